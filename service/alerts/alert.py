@@ -1,0 +1,102 @@
+"""Alerts and what happens to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from policies.match import Span
+from policies.severity import Severity
+from service.clock import Timestamp
+
+
+class AlertState(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    RETRACTED = "retracted"
+
+
+class Outcome(StrEnum):
+    UPHELD = "upheld"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMatch:
+    """A rule that applies; `spans` are half-open code-point offsets into the alert's excerpt."""
+
+    pack: str
+    pack_version: str
+    rule_id: str
+    severity: Severity
+    category: str
+    spans: Sequence[Span]
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """At most one for an utterance; the gravest match gives severity and category.
+
+    Attributes:
+        excerpt: The whole utterance (with the words before it that a phrase over a cut began in).
+        repeats: Further hits within the rule's cool-down.
+    """
+
+    id: str
+    room_id: str
+    speaker_id: str
+    speaker_name: str
+    utterance_id: str
+    severity: Severity
+    category: str
+    state: AlertState
+    provisional: bool
+    repeats: int
+    raised_at: Timestamp
+    speech_started_at: Timestamp
+    speech_ended_at: Timestamp
+    excerpt: str
+    matches: Sequence[AlertMatch]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    type: ClassVar[str] = "alert.raised"
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class AlertUpdated:
+    """Acknowledged, reopened, confirmed, or hit again."""
+
+    type: ClassVar[str] = "alert.updated"
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class AlertResolved:
+    type: ClassVar[str] = "alert.resolved"
+    alert: Alert
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRetracted:
+    type: ClassVar[str] = "alert.retracted"
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of an alert's history: who did what, when and why."""
+
+    alert_id: str
+    at: Timestamp
+    who: str
+    action: str
+    reason: str = ""

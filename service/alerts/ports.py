@@ -1,0 +1,67 @@
+"""What alerts need from storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from policies.severity import Severity
+from service.alerts.alert import Alert, AlertRaised, AlertResolved, AlertState, AlertUpdated, Step
+from service.listening.heard import TranscriptHeard
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule that fired before: which alert carries it, and when that alert was raised."""
+
+    pack: str
+    rule_id: str
+    alert_id: str
+    raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    room_id: str | None = None
+    state: AlertState | None = None
+    least_severity: Severity | None = None
+
+
+class AlertStore(Protocol):
+    async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
+        """Rules this speaker has hit in this room in alerts raised since then, latest first."""
+        ...
+
+    async def commit(
+        self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
+    ) -> bool:
+        """Record one utterance and what follows from it in one transaction.
+
+        Appends `transcript.heard` (when it has words) and then the alerts' events. For an
+        `AlertUpdated`, the stored alert's `repeats` becomes that of the event. False, and nothing
+        is written, where the utterance is on record already: work done twice finds the first.
+        """
+        ...
+
+    async def get(self, alert_id: str) -> Alert | None: ...
+
+    async def page(
+        self, wanted: AlertFilter, *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Alert], str | None]:
+        """Newest first, and the cursor of the next page."""
+        ...
+
+    async def step(
+        self, event: AlertUpdated | AlertResolved, step: Step, *, expected: AlertState
+    ) -> bool:
+        """Write the alert's new state, its history and the event in one transaction.
+
+        False, and nothing is written, where the stored state is no longer `expected`.
+        """
+        ...
+
+    async def history(self, alert_id: str) -> Sequence[Step]:
+        """Oldest first."""
+        ...

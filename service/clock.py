@@ -1,0 +1,25 @@
+"""Wall time. Everything that decides by time takes `now` as an argument; only shells read a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import PlainSerializer
+
+Clock = Callable[[], datetime]
+"""Returns the time now, UTC."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as every time in our JSON."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[datetime, PlainSerializer(iso, when_used="json")]
+"""A UTC time that JSON shows as `iso` does."""

@@ -1,0 +1,49 @@
+"""What was heard of a room, and what was not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from service.clock import Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptHeard:
+    """An utterance was written down. Attributes as in `asr.speech.Transcript`."""
+
+    type: ClassVar[str] = "transcript.heard"
+    utterance_id: str
+    room_id: str
+    speaker_id: str
+    speaker_name: str
+    started_at: Timestamp
+    ended_at: Timestamp
+    language: str
+    text: str
+    marks: Sequence[str]
+    model: str
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AudioGap:
+    """Between these times the speaker may have talked unheard."""
+
+    type: ClassVar[str] = "audio.gap"
+    room_id: str
+    speaker_id: str
+    from_at: Timestamp
+    to_at: Timestamp
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeardUntil:
+    """Everything the speaker said before `at` has been matched and is on record."""
+
+    room_id: str
+    speaker_id: str
+    at: datetime

@@ -1,0 +1,33 @@
+"""What listening needs from storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from service.listening.heard import AudioGap, HeardUntil, TranscriptHeard
+
+
+class HearingStore(Protocol):
+    async def mark(self, marks: Sequence[HeardUntil]) -> None:
+        """Move `heard_until` forward (never back) for these speakers."""
+        ...
+
+    async def gap(self, gap: AudioGap) -> None:
+        """Record a gap and append `audio.gap`; the speaker's `heard_until` moves to its end."""
+        ...
+
+    async def gaps(self, room_id: str, limit: int) -> Sequence[AudioGap]:
+        """The latest first."""
+        ...
+
+    async def interrupted(self) -> Sequence[HeardUntil]:
+        """Speakers still marked as live, as a crash leaves them behind."""
+        ...
+
+    async def talk(
+        self, room_id: str, from_at: datetime, to_at: datetime
+    ) -> Sequence[TranscriptHeard]:
+        """What was said in the room between these times, oldest first."""
+        ...

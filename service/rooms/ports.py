@@ -1,0 +1,45 @@
+"""What rooms need from storage. Every change appends its event in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from service.rooms.room import Room, RoomState, Speaker
+
+
+class RoomStore(Protocol):
+    async def add(self, room: Room) -> None:
+        """Store a new room, or one that ended and is opened again; appends `room.joined`."""
+        ...
+
+    async def get(self, room_id: str) -> Room | None: ...
+
+    async def page(self, *, limit: int, cursor: str | None) -> tuple[Sequence[Room], str | None]:
+        """Rooms by `joined_at`, newest first, and the cursor of the next page."""
+        ...
+
+    async def listening(self) -> Sequence[Room]:
+        """Every room that has not ended."""
+        ...
+
+    async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
+        """Appends `room.state`, or `room.left` where the state is ENDED."""
+        ...
+
+    async def speaker_joined(self, speaker: Speaker, now: datetime) -> None: ...
+
+    async def speaker_left(self, speaker: Speaker, reason: str, now: datetime) -> None: ...
+
+    async def speakers(self, room_id: str, *, live_only: bool = False) -> Sequence[Speaker]: ...
+
+
+class TokenStore(Protocol):
+    """Publish tokens, kept as hashes."""
+
+    async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None: ...
+
+    async def find_token(self, digest: str, now: datetime) -> Speaker | None:
+        """The speaker that an unexpired token admits."""
+        ...
