@@ -33,3 +33,40 @@ Event = (
     | AlertRetracted
 )
 """What is stored in the event log."""
+
+Transient = SpeakerLevels
+"""Shown live and not stored; carries no cursor."""
+
+
+def data(event: Event | Transient) -> dict[str, Any]:
+    """The `data` of an event in feed and webhooks: the full object it is about, JSON-ready.
+
+    What the event adds to that object (the outcome of an alert, say) stands beside its fields.
+    """
+    fields: dict[str, Any] = _ADAPTERS[type(event)].dump_python(event, mode="json")
+    subject = fields.pop("alert", None) or fields.pop("room", None) or fields.pop("speaker", None)
+    return {**(subject or {}), **fields}
+
+
+def body(type_: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    """What a client reads: `{type, timestamp, data}`."""
+    return {"type": type_, "timestamp": iso(at), "data": data}
+
+
+def room_of(event: Event) -> str:
+    """The id of the room an event belongs to."""
+    match event:
+        case RoomJoined(room) | RoomStateChanged(room) | RoomLeft(room):
+            return room.id
+        case SpeakerJoined(speaker) | SpeakerLeft(speaker):
+            return speaker.room_id
+        case AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert):
+            return alert.room_id
+        case _:
+            return event.room_id
+
+
+EVENT_TYPES: dict[str, type] = {
+    kind.type: kind for kind in (*Event.__args__, Transient)  # every member of the unions above
+}
+_ADAPTERS = {kind: TypeAdapter(kind) for kind in EVENT_TYPES.values()}
