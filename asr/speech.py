@@ -100,5 +100,7 @@ class Unheard:
 
 def utterance_id(room_id: str, speaker_id: str, started_at: datetime, part: int) -> str:
     """The id that the same stretch of the same speaker always gets: 24 hexadecimal digits."""
-    key = "\x1f".join((room_id, speaker_id, started_at.isoformat(timespec="milliseconds"), str(part)))
+    key = "\x1f".join(
+        (room_id, speaker_id, started_at.isoformat(timespec="milliseconds"), str(part))
+    )
     return sha256(key.encode()).hexdigest()[:24]

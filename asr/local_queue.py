@@ -1,0 +1,125 @@
+"""The in-process work queue: one thread owns the model, and this file alone crosses to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from asr.speech import Transcript, Unheard, Utterance
+from asr.transcriber import Transcriber, TranscriptionFailed
+
+_END = None
+
+
+class LocalQueue:
+    """A bounded `WorkQueue` over a `Transcriber` in this process.
+
+    The model works on whatever is waiting when it becomes free, oldest first, at most `batch_size`
+    at once: no timer, so that a lone utterance never waits. A batch that fails is tried again one
+    by one, so that only the bad item fails.
+
+    Args:
+        load: Makes the transcriber; called on the model's thread.
+        on_batch: Told size and seconds of each batch, on the event loop.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Transcriber],
+        *,
+        capacity: int,
+        batch_size: int,
+        on_batch: Callable[[int, float], None] = lambda size, seconds: None,
+    ) -> None:
+        self._load = load
+        self._capacity = capacity
+        self._batch_size = batch_size
+        self._on_batch = on_batch
+        self._waiting: deque[Utterance] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._finished: asyncio.Queue[Transcript | Unheard | None] = asyncio.Queue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> Transcriber:
+        """Load the model on its thread; the loaded transcriber, to be asked for its name only.
+
+        Raises:
+            Exception: whatever `load` raises.
+        """
+        self._loop = asyncio.get_running_loop()
+        loaded: asyncio.Future[Transcriber] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._own_model, args=(loaded,), name="asr-model")
+        self._thread.start()
+        return await loaded
+
+    def put(self, utterance: Utterance) -> None:
+        dropped: Utterance | None = None
+        with self._changed:
+            if self._closing:
+                dropped = utterance
+            else:
+                if len(self._waiting) >= self._capacity:
+                    dropped = self._waiting.popleft()
+                self._waiting.append(utterance)
+                self._changed.notify()
+        if dropped is not None:
+            reason = "the server is stopping" if self._closing else "transcription is overloaded"
+            self._finished.put_nowait(Unheard(dropped, reason))
+
+    async def results(self) -> AsyncIterator[Transcript | Unheard]:
+        while (result := await self._finished.get()) is not _END:
+            yield result
+
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    async def close(self) -> None:
+        """Take nothing more, transcribe what waits, end `results` and the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+        self._finished.put_nowait(_END)
+
+    def _own_model(self, loaded: asyncio.Future[Transcriber]) -> None:
+        assert self._loop is not None
+        try:
+            transcriber = self._load()
+        except Exception as error:  # noqa: BLE001 - handed to whoever awaits start()
+            self._loop.call_soon_threadsafe(loaded.set_exception, error)
+            return
+        self._loop.call_soon_threadsafe(loaded.set_result, transcriber)
+        while batch := self._take():
+            self._work(transcriber, batch)
+
+    def _take(self) -> list[Utterance]:
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            count = min(self._batch_size, len(self._waiting))
+            return [self._waiting.popleft() for _ in range(count)]
+
+    def _work(self, transcriber: Transcriber, batch: Sequence[Utterance]) -> None:
+        assert self._loop is not None
+        started = self._loop.time()
+        results = _transcribe(transcriber, batch)
+        seconds = self._loop.time() - started
+        self._loop.call_soon_threadsafe(self._on_batch, len(batch), seconds)
+        for result in results:
+            self._loop.call_soon_threadsafe(self._finished.put_nowait, result)
+
+
+def _transcribe(transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Transcript | Unheard]:
+    try:
+        return list(transcriber.transcribe(batch))
+    except TranscriptionFailed:
+        if len(batch) == 1:
+            return [Unheard(batch[0], "the model could not transcribe it")]
+    half = len(batch) // 2
+    return _transcribe(transcriber, batch[:half]) + _transcribe(transcriber, batch[half:])

@@ -1,0 +1,32 @@
+"""What a recogniser needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class AsrSettings:
+    """Handed down by the service or by the worker's command line.
+
+    Attributes:
+        model: `micro` (the demo model), a directory of a converted model, or a name or hub id
+            that faster-whisper fetches and caches.
+        device: `cpu`, `cuda`, or `auto`: CUDA where it works.
+        compute_type: As CTranslate2 names it; `auto`: float16 on CUDA, int8 on a CPU.
+        threads: CPU threads of the model; 0: the number of cores, four at most.
+        beam_size: Readings kept open while decoding; 1 is greedy.
+        queue_capacity: Utterances waiting at most; beyond it the oldest becomes a gap.
+        batch_size: Utterances given to the model at once.
+        cache_dir: Where fetched models are kept; None: the hub client's own folder.
+    """
+
+    model: str = "micro"
+    device: str = "auto"
+    compute_type: str = "auto"
+    threads: int = 0
+    beam_size: int = 5
+    queue_capacity: int = 200
+    batch_size: int = 8
+    cache_dir: Path | None = None

@@ -1,0 +1,21 @@
+"""How loud sound is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+FLOOR_DBFS = -100.0
+"""What digital silence is shown as."""
+
+
+def dbfs(pcm: bytes) -> float:
+    """Root mean square of int16 samples in decibels below full scale, `FLOOR_DBFS` at least."""
+    if not pcm:
+        return FLOOR_DBFS
+    samples = np.frombuffer(pcm, np.int16).astype(np.float32)
+    mean_square = float(np.dot(samples, samples)) / len(samples)
+    if mean_square <= 0:
+        return FLOOR_DBFS
+    return max(FLOOR_DBFS, 10 * math.log10(mean_square / 32768.0**2))

@@ -1,0 +1,33 @@
+"""The door to webrtcvad: is somebody speaking in this frame?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import webrtcvad
+
+from asr.speech import SAMPLE_RATE
+from service.listening.levels import dbfs
+
+FRAME_MS = 20
+FRAME_BYTES = SAMPLE_RATE * FRAME_MS // 1000 * 2
+
+Vad = Callable[[bytes], bool]
+"""Takes the frames of one track in order, `FRAME_BYTES` each; may remember earlier ones."""
+
+
+def webrtc_vad(*, aggressiveness: int = 3, gate_dbfs: float = -50.0) -> Vad:
+    """webrtcvad behind a level gate: alone it takes steady noise for speech.
+
+    Args:
+        aggressiveness: 0 to 3, webrtcvad's own scale; 3 rejects most.
+        gate_dbfs: Frames quieter than this are never speech.
+    """
+    detector = webrtcvad.Vad(aggressiveness)
+
+    def is_speech(frame: bytes) -> bool:
+        # Every frame goes through the detector: it adapts to the background by hearing it.
+        voiced: bool = detector.is_speech(frame, SAMPLE_RATE)
+        return voiced and dbfs(frame) >= gate_dbfs
+
+    return is_speech
