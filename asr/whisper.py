@@ -56,11 +56,10 @@ class WhisperTranscriber:
         """
         try:
             features = np.stack([self._features(utterance.pcm) for utterance in batch])
-            encoded = self._whisper.encode(features)
-            readings = self._decode(encoded, len(batch))
+            readings = self._decode(self._whisper.encode(features), len(batch))
             return [
-                self._transcript(utterance, reading, encoded, row)
-                for row, (utterance, reading) in enumerate(zip(batch, readings, strict=True))
+                self._transcript(utterance, reading, window)
+                for utterance, reading, window in zip(batch, readings, features, strict=True)
             ]
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"the model refused {len(batch)} utterances") from error
@@ -113,11 +112,11 @@ class WhisperTranscriber:
         return self._tokenizers[language]
 
     def _transcript(
-        self, utterance: Utterance, reading: _Reading, encoded: Any, row: int
+        self, utterance: Utterance, reading: _Reading, window: NDArray[np.float32]
     ) -> Transcript:
         words: Sequence[Word] = ()
         if reading.text and (utterance.part > 0 or utterance.ended_by is EndedBy.LENGTH):
-            words = self._words(utterance, reading, encoded, row)
+            words = self._words(utterance, reading, window)
         return Transcript(
             utterance_id=utterance.id,
             room_id=utterance.room_id,
@@ -130,13 +129,18 @@ class WhisperTranscriber:
             model=self.model,
         )
 
-    def _words(self, utterance: Utterance, reading: _Reading, encoded: Any, row: int) -> list[Word]:
-        """Words with times by cross-attention alignment; only joining the parts of a cut needs them."""
+    def _words(
+        self, utterance: Utterance, reading: _Reading, window: NDArray[np.float32]
+    ) -> list[Word]:
+        """Words with times by cross-attention alignment: what joining the parts of a cut needs.
+
+        Encodes the window a second time, which only the rare cut parts pay for.
+        """
         tokenizer = self._tokenizer(reading.language)
         text_tokens = [token for token in reading.tokens if token < tokenizer.eot]
-        one = ctranslate2.StorageView.from_array(np.array(encoded)[row : row + 1])
         frames = utterance.duration_ms * _FRAMES_PER_SECOND // 1000
-        alignment = self._whisper.find_alignment(tokenizer, text_tokens, one, frames)
+        encoded = self._whisper.encode(window)
+        (alignment,) = self._whisper.find_alignment(tokenizer, [text_tokens], encoded, frames)
         return [
             Word(
                 text=str(word["word"]).strip(),

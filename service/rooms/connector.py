@@ -1,0 +1,32 @@
+"""The seam between a way into a room and the listening behind it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from service.listening.packet import PacketSink
+from service.rooms.room import Room, Speaker
+
+
+class RoomListener(PacketSink, Protocol):
+    """What a connector reports to: who comes and goes, and their packets."""
+
+    async def speaker_joined(self, speaker: Speaker) -> None:
+        """Must be awaited before the speaker's first packet is pushed."""
+        ...
+
+    async def speaker_left(self, speaker: Speaker, reason: str) -> None: ...
+
+
+class RoomConnector(Protocol):
+    """One way into rooms."""
+
+    kind: str
+
+    async def join(self, room: Room) -> None:
+        """Begin to hear the room."""
+        ...
+
+    async def leave(self, room_id: str, reason: str) -> None:
+        """Let go of every speaker of the room; nothing is heard of it afterwards."""
+        ...

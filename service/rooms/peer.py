@@ -1,0 +1,252 @@
+"""The door to aiortc: one remote peer that publishes one audio track to us.
+
+aiortc does ICE, DTLS and SRTP. Its own receive path (a jitter buffer, a decoder thread per track
+and two queues) costs twice the CPU and holds back the last words before a pause, so that packets
+are taken from it as they arrive. For that one private method of the receiver is wrapped:
+`tests/rooms/test_peer.py` says what we rely on, and pyproject.toml pins the version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import aioice.ice
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+)
+from aiortc.sdp import SessionDescription, candidate_from_sdp
+
+from service.listening.packet import Packet
+
+_SETUP_S = 15.0
+"""A peer that has not connected by then never will."""
+_CLOSE_S = 5.0
+_OPUS = "audio/opus"
+_OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
+"""What the answer tells the sender we can receive: without it browsers send neither."""
+
+_addresses: ContextVar[Sequence[str] | None] = ContextVar("_addresses", default=None)
+_all_addresses = aioice.ice.get_host_addresses
+
+
+def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """aioice hides loopback addresses; a server bound to one must offer it."""
+    chosen = _addresses.get()
+    if chosen is not None:
+        return list(chosen)
+    found: list[str] = _all_addresses(use_ipv4, use_ipv6)
+    return found or ["127.0.0.1"]
+
+
+aioice.ice.get_host_addresses = _host_addresses
+
+
+class BadOffer(Exception):
+    """The offer cannot be answered; its text says why, for the one who sent it."""
+
+
+class BadCandidate(Exception):
+    """A trickled candidate is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A trickle ICE fragment (RFC 8840)."""
+
+    ufrag: str | None
+    lines: Sequence[str]
+
+
+class Peer:
+    """A connected, or connecting, publisher. Made by `answer`; ends with `close`."""
+
+    def __init__(self, connection: RTCPeerConnection, remote_ufrag: str) -> None:
+        self._connection = connection
+        self._remote_ufrag = remote_ufrag
+        self._setup: asyncio.TimerHandle | None = None
+        self.sdp = ""
+        self.ufrag = ""
+
+    @classmethod
+    async def answer(
+        cls,
+        offer: str,
+        *,
+        on_packet: Callable[[Packet], None],
+        on_ended: Callable[[str], None],
+        addresses: Sequence[str] | None = None,
+    ) -> Peer:
+        """Answer an SDP offer that publishes one audio track.
+
+        Args:
+            on_packet: Called on the event loop with each Opus packet as it arrives.
+            on_ended: Called at most once, with a reason, when the connection ends by itself.
+            addresses: Local addresses to be reached at; None: all but loopback.
+
+        Raises:
+            BadOffer: nothing of the peer is left behind.
+        """
+        remote_ufrag = _check_offer(offer)
+        connection = RTCPeerConnection(
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
+        peer = cls(connection, remote_ufrag)
+        token = _addresses.set(addresses)
+        try:
+            await peer._negotiate(offer, on_packet)
+        except Exception as error:  # aiortc raises anything on an odd offer
+            await peer.close()
+            if isinstance(error, BadOffer):
+                raise
+            raise BadOffer("the offer's SDP does not describe a session we can join") from error
+        except BaseException:
+            await peer.close()
+            raise
+        finally:
+            _addresses.reset(token)
+        peer._watch(on_ended)
+        return peer
+
+    async def add_candidates(self, candidates: Candidates) -> None:
+        """Take trickled candidates; those that are not UDP are passed over.
+
+        Raises:
+            BadCandidate: a line is not a candidate.
+        """
+        mid = self._connection.getTransceivers()[0].mid
+        for line in candidates.lines:
+            try:
+                candidate = candidate_from_sdp(line)
+            except (ValueError, AssertionError, IndexError) as error:
+                raise BadCandidate("a candidate line cannot be read") from error
+            candidate.sdpMid = mid
+            if candidate.protocol.lower() == "udp":
+                await self._connection.addIceCandidate(candidate)
+
+    def restarts(self, candidates: Candidates) -> bool:
+        """The fragment belongs to other ICE credentials than the offer's: an ICE restart."""
+        return candidates.ufrag is not None and candidates.ufrag != self._remote_ufrag
+
+    async def close(self) -> None:
+        """Let go of everything; bounded, for aiortc's own close can hang."""
+        if self._setup is not None:
+            self._setup.cancel()
+        self._connection.remove_all_listeners()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._connection.close(), _CLOSE_S)
+
+    async def _negotiate(self, offer: str, on_packet: Callable[[Packet], None]) -> None:
+        connection = self._connection
+        await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        known = RTCRtpReceiver.getCapabilities("audio")
+        opus = [codec for codec in known.codecs if codec.mimeType == _OPUS] if known else []
+        for transceiver in connection.getTransceivers():
+            if transceiver.kind == "audio":
+                transceiver.direction = "recvonly"
+                transceiver.setCodecPreferences(opus)
+            else:
+                transceiver.direction = "inactive"
+        await connection.setLocalDescription(await connection.createAnswer())
+        (audio,) = [t for t in connection.getTransceivers() if t.kind == "audio"]
+        _tap(audio.receiver, on_packet)
+        self.sdp = _with_opus_parameters(connection.localDescription.sdp)
+        found = re.search(r"^a=ice-ufrag:(\S+)", self.sdp, re.MULTILINE)
+        if found is None:
+            raise BadOffer("the offer leaves no transport to answer on")
+        self.ufrag = found[1]
+
+    def _watch(self, on_ended: Callable[[str], None]) -> None:
+        ended = False
+
+        def end(reason: str) -> None:
+            nonlocal ended
+            if not ended:
+                ended = True
+                on_ended(reason)
+
+        def changed() -> None:
+            state = self._connection.connectionState
+            if state == "connected" and self._setup is not None:
+                self._setup.cancel()
+            elif state in ("failed", "closed"):
+                end("the connection was lost")
+
+        self._connection.on("connectionstatechange", changed)
+        loop = asyncio.get_running_loop()
+        self._setup = loop.call_later(_SETUP_S, end, "the connection was never made")
+        changed()
+
+
+def parse_candidates(fragment: str) -> Candidates:
+    """Read a trickle ICE SDP fragment."""
+    ufrag = re.search(r"^a=ice-ufrag:(\S+)", fragment, re.MULTILINE)
+    lines = re.findall(r"^a=candidate:(\S[^\r\n]*)", fragment, re.MULTILINE)
+    return Candidates(ufrag[1] if ufrag else None, lines)
+
+
+def _check_offer(offer: str) -> str:
+    """The offer's ICE user name, where aiortc has a chance to answer it."""
+    try:
+        session = SessionDescription.parse(offer)
+    except Exception as error:  # aiortc's parser raises anything on garbage
+        raise BadOffer("the body is not an SDP offer") from error
+    audio = [media for media in session.media if media.kind == "audio"]
+    if len(audio) != 1:
+        raise BadOffer(f"the offer must have one audio section; it has {len(audio)}")
+    if any(media.kind not in ("audio", "video") for media in session.media):
+        raise BadOffer("the offer must have no data channel: publish audio only")
+    if audio[0].direction not in ("sendonly", "sendrecv"):
+        raise BadOffer("the audio section must be sendonly: a publisher sends")
+    if not any(codec.mimeType.lower() == "audio/opus" for codec in audio[0].rtp.codecs):
+        raise BadOffer("the audio section must offer opus/48000/2")
+    ice = audio[0].ice
+    ufrag = ice.usernameFragment if ice else None
+    if ice is None or not ufrag or not ice.password or audio[0].dtls is None:
+        raise BadOffer("the audio section lacks its ICE credentials or its DTLS fingerprint")
+    return str(ufrag)
+
+
+def _tap(receiver: Any, on_packet: Callable[[Packet], None]) -> None:
+    """Hand packets out before the receiver's own path, which keeps counting them for its reports.
+
+    The receiver's decoder thread is stopped: nobody reads its track.
+    """
+    receive = receiver._handle_rtp_packet
+    loop = asyncio.get_running_loop()
+
+    async def tapped(packet: Any, arrival_time_ms: int) -> None:
+        if packet.payload:
+            level = packet.extensions.audio_level
+            on_packet(
+                Packet(
+                    sequence=packet.sequence_number,
+                    timestamp=packet.timestamp,
+                    level=level[1] if level else None,
+                    payload=packet.payload,
+                    arrived_s=loop.time(),
+                )
+            )
+        await receive(packet, arrival_time_ms=arrival_time_ms)
+
+    receiver._handle_rtp_packet = tapped
+    receiver._handle_disconnect()
+
+
+def _with_opus_parameters(sdp: str) -> str:
+    """The answer with `a=fmtp` for Opus, which aiortc leaves out."""
+    return re.sub(
+        r"(a=rtpmap:(\d+) opus/48000/2\r\n)(?!a=fmtp)",
+        rf"\1a=fmtp:\2 {_OPUS_PARAMETERS}\r\n",
+        sdp,
+        flags=re.I,
+    )

@@ -1,0 +1,168 @@
+"""Speakers publish into a room by WHIP (RFC 9725); each is a peer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from service.errors import Problem
+from service.rooms.connector import RoomListener
+from service.rooms.peer import BadCandidate, BadOffer, Candidates, Peer
+from service.rooms.room import Room, Speaker
+
+log = structlog.get_logger()
+
+_KEEP_ENDED = 1_000
+"""Notices of ended peers that may wait to be handled."""
+
+
+@dataclass(slots=True)
+class Publisher:
+    """A speaker's WHIP session. `etag` changes with the ICE session, which never restarts here."""
+
+    id: str
+    speaker: Speaker
+    peer: Peer
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.peer.ufrag}"'
+
+
+class WhipConnector:
+    """The publishers of all WHIP rooms. `run` owns the tasks that let ended peers go.
+
+    Args:
+        addresses: Local addresses that answers offer; None: all but loopback.
+    """
+
+    kind = "whip"
+
+    def __init__(self, listener: RoomListener, *, addresses: Sequence[str] | None) -> None:
+        self._listener = listener
+        self._addresses = addresses
+        self._rooms: set[str] = set()
+        self._sessions: dict[str, Publisher] = {}
+        self._taken: dict[tuple[str, str], str] = {}
+        self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue(_KEEP_ENDED)
+
+    async def run(self) -> None:
+        """Let go of peers whose connection ended, until cancelled; then of all that are left."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    session_id, reason = await self._ended.get()
+                    tasks.create_task(self._drop(session_id, reason), name=f"drop {session_id}")
+        finally:
+            for session in list(self._sessions.values()):
+                await session.peer.close()
+
+    async def join(self, room: Room) -> None:
+        self._rooms.add(room.id)
+
+    async def leave(self, room_id: str, reason: str) -> None:
+        self._rooms.discard(room_id)
+        for session in [s for s in self._sessions.values() if s.speaker.room_id == room_id]:
+            await self._drop(session.id, reason)
+
+    def peers(self) -> int:
+        """Publishers connected or connecting."""
+        return len(self._sessions)
+
+    async def publish(self, speaker: Speaker, offer: str) -> Publisher:
+        """Answer a speaker's offer.
+
+        Raises:
+            Problem: 404, 409 or 400; no peer is left behind.
+        """
+        if speaker.room_id not in self._rooms:
+            raise Problem(404, "No such room", f"room {speaker.room_id!r} is not listened to")
+        key = (speaker.room_id, speaker.id)
+        if key in self._taken:
+            raise Problem(
+                409,
+                "Already publishing",
+                f"speaker {speaker.id!r} already publishes into room {speaker.room_id!r}; "
+                "DELETE that session first",
+            )
+        session_id = secrets.token_urlsafe(12)
+        self._taken[key] = session_id
+        try:
+            return await self._answer(session_id, speaker, offer)
+        except BaseException:
+            self._taken.pop(key, None)
+            raise
+
+    async def _answer(self, session_id: str, speaker: Speaker, offer: str) -> Publisher:
+        room_id, speaker_id = speaker.room_id, speaker.id
+        try:
+            peer = await Peer.answer(
+                offer,
+                on_packet=lambda packet: self._listener.push(room_id, speaker_id, packet),
+                on_ended=lambda reason: self._end_later(session_id, reason),
+                addresses=self._addresses,
+            )
+        except BadOffer as error:
+            raise Problem(400, "Bad offer", str(error)) from error
+        publisher = Publisher(session_id, speaker, peer)
+        self._sessions[session_id] = publisher
+        try:
+            await self._listener.speaker_joined(speaker)
+        except BaseException:
+            self._sessions.pop(session_id)
+            await peer.close()
+            raise
+        log.info("whip.published", room=room_id, session=session_id)
+        return publisher
+
+    def session(self, room_id: str, session_id: str) -> Publisher:
+        """Raises: Problem 404."""
+        found = self._sessions.get(session_id)
+        if found is None or found.speaker.room_id != room_id:
+            raise Problem(404, "No such session", f"room {room_id!r} has no such WHIP session")
+        return found
+
+    async def trickle(
+        self, session: Publisher, candidates: Candidates, if_match: str | None
+    ) -> None:
+        """Take trickled candidates.
+
+        Raises:
+            Problem: 428 without an If-Match header, 412 for another ICE session, 422 for an ICE
+                restart, 400 for a line that is no candidate.
+        """
+        if if_match is None:
+            raise Problem(428, "If-Match missing", "send the ETag of the 201 response in If-Match")
+        if if_match == "*" or session.peer.restarts(candidates):
+            raise Problem(
+                422, "No ICE restart", "ICE restarts are not supported: DELETE and POST anew"
+            )
+        if if_match != session.etag:
+            raise Problem(412, "Stale ETag", "If-Match is not the ETag of this ICE session")
+        try:
+            await session.peer.add_candidates(candidates)
+        except BadCandidate as error:
+            raise Problem(400, "Bad candidate", str(error)) from error
+
+    async def end(self, session: Publisher) -> None:
+        """The publisher says goodbye."""
+        await self._drop(session.id, "the speaker left")
+
+    def _end_later(self, session_id: str, reason: str) -> None:
+        try:
+            self._ended.put_nowait((session_id, reason))
+        except asyncio.QueueFull:
+            log.error("whip.ended_queue_full", session=session_id)
+
+    async def _drop(self, session_id: str, reason: str) -> None:
+        session = self._sessions.pop(session_id, None)
+        if session is None:
+            return
+        await session.peer.close()
+        await self._listener.speaker_left(session.speaker, reason)
+        self._taken.pop((session.speaker.room_id, session.speaker.id), None)
+        log.info("whip.ended", room=session.speaker.room_id, session=session_id, reason=reason)
