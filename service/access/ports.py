@@ -1,0 +1,29 @@
+"""What access needs from storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from service.access.keys import Key
+
+
+class KeyStore(Protocol):
+    async def add(self, key: Key, digest: str) -> bool:
+        """False, and nothing is written, where a key with this digest is on record."""
+        ...
+
+    async def find(self, digest: str) -> Key | None:
+        """Whether or not it is still valid."""
+        ...
+
+    async def all(self) -> Sequence[Key]:
+        """Oldest first, revoked ones too."""
+        ...
+
+    async def revoke(self, key_id: str, now: datetime) -> Key | None:
+        """None where there is no such key; revoking twice keeps the first time."""
+        ...
+
+    async def used(self, key_id: str, now: datetime) -> None: ...

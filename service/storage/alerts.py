@@ -1,0 +1,188 @@
+"""Alerts, the rules they were raised by, and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from policies.severity import Severity
+from service.alerts.alert import (
+    Alert,
+    AlertMatch,
+    AlertRaised,
+    AlertResolved,
+    AlertState,
+    AlertUpdated,
+    Step,
+)
+from service.alerts.ports import AlertFilter, Hit
+from service.clock import Clock, utc_now
+from service.listening.heard import TranscriptHeard
+from service.storage.engine import Database
+from service.storage.event_log import append
+from service.storage.hearing import record
+from service.storage.paging import cursor_of, older_than
+from service.storage.tables import alerts, hits, steps
+
+TALK_AROUND = timedelta(seconds=60)
+"""Talk this close to an alert belongs to its case and is kept as long as the alert."""
+
+
+class SqlAlerts:
+    """`service.alerts.ports.AlertStore`."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
+        query = select(hits.c.pack, hits.c.rule_id, alerts.c.id, alerts.c.raised_at).where(
+            hits.c.alert_id == alerts.c.id,
+            alerts.c.room_id == room_id,
+            alerts.c.speaker_id == speaker_id,
+            alerts.c.raised_at >= since,
+        )
+        query = query.order_by(alerts.c.raised_at.desc(), hits.c.pack, hits.c.rule_id)
+        async with self._database.read() as connection:
+            return [Hit(*row) for row in await connection.execute(query)]
+
+    async def commit(
+        self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
+    ) -> bool:
+        now = self._clock()
+        async with self._database.write() as connection:
+            if not await record(connection, heard, now):
+                return False
+            for event in alerts:
+                match event:
+                    case AlertRaised(alert):
+                        await _raise(connection, alert)
+                        await append(connection, event, now)
+                    case AlertUpdated(alert):
+                        await _change(connection, alert.id, now, repeats=alert.repeats)
+        return True
+
+    async def get(self, alert_id: str) -> Alert | None:
+        async with self._database.read() as connection:
+            return await _find(connection, alert_id)
+
+    async def page(
+        self, wanted: AlertFilter, *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Alert], str | None]:
+        query = select(alerts).order_by(alerts.c.raised_at.desc(), alerts.c.id.desc())
+        if wanted.room_id is not None:
+            query = query.where(alerts.c.room_id == wanted.room_id)
+        if wanted.state is not None:
+            query = query.where(alerts.c.state == wanted.state)
+        if wanted.least_severity is not None:
+            least = wanted.least_severity.rank
+            query = query.where(alerts.c.severity.in_(s for s in Severity if s.rank >= least))
+        if cursor is not None:
+            query = query.where(older_than(cursor, alerts.c.raised_at, alerts.c.id))
+        async with self._database.read() as connection:
+            found = [_alert(row) for row in await connection.execute(query.limit(limit + 1))]
+        page = found[:limit]
+        more = len(found) > limit
+        return page, cursor_of(page[-1].raised_at, page[-1].id) if more else None
+
+    async def step(
+        self, event: AlertUpdated | AlertResolved, step: Step, *, expected: AlertState
+    ) -> bool:
+        """The event in the log shows the alert as stored: what else changed meanwhile stays."""
+        is_expected = (alerts.c.id == event.alert.id) & (alerts.c.state == expected)
+        async with self._database.write() as connection:
+            changed = update(alerts).where(is_expected).values(state=event.alert.state)
+            if not (await connection.execute(changed)).rowcount:
+                return False
+            stored = await _find(connection, event.alert.id)
+            assert stored is not None  # it was changed just now, in this transaction
+            await connection.execute(insert(steps).values(asdict(step)))
+            await append(connection, replace(event, alert=stored), step.at)
+        return True
+
+    async def history(self, alert_id: str) -> Sequence[Step]:
+        query = select(steps.c.alert_id, steps.c.at, steps.c.who, steps.c.action, steps.c.reason)
+        query = query.where(steps.c.alert_id == alert_id).order_by(steps.c.id)
+        async with self._database.read() as connection:
+            return [Step(*row) for row in await connection.execute(query)]
+
+
+async def _raise(connection: AsyncConnection, alert: Alert) -> None:
+    await connection.execute(insert(alerts).values(_columns(alert)))
+    for found in alert.matches:
+        await connection.execute(
+            insert(hits).values(
+                utterance_id=alert.utterance_id,
+                pack=found.pack,
+                rule_id=found.rule_id,
+                alert_id=alert.id,
+            )
+        )
+
+
+async def _change(
+    connection: AsyncConnection, alert_id: str, now: datetime, *, repeats: int
+) -> None:
+    """Write `repeats` and append the alert as stored: a moderator may have changed its state."""
+    await connection.execute(update(alerts).where(alerts.c.id == alert_id).values(repeats=repeats))
+    stored = await _find(connection, alert_id)
+    if stored is not None:
+        await append(connection, AlertUpdated(stored), now)
+
+
+async def _find(connection: AsyncConnection, alert_id: str) -> Alert | None:
+    row = (await connection.execute(select(alerts).where(alerts.c.id == alert_id))).one_or_none()
+    return None if row is None else _alert(row)
+
+
+def _columns(alert: Alert) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "room_id": alert.room_id,
+        "speaker_id": alert.speaker_id,
+        "speaker_name": alert.speaker_name,
+        "utterance_id": alert.utterance_id,
+        "severity": alert.severity,
+        "category": alert.category,
+        "state": alert.state,
+        "provisional": alert.provisional,
+        "repeats": alert.repeats,
+        "raised_at": alert.raised_at,
+        "speech_started_at": alert.speech_started_at,
+        "speech_ended_at": alert.speech_ended_at,
+        "excerpt": alert.excerpt,
+        "matches": [asdict(match) for match in alert.matches],
+        "talk_from": alert.speech_started_at - TALK_AROUND,
+        "talk_to": alert.speech_ended_at + TALK_AROUND,
+    }
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert(
+        id=row.id,
+        room_id=row.room_id,
+        speaker_id=row.speaker_id,
+        speaker_name=row.speaker_name,
+        utterance_id=row.utterance_id,
+        severity=Severity(row.severity),
+        category=row.category,
+        state=AlertState(row.state),
+        provisional=row.provisional,
+        repeats=row.repeats,
+        raised_at=row.raised_at,
+        speech_started_at=row.speech_started_at,
+        speech_ended_at=row.speech_ended_at,
+        excerpt=row.excerpt,
+        matches=tuple(_match(fields) for fields in row.matches),
+    )
+
+
+def _match(fields: dict[str, Any]) -> AlertMatch:
+    spans = tuple((start, end) for start, end in fields["spans"])
+    severity = Severity(fields["severity"])
+    return AlertMatch(**{**fields, "severity": severity, "spans": spans})

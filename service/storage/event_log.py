@@ -1,0 +1,85 @@
+"""The event log: appended to inside the transaction that makes the change, read from a cursor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
+from service.feed.event import Event, data, room_of
+from service.feed.ports import Recorded
+from service.listening.heard import TranscriptHeard
+from service.storage.engine import Database
+from service.storage.tables import events, pruned
+
+POLL_S = 0.5
+"""How soon a commit of another process is seen at the latest."""
+
+
+async def append(connection: AsyncConnection, event: Event, at: datetime) -> None:
+    """Add the event to the log as part of the connection's transaction."""
+    await connection.execute(
+        insert(events).values(
+            type=event.type,
+            at=at,
+            room_id=room_of(event),
+            subject=subject_of(event),
+            data=data(event),
+        )
+    )
+
+
+def subject_of(event: Event) -> str | None:
+    """The alert or utterance with which the event expires, because it carries its words."""
+    match event:
+        case TranscriptHeard():
+            return event.utterance_id
+        case (
+            AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
+        ):
+            return alert.id
+        case _:
+            return None
+
+
+class SqlEventLog:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, after: int, limit: int) -> Sequence[Recorded]:
+        query = select(events.c.id, events.c.type, events.c.at, events.c.room_id, events.c.data)
+        query = query.where(events.c.id > after).order_by(events.c.id).limit(limit)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return [Recorded(*row) for row in rows]
+
+    async def latest(self) -> int:
+        async with self._database.read() as connection:
+            newest = await connection.scalar(select(func.max(events.c.id)))
+            gone = await connection.scalar(select(func.max(pruned.c.until)))
+            return max(newest or 0, gone or 0)
+
+    async def pruned_until(self, types: Collection[str] = ()) -> int:
+        query = select(func.max(pruned.c.until))
+        if types:
+            query = query.where(pruned.c.type.in_(types))
+        async with self._database.read() as connection:
+            return await connection.scalar(query) or 0
+
+    async def wait_beyond(self, cursor: int, timeout: float) -> bool:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while True:
+            commit = self._database.next_commit()
+            if await self.latest() > cursor:
+                return True
+            left = deadline - loop.time()
+            if left <= 0:
+                return False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(commit.wait(), min(left, POLL_S))

@@ -1,0 +1,128 @@
+"""How far each speaker has been heard, the gaps, and the talk itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.clock import Clock, utc_now
+from service.listening.heard import AudioGap, HeardUntil, TranscriptHeard
+from service.storage.engine import Database
+from service.storage.event_log import append
+from service.storage.tables import gaps, speakers, transcripts
+
+
+class SqlHearing:
+    """`service.listening.ports.HearingStore`."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def mark(self, marks: Sequence[HeardUntil]) -> None:
+        if not marks:
+            return
+        async with self._database.write() as connection:
+            for mark in marks:
+                await _heard(connection, mark)
+
+    async def gap(self, gap: AudioGap) -> None:
+        values = {
+            "room_id": gap.room_id,
+            "speaker_id": gap.speaker_id,
+            "from_at": gap.from_at,
+            "to_at": gap.to_at,
+            "reason": gap.reason,
+        }
+        async with self._database.write() as connection:
+            await connection.execute(insert(gaps).values(values))
+            await _heard(connection, HeardUntil(gap.room_id, gap.speaker_id, gap.to_at))
+            await append(connection, gap, self._clock())
+
+    async def gaps(self, room_id: str, limit: int) -> Sequence[AudioGap]:
+        query = select(gaps).where(gaps.c.room_id == room_id)
+        query = query.order_by(gaps.c.to_at.desc(), gaps.c.id.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return [
+                AudioGap(row.room_id, row.speaker_id, row.from_at, row.to_at, row.reason)
+                for row in await connection.execute(query)
+            ]
+
+    async def interrupted(self) -> Sequence[HeardUntil]:
+        query = select(speakers.c.room_id, speakers.c.id, speakers.c.heard_until)
+        query = query.where(speakers.c.live).order_by(speakers.c.room_id, speakers.c.id)
+        async with self._database.read() as connection:
+            return [HeardUntil(*row) for row in await connection.execute(query)]
+
+    async def talk(
+        self, room_id: str, from_at: datetime, to_at: datetime
+    ) -> Sequence[TranscriptHeard]:
+        """Every utterance with words that reaches into the time between."""
+        table = transcripts.c
+        query = select(transcripts).where(
+            table.room_id == room_id,
+            table.started_at <= to_at,
+            table.ended_at >= from_at,
+            table.text != "",
+        )
+        query = query.order_by(table.started_at, table.utterance_id)
+        async with self._database.read() as connection:
+            return [_transcript(row) for row in await connection.execute(query)]
+
+
+async def record(connection: AsyncConnection, heard: TranscriptHeard, now: datetime) -> bool:
+    """Keep the utterance, and append `transcript.heard` if it has words; False if it is known."""
+    known = select(transcripts.c.utterance_id).where(
+        transcripts.c.utterance_id == heard.utterance_id
+    )
+    if (await connection.execute(known)).first() is not None:
+        return False
+    await connection.execute(insert(transcripts).values(_columns(heard)))
+    if heard.text:
+        await append(connection, heard, now)
+    return True
+
+
+async def _heard(connection: AsyncConnection, mark: HeardUntil) -> None:
+    ahead = update(speakers).where(
+        speakers.c.room_id == mark.room_id,
+        speakers.c.id == mark.speaker_id,
+        speakers.c.heard_until < mark.at,
+    )
+    await connection.execute(ahead.values(heard_until=mark.at))
+
+
+def _columns(heard: TranscriptHeard) -> dict[str, Any]:
+    return {
+        "utterance_id": heard.utterance_id,
+        "room_id": heard.room_id,
+        "speaker_id": heard.speaker_id,
+        "speaker_name": heard.speaker_name,
+        "started_at": heard.started_at,
+        "ended_at": heard.ended_at,
+        "language": heard.language,
+        "text": heard.text,
+        "marks": list(heard.marks),
+        "model": heard.model,
+        "provisional": heard.provisional,
+    }
+
+
+def _transcript(row: Row[Any]) -> TranscriptHeard:
+    return TranscriptHeard(
+        utterance_id=row.utterance_id,
+        room_id=row.room_id,
+        speaker_id=row.speaker_id,
+        speaker_name=row.speaker_name,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        language=row.language,
+        text=row.text,
+        marks=tuple(row.marks),
+        model=row.model,
+        provisional=row.provisional,
+    )

@@ -1,0 +1,199 @@
+"""Rooms, their speakers and the tokens that let speakers in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.clock import Clock, utc_now
+from service.errors import Problem
+from service.rooms.room import (
+    Room,
+    RoomJoined,
+    RoomLeft,
+    RoomState,
+    RoomStateChanged,
+    Speaker,
+    SpeakerJoined,
+    SpeakerLeft,
+)
+from service.storage.engine import Database
+from service.storage.event_log import append
+from service.storage.paging import cursor_of, older_than
+from service.storage.tables import publish_tokens, rooms, speakers
+
+
+class SqlRooms:
+    """`service.rooms.ports.RoomStore`."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, room: Room) -> None:
+        async with self._database.write() as connection:
+            before = await _find(connection, room.id)
+            if before is None:
+                await connection.execute(insert(rooms).values(_columns(room)))
+            elif before.state is RoomState.ENDED:
+                changes = {**_columns(room), "ended_at": None}
+                await connection.execute(update(rooms).where(rooms.c.id == room.id).values(changes))
+            else:
+                raise Problem(409, "Room exists", f"room {room.id!r} is open; end it first")
+            await append(connection, RoomJoined(room), self._clock())
+
+    async def get(self, room_id: str) -> Room | None:
+        async with self._database.read() as connection:
+            return await _find(connection, room_id)
+
+    async def page(self, *, limit: int, cursor: str | None) -> tuple[Sequence[Room], str | None]:
+        query = select(rooms).order_by(rooms.c.joined_at.desc(), rooms.c.id.desc())
+        if cursor is not None:
+            query = query.where(older_than(cursor, rooms.c.joined_at, rooms.c.id))
+        async with self._database.read() as connection:
+            found = [_room(row) for row in await connection.execute(query.limit(limit + 1))]
+        page = found[:limit]
+        more = len(found) > limit
+        return page, cursor_of(page[-1].joined_at, page[-1].id) if more else None
+
+    async def listening(self) -> Sequence[Room]:
+        query = select(rooms).where(rooms.c.state != RoomState.ENDED).order_by(rooms.c.joined_at)
+        async with self._database.read() as connection:
+            return [_room(row) for row in await connection.execute(query)]
+
+    async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
+        """Nothing is appended where the room is in that state for that reason already.
+
+        Raises:
+            Problem: 404, there is no such room.
+        """
+        now = self._clock()
+        async with self._database.write() as connection:
+            before = await _find(connection, room_id)
+            if before is None:
+                raise Problem(404, "Unknown room", f"there is no room {room_id!r}")
+            after = replace(before, state=state, reason=reason)
+            if after == before:
+                return before
+            ended = state is RoomState.ENDED
+            changes = {"state": state, "reason": reason, "ended_at": now if ended else None}
+            await connection.execute(update(rooms).where(rooms.c.id == room_id).values(changes))
+            await append(connection, RoomLeft(after) if ended else RoomStateChanged(after), now)
+        return after
+
+    async def speaker_joined(self, speaker: Speaker, now: datetime) -> None:
+        """What the speaker says from now on is to be heard; nothing changes for one who is live.
+
+        `heard_until` becomes now: a speaker who was away has said nothing unheard.
+        """
+        key = _is(speaker.room_id, speaker.id)
+        async with self._database.write() as connection:
+            before = (await connection.execute(select(speakers).where(key))).one_or_none()
+            columns = {"name": speaker.name, "role": speaker.role, "live": True}
+            if before is None:
+                ids = {"room_id": speaker.room_id, "id": speaker.id}
+                times = {"joined_at": now, "heard_until": now}
+                await connection.execute(insert(speakers).values({**ids, **columns, **times}))
+            elif before.live and _speaker(before) == speaker:
+                return
+            else:
+                if not before.live:
+                    columns |= {"joined_at": now, "heard_until": max(now, before.heard_until)}
+                await connection.execute(update(speakers).where(key).values(columns))
+            await append(connection, SpeakerJoined(speaker), now)
+
+    async def speaker_left(self, speaker: Speaker, reason: str, now: datetime) -> None:
+        """Nothing is appended for a speaker who was not live."""
+        gone = update(speakers).where(_is(speaker.room_id, speaker.id), speakers.c.live)
+        async with self._database.write() as connection:
+            if (await connection.execute(gone.values(live=False))).rowcount:
+                await append(connection, SpeakerLeft(speaker, reason), now)
+
+    async def speakers(self, room_id: str, *, live_only: bool = False) -> Sequence[Speaker]:
+        """In the order in which they joined."""
+        query = select(speakers).where(speakers.c.room_id == room_id)
+        if live_only:
+            query = query.where(speakers.c.live)
+        query = query.order_by(speakers.c.joined_at, speakers.c.id)
+        async with self._database.read() as connection:
+            return [_speaker(row) for row in await connection.execute(query)]
+
+
+class SqlTokens:
+    """`service.rooms.ports.TokenStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None:
+        """Raises:
+        Problem: 404, there is no such room.
+        """
+        values = {
+            "digest": digest,
+            "room_id": speaker.room_id,
+            "speaker_id": speaker.id,
+            "name": speaker.name,
+            "role": speaker.role,
+            "expires_at": expires_at,
+        }
+        async with self._database.write() as connection:
+            if await _find(connection, speaker.room_id) is None:
+                raise Problem(404, "Unknown room", f"there is no room {speaker.room_id!r}")
+            await connection.execute(insert(publish_tokens).values(values))
+
+    async def find_token(self, digest: str, now: datetime) -> Speaker | None:
+        table = publish_tokens.c
+        query = select(table.room_id, table.speaker_id, table.name, table.role)
+        query = query.where(table.digest == digest, table.expires_at > now)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Speaker(*row)
+
+
+async def remove_expired_tokens(connection: AsyncConnection, now: datetime) -> None:
+    await connection.execute(delete(publish_tokens).where(publish_tokens.c.expires_at <= now))
+
+
+async def _find(connection: AsyncConnection, room_id: str) -> Room | None:
+    row = (await connection.execute(select(rooms).where(rooms.c.id == room_id))).one_or_none()
+    return None if row is None else _room(row)
+
+
+def _is(room_id: str, speaker_id: str) -> Any:
+    return and_(speakers.c.room_id == room_id, speakers.c.id == speaker_id)
+
+
+def _columns(room: Room) -> dict[str, Any]:
+    return {
+        "id": room.id,
+        "title": room.title,
+        "connector": dict(room.connector),
+        "languages": list(room.languages),
+        "policies": list(room.policies),
+        "state": room.state,
+        "reason": room.reason,
+        "joined_at": room.joined_at,
+    }
+
+
+def _room(row: Row[Any]) -> Room:
+    return Room(
+        id=row.id,
+        title=row.title,
+        connector=row.connector,
+        languages=tuple(row.languages),
+        policies=tuple(row.policies),
+        state=RoomState(row.state),
+        joined_at=row.joined_at,
+        reason=row.reason,
+    )
+
+
+def _speaker(row: Row[Any]) -> Speaker:
+    return Speaker(room_id=row.room_id, id=row.id, name=row.name, role=row.role)

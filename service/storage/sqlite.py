@@ -1,0 +1,70 @@
+"""Everything that is said to SQLite alone.
+
+Python's driver opens transactions at moments of its own choosing; it is told not to, and BEGIN is
+sent by us. A writer says BEGIN IMMEDIATE: it takes the write lock before it reads, so two
+processes wait for each other (up to `BUSY_MS`) and never deadlock, and ids grow in commit order.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+BUSY_MS = 5_000
+"""How long a statement waits for another process's write lock."""
+
+BEGIN = "earshot_begin"
+"""Execution option: `IMMEDIATE` for a writer, `DEFERRED` (the default) for a reader, or `NONE`."""
+
+_PRAGMAS = (
+    f"busy_timeout={BUSY_MS}",  # first: the next one may have to wait for another process
+    "journal_mode=WAL",
+    "synchronous=NORMAL",  # a power cut may lose the last commits, never the file
+    "foreign_keys=ON",
+    "secure_delete=ON",  # words that expire are overwritten, not only unlinked
+)
+
+
+def prepare(engine: Engine) -> None:
+    """Set up every connection that the engine will open."""
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+
+
+def make_file(path: Path) -> None:
+    """Make the database's file and folder readable by their owner alone; old ones stay as they are.
+
+    Raises:
+        OSError: The folder cannot be made or written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+async def empty_log(engine: AsyncEngine) -> None:
+    """Fold the write-ahead log into the file and empty it, so that it holds no expired words.
+
+    Does what it can while others read or write; the next call does the rest.
+    """
+    async with engine.execution_options(**{BEGIN: "NONE"}).connect() as connection:
+        await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    kind = connection.get_execution_options().get(BEGIN, "DEFERRED")
+    if kind != "NONE":
+        connection.exec_driver_sql(f"BEGIN {kind}")

@@ -1,0 +1,180 @@
+"""Every table. A change here needs a file in `migrations/versions/`; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from service.storage.types import Id, Json, UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# `subject` is the alert or utterance whose words the event carries: they expire together.
+# AUTOINCREMENT: an id is never given twice, not even when the newest events were pruned.
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("type", Text, nullable=False),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("room_id", Text, nullable=False),
+    Column("subject", Text, index=True),
+    Column("data", Json, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# The highest id of each type that has been removed from `events`.
+pruned = Table(
+    "pruned",
+    metadata,
+    Column("type", Text, primary_key=True),
+    Column("until", Id, nullable=False),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("connector", Json, nullable=False),
+    Column("languages", Json, nullable=False),
+    Column("policies", Json, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("joined_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Index(None, "joined_at", "id"),
+)
+
+speakers = Table(
+    "speakers",
+    metadata,
+    Column("room_id", Text, ForeignKey(rooms.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("joined_at", UtcTime, nullable=False),
+    Column("heard_until", UtcTime, nullable=False),
+)
+
+publish_tokens = Table(
+    "publish_tokens",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("room_id", Text, ForeignKey(rooms.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("speaker_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("expires_at", UtcTime, nullable=False, index=True),
+)
+
+# An utterance stands here even if it had no words: doing its work twice finds the first.
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("utterance_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("speaker_id", Text, nullable=False),
+    Column("speaker_name", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime, nullable=False, index=True),
+    Column("language", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("marks", Json, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Index(None, "room_id", "started_at"),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("room_id", Text, nullable=False),
+    Column("speaker_id", Text, nullable=False),
+    Column("from_at", UtcTime, nullable=False),
+    Column("to_at", UtcTime, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Index(None, "room_id", "to_at"),
+)
+
+# `talk_from` to `talk_to` is the talk around the alert, which stays as long as the alert.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("speaker_id", Text, nullable=False),
+    Column("speaker_name", Text, nullable=False),
+    Column("utterance_id", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("repeats", Integer, nullable=False),
+    Column("raised_at", UtcTime, nullable=False),
+    Column("speech_started_at", UtcTime, nullable=False),
+    Column("speech_ended_at", UtcTime, nullable=False),
+    Column("excerpt", Text, nullable=False),
+    Column("matches", Json, nullable=False),
+    Column("talk_from", UtcTime, nullable=False),
+    Column("talk_to", UtcTime, nullable=False),
+    UniqueConstraint("utterance_id"),
+    Index(None, "raised_at", "id"),
+    Index(None, "room_id", "speaker_id", "raised_at"),
+    Index(None, "room_id", "talk_from"),
+)
+
+hits = Table(
+    "hits",
+    metadata,
+    Column("utterance_id", Text, primary_key=True),
+    Column("pack", Text, primary_key=True),
+    Column("rule_id", Text, primary_key=True),
+    Column("alert_id", Text, nullable=False, index=True),
+    ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("alert_id", Text, nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+    Column("last_used_at", UtcTime),
+    UniqueConstraint("digest"),
+)
