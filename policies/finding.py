@@ -1,0 +1,75 @@
+"""What is wrong with a pack, where, and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Location = tuple[str | int, ...]
+"""The way from the top of the file: field names and list indexes from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One error inside a document.
+
+    Attributes:
+        line: From 1; None means the line on which `where` is written.
+    """
+
+    where: Location
+    problem: str
+    remedy: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackError:
+    """One error of one file; as text `path:line field: problem; remedy`.
+
+    Attributes:
+        line: From 1; None where the file as a whole is meant.
+        field: As in `policies[0].match.phrases.en[2]`; empty where the file as a whole is meant.
+    """
+
+    path: str
+    line: int | None
+    field: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        if self.field:
+            place = f"{place} {self.field}"
+        return f"{place}: {self.problem}; {self.remedy}"
+
+
+class PackInvalid(Exception):
+    """One or several packs are refused. Its text has one line for each error."""
+
+    def __init__(self, errors: Iterable[PackError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, self.errors)))
+
+
+def field_name(where: Location) -> str:
+    """`("policies", 0, "id")` as `policies[0].id`."""
+    name = ""
+    for step in where:
+        if isinstance(step, int):
+            name += f"[{step}]"
+        else:
+            plain = clip(step) if step.isidentifier() else quote(step)
+            name += f".{plain}" if name else plain
+    return name
+
+
+def quote(value: str) -> str:
+    """A value of the file on one line: in quotes, escaped and clipped."""
+    return repr(clip(value))
+
+
+def clip(value: str, limit: int = 60) -> str:
+    """At most `limit` code points, an ellipsis in place of the rest."""
+    return value if len(value) <= limit else value[: limit - 1] + "…"
