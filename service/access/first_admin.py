@@ -1,0 +1,45 @@
+"""The first admin key, without which nobody could make another."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from service.access.keys import Role, digest_of, make_key
+from service.access.ports import KeyStore
+from service.errors import ConfigurationError
+
+
+async def ensure_admin(store: KeyStore, given: str | None, now: datetime) -> str | None:
+    """See to it that there is an admin key; return its secret if one was made here.
+
+    Args:
+        given: EARSHOT_ADMIN_KEY, stored (as its hash) if it is unknown. Choose it long and random.
+
+    Raises:
+        ConfigurationError: The given key is empty, revoked, expired or of another role.
+    """
+    if given is not None:
+        await _store_given(store, given, now)
+        return None
+    for key in await store.all():
+        if key.role is Role.ADMIN and key.valid(now):
+            return None
+    key, secret = make_key("first admin", Role.ADMIN, now)
+    await store.add(key, digest_of(secret))
+    return secret
+
+
+async def _store_given(store: KeyStore, given: str, now: datetime) -> None:
+    if not given.strip() or given != given.strip():
+        raise ConfigurationError(
+            "EARSHOT_ADMIN_KEY is empty or has spaces around it; give a long random key or unset it"
+        )
+    known = await store.find(digest_of(given))
+    if known is None:
+        key, _ = make_key("first admin", Role.ADMIN, now, secret=given)
+        await store.add(key, digest_of(given))
+    elif known.role is not Role.ADMIN or not known.valid(now):
+        state = "no longer valid" if known.role is Role.ADMIN else f"of role {known.role}"
+        raise ConfigurationError(
+            f"EARSHOT_ADMIN_KEY is key {known.id}, which is {state}; give another or unset it"
+        )

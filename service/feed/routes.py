@@ -1,0 +1,104 @@
+"""`GET /v1/feed`.
+
+Reads `app.state.broadcaster` and `app.state.clock`. A stream ends when the client goes or when
+`Broadcaster.close` is called, which whoever stops the server does first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.responses import StreamingResponse
+from starlette.types import Send
+
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import Role
+from service.clock import Clock
+from service.errors import Problem
+from service.feed import sse
+from service.feed.broadcaster import Broadcaster, Wanted
+from service.feed.event import EVENT_TYPES
+
+HEARTBEAT_S = 15.0
+"""Shorter than the half minute after which proxies give up on a silent connection."""
+
+_CURSOR_DIGITS = 18
+_TYPES = frozenset({*EVENT_TYPES, sse.RESET})
+
+router = APIRouter()
+
+
+class EventStream(StreamingResponse):
+    """Closes its generator at once, however the response ends."""
+
+    def __init__(self, blocks: AsyncGenerator[bytes, None]) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(blocks, media_type="text/event-stream", headers=headers)
+        self._blocks = blocks
+
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(self._blocks):
+            await super().stream_response(send)
+
+
+@router.get("/v1/feed", response_class=EventStream, summary="Events as they happen")
+async def feed(
+    request: Request,
+    _caller: Annotated[Caller, Depends(allow(*Role))],
+    last_event_id: Annotated[str | None, Header()] = None,
+    since: Annotated[str | None, Query(description="A cursor; `Last-Event-ID` wins")] = None,
+    room: Annotated[str | None, Query(description="Only events of this room")] = None,
+    types: Annotated[list[str] | None, Query(description="Only these, comma-separated")] = None,
+) -> EventStream:
+    """Server-sent events: `event` is the type, `id` the cursor, `data` `{type, timestamp, data}`.
+
+    Without a cursor the stream starts now. With one it goes on behind it; if events behind it have
+    expired, `feed.reset` comes first: read the lists again and go on from its id.
+    """
+    broadcaster: Broadcaster = request.app.state.broadcaster
+    clock: Clock = request.app.state.clock
+    wanted = Wanted(room, _known(types or ()))
+    cursor = _cursor("Last-Event-ID", last_event_id) if last_event_id else _cursor("since", since)
+    if cursor is None:
+        cursor = await broadcaster.log.latest()
+    return EventStream(_blocks(broadcaster, clock, cursor, wanted))
+
+
+async def _blocks(
+    broadcaster: Broadcaster, clock: Clock, cursor: int, wanted: Wanted
+) -> AsyncGenerator[bytes, None]:
+    with broadcaster.subscribe(cursor, wanted) as subscription:
+        yield sse.opening(cursor)
+        while True:
+            found = await subscription.next(HEARTBEAT_S)
+            if broadcaster.closed:
+                return
+            yield b"".join(sse.encode(item, clock()) for item in found) or sse.HEARTBEAT
+
+
+def _cursor(where: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _CURSOR_DIGITS):
+        raise Problem(
+            400,
+            "Bad cursor",
+            f"`{where}` must be the `id` of an event from this feed; leave it out to start now",
+        )
+    return int(text)
+
+
+def _known(types: Sequence[str]) -> frozenset[str]:
+    asked = {name.strip() for part in types for name in part.split(",")} - {""}
+    unknown = sorted(asked - _TYPES)
+    if unknown:
+        raise Problem(
+            422,
+            "Unknown event type",
+            f"`types` has {unknown[0][:60]!r}; the types are " + ", ".join(sorted(_TYPES)),
+        )
+    return frozenset(asked)
