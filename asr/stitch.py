@@ -14,6 +14,8 @@ from asr.speech import Transcript, Word
 
 _CARRIED = 12
 """Words of the first part that a join carries along: longer than any phrase over a cut."""
+_UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
+"""Languages written without spaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +37,24 @@ def joins(first: Transcript, second: Transcript, overlap_ms: int) -> list[Join]:
     Without word times the two texts are set side by side, less what both say at the cut.
     """
     head, tail = _texts(first), _texts(second)
+    space = "" if second.language in _UNSPACED else " "
     length_ms = round((first.ended_at - first.started_at).total_seconds() * 1000)
     repeated = sum(_middle(word) < overlap_ms for word in second.words)
     before = sum(_middle(word) < length_ms - overlap_ms for word in first.words)
     found = []
     if first.words and second.words:
-        found.append(_join(head[:before], tail, repeated))
-        found.append(_join(head, tail[repeated:], 0))
+        found.append(_join(head[:before], tail, repeated, space))
+        found.append(_join(head, tail[repeated:], 0, space))
     same = _common(head, tail)
     if same or not found:
-        found.append(_join(head, tail[same:], 0))
+        found.append(_join(head, tail[same:], 0, space))
     return list(dict.fromkeys(found))
 
 
 def _texts(transcript: Transcript) -> list[str]:
-    return [word.text for word in transcript.words] or transcript.text.split()
+    if transcript.words:
+        return [word.text for word in transcript.words]
+    return list(transcript.text) if transcript.language in _UNSPACED else transcript.text.split()
 
 
 def _middle(word: Word) -> float:
@@ -62,8 +67,8 @@ def _common(head: Sequence[str], tail: Sequence[str]) -> int:
     return next((n for n in range(most, 0, -1) if list(head[-n:]) == list(tail[:n])), 0)
 
 
-def _join(head: Sequence[str], tail: Sequence[str], repeated: int) -> Join:
-    carried = " ".join(head[-_CARRIED:])
-    new_from = len(carried) + 1 if carried else 0
-    text = " ".join([*head[-_CARRIED:], *tail])
-    return Join(text, new_from, new_from + len(" ".join(tail[:repeated])))
+def _join(head: Sequence[str], tail: Sequence[str], repeated: int, space: str) -> Join:
+    carried = space.join(head[-_CARRIED:])
+    new_from = len(carried) + len(space) if carried else 0
+    text = space.join([*head[-_CARRIED:], *tail])
+    return Join(text, new_from, new_from + len(space.join(tail[:repeated])))

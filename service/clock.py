@@ -1,4 +1,4 @@
-"""Wall time. Everything that decides by time takes `now` as an argument; only shells read a clock."""
+"""Wall time. What decides by time takes `now` as an argument; only shells read a clock."""
 
 from __future__ import annotations
 

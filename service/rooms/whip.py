@@ -162,7 +162,11 @@ class WhipConnector:
         session = self._sessions.pop(session_id, None)
         if session is None:
             return
-        await session.peer.close()
-        await self._listener.speaker_left(session.speaker, reason)
-        self._taken.pop((session.speaker.room_id, session.speaker.id), None)
+        try:
+            await session.peer.close()
+            await self._listener.speaker_left(session.speaker, reason)
+        except Exception:
+            log.exception("whip.farewell_failed", session=session_id)
+        finally:
+            self._taken.pop((session.speaker.room_id, session.speaker.id), None)
         log.info("whip.ended", room=session.speaker.room_id, session=session_id, reason=reason)

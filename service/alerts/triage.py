@@ -1,0 +1,83 @@
+"""Decides what becomes of an utterance's matches. Pure: history and time come in as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from policies.match import Match
+from service.alerts.alert import Alert, AlertMatch, AlertState
+from service.alerts.ports import Hit
+from service.listening.heard import TranscriptHeard
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """
+    Attributes:
+        fresh: Matches that make a new alert.
+        repeated: Alerts raised before whose rules were hit again within their cool-down.
+    """
+
+    fresh: Sequence[Match]
+    repeated: Sequence[str]
+
+
+def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> Triage:
+    """Part the matches into new ones and those still cooling down since an earlier alert."""
+    fresh: list[Match] = []
+    repeated: list[str] = []
+    for match in matches:
+        since = now - timedelta(seconds=match.cooldown_s)
+        earlier = next(
+            (
+                hit
+                for hit in history
+                if (hit.pack, hit.rule_id) == (match.pack, match.rule_id) and hit.raised_at > since
+            ),
+            None,
+        )
+        if earlier is None:
+            fresh.append(match)
+        elif earlier.alert_id not in repeated:
+            repeated.append(earlier.alert_id)
+    return Triage(fresh, repeated)
+
+
+def raise_alert(
+    heard: TranscriptHeard, excerpt: str, matches: Sequence[Match], now: datetime
+) -> Alert:
+    """The one alert of an utterance; the gravest of `matches` (at least one) gives its severity.
+
+    `excerpt` is the text that the matches' spans point into.
+    """
+    gravest = max(matches, key=lambda match: match.severity.rank)
+    return Alert(
+        id=f"al_{heard.utterance_id}",
+        room_id=heard.room_id,
+        speaker_id=heard.speaker_id,
+        speaker_name=heard.speaker_name,
+        utterance_id=heard.utterance_id,
+        severity=gravest.severity,
+        category=gravest.category,
+        state=AlertState.OPEN,
+        provisional=heard.provisional,
+        repeats=0,
+        raised_at=now,
+        speech_started_at=heard.started_at,
+        speech_ended_at=heard.ended_at,
+        excerpt=excerpt,
+        matches=[
+            AlertMatch(
+                pack=match.pack,
+                pack_version=match.pack_version,
+                rule_id=match.rule_id,
+                severity=match.severity,
+                category=match.category,
+                spans=list(match.spans),
+                explanation=match.explanation,
+            )
+            for match in matches
+        ],
+    )

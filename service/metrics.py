@@ -1,0 +1,59 @@
+"""What operators measure, in Prometheus' units. One registry for each server."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY_S = (0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.rooms = Gauge("earshot_rooms", "Rooms listened to", registry=registry)
+        self.speakers = Gauge("earshot_speakers", "Speakers heard now", registry=registry)
+        self.packets = Counter("earshot_packets", "Packets of sound taken", registry=registry)
+        self.packets_lost = Counter(
+            "earshot_packets_lost", "Packets that never came", registry=registry
+        )
+        self.packets_bad = Counter(
+            "earshot_packets_bad", "Packets that were not Opus", registry=registry
+        )
+        self.utterances = Counter(
+            "earshot_utterances", "Utterances given to the recogniser", registry=registry
+        )
+        self.waiting = Gauge(
+            "earshot_asr_waiting", "Utterances waiting for the model", registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "earshot_asr_batch_seconds", "Time the model took for a batch", registry=registry
+        )
+        self.batch_size = Histogram(
+            "earshot_asr_batch_utterances",
+            "Utterances in a batch",
+            buckets=(1, 2, 4, 8, 16, 32),
+            registry=registry,
+        )
+        self.speech_to_verdict = Histogram(
+            "earshot_speech_to_verdict_seconds",
+            "From the last sample of an utterance (its closing silence included) to its commit",
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.alerts = Counter(
+            "earshot_alerts", "Alerts raised", ["severity", "category"], registry=registry
+        )
+        self.gaps = Counter("earshot_gaps", "Gaps in what was heard", ["reason"], registry=registry)
+        self.gap_seconds = Counter(
+            "earshot_gap_seconds", "Length of the gaps together", registry=registry
+        )
+        self.failures = Counter(
+            "earshot_failures",
+            "Items given up after an unexpected error",
+            ["at"],
+            registry=registry,
+        )
+
+    def render(self) -> bytes:
+        """The text exposition format."""
+        return generate_latest(self.registry)

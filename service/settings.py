@@ -1,0 +1,114 @@
+"""Settings from `EARSHOT_*` variables. Handed down by section, imported by nobody else."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from asr.settings import AsrSettings
+from service.errors import ConfigurationError
+
+_PREFIX = "EARSHOT_"
+
+
+class Settings(BaseSettings):
+    """Every setting, its unit and why one would change it; README shows the same as a table."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8080, ge=0, le=65535, description="TCP port; 0: any free one.")
+    data_dir: Path = Field(Path("data"), description="Folder of the database.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL in place of SQLite in the data folder."
+    )
+    redis_url: str | None = Field(None, description="Redis of a shared work queue.")
+    admin_key: str | None = Field(
+        None, min_length=16, description="The first admin key, in place of a made one."
+    )
+    ice_addresses: Annotated[list[str], NoDecode] = Field(
+        [], description="Addresses that WebRTC offers, comma-separated; empty: by the host."
+    )
+    asr_model: str = Field("micro", description="Model: micro (demo), a name, or a directory.")
+    asr_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs.")
+    asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
+    asr_threads: int = Field(0, ge=0, le=256, description="CPU threads; 0: up to four.")
+    asr_beam_size: int = Field(5, ge=1, le=10, description="Beam width; 1: greedy, faster.")
+    asr_batch_size: int = Field(8, ge=1, le=64, description="Utterances a batch at most.")
+    asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
+    asr_cache_dir: Path | None = Field(None, description="Folder of fetched models.")
+    policy_dir: Path | None = Field(None, description="Folder of policy packs; empty: shipped.")
+    silence_ms: int = Field(500, ge=200, le=3000, description="Pause that ends an utterance, ms.")
+    talk_hours: int = Field(24, ge=0, le=8760, description="Hours that unmatched speech is kept.")
+    alert_days: int = Field(30, ge=1, le=3650, description="Days that alerts are kept.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="Form of the logs.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged."
+    )
+    demo_seconds: float | None = Field(
+        None, ge=0, le=86_400, description="`earshot demo`: end this long after the table."
+    )
+
+    @field_validator("ice_addresses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _no_redis(cls, value: str | None) -> str | None:
+        if value:
+            raise ValueError("this release transcribes in its own process; unset it")
+        return value
+
+    def database(self) -> str:
+        """The URL of the database in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'earshot.db'}"
+
+    def asr(self) -> AsrSettings:
+        return AsrSettings(
+            model=self.asr_model,
+            device=self.asr_device,
+            compute_type=self.asr_compute_type,
+            threads=self.asr_threads,
+            beam_size=self.asr_beam_size,
+            queue_capacity=self.asr_queue,
+            batch_size=self.asr_batch_size,
+            cache_dir=self.asr_cache_dir,
+        )
+
+    def local_addresses(self) -> list[str] | None:
+        """What WebRTC offers to be reached at; None: every address but loopback."""
+        if self.ice_addresses:
+            return self.ice_addresses
+        if self.host == "localhost" or self.host.startswith("127."):
+            return ["127.0.0.1"]
+        return None
+
+
+def load_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        ConfigurationError: it names the variable, what is wrong and what would be right.
+    """
+    known = {(_PREFIX + name).upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, 1)
+            hint = f"did you mean {near[0]}?" if near else "`earshot settings` lists them all"
+            raise ConfigurationError(f"{name} is not a setting; {hint}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = _PREFIX + str(first["loc"][0]).upper()
+        problem = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {problem}") from None
