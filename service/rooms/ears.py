@@ -137,6 +137,10 @@ class Ears:
             [one.speaker.id for one in heard if one.ear.speaking],
         )
 
+    def speakers(self, room_id: str) -> Sequence[Speaker]:
+        """Who is heard in the room now."""
+        return [one.speaker for one in self._listeners.values() if one.room.id == room_id]
+
     async def settle(self, listener: Listener, utterance_id: str) -> None:
         """The utterance is on record."""
         listener.unsettled.pop(utterance_id, None)

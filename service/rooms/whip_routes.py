@@ -1,0 +1,160 @@
+"""The WHIP endpoint (RFC 9725). Open to browsers of any origin: the bearer token is the guard.
+
+Reads `app.state`: `supervisor`, `tokens`, `whip`, `clock`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.access.publish_tokens import digest_of
+from service.clock import Clock
+from service.errors import Problem
+from service.rooms.peer import parse_candidates
+from service.rooms.ports import TokenStore
+from service.rooms.room import RoomState, Speaker
+from service.rooms.routes import RoomId
+from service.rooms.supervisor import Supervisor
+from service.rooms.whip import Publisher, WhipConnector
+
+PREFIX = "/whip/"
+MAX_SDP_BYTES = 64 * 1024
+
+SDP = "application/sdp"
+FRAGMENT = "application/trickle-ice-sdpfrag"
+
+router = APIRouter(tags=["whip"])
+
+
+class WhipCors:
+    """Cross-origin headers for the WHIP paths, refusals included, and for no others."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._open = CORSMiddleware(
+            app,
+            allow_origins=["*"],
+            allow_methods=["POST", "PATCH", "DELETE", "OPTIONS"],
+            allow_headers=["authorization", "content-type", "if-match"],
+            expose_headers=["location", "etag", "link"],
+            max_age=7200,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        whip = scope["type"] == "http" and scope["path"].startswith(PREFIX)
+        await (self._open if whip else self._plain)(scope, receive, send)
+
+
+async def _speaker(
+    request: Request, authorization: Annotated[str | None, Header()] = None
+) -> Speaker:
+    """The speaker whom the publish token admits."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _no_token("send the publish token in the header `Authorization: Bearer TOKEN`")
+    tokens: TokenStore = request.app.state.tokens
+    clock: Clock = request.app.state.clock
+    speaker = await tokens.find_token(digest_of(token.strip()), clock())
+    if speaker is None:
+        raise _no_token(
+            "this publish token is unknown or has expired; ask the room server for another"
+        )
+    return speaker
+
+
+Publishing = Annotated[Speaker, Depends(_speaker)]
+SessionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+@router.options(PREFIX + "{room_id}", status_code=204, summary="What the endpoint takes")
+async def options(room_id: RoomId) -> Response:
+    return Response(status_code=204, headers={"Accept-Post": SDP})
+
+
+@router.post(
+    PREFIX + "{room_id}",
+    status_code=201,
+    summary="Publish into a room",
+    max_body_size=MAX_SDP_BYTES,
+    response_class=Response,
+    responses={201: {"content": {SDP: {}}, "description": "The SDP answer"}},
+    openapi_extra={"requestBody": {"content": {SDP: {"schema": {"type": "string"}}}}},
+)
+async def publish(room_id: RoomId, request: Request, speaker: Publishing) -> Response:
+    """The SDP offer of one sendonly audio track; 201 with the answer, `Location` and `ETag`."""
+    supervisor: Supervisor = request.app.state.supervisor
+    whip: WhipConnector = request.app.state.whip
+    room = await supervisor.find(room_id)
+    if room.connector.get("kind") != whip.kind:
+        raise Problem(
+            409, "Room of another kind", f"room {room_id!r} is not published into by WHIP"
+        )
+    if room.state is RoomState.ENDED:
+        raise Problem(404, "No such room", f"room {room_id!r} has ended")
+    _same_room(speaker, room_id)
+    offer = await _text(request, SDP)
+    publisher = await whip.publish(speaker, offer)
+    headers = {"Location": f"{PREFIX}{room_id}/{publisher.id}", "ETag": publisher.etag}
+    return Response(publisher.peer.sdp, 201, media_type=SDP, headers=headers)
+
+
+@router.patch(
+    PREFIX + "{room_id}/{session_id}",
+    status_code=204,
+    summary="Trickle ICE candidates",
+    max_body_size=MAX_SDP_BYTES,
+    openapi_extra={"requestBody": {"content": {FRAGMENT: {"schema": {"type": "string"}}}}},
+)
+async def trickle(
+    room_id: RoomId,
+    session_id: SessionId,
+    request: Request,
+    speaker: Publishing,
+    if_match: Annotated[str | None, Header()] = None,
+) -> None:
+    whip: WhipConnector = request.app.state.whip
+    session = _own(whip, speaker, room_id, session_id)
+    fragment = await _text(request, FRAGMENT)
+    await whip.trickle(session, parse_candidates(fragment), if_match)
+
+
+@router.delete(PREFIX + "{room_id}/{session_id}", status_code=200, summary="Stop publishing")
+async def end(
+    room_id: RoomId, session_id: SessionId, request: Request, speaker: Publishing
+) -> Response:
+    whip: WhipConnector = request.app.state.whip
+    await whip.end(_own(whip, speaker, room_id, session_id))
+    return Response(status_code=200)
+
+
+def _own(whip: WhipConnector, speaker: Speaker, room_id: str, session_id: str) -> Publisher:
+    _same_room(speaker, room_id)
+    session = whip.session(room_id, session_id)
+    if session.speaker.id != speaker.id:
+        raise Problem(403, "Not your session", "the token belongs to another speaker")
+    return session
+
+
+def _same_room(speaker: Speaker, room_id: str) -> None:
+    if speaker.room_id != room_id:
+        raise Problem(403, "Another room", f"the token does not admit to room {room_id!r}")
+
+
+async def _text(request: Request, media_type: str) -> str:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != media_type:
+        raise Problem(
+            415, "Wrong content type", f"send `Content-Type: {media_type}`, not {given[:60]!r}"
+        )
+    try:
+        return (await request.body()).decode()
+    except UnicodeDecodeError as error:
+        raise Problem(400, "Bad SDP", "the body is not UTF-8 text") from error
+
+
+def _no_token(detail: str) -> Problem:
+    return Problem(401, "Publish token required", detail, headers={"WWW-Authenticate": "Bearer"})
