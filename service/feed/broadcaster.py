@@ -203,11 +203,12 @@ class Subscription:
     async def _stored(self) -> Sequence[Recorded | Reset]:
         """The next wanted events; the cursor moves over all others."""
         while True:
-            page: Sequence[Recorded] | Reset | None = self._broadcaster.recent(self.cursor)
+            page = self._broadcaster.recent(self.cursor)
             if page is None:
-                page = await self._from_log()
-                if isinstance(page, Reset):
-                    return [page]
+                logged = await self._from_log()
+                if isinstance(logged, Reset):
+                    return [logged]
+                page = logged
             if not page:
                 return ()
             self.cursor = page[-1].id

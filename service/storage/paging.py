@@ -28,7 +28,7 @@ def older_than(cursor: str, at: ColumnElement[Any], id_: ColumnElement[Any]) -> 
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        micros, _, last_id = urlsafe_b64decode(padded.encode("ascii")).decode().partition(" ")
+        micros, last_id = urlsafe_b64decode(padded.encode("ascii")).decode().split(" ", 1)
         moment = _EPOCH + int(micros) * _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise Problem(

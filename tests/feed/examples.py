@@ -1,0 +1,40 @@
+"""One event of each type; a test holds this list against `EVENT_TYPES`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from service.alerts.alert import (
+    AlertRaised,
+    AlertResolved,
+    AlertRetracted,
+    AlertState,
+    AlertUpdated,
+    Outcome,
+)
+from service.feed.event import Event, Transient
+from service.rooms.room import (
+    RoomJoined,
+    RoomLeft,
+    RoomState,
+    RoomStateChanged,
+    SpeakerJoined,
+    SpeakerLeft,
+    SpeakerLevels,
+)
+from tests.storage.examples import a_gap, a_room, a_speaker, a_transcript, an_alert
+
+STORED: tuple[Event, ...] = (
+    RoomJoined(a_room()),
+    RoomStateChanged(replace(a_room(), state=RoomState.LOST, reason="no packets for 10 s")),
+    RoomLeft(replace(a_room(), state=RoomState.ENDED, reason="deleted")),
+    SpeakerJoined(a_speaker()),
+    SpeakerLeft(a_speaker(), "hung up"),
+    a_transcript(),
+    a_gap(),
+    AlertRaised(an_alert()),
+    AlertUpdated(replace(an_alert(), repeats=2)),
+    AlertResolved(replace(an_alert(), state=AlertState.RESOLVED), Outcome.UPHELD, "as heard"),
+    AlertRetracted(replace(an_alert(), state=AlertState.RETRACTED)),
+)
+LEVELS: Transient = SpeakerLevels("lobby", {"ann": -23.5, "bob": -90.0}, ("ann",))

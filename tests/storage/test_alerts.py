@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from policies.severity import Severity
+from service.alerts.alert import (
+    Alert,
+    AlertRaised,
+    AlertResolved,
+    AlertState,
+    AlertUpdated,
+    Outcome,
+    Step,
+)
+from service.alerts.ports import AlertFilter, AlertStore, Hit
+from service.storage.alerts import SqlAlerts
+from service.storage.engine import Database
+from service.storage.event_log import SqlEventLog
+from tests.storage.examples import NOW, SECOND, SetClock, a_transcript, an_alert
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def alerts(database: Database) -> AlertStore:
+    return SqlAlerts(database, SetClock())
+
+
+async def types(database: Database) -> list[str]:
+    return [event.type for event in await SqlEventLog(database).read(0, 100)]
+
+
+async def test_an_alert_comes_back_as_it_was_raised(alerts: AlertStore, database: Database) -> None:
+    assert await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    assert await alerts.get("a1") == an_alert()
+    assert await alerts.get("a2") is None
+    assert await types(database) == ["transcript.heard", "alert.raised"]
+
+
+async def test_the_same_utterance_is_committed_once(alerts: AlertStore, database: Database) -> None:
+    assert await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    again = replace(an_alert(), id="a2", excerpt="heard otherwise")
+    assert not await alerts.commit(a_transcript(text="heard otherwise"), [AlertRaised(again)])
+    assert await alerts.get("a2") is None
+    assert len(await types(database)) == 2
+
+
+async def test_of_many_commits_of_one_utterance_at_once_one_counts(
+    database: Database, url: str
+) -> None:
+    other = Database(url)
+    stores = [SqlAlerts(database), SqlAlerts(other)] * 4
+    raised = [AlertRaised(an_alert())]
+    counted = await asyncio.gather(*(store.commit(a_transcript(), raised) for store in stores))
+    await other.close()
+    assert sorted(counted) == [False] * 7 + [True]
+    assert await types(database) == ["transcript.heard", "alert.raised"]
+
+
+async def test_an_utterance_without_words_is_on_record_but_no_event(
+    alerts: AlertStore, database: Database
+) -> None:
+    assert await alerts.commit(a_transcript(text=""), [])
+    assert not await alerts.commit(a_transcript(text="hello"), [])
+    assert await types(database) == []
+
+
+async def test_a_commit_that_fails_leaves_no_part_of_it(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.commit(a_transcript("u1"), [AlertRaised(an_alert("a1", utterance_id="u1"))])
+    clash = AlertRaised(an_alert("a1", utterance_id="u2"))
+    with pytest.raises(Exception, match="UNIQUE"):
+        await alerts.commit(a_transcript("u2"), [clash])
+    assert await types(database) == ["transcript.heard", "alert.raised"]
+    assert await alerts.commit(a_transcript("u2"), [])
+
+
+async def test_hits_are_the_rules_of_this_speakers_alerts_since_then_latest_first(
+    alerts: AlertStore,
+) -> None:
+    for number in range(3):
+        alert = an_alert(f"a{number}", NOW + number * 10 * SECOND, utterance_id=f"u{number}")
+        await alerts.commit(a_transcript(f"u{number}"), [AlertRaised(alert)])
+    raised = NOW + 13 * SECOND
+    found = await alerts.hits("lobby", "ann", raised)
+    assert [(hit.alert_id, hit.rule_id) for hit in found] == [
+        ("a2", "gift-cards"),
+        ("a2", "hurry"),
+        ("a1", "gift-cards"),
+        ("a1", "hurry"),
+    ]
+    assert found[2] == Hit("scams", "gift-cards", "a1", raised)
+    assert await alerts.hits("lobby", "bob", NOW) == []
+    assert await alerts.hits("other", "ann", NOW) == []
+
+
+async def test_a_repeat_counts_on_the_stored_alert_and_keeps_what_people_did_meanwhile(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.commit(a_transcript("u1"), [AlertRaised(an_alert())])
+    step = Step("a1", NOW, "Mo", "acknowledge")
+    acknowledged = replace(an_alert(), state=AlertState.ACKNOWLEDGED)
+    assert await alerts.step(AlertUpdated(acknowledged), step, expected=AlertState.OPEN)
+    repeated = AlertUpdated(replace(an_alert(), repeats=1))
+    await alerts.commit(a_transcript("u2"), [repeated])
+    assert await alerts.get("a1") == replace(acknowledged, repeats=1)
+    (*_, last) = await SqlEventLog(database).read(0, 100)
+    assert (last.type, last.data["state"], last.data["repeats"]) == (
+        "alert.updated",
+        "acknowledged",
+        1,
+    )
+
+
+async def test_a_step_is_taken_only_from_the_expected_state(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    resolved = AlertResolved(
+        replace(an_alert(), state=AlertState.RESOLVED), Outcome.UPHELD, "as heard"
+    )
+    first = Step("a1", NOW, "Mo", "resolve", "as heard")
+    second = Step("a1", NOW + SECOND, "Jo", "resolve")
+    assert await alerts.step(resolved, first, expected=AlertState.OPEN)
+    assert not await alerts.step(resolved, second, expected=AlertState.OPEN)
+    assert await alerts.history("a1") == [first]
+    assert (await types(database))[2:] == ["alert.resolved"]
+    (*_, last) = await SqlEventLog(database).read(0, 100)
+    assert (last.data["outcome"], last.data["reason"], last.data["id"]) == (
+        "upheld",
+        "as heard",
+        "a1",
+    )
+
+
+async def test_a_step_shows_the_repeats_that_came_meanwhile(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.commit(a_transcript("u1"), [AlertRaised(an_alert())])
+    await alerts.commit(a_transcript("u2"), [AlertUpdated(replace(an_alert(), repeats=4))])
+    stale = replace(an_alert(), state=AlertState.ACKNOWLEDGED)
+    step = Step("a1", NOW, "Mo", "acknowledge")
+    assert await alerts.step(AlertUpdated(stale), step, expected=AlertState.OPEN)
+    (*_, last) = await SqlEventLog(database).read(0, 100)
+    assert last.data["repeats"] == 4
+
+
+async def test_pages_are_newest_first_and_filtered(alerts: AlertStore) -> None:
+    for number, severity in enumerate(Severity):
+        alert = an_alert(
+            f"a{number}",
+            NOW + number * SECOND,
+            utterance_id=f"u{number}",
+            severity=severity,
+            room_id=f"r{number % 2}",
+        )
+        await alerts.commit(a_transcript(f"u{number}"), [AlertRaised(alert)])
+
+    async def ids(wanted: AlertFilter) -> list[str]:
+        found: list[Alert] = []
+        cursor = None
+        for _ in range(5):
+            page, cursor = await alerts.page(wanted, limit=1, cursor=cursor)
+            found += page
+            if cursor is None:
+                break
+        return [alert.id for alert in found]
+
+    assert await ids(AlertFilter()) == ["a3", "a2", "a1", "a0"]
+    assert await ids(AlertFilter(least_severity=Severity.HIGH)) == ["a3", "a2"]
+    assert await ids(AlertFilter(room_id="r0")) == ["a2", "a0"]
+    assert await ids(AlertFilter(state=AlertState.RESOLVED)) == []
+    both = AlertFilter(room_id="r1", state=AlertState.OPEN, least_severity=Severity.MEDIUM)
+    assert await ids(both) == ["a3", "a1"]

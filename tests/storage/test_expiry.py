@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.alerts.alert import AlertRaised, AlertState, AlertUpdated, Step
+from service.rooms.room import RoomState
+from service.storage.alerts import SqlAlerts
+from service.storage.engine import Database
+from service.storage.event_log import SqlEventLog
+from service.storage.expiry import BATCH, Expired, expire
+from service.storage.hearing import SqlHearing
+from service.storage.rooms import SqlRooms, SqlTokens
+from tests.storage.examples import (
+    NOW,
+    SECOND,
+    SetClock,
+    a_gap,
+    a_room,
+    a_speaker,
+    a_transcript,
+    an_alert,
+)
+
+pytestmark = pytest.mark.anyio
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Stores:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = SetClock()
+        self.alerts = SqlAlerts(database, self.clock)
+        self.hearing = SqlHearing(database, self.clock)
+        self.rooms = SqlRooms(database, self.clock)
+        self.log = SqlEventLog(database)
+
+    async def hear(self, id_: str, *, alert: str | None = None) -> None:
+        """Somebody speaks now, for two seconds, with an alert if it is named."""
+        now = self.clock()
+        raised = AlertRaised(an_alert(alert or "", now, utterance_id=id_))
+        await self.alerts.commit(a_transcript(id_, now), [raised] if alert else [])
+
+    async def expire(self) -> Expired:
+        return await expire(self.database, self.clock(), talk_hours=24, alert_days=30)
+
+    async def types(self) -> list[str]:
+        return [event.type for event in await self.log.read(0, 100)]
+
+    async def talk(self) -> list[str]:
+        found = await self.hearing.talk("lobby", NOW - 99 * DAY, NOW + 99 * DAY)
+        return [heard.utterance_id for heard in found]
+
+
+@pytest.fixture
+def stores(database: Database) -> Stores:
+    return Stores(database)
+
+
+async def test_talk_goes_after_a_day_and_its_events_with_it(stores: Stores) -> None:
+    await stores.hear("old")
+    stores.clock.now += HOUR
+    await stores.hear("new")
+    stores.clock.now += 23 * HOUR + 3 * SECOND
+    assert await stores.expire() == Expired(talk=1, events=1)
+    assert await stores.talk() == ["new"]
+    assert [event.id for event in await stores.log.read(0, 9)] == [2]
+    assert await stores.log.pruned_until() == 1
+    assert await stores.expire() == Expired()
+
+
+async def test_talk_within_a_minute_of_an_alert_stays_as_long_as_the_alert(stores: Stores) -> None:
+    for id_, pause, alert in (
+        ("long before", 0, None),
+        ("before", 60, None),
+        ("alert", 60, "a1"),
+        ("after", 60, None),
+        ("long after", 60, None),
+    ):
+        stores.clock.now += pause * SECOND
+        await stores.hear(id_, alert=alert)
+    stores.clock.now += 29 * DAY
+    assert await stores.expire() == Expired(talk=2, events=2)
+    assert await stores.talk() == ["before", "alert", "after"]
+    stores.clock.now += DAY
+    assert await stores.expire() == Expired(talk=3, alerts=1, events=4)
+    assert await stores.talk() == []
+    assert await stores.types() == []
+
+
+async def test_an_alert_of_another_room_keeps_no_talk(stores: Stores) -> None:
+    await stores.hear("u1", alert="a1")
+    await stores.alerts.commit(a_transcript("u2", room_id="other"), [])
+    stores.clock.now += 2 * DAY
+    assert await stores.expire() == Expired(talk=1, events=1)
+
+
+async def test_an_alert_goes_with_its_history_its_hits_and_every_event_of_it(
+    stores: Stores,
+) -> None:
+    await stores.hear("u1", alert="a1")
+    stores.clock.now += 29 * DAY + 23 * HOUR
+    acknowledged = AlertUpdated(replace(an_alert(), state=AlertState.ACKNOWLEDGED))
+    step = Step("a1", stores.clock(), "Mo", "acknowledge")
+    assert await stores.alerts.step(acknowledged, step, expected=AlertState.OPEN)
+    await stores.expire()
+    assert await stores.types() == ["transcript.heard", "alert.raised", "alert.updated"]
+    stores.clock.now += 2 * HOUR
+    assert await stores.expire() == Expired(talk=1, alerts=1, events=3)
+    assert await stores.alerts.get("a1") is None
+    assert await stores.alerts.history("a1") == []
+    assert await stores.alerts.hits("lobby", "ann", NOW - DAY) == []
+
+
+async def test_gaps_rooms_and_other_events_go_after_thirty_days(stores: Stores) -> None:
+    await stores.rooms.add(a_room())
+    await stores.rooms.speaker_joined(a_speaker(), NOW)
+    await SqlTokens(stores.database).add_token("digest", a_speaker(), NOW + HOUR)
+    await stores.hearing.gap(a_gap())
+    await stores.rooms.set_state("lobby", RoomState.ENDED, "deleted")
+    await stores.rooms.add(a_room("open"))
+    stores.clock.now += 29 * DAY
+    assert await stores.expire() == Expired()
+    assert await SqlTokens(stores.database).find_token("digest", NOW) is None
+    stores.clock.now += DAY + 2 * SECOND
+    assert await stores.expire() == Expired(events=5, gaps=1, rooms=1)
+    assert [room.id for room in await stores.rooms.listening()] == ["open"]
+    assert await stores.rooms.speakers("lobby") == []
+    assert await stores.hearing.gaps("lobby", 9) == []
+    assert await stores.log.latest() == 5
+
+
+async def test_the_daily_round_leaves_a_recent_cursor_good_and_an_old_one_not(
+    stores: Stores,
+) -> None:
+    """A cursor is too old if and only if something beyond it was removed."""
+    await stores.hear("u1")
+    yesterday = await stores.log.latest()
+    stores.clock.now += 25 * HOUR
+    await stores.hear("u2", alert="a1")
+    await stores.expire()
+    assert await stores.log.pruned_until() == yesterday
+    assert await stores.log.pruned_until({"transcript.heard"}) == yesterday
+    assert await stores.log.pruned_until({"alert.raised", "alert.updated"}) == 0
+
+
+async def test_an_id_is_never_given_twice(stores: Stores) -> None:
+    await stores.hear("u1")
+    stores.clock.now += 2 * DAY
+    await stores.expire()
+    await stores.expire()
+    assert await stores.types() == []
+    await stores.hear("u2")
+    assert await stores.log.latest() == 2
+
+
+async def test_more_than_a_batch_goes_in_one_call(stores: Stores) -> None:
+    for number in range(BATCH + 1):
+        await stores.hear(f"u{number}")
+    stores.clock.now += 2 * DAY
+    assert await stores.expire() == Expired(talk=BATCH + 1, events=BATCH + 1)
+
+
+async def test_no_expired_word_is_left_in_the_files(stores: Stores, tmp_path: Path) -> None:
+    secret = "xylophone"
+    for number in range(50):
+        heard = a_transcript(f"u{number}", text=f"{secret} {number} " * 20)
+        await stores.alerts.commit(heard, [])
+    assert secret.encode() in contents(tmp_path)
+    stores.clock.now += 2 * DAY
+    await stores.expire()
+    assert secret.encode() not in contents(tmp_path)
+
+
+def contents(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.iterdir())

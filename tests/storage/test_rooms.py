@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from service.errors import Problem
+from service.rooms.ports import RoomStore, TokenStore
+from service.rooms.room import Room, RoomState, Speaker
+from service.storage.engine import Database
+from service.storage.event_log import SqlEventLog
+from service.storage.hearing import SqlHearing
+from service.storage.rooms import SqlRooms, SqlTokens
+from tests.storage.examples import NOW, SECOND, SetClock, a_room, a_speaker
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def rooms(database: Database) -> RoomStore:
+    return SqlRooms(database, SetClock())
+
+
+async def types(database: Database) -> list[str]:
+    return [event.type for event in await SqlEventLog(database).read(0, 100)]
+
+
+async def test_a_room_comes_back_as_it_was_stored(rooms: RoomStore, database: Database) -> None:
+    await rooms.add(a_room())
+    assert await rooms.get("lobby") == a_room()
+    assert await rooms.get("other") is None
+    assert await types(database) == ["room.joined"]
+
+
+async def test_an_open_room_is_not_opened_twice_but_an_ended_one_is(rooms: RoomStore) -> None:
+    await rooms.add(a_room())
+    with pytest.raises(Problem, match="room 'lobby' is open"):
+        await rooms.add(a_room())
+    await rooms.set_state("lobby", RoomState.ENDED, "deleted")
+    again = replace(a_room(joined_at=NOW + SECOND), title="Second evening")
+    await rooms.add(again)
+    assert await rooms.get("lobby") == again
+
+
+async def test_each_change_of_state_is_an_event_and_no_change_is_none(
+    rooms: RoomStore, database: Database
+) -> None:
+    await rooms.add(a_room())
+    room = await rooms.set_state("lobby", RoomState.LISTENING, "")
+    assert (await rooms.set_state("lobby", RoomState.LISTENING, "")) == room
+    assert [found.id for found in await rooms.listening()] == ["lobby"]
+    ended = await rooms.set_state("lobby", RoomState.ENDED, "deleted")
+    assert (ended.state, ended.reason) == (RoomState.ENDED, "deleted")
+    assert await rooms.listening() == []
+    assert await types(database) == ["room.joined", "room.state", "room.left"]
+
+
+async def test_the_state_of_an_unknown_room_is_a_404(rooms: RoomStore) -> None:
+    with pytest.raises(Problem) as caught:
+        await rooms.set_state("nowhere", RoomState.LOST, "")
+    assert caught.value.status == 404
+
+
+async def test_pages_hold_every_room_once_newest_first_even_at_equal_times(
+    rooms: RoomStore,
+) -> None:
+    for number in range(7):
+        await rooms.add(a_room(f"r{number}", NOW + (number // 3) * SECOND))
+    found: list[Room] = []
+    cursor = None
+    for _ in range(4):
+        page, cursor = await rooms.page(limit=2, cursor=cursor)
+        found += page
+    assert cursor is None
+    assert [room.id for room in found] == ["r6", "r5", "r4", "r3", "r2", "r1", "r0"]
+    assert (await rooms.page(limit=7, cursor=None))[1] is None
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "é", "", "====", "MTIz", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5IGE"]
+)
+async def test_a_made_up_cursor_is_a_400(rooms: RoomStore, cursor: str) -> None:
+    with pytest.raises(Problem) as caught:
+        await rooms.page(limit=2, cursor=cursor)
+    assert caught.value.status == 400
+
+
+async def test_speakers_join_and_leave_once(rooms: RoomStore, database: Database) -> None:
+    await rooms.add(a_room())
+    ann, bob = a_speaker("ann"), a_speaker("bob")
+    await rooms.speaker_joined(bob, NOW)
+    await rooms.speaker_joined(ann, NOW + SECOND)
+    await rooms.speaker_joined(ann, NOW + 2 * SECOND)
+    assert await rooms.speakers("lobby") == [bob, ann]
+    await rooms.speaker_left(bob, "hung up", NOW + 3 * SECOND)
+    await rooms.speaker_left(bob, "hung up", NOW + 4 * SECOND)
+    assert await rooms.speakers("lobby", live_only=True) == [ann]
+    assert await types(database) == [
+        "room.joined",
+        "speaker.joined",
+        "speaker.joined",
+        "speaker.left",
+    ]
+
+
+async def test_a_speaker_who_comes_back_is_heard_from_then_on(
+    rooms: RoomStore, database: Database
+) -> None:
+    hearing = SqlHearing(database)
+    await rooms.add(a_room())
+    await rooms.speaker_joined(a_speaker(), NOW)
+    await rooms.speaker_left(a_speaker(), "", NOW + SECOND)
+    await rooms.speaker_joined(a_speaker(), NOW + 60 * SECOND)
+    assert [mark.at for mark in await hearing.interrupted()] == [NOW + 60 * SECOND]
+
+
+async def test_a_speaker_who_joins_while_live_under_a_new_name_keeps_the_unheard_time(
+    rooms: RoomStore, database: Database
+) -> None:
+    await rooms.add(a_room())
+    await rooms.speaker_joined(a_speaker(), NOW)
+    await rooms.speaker_joined(replace(a_speaker(), name="Anna"), NOW + 9 * SECOND)
+    assert [mark.at for mark in await SqlHearing(database).interrupted()] == [NOW]
+    assert [speaker.name for speaker in await rooms.speakers("lobby")] == ["Anna"]
+
+
+async def test_a_token_admits_its_speaker_until_it_expires(
+    rooms: RoomStore, database: Database
+) -> None:
+    tokens: TokenStore = SqlTokens(database)
+    speaker = Speaker("lobby", "ann", "Ann", "host")
+    await rooms.add(a_room())
+    await tokens.add_token("digest", speaker, NOW + timedelta(hours=1))
+    assert await tokens.find_token("digest", NOW) == speaker
+    assert await tokens.find_token("digest", NOW + timedelta(hours=1)) is None
+    assert await tokens.find_token("other", NOW) is None
+
+
+async def test_a_token_for_an_unknown_room_is_a_404(database: Database) -> None:
+    with pytest.raises(Problem) as caught:
+        await SqlTokens(database).add_token("digest", a_speaker(), NOW)
+    assert caught.value.status == 404
