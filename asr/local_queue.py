@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -11,6 +12,7 @@ from asr.speech import Transcript, Unheard, Utterance
 from asr.transcriber import Transcriber, TranscriptionFailed
 
 _END = None
+_STOPPING = "the server is stopping"
 
 
 class LocalQueue:
@@ -40,6 +42,7 @@ class LocalQueue:
         self._waiting: deque[Utterance] = deque()
         self._changed = threading.Condition()
         self._closing = False
+        self._drain_until = 0.0
         self._finished: asyncio.Queue[Transcript | Unheard | None] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -67,7 +70,7 @@ class LocalQueue:
                 self._waiting.append(utterance)
                 self._changed.notify()
         if dropped is not None:
-            reason = "the server is stopping" if self._closing else "transcription is overloaded"
+            reason = _STOPPING if self._closing else "transcription is overloaded"
             self._finished.put_nowait(Unheard(dropped, reason))
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
@@ -77,14 +80,26 @@ class LocalQueue:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    async def close(self) -> None:
-        """Take nothing more, transcribe what waits, end `results` and the thread."""
+    def alive(self) -> bool:
+        """The model's thread is at work."""
+        return self._thread is not None and self._thread.is_alive()
+
+    async def close(self, drain_s: float = 2.0) -> None:
+        """Take nothing more, transcribe what waits for so long, end the thread and `results`.
+
+        What is not transcribed by then comes out as `Unheard`.
+        """
+        if self._closing:
+            return
         with self._changed:
             self._closing = True
+            self._drain_until = time.monotonic() + drain_s
             self._changed.notify()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
             self._thread = None
+        while self._waiting:
+            self._finished.put_nowait(Unheard(self._waiting.popleft(), _STOPPING))
         self._finished.put_nowait(_END)
 
     def _own_model(self, loaded: asyncio.Future[Transcriber]) -> None:
@@ -102,6 +117,8 @@ class LocalQueue:
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait()
+            if self._closing and time.monotonic() >= self._drain_until:
+                return []
             count = min(self._batch_size, len(self._waiting))
             return [self._waiting.popleft() for _ in range(count)]
 

@@ -16,6 +16,10 @@ class Transcriber(Protocol):
         """Name for people and for `Transcript.model`."""
         ...
 
+    def describe(self) -> str:
+        """Where and how it runs, such as `cpu, int8`."""
+        ...
+
     def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
         """One transcript for each utterance, in order.
 

@@ -44,9 +44,10 @@ class WhisperTranscriber:
         self._whisper = model
         self._beam_size = settings.beam_size
         self.model = name
-        self.device = str(model.model.device)
-        self.compute_type = str(model.model.compute_type)
         self._tokenizers: dict[str, Tokenizer] = {}
+
+    def describe(self) -> str:
+        return f"{self._whisper.model.device}, {self._whisper.model.compute_type}"
 
     def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
         """One transcript for each utterance, in order; times for the parts of a cut monologue.

@@ -10,7 +10,7 @@ _LATENCY_S = (0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30)
 class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.rooms = Gauge("earshot_rooms", "Rooms listened to", registry=registry)
+        self.peers = Gauge("earshot_peers", "WebRTC peers", registry=registry)
         self.speakers = Gauge("earshot_speakers", "Speakers heard now", registry=registry)
         self.packets = Counter("earshot_packets", "Packets of sound taken", registry=registry)
         self.packets_lost = Counter(

@@ -1,0 +1,35 @@
+"""The `earshot` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from service.commands.demo import demo
+from service.commands.policy import policy
+from service.commands.serve import serve
+from service.errors import EarshotError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="earshot")
+def cli() -> None:
+    """Listen to social audio rooms for the people who keep them safe."""
+
+
+for command in (serve, demo, policy):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; every foreseen failure is one sentence and an exit code."""
+    try:
+        cli(prog_name="earshot")
+    except EarshotError as error:
+        click.echo(f"earshot: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""Where the server is wired: every part is made here and handed what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from asr.local_queue import LocalQueue
+from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
+from asr.settings import AsrSettings
+from asr.transcriber import Transcriber
+from asr.whisper import load
+from policies.finding import PackInvalid
+from policies.load import load_folder
+from policies.matcher import Matcher
+from policies.pack import Pack
+from policies.packs import shipped_packs
+from service import pages
+from service.access.first_admin import ensure_admin
+from service.alerts import routes as alerts_routes
+from service.clock import utc_now
+from service.errors import ConfigurationError
+from service.feed import routes as feed_routes
+from service.feed.broadcaster import Broadcaster
+from service.listening.ear import Ear
+from service.listening.segmenter import SegmenterSettings
+from service.listening.vad import webrtc_vad
+from service.metrics import Metrics
+from service.pipeline import Pipeline
+from service.problems import install_problems
+from service.reading import Reader
+from service.rooms import routes as rooms_routes
+from service.rooms import whip_routes
+from service.rooms.ears import Ears
+from service.rooms.supervisor import Supervisor
+from service.rooms.whip import WhipConnector
+from service.settings import Settings
+from service.storage.alerts import SqlAlerts
+from service.storage.engine import Database
+from service.storage.event_log import SqlEventLog
+from service.storage.expiry import expire
+from service.storage.hearing import SqlHearing
+from service.storage.keys import SqlKeys
+from service.storage.rooms import SqlRooms, SqlTokens
+from service.storage.schema import open_database
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 1_000_000
+_EXPIRE_EVERY_S = 600.0
+_RETRY_S = 1.0
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The server. Its lifespan opens the database, loads model and policies, and owns every task.
+
+    After start-up `app.state.first_key` is the secret of the admin key made at this start, if one
+    was made, and `app.state.notice` says when the model is only for demonstrations.
+
+    Raises (on start-up):
+        ConfigurationError: a setting, file or model is unusable.
+    """
+    app = FastAPI(
+        title="earshot",
+        description="Real-time moderation for social audio rooms.",
+        version="1",
+        lifespan=lambda app: _lifespan(app, settings),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=MAX_BODY_BYTES,
+        generate_unique_id_function=_route_name,
+    )
+    install_problems(app)
+    app.add_middleware(whip_routes.WhipCors)
+    for part in (pages, rooms_routes, whip_routes, feed_routes, alerts_routes):
+        app.include_router(part.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    app.state.packs = packs = load_packs(settings)
+    database = await open_database(settings.database())
+    try:
+        queue = LocalQueue(
+            lambda: load_model(settings.asr()),
+            capacity=settings.asr_queue,
+            batch_size=settings.asr_batch_size,
+            on_batch=_measure_batches(app),
+        )
+        app.state.queue = queue
+        app.state.notice = MICRO_NOTICE if settings.asr_model == MICRO else ""
+        try:
+            _wire(app, settings, database, queue, Matcher(packs))
+            transcriber = await queue.start()
+            log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
+            app.state.first_key = await ensure_admin(app.state.keys, settings.admin_key, utc_now())
+            async with _running(app, settings, database):
+                yield
+        finally:
+            await queue.close()
+    finally:
+        await database.close()
+
+
+def _wire(
+    app: FastAPI, settings: Settings, database: Database, queue: LocalQueue, matcher: Matcher
+) -> None:
+    state, metrics = app.state, app.state.metrics
+    state.clock = utc_now
+    state.keys = SqlKeys(database)
+    state.rooms = SqlRooms(database)
+    state.tokens = SqlTokens(database)
+    state.hearing = SqlHearing(database)
+    state.alerts = SqlAlerts(database)
+    state.events = SqlEventLog(database)
+    state.broadcaster = Broadcaster(state.events)
+    state.pipeline = Pipeline(
+        queue=queue,
+        reader=Reader(lambda: matcher),
+        alerts=state.alerts,
+        metrics=metrics,
+        clock=utc_now,
+    )
+    state.ears = Ears(
+        make_ear=_ear_maker(settings),
+        on_utterance=state.pipeline.heard,
+        show_levels=lambda levels: state.broadcaster.show(levels, utc_now()),
+        rooms=state.rooms,
+        hearing=state.hearing,
+        metrics=metrics,
+        clock=utc_now,
+    )
+    state.whip = WhipConnector(state.ears, addresses=settings.local_addresses())
+    state.supervisor = Supervisor(state.rooms, [state.whip], clock=utc_now)
+    metrics.peers.set_function(state.whip.peers)
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, settings: Settings, database: Database) -> AsyncIterator[None]:
+    """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
+    state = app.state
+    await state.ears.resume()
+    await state.supervisor.resume()
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(state.pipeline.run(state.ears), name="pipeline")
+        loops = [
+            tasks.create_task(loop, name=name)
+            for name, loop in (
+                ("ears", state.ears.run()),
+                ("whip", state.whip.run()),
+                ("feed", _again(app, "feed", state.broadcaster.run)),
+                ("expiry", _again(app, "expiry", lambda: _expiring(database, settings))),
+            )
+        ]
+        try:
+            yield
+        finally:
+            state.broadcaster.close()
+            for loop in loops:
+                loop.cancel()
+            await asyncio.wait(loops)
+            await state.ears.finish()
+            await state.queue.close()
+            await asyncio.wait([reading])
+            await state.ears.flush()
+
+
+async def _again(app: FastAPI, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Keep a loop running: a failure (a database that is away) is logged, counted and outlived."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            app.state.metrics.failures.labels(name).inc()
+            log.exception("loop.failed", loop=name)
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _expiring(database: Database, settings: Settings) -> None:
+    while True:
+        gone = await expire(
+            database, utc_now(), talk_hours=settings.talk_hours, alert_days=settings.alert_days
+        )
+        log.info("words.expired", talk=gone.talk, alerts=gone.alerts, events=gone.events)
+        await asyncio.sleep(_EXPIRE_EVERY_S)
+
+
+def load_packs(settings: Settings) -> list[Pack]:
+    """Raises: ConfigurationError with every error of every pack."""
+    folder = settings.policy_dir or shipped_packs()
+    try:
+        return load_folder(folder)
+    except PackInvalid as error:
+        raise ConfigurationError(f"the policies in {folder} cannot be used:\n{error}") from error
+
+
+def load_model(settings: AsrSettings) -> Transcriber:
+    """Raises: ConfigurationError that says why the model cannot be had."""
+    try:
+        return load(settings)
+    except ModelUnavailable as error:
+        raise ConfigurationError(f"EARSHOT_ASR_MODEL: {error}") from error
+
+
+def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:
+    segmenter = SegmenterSettings(silence_ms=settings.silence_ms)
+
+    def make(room_id: str, speaker_id: str, now: datetime, cut_off_at: datetime | None) -> Ear:
+        return Ear(
+            room_id,
+            speaker_id,
+            vad=webrtc_vad(),
+            now=now,
+            interrupted_at=cut_off_at,
+            settings=segmenter,
+        )
+
+    return make
+
+
+def _measure_batches(app: FastAPI) -> Callable[[int, float], None]:
+    metrics = app.state.metrics = Metrics()
+
+    def measure(size: int, seconds: float) -> None:
+        metrics.batch_size.observe(size)
+        metrics.batch_seconds.observe(seconds)
+
+    return measure
+
+
+def _route_name(route: APIRoute) -> str:
+    return route.name

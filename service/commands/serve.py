@@ -1,0 +1,115 @@
+"""`earshot serve`: the server, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.errors import ConfigurationError
+from service.logs import configure_logs
+from service.settings import Settings, load_settings
+
+_GRACE_S = 2
+_BACKLOG = 2048
+
+
+@click.command()
+def serve() -> None:
+    """Run the server. Settings are EARSHOT_* variables: see `earshot settings`."""
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    asyncio.run(run_server(settings))
+
+
+async def run_server(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on, or a part cannot start.
+    """
+    app = create_app(settings)
+    with _listen(settings.host, settings.port) as listener:
+        async with app.router.lifespan_context(app):
+            server = _Server(app, settings.host, listener)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, server.stop)
+            await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and ends the feed's streams before it waits for requests to end."""
+
+    def __init__(self, app: FastAPI, host: str, listener: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+        self._app = app
+        port = listener.getsockname()[1]
+        shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
+        self._url = f"http://{shown}:{port}"
+
+    def stop(self) -> None:
+        self.force_exit = self.should_exit  # the second signal does not wait
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        state = self._app.state
+        click.echo(f"listening on {self._url}")
+        if state.first_key:
+            click.echo(f"console {self._url}/#key={state.first_key}")
+        if state.notice:
+            click.echo(state.notice, err=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.broadcaster.close()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # run_server has them
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigurationError(_cannot_listen(host, port, error)) from error
+    with listener:
+        yield listener
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> str:
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return (
+                f"EARSHOT_PORT: port {port} on {host} is in use; stop the program that has it, "
+                "or choose another port (0: any free one)"
+            )
+        case errno.EACCES:
+            return f"EARSHOT_PORT: port {port} needs privileges; choose one above 1023"
+        case _:
+            return f"EARSHOT_HOST: {host!r} is no address of this machine ({error})"
