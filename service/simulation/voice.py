@@ -64,10 +64,6 @@ class Microphone:
         [packet] = self._encoder.encode(_audio_frame(frame, SAMPLE_RATE))
         return VoicePacket(position, bytes(packet))
 
-    def skip(self, frames: int) -> None:
-        """Silence of which nothing is sent at all."""
-        self._position += frames * FRAME
-
     def _withheld(self) -> bool:
         beyond = self._silent_frames - _HANGOVER_FRAMES
         return beyond > 0 and beyond % _REFRESH_FRAMES != 0

@@ -1,0 +1,136 @@
+"""A speaker's whole part, encoded before the room opens, and when each line of it went out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from service.simulation.failed import SimulationFailed
+from service.simulation.script import Line, ScriptedSpeaker
+from service.simulation.voice import (
+    FRAME,
+    SAMPLE_RATE,
+    Microphone,
+    Pcm,
+    VoicePacket,
+    audible,
+    read_clip,
+)
+
+PAUSE_S = 1.2
+"""Least silence between two lines of one speaker: with less, two utterances may become one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The same instant on two clocks: one measures, the other is compared with the server's."""
+
+    monotonic_s: float
+    at: datetime
+
+    @classmethod
+    def now(cls, monotonic_s: float) -> Moment:
+        return cls(monotonic_s, datetime.now(UTC))
+
+
+class Spoken:
+    """A line of the script and when its sound was handed to the network.
+
+    Attributes:
+        first, last: Timestamps (`VoicePacket.pts`) of the packets with the first and the last
+            sample that can be heard; a clip's silent margins are outside.
+        started, ended: When those two were sent; None: not yet, or never for want of a connection.
+    """
+
+    __slots__ = ("ended", "first", "last", "line", "speaker", "started")
+
+    def __init__(self, speaker: ScriptedSpeaker, line: Line, first: int, last: int) -> None:
+        self.speaker = speaker
+        self.line = line
+        self.first = first
+        self.last = last
+        self.started: Moment | None = None
+        self.ended: Moment | None = None
+
+    def sent(self, pts: int, now_s: float) -> None:
+        """A packet of the speaker has been handed to the network."""
+        if self.first <= pts <= self.last and self.started is None:
+            self.started = Moment.now(now_s)
+        if self.last <= pts and self.started is not None and self.ended is None:
+            self.ended = Moment.now(now_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All packets of one speaker from the script's start on, and the lines they carry."""
+
+    packets: Sequence[VoicePacket]
+    lines: Sequence[Spoken]
+
+    def sent(self, pts: int, now_s: float) -> None:
+        for line in self.lines:
+            line.sent(pts, now_s)
+
+
+def rehearse(speaker: ScriptedSpeaker, *, until_s: float) -> Part:
+    """Encode everything the speaker says, and the silence in between and after it.
+
+    Takes some milliseconds of CPU time for every second of speech; call it off the event loop.
+
+    Args:
+        until_s: Length of the part, should the speaker's last line end before.
+
+    Raises:
+        SimulationFailed: a clip cannot be read, is silent, or begins before the one before it
+            has been over for `PAUSE_S`.
+    """
+    microphone = Microphone()
+    packets: list[VoicePacket] = []
+    lines: list[Spoken] = []
+    position = 0  # samples encoded, a multiple of FRAME
+    free_from = 0.0
+    for line in speaker.lines:
+        clip = read_clip(line.clip)
+        loud = audible(clip)
+        start = round(line.at_s * SAMPLE_RATE)
+        _check(speaker, line, loud, free_from)
+        free_from = line.at_s + len(clip) / SAMPLE_RATE + PAUSE_S
+        position = _silence(microphone, packets, position, start)
+        sound = np.pad(clip, (start - position, -(start - position + len(clip)) % FRAME))
+        _encode(microphone, packets, sound)
+        position += len(sound)
+        first, last = start + loud[0], start + loud[1] - 1
+        lines.append(Spoken(speaker, line, first - first % FRAME, last - last % FRAME))
+    _silence(microphone, packets, position, round(until_s * SAMPLE_RATE))
+    return Part(packets, lines)
+
+
+def _check(speaker: ScriptedSpeaker, line: Line, loud: tuple[int, int], free_from: float) -> None:
+    if loud[0] == loud[1]:
+        raise SimulationFailed(f"{line.clip} is silent; give a clip with speech in it")
+    if 0 < free_from - PAUSE_S and line.at_s < free_from:
+        raise SimulationFailed(
+            f"{speaker.name}'s line at {line.at_s} s comes less than {PAUSE_S} s after the end of "
+            f"the one before it; start it at {free_from:.1f} s or later"
+        )
+
+
+def _silence(microphone: Microphone, packets: list[VoicePacket], start: int, end: int) -> int:
+    """Encode silence up to the last whole frame before `end`; returns where it stopped."""
+    frames = max(0, (end - start) // FRAME)
+    nothing: Pcm = np.zeros(FRAME, np.int16)
+    for _ in range(frames):
+        packet = microphone.push(nothing)
+        if packet is not None:
+            packets.append(packet)
+    return start + frames * FRAME
+
+
+def _encode(microphone: Microphone, packets: list[VoicePacket], sound: Pcm) -> None:
+    for at in range(0, len(sound), FRAME):
+        packet = microphone.push(sound[at : at + FRAME])
+        if packet is not None:
+            packets.append(packet)
