@@ -45,7 +45,9 @@ class EventStream(StreamingResponse):
             await super().stream_response(send)
 
 
-@router.get("/v1/feed", response_class=EventStream, summary="Events as they happen")
+@router.get(
+    "/v1/feed", status_code=200, response_class=EventStream, summary="Events as they happen"
+)
 async def feed(
     request: Request,
     _caller: Annotated[Caller, Depends(allow(*Role))],

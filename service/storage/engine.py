@@ -59,7 +59,9 @@ class Database:
 
 
 def make_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, json_serializer=_compact, pool_size=4, max_overflow=4)
+    engine = create_async_engine(
+        url, hide_parameters=True, json_serializer=_compact, pool_size=4, max_overflow=4
+    )
     sqlite.prepare(engine.sync_engine)
     return engine
 
