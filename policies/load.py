@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,7 +18,7 @@ from policies.yaml_text import Document, Unreadable, Value, parse
 MAX_BYTES = 1_000_000
 """The largest pack file that is read."""
 MAX_ERRORS = 100
-"""The most errors shown of one file; what is left out is counted."""
+"""The most errors shown of one file; a last one says so if there are more."""
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -123,7 +124,7 @@ def _load(path: str, text: str) -> _Loaded:
     try:
         pack = Pack.model_validate(document.value)
     except ValidationError as error:
-        findings.extend(schema_findings(error))
+        findings.extend(islice(schema_findings(error), MAX_ERRORS + 1))
     findings.extend(_checked(document.value))
     if findings or pack is None:
         raise PackInvalid(_limited(path, findings, document))
@@ -175,8 +176,8 @@ def _limited(
     errors.sort(key=lambda error: error.line or 0)
     yield from errors[:MAX_ERRORS]
     if len(errors) > MAX_ERRORS:
-        more = f"has {len(errors) - MAX_ERRORS} more errors"
-        yield PackError(path, None, "", more, "correct the first ones and check again")
+        remedy = "correct these and check again"
+        yield PackError(path, None, "", "has more errors than are shown", remedy)
 
 
 def _located(path: str, finding: Finding, document: Document | None) -> PackError:

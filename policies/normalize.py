@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from policies.language import Language
@@ -27,29 +26,43 @@ _LONGEST_CLUSTER = 32
 """Code points. Unicode's stream-safe format allows 30 marks; sorting them takes quadratic time."""
 
 
-@dataclass(frozen=True, slots=True)
 class Normalized:
     """Words for the matchers.
 
-    Attributes:
-        starts: For each code point of `text`, the offset in the original where it comes from.
-        ends: For each code point of `text`, the offset in the original just after it.
+    Where they come from is worked out only when it is asked for: most of what is said matches
+    nothing.
+
+    Args:
+        folded: The whole text after folding, gaps and stray apostrophes still in it.
+        starts: For each code point of `folded`, the offset in the original where it comes from.
+        ends: For each code point of `folded`, the offset in the original just after it.
     """
 
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
+    __slots__ = ("_ends", "_folded", "_language", "_origins", "_starts", "text")
+
+    def __init__(
+        self, folded: str, starts: Sequence[int], ends: Sequence[int], language: Language
+    ) -> None:
+        self._folded = folded
+        self._starts = starts
+        self._ends = ends
+        self._language = language
+        self._origins: Sequence[int] | None = None
+        self.text: str = language.separator.join(folded[b:e] for b, e in _words(folded))
 
     def span(self, start: int, end: int) -> Span:
         """Where the words `text[start:end]`, at least one code point, are in the original."""
-        return self.starts[start], self.ends[end - 1]
+        if self._origins is None:
+            self._origins = _origins(self._folded, len(self._language.separator))
+        first, last = self._origins[start], self._origins[end - 1]
+        return self._starts[first], self._ends[last]
 
 
 def normalize(text: str, language: Language) -> Normalized:
     """Any text is taken, lone surrogates too. Time is linear in its length."""
     if text.isascii():
         size = len(text)
-        return _join(text.translate(_ASCII), range(size), range(1, size + 1), language)
+        return Normalized(text.translate(_ASCII), range(size), range(1, size + 1), language)
     folded: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -58,7 +71,26 @@ def normalize(text: str, language: Language) -> Normalized:
         folded.append(plain)
         starts.extend([start] * len(plain))
         ends.extend([end] * len(plain))
-    return _join("".join(folded), starts, ends, language)
+    return Normalized("".join(folded), starts, ends, language)
+
+
+def _words(folded: str) -> Iterator[Span]:
+    for word in _WORD.finditer(folded):
+        begin, end = word.span()
+        while begin < end and not folded[begin].isalnum():  # a mark with no letter to stand on
+            begin += 1
+        if begin < end:
+            yield begin, end
+
+
+def _origins(folded: str, gap: int) -> list[int]:
+    """For each code point of the words, `gap` more between two of them, its offset in `folded`."""
+    origins: list[int] = []
+    for begin, end in _words(folded):
+        if origins:
+            origins.extend([begin] * gap)
+        origins.extend(range(begin, end))
+    return origins
 
 
 def _clusters(text: str) -> Iterator[Span]:
@@ -96,24 +128,3 @@ def _plain(char: str) -> str:
     if category in ("Cf", "Me") or "\ufe00" <= char <= "\ufe0f":  # joiners, keycaps, variations
         return ""
     return char if category in ("Mn", "Mc") else " "
-
-
-def _join(
-    folded: str, starts: Sequence[int], ends: Sequence[int], language: Language
-) -> Normalized:
-    words: list[str] = []
-    from_: list[int] = []
-    to: list[int] = []
-    for word in _WORD.finditer(folded):
-        begin, end = word.span()
-        while begin < end and not folded[begin].isalnum():  # a mark with no letter to stand on
-            begin += 1
-        if begin == end:
-            continue
-        if words and language.separator:
-            from_.append(to[-1])
-            to.append(starts[begin])
-        words.append(folded[begin:end])
-        from_.extend(starts[begin:end])
-        to.extend(ends[begin:end])
-    return Normalized(language.separator.join(words), from_, to)

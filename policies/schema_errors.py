@@ -22,9 +22,17 @@ _MODELS: Mapping[str, type[BaseModel]] = {
 
 def schema_findings(error: ValidationError) -> Iterator[Finding]:
     for details in error.errors(include_url=False):
+        if _long_enough(details):
+            continue
         where = tuple(details["loc"])
         problem, remedy = _words(where, details)
         yield Finding(where, problem, remedy)
+
+
+def _long_enough(details: ErrorDetails) -> bool:
+    """Whether a list is called too short only because pydantic counts its valid items."""
+    least = details.get("ctx", {}).get("min_length", 0)
+    return details["type"] == "too_short" and len(details["input"]) >= least
 
 
 def _words(where: Location, details: ErrorDetails) -> tuple[str, str]:
@@ -44,8 +52,8 @@ def _words(where: Location, details: ErrorDetails) -> tuple[str, str]:
         case "tuple_type":
             return f"must be a list, not {_kind(details['input'])}", "write each item after a '-'"
         case "too_short":
-            found, least = context["actual_length"], context["min_length"]
-            return f"has {found} of the {least} items it needs", f"give at least {least}"
+            size, least = len(details["input"]), context["min_length"]
+            return f"has {size} of the {least} items it needs", f"give at least {least}"
         case "too_long":
             return f"has more than {context['max_length']} items", "split it up"
         case "string_too_short":
