@@ -1,0 +1,94 @@
+"""`earshot demo`: a server, a room of simulated speakers, and their alerts as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from asr.models import MICRO_NOTICE
+from service.commands.server_process import ServerProcess, server_process
+from service.errors import Failed
+from service.settings import load_settings
+from service.simulation.failed import SimulationFailed
+from service.simulation.report import alert_line, table, wants_colour
+from service.simulation.run import run
+from service.simulation.script import DEMO_SCRIPT, load_script
+from service.simulation.tally import AlertSeen, Report
+
+_INTERRUPTED = 130
+
+
+@click.command()
+def demo() -> None:
+    """Watch alerts appear while simulated speakers talk over real WebRTC.
+
+    Ends after one pass of the script, or stays up on a terminal until Ctrl-C. Exit code 0 only if
+    no alert was missed and none was false.
+    """
+    stay_s = load_settings().demo_seconds
+    if stay_s is None and sys.stdout.isatty():
+        stay_s = float("inf")
+    sys.exit(asyncio.run(_interruptible(stay_s or 0.0)))
+
+
+async def _interruptible(stay_s: float) -> int:
+    """Run the demo; Ctrl-C and SIGTERM end server and speakers at once."""
+    shown = asyncio.create_task(_demo(stay_s), name="demo")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, shown.cancel)
+    try:
+        return await shown
+    except asyncio.CancelledError:
+        click.echo("\nstopped")
+        return _INTERRUPTED
+
+
+async def _demo(stay_s: float) -> int:
+    started_s = time.monotonic()
+    click.echo(f"starting a server ({MICRO_NOTICE})")
+    with tempfile.TemporaryDirectory(prefix="earshot-demo-", ignore_cleanup_errors=True) as data:
+        async with server_process(Path(data), {"EARSHOT_ASR_MODEL": "micro"}) as server:
+            try:
+                report = await _listen(server)
+                await _stay(server, stay_s - (time.monotonic() - started_s))
+            except asyncio.CancelledError:
+                server.kill()
+                raise
+    return 0 if report.ok else 1
+
+
+async def _listen(server: ServerProcess) -> Report:
+    colour = wants_colour(sys.stdout)
+
+    def show(alert: AlertSeen) -> None:
+        click.echo(alert_line(alert, colour=colour))
+
+    script = load_script(DEMO_SCRIPT)
+    try:
+        report = await run(
+            server.url, server.key, "demo", script, show, on_progress=_progress, keep_room=True
+        )
+    except SimulationFailed as error:
+        raise Failed(str(error)) from error
+    click.echo(table(report, colour=colour))
+    return report
+
+
+def _progress(text: str) -> None:
+    click.echo(text)
+
+
+async def _stay(server: ServerProcess, seconds: float) -> None:
+    if seconds <= 0:
+        return
+    click.echo(f"\nstill up at {server.url}/#key={server.key}\nCtrl-C ends it")
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.process.wait(), None if seconds == float("inf") else seconds)
