@@ -60,13 +60,16 @@ def room_of(event: Event) -> str:
             return room.id
         case SpeakerJoined(speaker) | SpeakerLeft(speaker):
             return speaker.room_id
-        case AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert):
+        case (
+            AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
+        ):
             return alert.room_id
         case _:
             return event.room_id
 
 
 EVENT_TYPES: dict[str, type] = {
-    kind.type: kind for kind in (*Event.__args__, Transient)  # every member of the unions above
+    kind.type: kind
+    for kind in (*Event.__args__, Transient)  # every member of the unions above
 }
 _ADAPTERS = {kind: TypeAdapter(kind) for kind in EVENT_TYPES.values()}

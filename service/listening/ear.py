@@ -18,7 +18,7 @@ from service.listening.levels import FLOOR_DBFS, dbfs
 from service.listening.opus import BadPacket, OpusDecoder, packet_samples
 from service.listening.packet import Packet
 from service.listening.reorder import Missing, Reorder
-from service.listening.segmenter import Segment, Segmenter, SegmenterSettings
+from service.listening.segmenter import DEFAULTS, Segment, Segmenter, SegmenterSettings
 from service.listening.vad import FRAME_MS, Vad
 
 _CLOCK_RATIO = 3
@@ -69,7 +69,7 @@ class Ear:
         now: datetime,
         interrupted_at: datetime | None = None,
         decoder: Callable[[], OpusDecoder] = OpusDecoder,
-        settings: SegmenterSettings = SegmenterSettings(),
+        settings: SegmenterSettings = DEFAULTS,
     ) -> None:
         self.room_id = room_id
         self.speaker_id = speaker_id

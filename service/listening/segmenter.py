@@ -37,6 +37,9 @@ class SegmenterSettings:
     onset_window_ms: int = 100
 
 
+DEFAULTS = SegmenterSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Speech from sample `start` of the track on; `part` and `overlap_ms` as in `Utterance`."""
@@ -62,7 +65,7 @@ class _Frame:
 class Segmenter:
     """One track's segmenter. How the samples are chunked never changes the segments."""
 
-    def __init__(self, vad: Vad, settings: SegmenterSettings = SegmenterSettings()) -> None:
+    def __init__(self, vad: Vad, settings: SegmenterSettings = DEFAULTS) -> None:
         self._vad = vad
         self._set = settings
         self._rest = b""
