@@ -1,0 +1,59 @@
+"""What every test gets: asyncio, a check for leaked tasks and threads, and real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.server import Server
+
+# A slow or busy machine is no reason for a property to fail: pytest's own time-out is enough.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("anyio"):
+            item.fixturenames.insert(0, "no_leaked_tasks")
+
+
+@pytest.fixture
+async def no_leaked_tasks(anyio_backend: str) -> AsyncIterator[None]:
+    """Every asynchronous test ends with the tasks it began with."""
+    before = asyncio.all_tasks()
+    yield
+    leaked = [task for task in asyncio.all_tasks() - before if not task.done()]
+    assert not leaked, f"leaked tasks: {leaked}"
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_threads() -> Iterator[None]:
+    """No test leaves a model's or a decoder's thread behind."""
+    yield
+    leaked = [t.name for t in threading.enumerate() if t.name.startswith(("asr-", "audio-"))]
+    assert not leaked, f"leaked threads: {leaked}"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server of this test's own, with the demo model."""
+    with Server(tmp_path / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for all tests of a module that leave it as it was."""
+    with Server(tmp_path_factory.mktemp("server")) as server:
+        yield server

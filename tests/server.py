@@ -1,0 +1,121 @@
+"""A real `earshot serve` in a process of its own, on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+ADMIN_KEY = "ek_test-admin-key-0123456789abcdef"
+_START_S = 60.0
+_STOP_S = 15.0
+
+
+class Server:
+    """Started on entering; killed or stopped, it can be started again with the same data.
+
+    Attributes:
+        url: Where it answers; the port stays the same over restarts.
+        key: Of an admin.
+        log_file: What it said on stderr.
+    """
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        self.data = data
+        self.key = ADMIN_KEY
+        self.url = ""
+        self.log_file = data / "server.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._settings = settings
+        self._port = "0"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Returns once it listens."""
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service", "serve"],
+                env=clean_environment()
+                | {
+                    "EARSHOT_PORT": self._port,
+                    "EARSHOT_DATA_DIR": str(self.data),
+                    "EARSHOT_ADMIN_KEY": self.key,
+                    **self._settings,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        line = _first_line(self.process)
+        assert line.startswith("listening on "), self.log_file.read_text()
+        self.url = line.split()[-1]
+        self._port = self.url.rpartition(":")[2]
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """End it as an operator would; its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def client(self, key: str | None = None) -> httpx.Client:
+        """A client with the admin's key, or another's."""
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key or self.key}"},
+            trust_env=False,
+            timeout=10,
+        )
+
+    def _end(self, number: signal.Signals) -> int:
+        process, self.process = self.process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        try:
+            code = process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            assert process.stdout is not None
+            process.stdout.close()
+        return code
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without settings of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> str:
+    stdout = process.stdout
+    assert stdout is not None
+    killer = threading.Timer(_START_S, process.kill)
+    killer.start()
+    try:
+        return stdout.readline().decode().strip()
+    finally:
+        killer.cancel()
+        killer.join()
