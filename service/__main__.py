@@ -6,9 +6,15 @@ import sys
 
 import click
 
+from service.commands.database import db
 from service.commands.demo import demo
+from service.commands.key import key
+from service.commands.models import models
 from service.commands.policy import policy
 from service.commands.serve import serve
+from service.commands.settings import settings
+from service.commands.simulate import simulate
+from service.commands.transcribe import transcribe
 from service.errors import EarshotError
 
 
@@ -18,7 +24,7 @@ def cli() -> None:
     """Listen to social audio rooms for the people who keep them safe."""
 
 
-for command in (serve, demo, policy):
+for command in (serve, demo, simulate, transcribe, policy, key, models, db, settings):
     cli.add_command(command)
 
 

@@ -1,0 +1,68 @@
+"""`earshot key`: who may use the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import click
+
+from service.access.keys import Role, digest_of, make_key
+from service.clock import iso, utc_now
+from service.errors import Failed
+from service.settings import load_settings
+from service.storage.keys import SqlKeys
+from service.storage.schema import open_database
+
+_Result = TypeVar("_Result")
+
+
+@click.group()
+def key() -> None:
+    """Make, list and revoke the keys that people and room servers use."""
+
+
+@key.command()
+@click.option("--name", required=True, help="The person or machine that will hold it.")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+    help="What it allows.",
+)
+@click.option("--days", type=click.IntRange(1, 3650), help="Until it expires; else until revoked.")
+def create(name: str, role: Role, days: int | None) -> None:
+    """Make a key and print it, once."""
+    lifetime = timedelta(days=days) if days else None
+    made, secret = make_key(name, Role(role), utc_now(), lifetime=lifetime)
+    asyncio.run(_with_keys(lambda keys: keys.add(made, digest_of(secret))))
+    click.echo(secret)
+    click.echo(f"{made.id}: {made.role} for {made.name}; it is not shown again", err=True)
+
+
+@key.command(name="list")
+def list_() -> None:
+    """List all keys, without their secrets."""
+    for each in asyncio.run(_with_keys(lambda keys: keys.all())):
+        state = "revoked" if each.revoked_at else "valid" if each.valid(utc_now()) else "expired"
+        used = f"last used {iso(each.last_used_at)}" if each.last_used_at else "never used"
+        click.echo(f"{each.id}  {each.role:<12}{state:<9}{used:<37}{each.name}")
+
+
+@key.command()
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Refuse the key KEY_ID (as shown by list) from now on."""
+    if asyncio.run(_with_keys(lambda keys: keys.revoke(key_id, utc_now()))) is None:
+        raise Failed(f"there is no key {key_id}; `earshot key list` shows them all")
+    click.echo(f"{key_id} is revoked")
+
+
+async def _with_keys(act: Callable[[SqlKeys], Awaitable[_Result]]) -> _Result:
+    database = await open_database(load_settings().database())
+    try:
+        return await act(SqlKeys(database))
+    finally:
+        await database.close()

@@ -1,0 +1,19 @@
+"""`earshot settings`: every setting with its meaning and the value in force."""
+
+from __future__ import annotations
+
+import click
+
+from service.settings import Settings, load_settings
+
+_SECRET = {"admin_key"}
+
+
+@click.command()
+def settings() -> None:
+    """List the EARSHOT_* variables, what they mean and their values now."""
+    now = load_settings()
+    for name, field in Settings.model_fields.items():
+        value = getattr(now, name)
+        shown = "(set)" if name in _SECRET and value else "" if value in (None, []) else value
+        click.echo(f"EARSHOT_{name.upper():<18} {shown!s:<12} {field.description}")

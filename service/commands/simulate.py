@@ -1,0 +1,65 @@
+"""`earshot simulate`: simulated speakers in a room of any server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from service.errors import Failed
+from service.simulation.failed import SimulationFailed
+from service.simulation.report import alert_line, as_json, table, wants_colour
+from service.simulation.run import run
+from service.simulation.script import DEMO_SCRIPT, Script, load_script
+from service.simulation.tally import Report
+
+
+@click.command()
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="The server.")
+@click.option("--key", required=True, help="A key that may open rooms and read the feed.")
+@click.option("--room", default="simulated", show_default=True, help="Id of the room to open.")
+@click.option(
+    "--script",
+    "script_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=DEMO_SCRIPT,
+    help="Who says what; the demo's by default.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here.")
+def simulate(url: str, key: str, room: str, script_file: Path, json_file: Path | None) -> None:
+    """Let simulated speakers talk in a room, and compare the alerts with the script.
+
+    Exit code 0 only if no alert was missed and none was false.
+    """
+    try:
+        report = asyncio.run(_simulate(url, key, room, load_script(script_file)))
+    except SimulationFailed as error:
+        raise Failed(str(error)) from error
+    except asyncio.CancelledError:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    click.echo(table(report, colour=wants_colour(sys.stdout)))
+    if json_file is not None:
+        json_file.write_text(json.dumps(as_json(report), indent=1, default=str) + "\n")
+    sys.exit(0 if report.ok else 1)
+
+
+async def _simulate(url: str, key: str, room: str, script: Script) -> Report:
+    colour = wants_colour(sys.stdout)
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    return await run(
+        url,
+        key,
+        room,
+        script,
+        lambda alert: click.echo(alert_line(alert, colour=colour)),
+        on_progress=click.echo,
+    )
