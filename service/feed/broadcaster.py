@@ -24,6 +24,9 @@ from service.feed.ports import EventLog, Recorded
 
 RING_EVENTS = 1_000
 PAGE_EVENTS = 200
+FORGET_EVERY_S = 60.0
+"""Words that have expired from the log leave the memory this soon after."""
+
 TRANSIENT_EVENTS = 16
 """Levels come about twice a second and room: more than this are stale."""
 
@@ -96,12 +99,23 @@ class Broadcaster:
 
     async def run(self) -> None:
         """Follow the log until cancelled. After a failure, run again: it goes on where it was."""
+        loop = asyncio.get_running_loop()
         if self._floor is None:
             self._floor = self._head = await self.log.latest()
             self._wake_all()
+        checked = loop.time()
         while True:
-            if await self.log.wait_beyond(self._head, timeout=60.0):
+            if await self.log.wait_beyond(self._head, timeout=FORGET_EVERY_S):
                 self._keep(await self.log.read(self._head, self.page_events))
+            if loop.time() - checked >= FORGET_EVERY_S:
+                await self.forget_expired()
+                checked = loop.time()
+
+    async def forget_expired(self) -> None:
+        """Let go of recent events up to the last that has expired from the log."""
+        until = await self.log.pruned_until()
+        while self._ring and self._ring[0].id <= until:
+            self._floor = self._ring.popleft().id
 
     def show(self, event: Transient, at: datetime) -> None:
         """Hand a transient event to everyone who is connected now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from sqlite3 import Error
 
 from alembic import command
 from alembic.config import Config
@@ -42,13 +43,12 @@ def migrate(url: str, revision: str = "head") -> None:
     parsed = parse_url(url)
     path = file_of(parsed)
     try:
-        sqlite.make_file(path)
+        sqlite.prepare_file(path)
         asyncio.run(_migrate(parsed, revision))
-    except (OSError, DBAPIError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error.strerror
+    except (OSError, Error, DBAPIError) as error:
         raise ConfigurationError(
-            f"the database {path} cannot be used: {cause}; give EARSHOT_DATA_DIR a folder that "
-            "this user may write, or move the file away"
+            f"the database {path} cannot be used: {_cause(error)}; give EARSHOT_DATA_DIR a folder "
+            "that this user may write, or move the file away"
         ) from error
 
 
@@ -88,3 +88,13 @@ def _refuse_unknown(connection: Connection, path: Path, scripts: ScriptDirectory
             f"the database {path} belongs to another program (it has a table {min(tables)!r}); "
             "give EARSHOT_DATA_DIR another folder"
         )
+
+
+def _cause(error: OSError | Error | DBAPIError) -> str:
+    match error:
+        case OSError():
+            return str(error.strerror)
+        case DBAPIError():
+            return str(error.orig)
+        case _:
+            return str(error)

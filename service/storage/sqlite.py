@@ -8,7 +8,8 @@ processes wait for each other (up to `BUSY_MS`) and never deadlock, and ids grow
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,19 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "begin", _on_begin)
 
 
-def make_file(path: Path) -> None:
+def prepare_file(path: Path) -> None:
     """Make the database's file and folder readable by their owner alone; old ones stay as they are.
 
     Raises:
         OSError: The folder cannot be made or written.
+        sqlite3.Error: What is there cannot be opened, or is no SQLite database.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    # Tried here, because aiosqlite leaves a thread behind where opening fails.
+    with closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 async def empty_log(engine: AsyncEngine) -> None:
