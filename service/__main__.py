@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from service.commands.bench import bench
 from service.commands.database import db
 from service.commands.demo import demo
 from service.commands.key import key
@@ -24,7 +25,7 @@ def cli() -> None:
     """Listen to social audio rooms for the people who keep them safe."""
 
 
-for command in (serve, demo, simulate, transcribe, policy, key, models, db, settings):
+for command in (serve, demo, simulate, transcribe, policy, bench, key, models, db, settings):
     cli.add_command(command)
 
 
