@@ -89,17 +89,17 @@ async def _measure(minutes: int) -> tuple[Report, list[int]]:
 
 def _repeated(script: Script, times: int) -> Script:
     """The script's first speakers, saying all of it once a minute."""
-    speakers = [
+    speakers = tuple(
         replace(
             speaker,
-            lines=[
+            lines=tuple(
                 replace(line, at_s=line.at_s + n * _PASS_S)
                 for n in range(times)
                 for line in speaker.lines
-            ],
+            ),
         )
         for speaker in script.speakers[:_SPEAKERS]
-    ]
+    )
     return replace(script, speakers=speakers)
 
 
