@@ -67,16 +67,22 @@ async def feed(
     cursor = _cursor("Last-Event-ID", last_event_id) if last_event_id else _cursor("since", since)
     if cursor is None:
         cursor = await broadcaster.log.latest()
-    return EventStream(_blocks(broadcaster, clock, cursor, wanted))
+    return EventStream(blocks(broadcaster, clock, cursor, wanted))
 
 
-async def _blocks(
-    broadcaster: Broadcaster, clock: Clock, cursor: int, wanted: Wanted
+async def blocks(
+    broadcaster: Broadcaster,
+    clock: Clock,
+    cursor: int,
+    wanted: Wanted,
+    *,
+    heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncGenerator[bytes, None]:
+    """What one client is sent, a page or a heartbeat at a time, until the feed closes."""
     with broadcaster.subscribe(cursor, wanted) as subscription:
         yield sse.opening(cursor)
         while True:
-            found = await subscription.next(HEARTBEAT_S)
+            found = await subscription.next(heartbeat_s)
             if broadcaster.closed:
                 return
             yield b"".join(sse.encode(item, clock()) for item in found) or sse.HEARTBEAT

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,9 @@ from httpx import AsyncClient, Limits, Timeout
 from service.access.keys import Role, digest_of, make_key
 from service.clock import utc_now
 from service.errors import Problem
-from service.feed.broadcaster import Broadcaster
-from service.feed.routes import router
+from service.feed.broadcaster import Broadcaster, Wanted
+from service.feed.routes import blocks, router
+from service.feed.sse import HEARTBEAT, opening
 from service.rooms.room import SpeakerLevels
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog, append
@@ -150,7 +151,7 @@ async def test_the_first_connection_starts_now_and_says_where_that_is(
 
 
 @pytest.mark.parametrize(
-    ("url", "headers"),
+    ("path", "headers"),
     [
         ("/v1/feed?since=1", {}),
         ("/v1/feed", {"Last-Event-ID": "1"}),
@@ -158,12 +159,19 @@ async def test_the_first_connection_starts_now_and_says_where_that_is(
     ],
 )
 async def test_a_client_goes_on_behind_its_cursor(
-    running: Running, database: Database, url: str, headers: dict[str, str]
+    running: Running, database: Database, path: str, headers: dict[str, str]
 ) -> None:
     await write(database, 3)
-    async with running.stream(url, **headers) as stream:
+    async with running.stream(path, **headers) as stream:
         assert (await stream.block())["id"] == "1"
         assert [(await stream.event())[1] for _ in range(2)] == ["2", "3"]
+
+
+async def test_a_silent_feed_sends_heartbeats(database: Database) -> None:
+    broadcaster = Broadcaster(SqlEventLog(database))
+    async with aclosing(blocks(broadcaster, utc_now, 0, Wanted(), heartbeat_s=0.01)) as sent:
+        assert [await anext(sent) for _ in range(3)] == [opening(0), HEARTBEAT, HEARTBEAT]
+    assert broadcaster.subscribers == 0
 
 
 async def test_levels_come_without_a_cursor(running: Running) -> None:
