@@ -143,7 +143,7 @@ class Publisher:
         try:
             track = _VoiceTrack(self._packets, self._curtain, self._on_sent)
             sender = connection.addTransceiver(track, direction="sendonly").sender
-            with _gathering(loopback=self._loopback):
+            with gathering(loopback=self._loopback):
                 await connection.setLocalDescription(await connection.createOffer())
             answer = await self._endpoint.publish(connection.localDescription.sdp)
             location = answer.location
@@ -212,7 +212,8 @@ def is_loopback(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def _gathering(*, loopback: bool) -> Iterator[None]:
+def gathering(*, loopback: bool) -> Iterator[None]:
+    """Inside, aioice gathers candidates on 127.0.0.1 only, if `loopback`."""
     token = _loopback_only.set(loopback)
     try:
         yield

@@ -26,19 +26,19 @@ def wants_colour(stream: TextIO) -> bool:
 
 def alert_line(alert: AlertSeen, *, colour: bool = False) -> str:
     """Such as `12.3 s  HIGH      Mallory: “...”  (0.71 s after the words)`."""
+    nbsp = "\xa0"  # keeps a remark on one line
     severity = _printable(alert.severity).upper()
     if alert.after_words_s is None:
         when = "(while speaking)"
     else:
         when = f"({alert.after_words_s:.2f} s after the words)"
     unexpected = "" if alert.expected else "  not in the script!"
+    remark = (when + unexpected).replace(" ", nbsp)
     head = f"{alert.at_s:6.1f} s  {severity:<8}  "
-    body = f"{_printable(alert.speaker)}: “{_printable(alert.excerpt)}”  {when}{unexpected}"
-    wrapped = textwrap.wrap(
-        head + body, _WIDTH, subsequent_indent=" " * len(head), drop_whitespace=True
-    )
+    body = f"{_printable(alert.speaker)}: “{_printable(alert.excerpt)}”  {remark}"
+    wrapped = textwrap.wrap(head + body, _WIDTH, subsequent_indent=" " * len(head))
     painted = _paint(severity, _SEVERITY_COLOURS.get(alert.severity, _PLAIN), colour)
-    return "\n".join(wrapped).replace(severity, painted, 1)
+    return "\n".join(wrapped).replace(nbsp, " ").replace(severity, painted, 1)
 
 
 def table(report: Report, *, colour: bool = False) -> str:

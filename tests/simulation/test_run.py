@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from service.simulation.failed import Refused, SimulationFailed
+from service.simulation.run import run
+from service.simulation.script import Line, Script, ScriptedSpeaker, load_script
+from service.simulation.tally import AlertSeen
+from tests.server import Server
+from tests.simulation.examples import CLIPS
+
+
+def line(at_s: float, clip: str, text: str, rule: str = "") -> Line:
+    return Line(at_s, CLIPS / f"{clip}.opus", text, alerts=bool(rule), rule=rule)
+
+
+GIFT_CARD = line(0.5, "mallory-gift-card", "send me your gift card codes", "scam-gift-cards")
+KIND = line(1.5, "grace-kind", "please be kind to each other")
+GRACE = ScriptedSpeaker("grace", "Grace", (KIND,))
+SCRIPT = Script("Short", (ScriptedSpeaker("mallory", "Mallory", (GIFT_CARD,)), GRACE))
+
+
+def room_state(server: Server, room_id: str) -> str:
+    with server.client() as client:
+        return str(client.get(f"/v1/rooms/{room_id}").json()["state"])
+
+
+@pytest.mark.anyio
+async def test_a_script_is_said_heard_and_alerted_over_webrtc(shared_server: Server) -> None:
+    seen: list[AlertSeen] = []
+    report = await run(shared_server.url, shared_server.key, "short", SCRIPT, seen.append)
+    assert report.ok
+    assert (report.utterances, report.expected, report.raised) == (2, 1, 1)
+    assert report.word_errors == 0
+    [alert] = seen
+    assert alert.expected
+    assert alert.speaker == "Mallory"
+    assert alert.after_words_s is not None
+    assert 0.3 < alert.after_words_s < 3.0
+    assert room_state(shared_server, "short") == "ended"
+
+
+@pytest.mark.anyio
+async def test_cancelled_it_closes_the_room_within_three_seconds(shared_server: Server) -> None:
+    seen = asyncio.Event()
+    task = asyncio.create_task(
+        run(shared_server.url, shared_server.key, "cut", SCRIPT, lambda alert: seen.set())
+    )
+    await asyncio.wait_for(seen.wait(), 30)
+    cancelled_s = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - cancelled_s < 3
+    assert room_state(shared_server, "cut") == "ended"
+
+
+@pytest.mark.anyio
+async def test_speakers_come_back_to_a_server_that_was_killed_and_started_again(
+    server: Server,
+) -> None:
+    again = line(16, "mallory-returns", "guaranteed returns double your money", "scam-easy-money")
+    script = Script("Long", (ScriptedSpeaker("mallory", "Mallory", (GIFT_CARD, again)), GRACE))
+    seen: list[AlertSeen] = []
+    first = asyncio.Event()
+
+    def take(alert: AlertSeen) -> None:
+        seen.append(alert)
+        first.set()
+
+    task = asyncio.create_task(run(server.url, server.key, "long", script, take))
+    await asyncio.wait_for(first.wait(), 30)
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    report = await asyncio.wait_for(task, 60)
+    assert report.ok
+    assert [alert.rules for alert in seen] == [("scam-gift-cards",), ("scam-easy-money",)]
+
+
+@pytest.mark.anyio
+async def test_a_wrong_key_is_one_sentence(shared_server: Server) -> None:
+    with pytest.raises(Refused, match=r"refused to open the feed \(HTTP 401\)"):
+        await run(shared_server.url, "ek_wrong", "short", SCRIPT)
+
+
+@pytest.mark.anyio
+async def test_a_corrupt_clip_is_named_before_anything_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "bad.opus").write_bytes(b"OggS" * 100)
+    (tmp_path / "script.yaml").write_text(
+        "title: T\nspeakers:\n  - id: ann\n    name: Ann\n    lines:\n"
+        "      - {at_s: 1, clip: bad.opus, text: x}\n"
+    )
+    with pytest.raises(SimulationFailed, match=r"bad\.opus is not a readable audio file"):
+        await run("http://127.0.0.1:9", "k", "room", load_script(tmp_path / "script.yaml"))

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.simulation.word_errors import word_errors, words
+
+SENTENCES = st.lists(st.sampled_from("abc"), max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "errors"),
+    [
+        ("send me your codes", "send me your codes", 0),
+        ("send me your codes", "send me the codes", 1),
+        ("send me your codes", "send your codes", 1),
+        ("send me your codes", "please send me your codes", 1),
+        ("send me your codes", "", 4),
+        ("", "send me", 2),
+        ("a b c d", "b c d a", 2),
+    ],
+)
+def test_errors_are_the_words_replaced_left_out_and_put_in(
+    said: str, heard: str, errors: int
+) -> None:
+    assert word_errors(words(said), words(heard)) == errors
+
+
+def test_case_punctuation_and_kinds_of_apostrophe_are_no_errors() -> None:
+    assert words("Don’t listen, to THAT!") == words("don't listen to that")
+
+
+@given(SENTENCES, SENTENCES)
+def test_errors_are_symmetric_and_bounded_by_the_longer_sentence(
+    said: list[str], heard: list[str]
+) -> None:
+    errors = word_errors(said, heard)
+    assert errors == word_errors(heard, said)
+    assert abs(len(said) - len(heard)) <= errors <= max(len(said), len(heard))
+    assert (errors == 0) == (said == heard)
+
+
+@given(SENTENCES, st.integers(0, 8), st.sampled_from("abc"))
+def test_one_word_put_in_is_one_error(said: list[str], place: int, word: str) -> None:
+    assert word_errors(said, [*said[:place], word, *said[place:]]) == 1
