@@ -72,4 +72,4 @@ EVENT_TYPES: dict[str, type] = {
     kind.type: kind
     for kind in (*Event.__args__, Transient)  # every member of the unions above
 }
-_ADAPTERS = {kind: TypeAdapter(kind) for kind in EVENT_TYPES.values()}
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in EVENT_TYPES.values()}
