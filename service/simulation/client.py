@@ -120,14 +120,18 @@ class ServerClient:
         await self._ask("let a speaker leave", "DELETE", location, headers=headers)
 
     async def follow(
-        self, on_event: Callable[[FeedEvent], None], opened: Callable[[], None]
+        self,
+        on_event: Callable[[FeedEvent], None],
+        opened: Callable[[], None],
+        *,
+        cursor: str = "",
     ) -> None:
         """Read the feed until cancelled; after a break resume behind the last event read.
 
         Args:
+            cursor: Begin behind this event; empty: now.
             opened: Called each time the feed has been opened.
         """
-        cursor = ""
         failed_since: float | None = None
         failures = 0
 

@@ -12,10 +12,10 @@ import textwrap
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from service.simulation.tally import AlertSeen, LineResult, Report
+from service.simulation.tally import AlertSeen, LineResult, Report, TalkHeard
 
 _WIDTH = 80
-_BOLD, _RED, _MAGENTA, _GREEN, _PLAIN = "1", "1;31", "35", "32", ""
+_DIM, _RED, _MAGENTA, _GREEN, _PLAIN = "2", "1;31", "35", "32", ""
 _SEVERITY_COLOURS = {"critical": _RED, "high": _RED, "medium": _MAGENTA}
 
 
@@ -25,13 +25,13 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def alert_line(alert: AlertSeen, *, colour: bool = False) -> str:
-    """Such as `12.3 s  HIGH      Mallory: “...”  (0.71 s after the words)`."""
+    """Such as `12.3 s  HIGH      Mallory: “...”  0.71 s after`: after the words, that is."""
     nbsp = "\xa0"  # keeps a remark on one line
     severity = _printable(alert.severity).upper()
     if alert.after_words_s is None:
-        when = "(while speaking)"
+        when = "while speaking"
     else:
-        when = f"({alert.after_words_s:.2f} s after the words)"
+        when = f"{alert.after_words_s:.2f} s after"
     unexpected = "" if alert.expected else "  not in the script!"
     remark = (when + unexpected).replace(" ", nbsp)
     head = f"{alert.at_s:6.1f} s  {severity:<8}  "
@@ -39,6 +39,14 @@ def alert_line(alert: AlertSeen, *, colour: bool = False) -> str:
     wrapped = textwrap.wrap(head + body, _WIDTH, subsequent_indent=" " * len(head))
     painted = _paint(severity, _SEVERITY_COLOURS.get(alert.severity, _PLAIN), colour)
     return "\n".join(wrapped).replace(nbsp, " ").replace(severity, painted, 1)
+
+
+def talk_line(talk: TalkHeard, *, colour: bool = False) -> str:
+    """What was said, quieter than an alert."""
+    head = f"{talk.at_s:6.1f} s{'':12}"
+    text = f"{_printable(talk.speaker)}: {_printable(talk.text)}"
+    wrapped = textwrap.wrap(head + text, _WIDTH, subsequent_indent=" " * len(head))
+    return "\n".join(_paint(line, _DIM, colour) for line in wrapped)
 
 
 def table(report: Report, *, colour: bool = False) -> str:

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from service.simulation.client import FeedEvent, ServerClient
 from service.simulation.failed import SimulationFailed
 from service.simulation.publisher import Answer, Curtain, Publisher, is_loopback
-from service.simulation.rehearsal import Part, rehearse
+from service.simulation.rehearsal import Moment, Part, rehearse
 from service.simulation.script import Script, ScriptedSpeaker
-from service.simulation.tally import AlertSeen, Report, Tally
+from service.simulation.tally import AlertSeen, Report, TalkHeard, Tally
 from service.simulation.voice import SAMPLE_RATE
 
 _SETTLED_S = 0.5
@@ -32,6 +33,7 @@ async def run(
     script: Script,
     on_alert: Callable[[AlertSeen], None] = _ignore,
     *,
+    on_talk: Callable[[TalkHeard], None] = _ignore,
     on_progress: Callable[[str], None] = _ignore,
     policies: Sequence[str] = (),
     settle_s: float = 5.0,
@@ -44,6 +46,7 @@ async def run(
     Args:
         key: One that may open rooms and read the feed.
         on_alert: Called with each alert as it is read.
+        on_talk: Called with what was said as its transcript is read.
         on_progress: Called with a few words for a person as the set-up goes on.
         policies: Packs to apply, empty: all.
         settle_s: How long after the last line late events are waited for at most.
@@ -59,7 +62,7 @@ async def run(
         for speaker in script.speakers
     ]
     async with ServerClient(url, key) as client:
-        show = _Show(client, room_id, script, parts, on_alert)
+        show = _Show(client, room_id, script, parts, on_alert, on_talk)
         try:
             async with asyncio.TaskGroup() as group:
                 await show.open(group, policies, on_progress)
@@ -86,6 +89,7 @@ class _Show:
         script: Script,
         parts: Sequence[Part],
         on_alert: Callable[[AlertSeen], None],
+        on_talk: Callable[[TalkHeard], None],
     ) -> None:
         self.room_open = False
         self._client = client
@@ -93,6 +97,7 @@ class _Show:
         self._script = script
         self._parts = parts
         self._on_alert = on_alert
+        self._on_talk = on_talk
         self._curtain = Curtain()
         self._tally: Tally | None = None
         self._complete = asyncio.Event()
@@ -128,7 +133,8 @@ class _Show:
         """Raise the curtain, and wait until the last line is said and answered."""
         start_s = time.monotonic() + _ENTRANCE_S
         lines = [line for part in self._parts for line in part.lines]
-        tally = self._tally = Tally(lines, started_s=start_s)
+        started = Moment(start_s, datetime.now(UTC) + timedelta(seconds=_ENTRANCE_S))
+        tally = self._tally = Tally(lines, started=started)
         self._curtain.rise(start_s)
         last_word_s = start_s + max(line.last for line in lines) / SAMPLE_RATE
         await asyncio.sleep(last_word_s - time.monotonic())
@@ -157,7 +163,9 @@ class _Show:
             return
         match event.type:
             case "transcript.heard":
-                tally.transcript(event.data)
+                talk = tally.transcript(event.data, read_s=event.read_s)
+                if talk is not None:
+                    self._on_talk(talk)
             case "alert.raised":
                 seen = tally.alert(event.data, read_s=event.read_s)
                 if seen is not None:

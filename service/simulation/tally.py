@@ -8,11 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from service.simulation.rehearsal import Spoken
+from service.simulation.rehearsal import Moment, Spoken
+from service.simulation.voice import FRAME, SAMPLE_RATE
 from service.simulation.word_errors import word_errors, words
 
 TOLERANCE_S = 1.5
 """How far an utterance's times may lie outside those at which its line was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkHeard:
+    """What a speaker was understood to say; `at_s` since the start of the script."""
+
+    at_s: float
+    speaker: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +48,16 @@ class AlertSeen:
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """One line of the script and what became of it; times in seconds since the script's start."""
+    """One line of the script and what became of it; times in seconds since the script's start.
+
+    Attributes:
+        from_s, to_s: Between which it can be heard, whether or not it was sent.
+    """
 
     speaker_id: str
     at_s: float
+    from_s: float
+    to_s: float
     text: str
     alerts: bool
     rule: str
@@ -56,6 +72,7 @@ class Report:
     """What was said, heard and raised.
 
     Attributes:
+        started_at: When the script started.
         utterances: Lines in the script.
         unsent: Lines of which some sound never left, for want of a connection.
         unassigned: Transcripts with words in them that belong to no line.
@@ -63,6 +80,7 @@ class Report:
         latencies_s: Of each expected alert: from the last sound sent to the event's bytes read.
     """
 
+    started_at: datetime
     utterances: int
     unsent: int
     words: int
@@ -114,21 +132,24 @@ class Tally:
 
     Args:
         lines: All lines of all speakers; their sending times fill in as the script goes on.
-        started_s: When the script started, on the monotonic clock.
+        started: When the script started.
     """
 
-    def __init__(self, lines: Sequence[Spoken], *, started_s: float) -> None:
+    def __init__(self, lines: Sequence[Spoken], *, started: Moment) -> None:
         self._said = [_Said(line) for line in lines]
-        self._started_s = started_s
+        self._started = started
         self._unassigned: dict[str, str] = {}
         self._false: list[AlertSeen] = []
         self._seen: dict[str, int] = {}  # alert id -> repeats
         self._repeated = 0
 
-    def transcript(self, data: Mapping[str, Any]) -> None:
-        """Takes `transcript.heard`; a later version of the same utterance replaces the earlier."""
+    def transcript(self, data: Mapping[str, Any], *, read_s: float) -> TalkHeard | None:
+        """Takes `transcript.heard`; a later version of the same utterance replaces the earlier.
+
+        None for provisional ones.
+        """
         if data.get("provisional"):
-            return
+            return None
         utterance_id, text = str(data.get("utterance_id", "")), str(data.get("text", ""))
         start, end = _time(data.get("started_at")), _time(data.get("ended_at"))
         said = self._find(str(data.get("speaker_id", "")), start, end)
@@ -136,6 +157,8 @@ class Tally:
             said.texts[utterance_id] = (start, text)
         elif text:
             self._unassigned[utterance_id] = text
+        speaker = str(data.get("speaker_name") or data.get("speaker_id", ""))
+        return TalkHeard(read_s - self._started.monotonic_s, speaker, text)
 
     def alert(self, data: Mapping[str, Any], *, read_s: float) -> AlertSeen | None:
         """Takes `alert.raised`; None for one that came already, as after a resume."""
@@ -150,7 +173,7 @@ class Tally:
         ended = said.spoken.ended if said is not None else None
         seen = AlertSeen(
             id=alert_id,
-            at_s=read_s - self._started_s,
+            at_s=read_s - self._started.monotonic_s,
             severity=str(data.get("severity", "")),
             speaker=str(data.get("speaker_name") or data.get("speaker_id", "")),
             excerpt=str(data.get("excerpt", "")),
@@ -195,6 +218,7 @@ class Tally:
         expected = [each for each in self._said if each.spoken.line.alerts]
         latencies = (each.latency_s for each in expected)
         return Report(
+            started_at=self._started.at,
             utterances=len(self._said),
             unsent=sum(each.spoken.ended is None for each in self._said),
             words=sum(map(len, said)),
@@ -243,6 +267,8 @@ def _result(said: _Said) -> LineResult:
     return LineResult(
         speaker_id=said.spoken.speaker.id,
         at_s=line.at_s,
+        from_s=said.spoken.first / SAMPLE_RATE,
+        to_s=(said.spoken.last + FRAME) / SAMPLE_RATE,
         text=line.text,
         alerts=line.alerts,
         rule=line.rule,

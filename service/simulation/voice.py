@@ -75,8 +75,9 @@ def read_clip(path: Path) -> Pcm:
         with av.open(str(path)) as container:
             frames = list(container.decode(audio=0))
     except (OSError, ValueError, IndexError, av.FFmpegError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise SimulationFailed(
-            f"{path} is not a readable audio file ({error}); give one that FFmpeg can decode, "
+            f"{path} is not a readable audio file ({reason}); give one that FFmpeg can decode, "
             "such as Ogg Opus or WAV"
         ) from error
     return _resampled(frames, SAMPLE_RATE)
