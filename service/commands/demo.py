@@ -17,10 +17,10 @@ from service.commands.server_process import ServerProcess, server_process
 from service.errors import Failed
 from service.settings import load_settings
 from service.simulation.failed import SimulationFailed
-from service.simulation.report import alert_line, table, wants_colour
+from service.simulation.report import alert_line, table, talk_line, wants_colour
 from service.simulation.run import run
 from service.simulation.script import DEMO_SCRIPT, load_script
-from service.simulation.tally import AlertSeen, Report
+from service.simulation.tally import Report
 
 _INTERRUPTED = 130
 
@@ -67,23 +67,22 @@ async def _demo(stay_s: float) -> int:
 
 async def _listen(server: ServerProcess) -> Report:
     colour = wants_colour(sys.stdout)
-
-    def show(alert: AlertSeen) -> None:
-        click.echo(alert_line(alert, colour=colour))
-
     script = load_script(DEMO_SCRIPT)
     try:
         report = await run(
-            server.url, server.key, "demo", script, show, on_progress=_progress, keep_room=True
+            server.url,
+            server.key,
+            "demo",
+            script,
+            lambda alert: click.echo(alert_line(alert, colour=colour)),
+            on_talk=lambda talk: click.echo(talk_line(talk, colour=colour)),
+            on_progress=click.echo,
+            keep_room=True,
         )
     except SimulationFailed as error:
         raise Failed(str(error)) from error
     click.echo(table(report, colour=colour))
     return report
-
-
-def _progress(text: str) -> None:
-    click.echo(text)
 
 
 async def _stay(server: ServerProcess, seconds: float) -> None:

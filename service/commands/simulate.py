@@ -12,7 +12,7 @@ import click
 
 from service.errors import Failed
 from service.simulation.failed import SimulationFailed
-from service.simulation.report import alert_line, as_json, table, wants_colour
+from service.simulation.report import alert_line, as_json, table, talk_line, wants_colour
 from service.simulation.run import run
 from service.simulation.script import DEMO_SCRIPT, Script, load_script
 from service.simulation.tally import Report
@@ -61,5 +61,6 @@ async def _simulate(url: str, key: str, room: str, script: Script) -> Report:
         room,
         script,
         lambda alert: click.echo(alert_line(alert, colour=colour)),
+        on_talk=lambda talk: click.echo(talk_line(talk, colour=colour)),
         on_progress=click.echo,
     )

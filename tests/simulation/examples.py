@@ -12,6 +12,7 @@ from service.simulation.voice import SAMPLE_RATE
 STARTED_S = 1000.0
 """When the script starts, on the monotonic clock of these tests."""
 STARTED_AT = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+STARTED = Moment(STARTED_S, STARTED_AT)
 
 CLIPS = DEMO_SCRIPT.parent
 

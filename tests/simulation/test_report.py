@@ -8,7 +8,7 @@ import pytest
 
 from service.simulation.report import alert_line, as_json, table, wants_colour
 from service.simulation.tally import AlertSeen, Report, Tally
-from tests.simulation.examples import STARTED_S, alert, spoken, transcript
+from tests.simulation.examples import STARTED, STARTED_S, alert, spoken, transcript
 
 SEEN = AlertSeen(
     id="a1",
@@ -28,24 +28,26 @@ def a_report(*, good: bool = True) -> Report:
         spoken("you are a stupid idiot", 12, 14, speaker="bob", rule="insult"),
         spoken("please be kind to each other", 22, 24),
     ]
-    tally = Tally(lines, started_s=STARTED_S)
-    tally.transcript(transcript("send me your gift card codes", 2, 4))
+    tally = Tally(lines, started=STARTED)
+    tally.transcript(transcript("send me your gift card codes", 2, 4), read_s=STARTED_S)
     tally.alert(alert("scam-gift-cards", 2, 4), read_s=STARTED_S + 4.71)
     if good:
-        tally.transcript(transcript("you are a stupid idiot", 12, 14, speaker="bob"))
+        tally.transcript(
+            transcript("you are a stupid idiot", 12, 14, speaker="bob"), read_s=STARTED_S
+        )
         tally.alert(alert("insult", 12, 14, speaker="bob", alert_id="a2"), read_s=STARTED_S + 14.95)
-        tally.transcript(transcript("please be kind to each other", 22, 24, utterance="u3"))
+        tally.transcript(
+            transcript("please be kind to each other", 22, 24, utterance="u3"), read_s=STARTED_S
+        )
     else:
-        tally.transcript(transcript("you are a soup", 12, 14, speaker="bob"))
+        tally.transcript(transcript("you are a soup", 12, 14, speaker="bob"), read_s=STARTED_S)
         tally.alert(alert("insult", 22, 24, alert_id="a3"), read_s=STARTED_S + 25)
     return tally.report()
 
 
 def test_an_alert_is_one_line_for_a_person() -> None:
     seen = dataclasses.replace(SEEN, excerpt="read the code")
-    assert (
-        alert_line(seen) == "  12.3 s  HIGH      Mallory: “read the code”  (0.71 s after the words)"
-    )
+    assert alert_line(seen) == "  12.3 s  HIGH      Mallory: “read the code”  0.71 s after"
 
 
 def test_a_long_alert_goes_on_below_within_80_columns() -> None:
@@ -58,7 +60,7 @@ def test_a_long_alert_goes_on_below_within_80_columns() -> None:
 
 def test_an_alert_that_the_script_does_not_expect_says_so() -> None:
     text = alert_line(dataclasses.replace(SEEN, expected=False, after_words_s=None))
-    assert "(while speaking)  not in the script!" in text
+    assert "while speaking  not in the script!" in text
 
 
 def test_what_was_said_cannot_steer_the_terminal() -> None:
@@ -97,7 +99,7 @@ def test_the_table_of_a_bad_run_names_what_is_missing_and_what_is_false() -> Non
 
 
 def test_a_table_of_nothing_has_no_latency() -> None:
-    assert "latency p50                  -" in table(Tally([], started_s=0).report())
+    assert "latency p50                  -" in table(Tally([], started=STARTED).report())
 
 
 def test_colour_changes_nothing_but_the_colour() -> None:

@@ -1,0 +1,212 @@
+"""A room that is talked in while its server is killed and started again, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from policies.packs import shipped_packs
+from service.simulation.client import FeedEvent, ServerClient
+from service.simulation.run import run
+from service.simulation.script import DEMO_SCRIPT, Line, Script, load_script
+from service.simulation.tally import LineResult, Report
+from service.simulation.voice import SAMPLE_RATE, read_clip
+from tests.server import Server
+
+_ROOM = "crash"
+_CYCLE_S = 14.0
+"""From one kill to the next: start-up, the speakers' return, and some speech."""
+_FIRST_S = 4.0
+_EDGE = timedelta(milliseconds=150)
+"""How exactly the server can know when a word was said: jitter and the length of two packets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    speaker_id: str
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A scripted line that must alert, by the wall clock."""
+
+    speaker_id: str
+    text: str
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    violations: Sequence[Violation]
+    alerts: Sequence[dict[str, Any]]
+    gaps: Sequence[Gap]
+    followed: Sequence[int]
+    """Cursors in the order in which a client with `Last-Event-ID` read them."""
+    logged: Sequence[int]
+    """The same from the log as it stands at the end."""
+
+    def faults(self) -> list[str]:
+        """What breaks the promise, a sentence each; empty if nothing does."""
+        faults = [fault for violation in self.violations if (fault := self._fault(violation))]
+        if list(self.followed) != list(self.logged):
+            missed = sorted(set(self.logged) - set(self.followed))
+            faults.append(f"the feed client missed {missed[:5]} or read something twice")
+        return faults
+
+    def _fault(self, violation: Violation) -> str | None:
+        found = [alert for alert in self.alerts if _about(alert, violation)]
+        if len(found) == 1:
+            return None
+        inside = any(_covers(gap, violation) for gap in self.gaps)
+        if not found and inside:
+            return None
+        return (
+            f"{violation.speaker_id} at {violation.from_at:%H:%M:%S.%f}: "
+            f"{len(found)} alerts, {'inside' if inside else 'not inside'} a gap"
+        )
+
+
+async def crash_room(data: Path, seed: int, kills: int) -> Aftermath:
+    """Talk in a room for `kills` cycles; kill the server in mid-speech once in each."""
+    policies = _without_cooldown(data / "policies")
+    script = _chatter(kills)
+    with Server(data / "server", EARSHOT_POLICY_DIR=str(policies)) as server:
+        followed: list[int] = []
+        async with ServerClient(server.url, server.key) as client, asyncio.TaskGroup() as tasks:
+            opened = asyncio.Event()
+            feed = tasks.create_task(client.follow(_note(followed), opened.set))
+            await opened.wait()
+            killer = tasks.create_task(_kill_and_start(server, script, random.Random(seed), kills))
+            report = await run(server.url, server.key, _ROOM, script, keep_room=True)
+            await killer
+            await asyncio.sleep(2)
+            feed.cancel()
+        return await _aftermath(server, report, followed)
+
+
+async def _kill_and_start(server: Server, script: Script, chance: random.Random, n: int) -> None:
+    """Kills fall into the middle of a violation, one in each cycle of the script."""
+    began = asyncio.get_running_loop().time()
+    for cycle in range(n):
+        lines = [
+            line
+            for speaker in script.speakers
+            for line in speaker.lines
+            if line.alerts and cycle * _CYCLE_S + _FIRST_S <= line.at_s < (cycle + 1) * _CYCLE_S
+        ]
+        line = chance.choice(lines[: max(1, len(lines) // 2)])
+        at = began + line.at_s + chance.uniform(0.3, 2.5)
+        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        server.kill()
+        await asyncio.to_thread(server.start)
+
+
+def _chatter(cycles: int) -> Script:
+    """Three people who break a rule every few seconds."""
+    demo = load_script(DEMO_SCRIPT)
+    speakers = []
+    for number, speaker in enumerate(demo.speakers[1:]):
+        clips = [line for line in speaker.lines if line.alerts]
+        lines = tuple(_said(clips, number * 1.1 + 1.0, cycles * _CYCLE_S + 4.0))
+        speakers.append(replace(speaker, lines=lines))
+    return replace(demo, speakers=tuple(speakers))
+
+
+def _said(clips: Sequence[Line], start_s: float, end_s: float) -> Iterator[Line]:
+    at_s, turn = start_s, 0
+    while at_s < end_s:
+        line = clips[turn % len(clips)]
+        yield replace(line, at_s=round(at_s, 2))
+        at_s += len(read_clip(line.clip)) / SAMPLE_RATE + 1.3
+        turn += 1
+
+
+def _without_cooldown(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for pack in shipped_packs().glob("*.yaml"):
+        text = pack.read_text().replace("cooldown: 30s", "cooldown: 0s")
+        (folder / pack.name).write_text(text)
+    return folder
+
+
+def _note(into: list[int]) -> Any:
+    def note(event: FeedEvent) -> None:
+        if event.id and event.type:
+            into.append(int(event.id))
+
+    return note
+
+
+async def _aftermath(server: Server, report: Report, followed: Sequence[int]) -> Aftermath:
+    gaps: list[Gap] = []
+    logged: list[int] = []
+
+    def read(event: FeedEvent) -> None:
+        if not event.id or not event.type:
+            return
+        logged.append(int(event.id))
+        if event.type == "audio.gap":
+            data = event.data
+            gaps.append(Gap(data["speaker_id"], _time(data["from_at"]), _time(data["to_at"])))
+
+    async with ServerClient(server.url, server.key) as client:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                await client.follow(read, lambda: None, cursor="0")
+    alerts = _all_alerts(server)
+    start = followed[0] if followed else 0
+    return Aftermath(
+        violations=[_violation(report, line) for line in report.lines if line.alerts],
+        alerts=alerts,
+        gaps=gaps,
+        followed=followed,
+        logged=[cursor for cursor in logged if cursor >= start],
+    )
+
+
+def _all_alerts(server: Server) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    with server.client() as client:
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"limit": 200} | ({"cursor": cursor} if cursor else {})
+            page = client.get("/v1/alerts", params=query).raise_for_status().json()
+            found += page["items"]
+            cursor = page["next_cursor"]
+    return found
+
+
+def _violation(report: Report, line: LineResult) -> Violation:
+    from_at = report.started_at + timedelta(seconds=line.from_s)
+    to_at = report.started_at + timedelta(seconds=line.to_s)
+    return Violation(line.speaker_id, line.text, from_at, to_at)
+
+
+def _about(alert: dict[str, Any], violation: Violation) -> bool:
+    """The alert's utterance and the line overlap for the better part of the line."""
+    if alert["speaker_id"] != violation.speaker_id:
+        return False
+    start = max(_time(alert["speech_started_at"]), violation.from_at)
+    end = min(_time(alert["speech_ended_at"]), violation.to_at)
+    return (end - start) > (violation.to_at - violation.from_at) / 2
+
+
+def _covers(gap: Gap, violation: Violation) -> bool:
+    return (
+        gap.speaker_id == violation.speaker_id
+        and gap.from_at <= violation.from_at + _EDGE
+        and gap.to_at >= violation.to_at - _EDGE
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
