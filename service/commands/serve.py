@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -17,6 +18,8 @@ from service.app import create_app
 from service.errors import ConfigurationError
 from service.logs import configure_logs
 from service.settings import Settings, load_settings
+
+log = structlog.get_logger()
 
 _GRACE_S = 2
 _BACKLOG = 2048
@@ -76,7 +79,7 @@ class _Server(uvicorn.Server):
         if state.first_key:
             click.echo(f"console {self._url}/#key={state.first_key}")
         if state.notice:
-            click.echo(state.notice, err=True)
+            log.warning("asr.demo_model", notice=state.notice)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.broadcaster.close()
@@ -90,7 +93,8 @@ class _Server(uvicorn.Server):
 @contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol by name: asyncio sends small packets at once (TCP_NODELAY) only where it is given.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

@@ -44,7 +44,7 @@ def simulate(url: str, key: str, room: str, script_file: Path, json_file: Path |
         sys.exit(130)
     click.echo(table(report, colour=wants_colour(sys.stdout)))
     if json_file is not None:
-        json_file.write_text(json.dumps(as_json(report), indent=1, default=str) + "\n")
+        json_file.write_text(json.dumps(as_json(report), indent=1) + "\n")
     sys.exit(0 if report.ok else 1)
 
 

@@ -79,6 +79,7 @@ def as_json(report: Report) -> dict[str, Any]:
     """Everything in the report, JSON-ready; times in seconds."""
     return {
         **asdict(report),
+        "started_at": report.started_at.isoformat(timespec="milliseconds"),
         "word_error_rate": report.word_error_rate,
         "latency_p50_s": report.latency_s(0.5),
         "latency_p95_s": report.latency_s(0.95),

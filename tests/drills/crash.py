@@ -140,7 +140,7 @@ def _without_cooldown(folder: Path) -> Path:
 
 def _note(into: list[int]) -> Any:
     def note(event: FeedEvent) -> None:
-        if event.id and event.type:
+        if _stored(event):
             into.append(int(event.id))
 
     return note
@@ -151,7 +151,7 @@ async def _aftermath(server: Server, report: Report, followed: Sequence[int]) ->
     logged: list[int] = []
 
     def read(event: FeedEvent) -> None:
-        if not event.id or not event.type:
+        if not _stored(event):
             return
         logged.append(int(event.id))
         if event.type == "audio.gap":
@@ -171,6 +171,11 @@ async def _aftermath(server: Server, report: Report, followed: Sequence[int]) ->
         followed=followed,
         logged=[cursor for cursor in logged if cursor >= start],
     )
+
+
+def _stored(event: FeedEvent) -> bool:
+    """It is in the log; levels are not, and what only sets the cursor has no data."""
+    return bool(event.data) and event.type != "speaker.levels"
 
 
 def _all_alerts(server: Server) -> list[dict[str, Any]]:

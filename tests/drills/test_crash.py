@@ -1,0 +1,36 @@
+"""A crash at any moment leaves every violation with exactly one alert, or inside a gap event."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.drills.crash import crash_room
+
+RUNS, KILLS = 4, 5
+
+
+@pytest.mark.anyio
+@pytest.mark.timeout(400)
+async def test_twenty_kills_in_mid_speech_lose_and_double_nothing(tmp_path: Path) -> None:
+    """Twenty seeded kills: two rooms at a time, each with a server of its own."""
+    faults: dict[int, list[str]] = {}
+    pairs = [range(seed, seed + 2) for seed in range(0, RUNS, 2)]
+    for pair in pairs:
+        async with asyncio.TaskGroup() as tasks:
+            runs = {
+                seed: tasks.create_task(crash_room(tmp_path / str(seed), seed, KILLS))
+                for seed in pair
+            }
+        faults |= {seed: run.result().faults() for seed, run in runs.items()}
+    assert not any(faults.values()), faults
+
+
+@pytest.mark.drill
+@pytest.mark.anyio
+@pytest.mark.parametrize("seed", range(100, 120))
+async def test_hundreds_of_kills_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
+    aftermath = await crash_room(tmp_path, seed, kills=10)
+    assert not aftermath.faults()
