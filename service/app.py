@@ -25,6 +25,7 @@ from policies.packs import shipped_packs
 from service import pages
 from service.access.first_admin import ensure_admin
 from service.alerts import routes as alerts_routes
+from service.body_limit import BodyLimit
 from service.clock import utc_now
 from service.errors import ConfigurationError
 from service.feed import routes as feed_routes
@@ -53,7 +54,6 @@ from service.storage.schema import open_database
 
 log = structlog.get_logger()
 
-MAX_BODY_BYTES = 1_000_000
 _EXPIRE_EVERY_S = 600.0
 _RETRY_S = 1.0
 
@@ -75,10 +75,11 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=MAX_BODY_BYTES,
+        redirect_slashes=False,
         generate_unique_id_function=_route_name,
     )
     install_problems(app)
+    app.add_middleware(BodyLimit, exceptions={whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES})
     app.add_middleware(whip_routes.WhipCors)
     for part in (pages, rooms_routes, whip_routes, feed_routes, alerts_routes):
         app.include_router(part.router)

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.errors import Problem
 
 log = structlog.get_logger()
 
 _REMEDIES = {
+    400: "the body cannot be read; send JSON in UTF-8, not nested deeply and without huge numbers",
     404: "no such path; /openapi.json lists them all",
     405: "this path does not take that method; the Allow header says which it takes",
-    413: "the body is too large; send less",
+    413: "the body is larger than this path takes; send less",
 }
+_SHOWN = 200
+"""Of what a client sent, characters that a refusal repeats at most."""
 
 
 class ProblemResponse(JSONResponse):
@@ -44,17 +49,27 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
-        faults = [
-            {"where": ".".join(str(part) for part in fault["loc"]), "what": str(fault["msg"])}
-            for fault in error.errors()
-        ]
+        faults = [_fault(fault) for fault in error.errors()]
+        if _unread(request, error):
+            detail = "the body is not sent as JSON; send `Content-Type: application/json`"
+            return _respond(request, 415, "Wrong content type", detail, {}, {})
         detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults[:5])
         return _respond(request, 422, "Invalid request", detail, {}, {"errors": faults[:50]})
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> ProblemResponse:
+        return _respond(request, 400, "Incomplete body", "the connection ended early", {}, {})
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> ProblemResponse:
         log.error("http.failed", method=request.method, error=type(error).__name__)
         return _respond(request, 500, "Internal error", "the server's log says more", {}, {})
+
+
+def too_large(request: Request, limit: int) -> ProblemResponse:
+    """413, for whoever refuses a body before it is read."""
+    detail = f"this path takes a body of {limit} bytes at most; send less"
+    return _respond(request, 413, HTTPStatus(413).phrase, detail, {}, {})
 
 
 def _respond(
@@ -70,6 +85,25 @@ def _respond(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": quote(request.scope["path"])[:_SHOWN],
     }
-    return ProblemResponse({**document, **extra}, status, headers=dict(headers))
+    harmless = {"X-Content-Type-Options": "nosniff", **headers}
+    return ProblemResponse({**document, **extra}, status, headers=harmless)
+
+
+def _fault(error: Mapping[str, Any]) -> dict[str, str]:
+    where = ".".join(str(part) for part in error["loc"])[:_SHOWN]
+    what = str(error["msg"])
+    if error["type"] == "json_invalid":
+        what = f"not JSON from character {error['loc'][-1]} on: {error['ctx']['error']}"
+        where = "body"
+    return {"where": where, "what": what}
+
+
+def _unread(request: Request, error: RequestValidationError) -> bool:
+    """The body was not looked into, because it was not said to be JSON."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    as_json = said == "application/json" or (said.startswith("application/") and "+json" in said)
+    return not as_json and any(
+        fault["loc"] == ("body",) and fault["type"] != "missing" for fault in error.errors()
+    )

@@ -36,12 +36,7 @@ async def authenticate(
     Raises:
         Problem: 401, with the remedy.
     """
-    for name in query_names:
-        if name.lower() in QUERY_NAMES:
-            raise _refusal(
-                f"a key must not stand in the address (`?{name}=`), where logs would keep it; "
-                "revoke that key and send another in the header `Authorization: Bearer KEY`"
-            )
+    refuse_in_address(query_names)
     key = await store.find(digest_of(_bearer(authorization)))
     if key is None:
         raise _refusal("this key is unknown here; make one with `earshot key create`")
@@ -52,6 +47,18 @@ async def authenticate(
     if key.use_is_news(now):
         await store.used(key.id, now)
     return Caller(name=key.name, role=key.role, key_id=key.id)
+
+
+def refuse_in_address(query_names: Iterable[str]) -> None:
+    """Raises:
+    Problem: 401, the address of the request has a key in it.
+    """
+    for name in query_names:
+        if name.lower() in QUERY_NAMES:
+            raise _refusal(
+                f"a key must not stand in the address (`?{name}=`), where logs would keep it; "
+                "revoke that key and send another in the header `Authorization: Bearer KEY`"
+            )
 
 
 def require(caller: Caller, roles: Collection[Role]) -> None:

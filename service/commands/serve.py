@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.commands.patience import PatientProtocol
 from service.errors import ConfigurationError
 from service.logs import configure_logs
 from service.settings import Settings, load_settings
@@ -56,6 +57,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=PatientProtocol,
+                ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -93,7 +96,7 @@ class _Server(uvicorn.Server):
 @contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol by name: asyncio sends small packets at once (TCP_NODELAY) only where it is given.
+    # The protocol by name: only where it is given does asyncio send small packets at once.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -31,6 +31,9 @@ from service.listening.packet import Packet
 _SETUP_S = 15.0
 """A peer that has not connected by then never will."""
 _CLOSE_S = 5.0
+_MOST_SECTIONS = 8
+_MOST_CANDIDATES = 100
+"""Each is sent checks to wherever it points; browsers have a few."""
 _OPUS = "audio/opus"
 _OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
 """What the answer tells the sender we can receive: without it browsers send neither."""
@@ -74,6 +77,7 @@ class Peer:
         self._connection = connection
         self._remote_ufrag = remote_ufrag
         self._setup: asyncio.TimerHandle | None = None
+        self._trickled = 0
         self.sdp = ""
         self.ufrag = ""
 
@@ -121,14 +125,14 @@ class Peer:
         """Take trickled candidates; those that are not UDP are passed over.
 
         Raises:
-            BadCandidate: a line is not a candidate.
+            BadCandidate: a line is not a candidate, or there are too many; none is taken.
         """
+        found = [_candidate(line) for line in candidates.lines]
+        if self._trickled + len(found) > _MOST_CANDIDATES:
+            raise BadCandidate(f"a session takes {_MOST_CANDIDATES} candidates at most")
+        self._trickled += len(found)
         mid = self._connection.getTransceivers()[0].mid
-        for line in candidates.lines:
-            try:
-                candidate = candidate_from_sdp(line)
-            except (ValueError, AssertionError, IndexError) as error:
-                raise BadCandidate("a candidate line cannot be read") from error
+        for candidate in found:
             candidate.sdpMid = mid
             if candidate.protocol.lower() == "udp":
                 await self._connection.addIceCandidate(candidate)
@@ -188,10 +192,34 @@ class Peer:
 
 
 def parse_candidates(fragment: str) -> Candidates:
-    """Read a trickle ICE SDP fragment."""
+    """Read a trickle ICE SDP fragment.
+
+    Raises:
+        BadCandidate: it is none.
+    """
     ufrag = re.search(r"^a=ice-ufrag:(\S+)", fragment, re.MULTILINE)
     lines = re.findall(r"^a=candidate:(\S[^\r\n]*)", fragment, re.MULTILINE)
+    if not (ufrag or lines or re.search(r"^a=end-of-candidates", fragment, re.MULTILINE)):
+        raise BadCandidate(
+            "the body is not a trickle ICE fragment (RFC 8840): it has neither candidates nor "
+            "their end"
+        )
     return Candidates(ufrag[1] if ufrag else None, lines)
+
+
+def _candidate(line: str) -> Any:
+    try:
+        candidate = candidate_from_sdp(line)
+    except (ValueError, AssertionError, IndexError) as error:
+        raise BadCandidate("a candidate line cannot be read; see RFC 8839, section 5.1") from error
+    if not _has_port(candidate):
+        raise BadCandidate(f"a candidate has port {candidate.port}; ports run from 1 to 65535")
+    return candidate
+
+
+def _has_port(candidate: Any) -> bool:
+    """aioice sends to whatever it is given, and a socket breaks on a port that is none."""
+    return 1 <= int(candidate.port) <= 65535
 
 
 def _check_offer(offer: str) -> str:
@@ -199,7 +227,11 @@ def _check_offer(offer: str) -> str:
     try:
         session = SessionDescription.parse(offer)
     except Exception as error:  # aiortc's parser raises anything on garbage
-        raise BadOffer("the body is not an SDP offer") from error
+        raise BadOffer(
+            "the body is not an SDP offer (RFC 8866); send what createOffer() gave"
+        ) from error
+    if len(session.media) > _MOST_SECTIONS:
+        raise BadOffer(f"the offer has {len(session.media)} media sections; publish audio only")
     audio = [media for media in session.media if media.kind == "audio"]
     if len(audio) != 1:
         raise BadOffer(f"the offer must have one audio section; it has {len(audio)}")
@@ -207,12 +239,20 @@ def _check_offer(offer: str) -> str:
         raise BadOffer("the offer must have no data channel: publish audio only")
     if audio[0].direction not in ("sendonly", "sendrecv"):
         raise BadOffer("the audio section must be sendonly: a publisher sends")
-    if not any(codec.mimeType.lower() == "audio/opus" for codec in audio[0].rtp.codecs):
+    if not any(
+        (codec.mimeType.lower(), codec.clockRate) == (_OPUS, 48_000)
+        for codec in audio[0].rtp.codecs
+    ):
         raise BadOffer("the audio section must offer opus/48000/2")
     ice = audio[0].ice
     ufrag = ice.usernameFragment if ice else None
     if ice is None or not ufrag or not ice.password or audio[0].dtls is None:
         raise BadOffer("the audio section lacks its ICE credentials or its DTLS fingerprint")
+    candidates = [candidate for media in session.media for candidate in media.ice_candidates]
+    if len(candidates) > _MOST_CANDIDATES:
+        raise BadOffer(f"the offer has {len(candidates)} candidates; {_MOST_CANDIDATES} are enough")
+    if not all(map(_has_port, candidates)):
+        raise BadOffer("the offer has a candidate whose port is none; ports run from 1 to 65535")
     return str(ufrag)
 
 

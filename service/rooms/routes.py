@@ -31,6 +31,9 @@ router = APIRouter(tags=["rooms"])
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}$"
 """What a room server may use as an id here: safe in a path, a log and a file name."""
 
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""One line that cannot steer the terminal it is printed on."""
+
 _GAPS_SHOWN = 50
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -51,7 +54,7 @@ class WhipRoom(_Body):
 
 class NewRoom(_Body):
     id: Id
-    title: str = Field("", max_length=200)
+    title: str = Field("", max_length=200, pattern=PLAIN)
     connector: WhipRoom
     languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]] = Field(
         [], max_length=20, description="ISO 639-1 codes; empty: the model decides."
@@ -61,8 +64,8 @@ class NewRoom(_Body):
 
 class NewToken(_Body):
     speaker_id: Id
-    name: str = Field("", max_length=200)
-    role: str = Field("speaker", max_length=50)
+    name: str = Field("", max_length=200, pattern=PLAIN)
+    role: str = Field("speaker", max_length=50, pattern=PLAIN)
     expires_in_s: int = Field(3600, ge=1, le=86_400)
 
 

@@ -141,7 +141,7 @@ class WhipConnector:
             raise Problem(
                 422, "No ICE restart", "ICE restarts are not supported: DELETE and POST anew"
             )
-        if if_match != session.etag:
+        if session.etag not in [tag.strip() for tag in if_match.split(",")]:
             raise Problem(412, "Stale ETag", "If-Match is not the ETag of this ICE session")
         try:
             await session.peer.add_candidates(candidates)

@@ -11,10 +11,11 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.access.authenticate import refuse_in_address
 from service.access.publish_tokens import digest_of
 from service.clock import Clock
 from service.errors import Problem
-from service.rooms.peer import parse_candidates
+from service.rooms.peer import BadCandidate, parse_candidates
 from service.rooms.ports import TokenStore
 from service.rooms.room import RoomState, Speaker
 from service.rooms.routes import RoomId
@@ -39,7 +40,7 @@ class WhipCors:
             app,
             allow_origins=["*"],
             allow_methods=["POST", "PATCH", "DELETE", "OPTIONS"],
-            allow_headers=["authorization", "content-type", "if-match"],
+            allow_headers=["*"],
             expose_headers=["location", "etag", "link"],
             max_age=7200,
         )
@@ -53,6 +54,7 @@ async def _speaker(
     request: Request, authorization: Annotated[str | None, Header()] = None
 ) -> Speaker:
     """The speaker whom the publish token admits."""
+    refuse_in_address(request.query_params.keys())
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise _no_token("send the publish token in the header `Authorization: Bearer TOKEN`")
@@ -79,7 +81,6 @@ async def options(room_id: RoomId) -> Response:
     PREFIX + "{room_id}",
     status_code=201,
     summary="Publish into a room",
-    max_body_size=MAX_SDP_BYTES,
     response_class=Response,
     responses={201: {"content": {SDP: {}}, "description": "The SDP answer"}},
     openapi_extra={"requestBody": {"content": {SDP: {"schema": {"type": "string"}}}}},
@@ -106,7 +107,6 @@ async def publish(room_id: RoomId, request: Request, speaker: Publishing) -> Res
     PREFIX + "{room_id}/{session_id}",
     status_code=204,
     summary="Trickle ICE candidates",
-    max_body_size=MAX_SDP_BYTES,
     openapi_extra={"requestBody": {"content": {FRAGMENT: {"schema": {"type": "string"}}}}},
 )
 async def trickle(
@@ -118,8 +118,11 @@ async def trickle(
 ) -> None:
     whip: WhipConnector = request.app.state.whip
     session = _own(whip, speaker, room_id, session_id)
-    fragment = await _text(request, FRAGMENT)
-    await whip.trickle(session, parse_candidates(fragment), if_match)
+    try:
+        candidates = parse_candidates(await _text(request, FRAGMENT))
+    except BadCandidate as error:
+        raise Problem(400, "Bad candidate", str(error)) from error
+    await whip.trickle(session, candidates, if_match)
 
 
 @router.delete(PREFIX + "{room_id}/{session_id}", status_code=200, summary="Stop publishing")
