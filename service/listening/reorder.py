@@ -12,7 +12,9 @@ from service.listening.packet import Packet
 
 _SEQUENCES = 1 << 16
 _RESYNC = 3_000
-"""A jump of this many packets (one minute) is a new stream, not a loss."""
+"""A jump ahead of this many packets (one minute) is a new stream, not a loss."""
+_MISORDER = 100
+"""Two packets in a row from so far back are a new stream, not late ones (RFC 3550, A.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,17 @@ class Reorder:
         self._capacity = capacity
         self._next: int | None = None
         self._held: dict[int, Packet] = {}
+        self._strange: Packet | None = None
         self.late = 0
         self.duplicate = 0
 
     def push(self, packet: Packet) -> list[Packet | Missing]:
         """What can be played now that this packet is here, in order."""
         number = self._unwrap(packet.sequence)
-        if self._next is None or abs(number - self._next) > _RESYNC:
-            played = self._give_up_all()
-            self._next = number + 1
-            return [*played, packet]
+        if self._next is None or number - self._next > _RESYNC:
+            return self._begin_anew(number, [packet])
+        if number < self._next - _MISORDER:
+            return self._from_far_back(number, packet)
         if number < self._next:
             self.late += 1
             return []
@@ -63,6 +66,20 @@ class Reorder:
         while self._held and now_s - self._oldest_arrival() >= self._window_s:
             played += self._give_up_one()
         return played
+
+    def _begin_anew(self, number: int, packets: list[Packet]) -> list[Packet | Missing]:
+        played = self._give_up_all()
+        self._next = number + 1
+        self._strange = None
+        return [*played, *packets]
+
+    def _from_far_back(self, number: int, packet: Packet) -> list[Packet | Missing]:
+        before, self._strange = self._strange, packet
+        if before is not None and (packet.sequence - before.sequence) % _SEQUENCES == 1:
+            self.late -= 1
+            return self._begin_anew(number, [before, packet])
+        self.late += 1
+        return []
 
     def _oldest_arrival(self) -> float:
         return min(packet.arrived_s for packet in self._held.values())

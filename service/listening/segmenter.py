@@ -89,10 +89,14 @@ class Segmenter:
 
     @property
     def complete_until(self) -> int:
-        """Every sample before this one has been given out or is not speech."""
+        """Every sample before this one has been given out or is not speech.
+
+        Quiet beginnings of words are only known for speech once the segment opens, so that what
+        may become pre-roll does not count yet.
+        """
         if self._open:
             return self._start + self._overlap_frames * _FRAME_SAMPLES
-        return max(0, self._position - self._set.onset_window_ms // FRAME_MS * _FRAME_SAMPLES)
+        return max(0, self._position - (self._waiting.maxlen or 0) * _FRAME_SAMPLES)
 
     def push(self, pcm: bytes) -> list[Segment]:
         """Take int16 samples; the segments that they complete."""
@@ -149,13 +153,13 @@ class Segmenter:
 
     def _close(self, ended_by: EndedBy, keep: int) -> Segment | None:
         """End the open segment after `keep` frames; the rest is silence before the next one."""
-        frames, rest = self._open[:keep], self._open[keep:]
+        frames = self._open[:keep]
         voiced_ms = sum(f.voiced for f in frames[self._overlap_frames :]) * FRAME_MS
-        segment = self._segment(frames, ended_by)
+        dropped = voiced_ms == 0 or (self._part == 0 and voiced_ms < self._set.shortest_ms)
+        segment = None if dropped else self._segment(frames, ended_by)
+        given = self._overlap_frames if dropped else max(keep, self._overlap_frames)
+        self._waiting.extend(self._open[given:])
         self._open = []
-        self._waiting.extend(rest)
-        if voiced_ms == 0 or (self._part == 0 and voiced_ms < self._set.shortest_ms):
-            return None
         return segment
 
     def _cut(self) -> Segment:
@@ -172,6 +176,7 @@ class Segmenter:
         self._start += (cut - overlap) * _FRAME_SAMPLES
         self._part += 1
         self._overlap_frames = overlap
+        self._silent = min(self._silent, len(self._open) - overlap)
         return segment
 
     def _segment(self, frames: list[_Frame], ended_by: EndedBy) -> Segment:
