@@ -7,7 +7,7 @@ pace of the wall clock, so that the last words end and are transcribed without w
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,22 +19,27 @@ from service.listening.opus import BadPacket, OpusDecoder, packet_samples
 from service.listening.packet import Packet
 from service.listening.reorder import Missing, Reorder
 from service.listening.segmenter import DEFAULTS, Segment, Segmenter, SegmenterSettings
+from service.listening.timeline import LATEST_S, Timeline
 from service.listening.vad import FRAME_MS, Vad
 
 _CLOCK_RATIO = 3
 """RTP's Opus clock (48 kHz, RFC 7587) over ours."""
-_HOLD_S = 0.12
-"""No packet for so long: treat it as silence and go on (the reorder window and some jitter)."""
+_HOLD_S = 0.18
+"""No sound for so long: treat it as silence and go on (the reorder window and some jitter). Less
+than the shortest closing silence, so that waiting costs no time."""
 _LAG_S = 0.04
 """How far behind the wall clock the filled silence stays."""
 _LONGEST_FILL_S = 2.0
 """A larger hole in media time is a new beginning, not silence to be played through."""
-_REPAIR_S = 0.1
+_REPAIR_S = 0.08
 """Lost sound is guessed at for so long; beyond that it is silence."""
+_REPAIR_STEP = SAMPLE_RATE // 400
+"""libopus repairs whole 2.5 ms."""
 _REPORT_LOSS_S = 0.5
 """Lost sound of this length in one piece is a gap event."""
-_OPENING_S = 0.3
-"""Speech this soon after the first packet was already going on."""
+_OPENING_S = 0.7
+"""After an interruption, speech this soon may have been going on before (a sentence bears pauses of
+half a second), and what is no speech may have been the end of a word: it belongs to the gap."""
 
 
 @dataclass(slots=True)
@@ -42,14 +47,6 @@ class EarCounters:
     packets: int = 0
     lost: int = 0
     bad: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Anchor:
-    """Sample `position` was spoken at wall time `at`."""
-
-    position: int
-    at: datetime
 
 
 class Ear:
@@ -78,11 +75,13 @@ class Ear:
         self._decoder = decoder()
         self._reorder = Reorder()
         self._segmenter = Segmenter(vad, settings)
-        self._anchors: deque[_Anchor] = deque([_Anchor(0, now)], maxlen=256)
+        self._timeline = Timeline(now)
         self._next_timestamp: int | None = None
-        self._filled = 0
-        self._last_arrival_s: float | None = None
+        self._filled = 0  # samples of silence since the last sound that came
+        self._sound_s: float | None = None  # when that came
+        self._now_s = -math.inf
         self._missing = 0
+        self._last_start = datetime.min.replace(tzinfo=now.tzinfo)
         self._interrupted_at = interrupted_at
 
     @property
@@ -95,21 +94,28 @@ class Ear:
         return self._interrupted_at is not None
 
     def heard_until(self) -> datetime:
-        """Everything before this has been given out as utterances, or was no speech."""
-        return self._wall(self._segmenter.complete_until)
+        """Everything before this has been given out as utterances, or was no speech.
+
+        Silence that was only filled in counts once it is too old for sound to come late.
+        """
+        unsure = min(self._filled, int(LATEST_S * SAMPLE_RATE))
+        return self._timeline.wall(
+            min(self._segmenter.complete_until, self._segmenter.position - unsure)
+        )
 
     def push(self, packet: Packet, now: datetime) -> list[Utterance | AudioGap]:
         """Take a packet that arrived `now`; what it completes."""
         self.counters.packets += 1
-        self._last_arrival_s = packet.arrived_s
+        self._now_s = packet.arrived_s
         return self._play(self._reorder.push(packet), now)
 
     def tick(self, now_s: float, now: datetime) -> list[Utterance | AudioGap]:
         """Let time pass (monotonic seconds and wall time of one moment); what it completes."""
+        self._now_s = now_s
         out = self._play(self._reorder.expire(now_s), now)
-        if self._last_arrival_s is None or now_s - self._last_arrival_s < _HOLD_S:
+        if self._sound_s is None or now_s - self._sound_s < _HOLD_S:
             return out
-        due = int((now_s - self._last_arrival_s - _LAG_S) * SAMPLE_RATE) - self._filled
+        due = int((now_s - self._sound_s - _LAG_S) * SAMPLE_RATE) - self._filled
         if due >= SAMPLE_RATE * FRAME_MS // 1000:
             self._filled += due
             out += self._hear(bytes(2 * due))
@@ -117,7 +123,7 @@ class Ear:
 
     def close(self, now: datetime) -> list[Utterance | AudioGap]:
         """The speaker has gone; what was still open."""
-        out: list[Utterance | AudioGap] = []
+        out = self._play(self._reorder.expire(math.inf), now)
         for segment in self._segmenter.flush():
             out += self._give(segment)
         if self._interrupted_at is not None:
@@ -128,7 +134,7 @@ class Ear:
         out: list[Utterance | AudioGap] = []
         for item in items:
             if isinstance(item, Missing):
-                self._missing = item.count
+                self._missing += item.count
                 self.counters.lost += item.count
             else:
                 out += self._sound(item, now)
@@ -139,59 +145,64 @@ class Ear:
             samples = packet_samples(packet.payload)
         except BadPacket:
             self.counters.bad += 1
+            self._missing += 1
             return []
-        out = self._bridge(packet, samples, now)
+        waited = timedelta(seconds=max(0.0, self._now_s - packet.arrived_s))
+        out = self._bridge(packet, samples, now - waited)
         try:
             pcm = self._decoder.decode(packet.payload)
         except BadPacket:
             self.counters.bad += 1
             pcm = bytes(2 * samples)
         self._next_timestamp = (packet.timestamp + samples * _CLOCK_RATIO) % (1 << 32)
+        self._sound_s = packet.arrived_s
         self._filled = 0
         self._missing = 0
         return out + self._hear(pcm)
 
-    def _bridge(self, packet: Packet, samples: int, now: datetime) -> list[Utterance | AudioGap]:
+    def _bridge(
+        self, packet: Packet, samples: int, arrived: datetime
+    ) -> list[Utterance | AudioGap]:
         """Bring the timeline to where this packet belongs: repair what was lost, fill silence."""
-        begins = now - timedelta(seconds=samples / SAMPLE_RATE)
-        if self._next_timestamp is None:
-            self._anchor(begins)
-            return []
-        ahead = (packet.timestamp - self._next_timestamp) % (1 << 32)
-        if ahead >= 1 << 31:  # media time went back: a restarted sender; take it from here
-            ahead = 0
-        hole = ahead // _CLOCK_RATIO
-        lost_s = hole / SAMPLE_RATE if self._missing else 0.0
+        hole = self._hole(packet)
+        lost = min(hole or 0, self._missing * samples)
         out: list[Utterance | AudioGap] = []
-        if self._missing:
-            out += self._hear(self._repair(packet, min(hole, int(_REPAIR_S * SAMPLE_RATE))))
-            hole -= min(hole, int(_REPAIR_S * SAMPLE_RATE))
-        rest = min(hole, int(_LONGEST_FILL_S * SAMPLE_RATE)) - self._filled
-        if rest > 0:
-            out += self._hear(bytes(2 * rest))
-        if self._filled or hole:
-            self._anchor(begins)
-        if lost_s >= _REPORT_LOSS_S:
-            from_at = begins - timedelta(seconds=lost_s)
+        if hole:
+            guess, copy = self._repair(packet, samples, lost)
+            longest = min(hole, int(_LONGEST_FILL_S * SAMPLE_RATE))
+            silence = longest - self._filled - len(guess + copy) // 2
+            out += self._hear(guess + bytes(2 * max(0, silence)) + copy)
+        begins = self._timeline.place(self._segmenter.position, samples, arrived, after=hole)
+        if hole and lost >= _REPORT_LOSS_S * SAMPLE_RATE:
+            from_at = begins - timedelta(seconds=hole / SAMPLE_RATE)
             out.append(
                 AudioGap(self.room_id, self.speaker_id, from_at, begins, "packets lost on the way")
             )
         return out
 
-    def _repair(self, packet: Packet, samples: int) -> bytes:
-        """Sound for the hole before `packet`: concealment, then the FEC copy it carries."""
-        frame = SAMPLE_RATE * FRAME_MS // 1000
-        pieces = []
+    def _hole(self, packet: Packet) -> int | None:
+        """Samples of media time since the packet before; None where there is no telling."""
+        if self._next_timestamp is None:
+            return None
+        ahead = (packet.timestamp - self._next_timestamp) % (1 << 32)
+        if ahead >= 1 << 31:  # media time went back: a restarted sender; take it from here
+            return None
+        return ahead // _CLOCK_RATIO
+
+    def _repair(self, packet: Packet, samples: int, lost: int) -> tuple[bytes, bytes]:
+        """A guess that goes on from the sound before, and the copy (FEC) of the packet lost last
+        that this one carries. Between the two there may have been silence."""
+        if lost < _REPAIR_STEP:
+            return b"", b""
+        copied = min(lost, samples) // _REPAIR_STEP * _REPAIR_STEP
+        guessed = min(lost - copied, int(_REPAIR_S * SAMPLE_RATE)) // _REPAIR_STEP * _REPAIR_STEP
         try:
-            while samples > frame:
-                pieces.append(self._decoder.conceal(frame))
-                samples -= frame
-            if samples == frame:
-                pieces.append(self._decoder.recover(packet.payload, frame))
-                samples = 0
+            late = self._filled > 0  # silence has gone before: it is too late for a guess
+            guess = self._decoder.conceal(guessed) if guessed and not late else b""
+            return guess, self._decoder.recover(packet.payload, copied)
         except BadPacket:
             self.counters.bad += 1
-        return b"".join(pieces) + bytes(2 * max(0, samples))
+            return b"", b""
 
     def _hear(self, pcm: bytes) -> list[Utterance | AudioGap]:
         self.level_dbfs = dbfs(pcm)
@@ -199,15 +210,19 @@ class Ear:
         for segment in self._segmenter.push(pcm):
             out += self._give(segment)
         if self._interrupted_at is not None and self._opened_quietly():
-            out.insert(0, self._tell_gap(self._wall(0)))
+            out.insert(0, self._tell_gap(self._timeline.wall(self._segmenter.position)))
         return out
 
     def _opened_quietly(self) -> bool:
-        opening = int(_OPENING_S * SAMPLE_RATE) * 2
+        opening = int(_OPENING_S * SAMPLE_RATE)
         return self._segmenter.position >= opening and not self._segmenter.speaking
 
     def _give(self, segment: Segment) -> list[Utterance | AudioGap]:
-        started_at = self._wall(segment.start)
+        # Later than the one before, come what may: the id is made from it.
+        started_at = max(
+            self._timeline.wall(segment.start), self._last_start + timedelta(milliseconds=1)
+        )
+        self._last_start = started_at
         utterance = Utterance(
             id=utterance_id(self.room_id, self.speaker_id, started_at, segment.part),
             room_id=self.room_id,
@@ -222,8 +237,7 @@ class Ear:
             return [utterance]
         # Whoever was in the middle of a sentence when hearing came back: its beginning is lost,
         # so that the gap ends with it, though what was heard of it is matched all the same.
-        cut_short = segment.start <= _OPENING_S * SAMPLE_RATE
-        return [self._tell_gap(utterance.ended_at if cut_short else self._wall(0)), utterance]
+        return [self._tell_gap(utterance.ended_at), utterance]
 
     def _tell_gap(self, to_at: datetime) -> AudioGap:
         assert self._interrupted_at is not None
@@ -231,14 +245,3 @@ class Ear:
         return AudioGap(
             self.room_id, self.speaker_id, from_at, max(from_at, to_at), "listening was interrupted"
         )
-
-    def _anchor(self, at: datetime) -> None:
-        self._anchors.append(_Anchor(self._segmenter.position, at))
-
-    def _wall(self, position: int) -> datetime:
-        anchor = self._anchors[0]
-        for candidate in self._anchors:
-            if candidate.position > position:
-                break
-            anchor = candidate
-        return anchor.at + timedelta(seconds=(position - anchor.position) / SAMPLE_RATE)
