@@ -143,6 +143,7 @@ def _wire(
     state.whip = WhipConnector(state.ears, addresses=settings.local_addresses())
     state.supervisor = Supervisor(state.rooms, [state.whip], clock=utc_now)
     metrics.peers.set_function(state.whip.peers)
+    metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.peers = Gauge("earshot_peers", "WebRTC peers", registry=registry)
         self.speakers = Gauge("earshot_speakers", "Speakers heard now", registry=registry)
+        self.tasks = Gauge("earshot_tasks", "Tasks on the event loop", registry=registry)
         self.packets = Counter("earshot_packets", "Packets of sound taken", registry=registry)
         self.packets_lost = Counter(
             "earshot_packets_lost", "Packets that never came", registry=registry

@@ -97,6 +97,8 @@ def _fault(error: Mapping[str, Any]) -> dict[str, str]:
     if error["type"] == "json_invalid":
         what = f"not JSON from character {error['loc'][-1]} on: {error['ctx']['error']}"
         where = "body"
+    elif tuple(error["loc"]) == ("body",) and error["type"] == "missing":
+        what = "nothing was sent; send a JSON object"
     return {"where": where, "what": what}
 
 

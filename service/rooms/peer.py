@@ -246,7 +246,8 @@ def _check_offer(offer: str) -> str:
         raise BadOffer("the audio section must offer opus/48000/2")
     ice = audio[0].ice
     ufrag = ice.usernameFragment if ice else None
-    if ice is None or not ufrag or not ice.password or audio[0].dtls is None:
+    dtls = audio[0].dtls
+    if ice is None or not ufrag or not ice.password or dtls is None or not dtls.fingerprints:
         raise BadOffer("the audio section lacks its ICE credentials or its DTLS fingerprint")
     candidates = [candidate for media in session.media for candidate in media.ice_candidates]
     if len(candidates) > _MOST_CANDIDATES:
