@@ -218,10 +218,11 @@ class Ear:
         return self._segmenter.position >= opening and not self._segmenter.speaking
 
     def _give(self, segment: Segment) -> list[Utterance | AudioGap]:
+        # Told from where the words begin: what lies before may be silence that was filled in.
+        before = timedelta(seconds=(segment.onset - segment.start) / SAMPLE_RATE)
+        started_at = self._timeline.wall(segment.onset) - before
         # Later than the one before, come what may: the id is made from it.
-        started_at = max(
-            self._timeline.wall(segment.start), self._last_start + timedelta(milliseconds=1)
-        )
+        started_at = max(started_at, self._last_start + timedelta(milliseconds=1))
         self._last_start = started_at
         utterance = Utterance(
             id=utterance_id(self.room_id, self.speaker_id, started_at, segment.part),

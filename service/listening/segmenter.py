@@ -42,9 +42,14 @@ DEFAULTS = SegmenterSettings()
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Speech from sample `start` of the track on; `part` and `overlap_ms` as in `Utterance`."""
+    """Speech from sample `start` of the track on; `part` and `overlap_ms` as in `Utterance`.
+
+    Attributes:
+        onset: The first sample that is new and speech: where the pre-roll or the overlap ends.
+    """
 
     start: int
+    onset: int
     pcm: bytes
     ended_by: EndedBy
     part: int
@@ -74,6 +79,7 @@ class Segmenter:
         self._waiting: deque[_Frame] = deque(maxlen=keep)
         self._open: list[_Frame] = []
         self._start = 0
+        self._onset = 0
         self._part = 0
         self._overlap_frames = 0
         self._silent = 0
@@ -147,6 +153,7 @@ class Segmenter:
         self._open = list(self._waiting)[-keep:]
         self._waiting.clear()
         self._start = self._position - len(self._open) * _FRAME_SAMPLES
+        self._onset = self._position - (len(recent) - first) * _FRAME_SAMPLES
         self._part = 0
         self._overlap_frames = 0
         self._silent = 0
@@ -171,6 +178,7 @@ class Segmenter:
             key=lambda i: sum(frame.level for frame in frames[i - 1 : i + 2]),
         )
         segment = self._segment(frames[:cut], EndedBy.LENGTH)
+        self._onset = self._start + cut * _FRAME_SAMPLES
         overlap = min(self._set.overlap_ms // FRAME_MS, cut)
         self._open = frames[cut - overlap :]
         self._start += (cut - overlap) * _FRAME_SAMPLES
@@ -182,6 +190,7 @@ class Segmenter:
     def _segment(self, frames: list[_Frame], ended_by: EndedBy) -> Segment:
         return Segment(
             start=self._start,
+            onset=self._onset,
             pcm=b"".join(frame.pcm for frame in frames),
             ended_by=ended_by,
             part=self._part,
