@@ -1,0 +1,120 @@
+"""`earshot demo` and the commands on its path, as a stranger runs them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from service.simulation.script import DEMO_SCRIPT, load_script
+from tests.server import Server, clean_environment
+
+
+def earshot(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "service", *arguments]
+
+
+def test_one_pass_raises_every_alert_and_no_other() -> None:
+    done = subprocess.run(
+        earshot("demo"),
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = dict(line.rsplit(None, 1) for line in done.stdout.splitlines() if "alerts " in line)
+    assert rows["alerts expected"] == rows["alerts raised"]
+    assert (rows["alerts missed"], rows["alerts false"]) == ("0", "0")
+    assert "demo model: understands only the simulated voices" in done.stdout
+    for line in (line for _, line in load_script(DEMO_SCRIPT).lines if line.alerts):
+        assert f"“{line.text}”" in " ".join(done.stdout.split())
+
+
+def test_ctrl_c_ends_it_within_three_seconds_and_leaves_nothing_running() -> None:
+    demo = subprocess.Popen(
+        earshot("demo"),
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "Grace:" in line:
+            break
+    servers = psutil.Process(demo.pid).children()
+    assert servers
+    pressed = time.monotonic()
+    demo.send_signal(signal.SIGINT)
+    _, errors = demo.communicate(timeout=10)
+    assert time.monotonic() - pressed < 3
+    assert (demo.returncode, errors) == (130, "")
+    assert not any(server.is_running() for server in servers)
+
+
+def test_transcribe_prints_what_is_said_and_what_breaks_a_rule() -> None:
+    clip = DEMO_SCRIPT.parent / "mallory-gift-card.opus"
+    done = subprocess.run(
+        earshot("transcribe", "--json", str(clip)),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    (heard,) = map(json.loads, done.stdout.splitlines())
+    assert heard["text"] == "send me your gift card codes"
+    assert [match["rule_id"] for match in heard["matches"]] == ["scam-gift-cards"]
+    assert "demo model" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"not a sound", b"RIFF\x00\x00\x00\x00WAVEfmt "])
+def test_a_corrupt_clip_is_one_sentence_and_exit_code_one(tmp_path: Path, content: bytes) -> None:
+    clip = tmp_path / "clip.wav"
+    clip.write_bytes(content)
+    done = subprocess.run(
+        earshot("transcribe", str(clip)),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    sentence = done.stderr.splitlines()[-1]
+    assert sentence.startswith(f"earshot: {clip} ")
+    assert "Traceback" not in done.stderr
+
+
+def test_keys_are_made_listed_and_revoked_on_the_command_line(server: Server) -> None:
+    environment = clean_environment() | {"EARSHOT_DATA_DIR": str(server.data)}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            earshot("key", *arguments),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return done.stdout
+
+    secret = run("create", "--name", "Ann", "--role", "moderator").strip()
+    with server.client(secret) as ann:
+        assert ann.get("/v1/alerts").status_code == 200
+        assert ann.post("/v1/rooms", json={}).status_code == 403
+        listed = next(line for line in run("list").splitlines() if line.endswith("Ann"))
+        assert secret not in listed
+        run("revoke", listed.split()[0])
+        assert ann.get("/v1/alerts").status_code == 401
