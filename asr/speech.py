@@ -33,6 +33,7 @@ class Utterance:
         pcm: int16 mono little-endian samples at `SAMPLE_RATE`.
         part: 0, or the number of the cut this part follows in unbroken speech.
         overlap_ms: How much of the start repeats the end of the part before.
+        languages: ISO 639-1 codes that may be spoken; empty: any that the model knows.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Utterance:
     ended_by: EndedBy
     part: int = 0
     overlap_ms: int = 0
+    languages: Sequence[str] = ()
 
     @property
     def duration_ms(self) -> int:

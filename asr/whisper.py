@@ -57,7 +57,7 @@ class WhisperTranscriber:
         """
         try:
             features = np.stack([self._features(utterance.pcm) for utterance in batch])
-            readings = self._decode(self._whisper.encode(features), len(batch))
+            readings = self._decode(self._whisper.encode(features), batch)
             return [
                 self._transcript(utterance, reading, window)
                 for utterance, reading, window in zip(batch, readings, features, strict=True)
@@ -72,8 +72,8 @@ class WhisperTranscriber:
         window: NDArray[np.float32] = pad_or_trim(mel[..., :-1])
         return window
 
-    def _decode(self, encoded: Any, count: int) -> list[_Reading]:
-        languages = self._languages(encoded, count)
+    def _decode(self, encoded: Any, batch: Sequence[Utterance]) -> list[_Reading]:
+        languages = self._languages(encoded, batch)
         tokenizers = [self._tokenizer(language) for language in languages]
         results = self._whisper.model.generate(
             encoded,
@@ -96,11 +96,21 @@ class WhisperTranscriber:
             readings.append(_Reading(language, tokens, text, silent))
         return readings
 
-    def _languages(self, encoded: Any, count: int) -> list[str]:
+    def _languages(self, encoded: Any, batch: Sequence[Utterance]) -> list[str]:
+        """Each utterance's likeliest language of those that may be spoken."""
         if not self._whisper.model.is_multilingual:
-            return ["en"] * count
+            return ["en"] * len(batch)
+        known = set(self._whisper.supported_languages)
+        allowed = [[code for code in utterance.languages if code in known] for utterance in batch]
+        if all(len(codes) == 1 for codes in allowed):
+            return [codes[0] for codes in allowed]
         detected = self._whisper.model.detect_language(encoded)
-        return [str(best[0][0])[2:-2] for best in detected]
+        return [
+            next(
+                code for code in (token[2:-2] for token, _ in ranked) if not codes or code in codes
+            )
+            for codes, ranked in zip(allowed, detected, strict=True)
+        ]
 
     def _tokenizer(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:

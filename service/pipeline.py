@@ -50,6 +50,7 @@ class Pipeline:
 
     def heard(self, listener: Listener, utterance: Utterance) -> None:
         """An ear cut an utterance: to the recogniser with it."""
+        utterance = replace(utterance, languages=listener.room.languages)
         self._waiting[utterance.id] = (listener, utterance)
         self._queue.put(utterance)
 
