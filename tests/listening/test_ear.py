@@ -1,0 +1,494 @@
+"""Real Opus packets on a simulated network and clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.speech import SAMPLE_RATE, EndedBy, Utterance
+from service.listening.ear import Ear
+from service.listening.heard import AudioGap
+from service.listening.opus import OpusDecoder
+from service.listening.packet import Packet
+from service.listening.vad import FRAME_BYTES
+from service.simulation.voice import VoicePacket
+from tests.listening.sound import clip_16k, clip_48k, encode, likeness, loud, silence
+
+START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+NETWORK_S = 0.03
+CLIP = "trudy-insult.opus"
+TOLERANCE_S = 0.06
+
+Sent = list[VoicePacket]
+Item = Utterance | AudioGap
+
+
+@dataclass
+class Listening:
+    """What an ear gave out, and when (seconds after `START`)."""
+
+    ear: Ear
+    given: list[tuple[float, Item]] = field(default_factory=list)
+    marks: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def utterances(self) -> list[Utterance]:
+        return [item for _, item in self.given if isinstance(item, Utterance)]
+
+    @property
+    def gaps(self) -> list[AudioGap]:
+        return [item for _, item in self.given if isinstance(item, AudioGap)]
+
+    def take(self, now_s: float, items: Iterable[Item]) -> None:
+        self.given += [(now_s, item) for item in items]
+        heard_s = seconds(self.ear.heard_until())
+        assert heard_s <= now_s + 0.001, "nobody can be heard into the future"
+        self.marks.append((heard_s, len(self.utterances)))
+
+    def check_marks(self) -> None:
+        """`heard_until` never passed what was given out later, by which a crash would lose it."""
+        begins = [
+            seconds(u.started_at) + max(loud_span_s(u.pcm)[0], u.overlap_ms / 1000)
+            for u in self.utterances
+        ]
+        for heard_s, count in self.marks:
+            assert all(heard_s <= begins_s + 0.005 for begins_s in begins[count:])
+
+
+def seconds(at: datetime) -> float:
+    return (at - START).total_seconds()
+
+
+def an_ear(
+    *,
+    interrupted_at: datetime | None = None,
+    decoder: Callable[[], OpusDecoder] = OpusDecoder,
+) -> Ear:
+    return Ear("room", "ann", vad=loud, now=START, interrupted_at=interrupted_at, decoder=decoder)
+
+
+def arrivals(
+    sent: Sequence[VoicePacket],
+    *,
+    sequence: int = 100,
+    timestamp: int = 5_000,
+    delay_s: Callable[[int, float], float] = lambda number, at_s: NETWORK_S,
+) -> list[Packet]:
+    """As they come over a network; `delay_s` gets a packet's number and its second."""
+    packets = []
+    for number, packet in enumerate(sent):
+        spoken_s = packet.pts / 48_000 + 0.02
+        packets.append(
+            Packet(
+                sequence=(sequence + number) % (1 << 16),
+                timestamp=(timestamp + packet.pts) % (1 << 32),
+                level=None,
+                payload=packet.payload,
+                arrived_s=1_000.0 + spoken_s + delay_s(number, spoken_s),
+            )
+        )
+    return sorted(packets, key=lambda packet: packet.arrived_s)
+
+
+def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool = True) -> Listening:
+    """Let the ear hear packets at their times, with a tick every 20 ms, and say goodbye."""
+    listening = Listening(ear)
+    waiting = list(packets)
+    for tick in range(int(until_s * 50)):
+        now_s = tick * 0.02
+        while waiting and waiting[0].arrived_s - 1_000 <= now_s:
+            packet = waiting.pop(0)
+            at_s = packet.arrived_s - 1_000
+            listening.take(at_s, ear.push(packet, START + timedelta(seconds=at_s)))
+        now = START + timedelta(seconds=now_s)
+        listening.take(now_s, ear.tick(1_000 + now_s, now))
+    if close:
+        listening.take(until_s, ear.close(START + timedelta(seconds=until_s)))
+    listening.check_marks()
+    return listening
+
+
+@cache
+def talk(*at_s: float, until_s: float, clip: str = CLIP) -> tuple[VoicePacket, ...]:
+    """The packets of a speaker who says the same at each of these seconds."""
+    sound = silence(until_s)
+    for second in at_s:
+        said = clip_48k(clip)
+        sound[round(second * 48_000) : round(second * 48_000) + len(said)] = said
+    return tuple(encode(sound))
+
+
+@cache
+def monologue(until_s: float) -> tuple[VoicePacket, ...]:
+    said = clip_48k(CLIP)
+    loud_part = said[9_600:-9_600]
+    times = int(until_s * 48_000) // len(loud_part)
+    return tuple(encode(np.concatenate([silence(0.5), np.tile(loud_part, times)])))
+
+
+def loud_span_s(pcm: bytes) -> tuple[float, float]:
+    """From the first to the last loud 20 ms."""
+    found = [
+        at
+        for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)
+        if loud(pcm[at : at + FRAME_BYTES])
+    ]
+    return found[0] / 2 / SAMPLE_RATE, (found[-1] + FRAME_BYTES) / 2 / SAMPLE_RATE
+
+
+def words(pcm: bytes) -> bytes:
+    """Without the silence around."""
+    first_s, last_s = loud_span_s(pcm)
+    return pcm[round(first_s * SAMPLE_RATE) * 2 : round(last_s * SAMPLE_RATE) * 2]
+
+
+def assert_on_time(
+    utterances: Sequence[Utterance], *at_s: float, tolerance_s: float = TOLERANCE_S
+) -> None:
+    """Each utterance has the clip's sound at the time at which it was said."""
+    assert len(utterances) == len(at_s)
+    begins, ends = loud_span_s(clip_16k(CLIP))
+    for utterance, second in zip(utterances, at_s, strict=True):
+        first, last = loud_span_s(utterance.pcm)
+        said_s = second + NETWORK_S
+        assert seconds(utterance.started_at) + first == pytest.approx(
+            said_s + begins, abs=tolerance_s
+        )
+        assert seconds(utterance.started_at) + last == pytest.approx(
+            said_s + ends, abs=tolerance_s + 0.04
+        )
+
+
+def test_what_is_said_is_given_out_with_its_times() -> None:
+    heard = listen(an_ear(), arrivals(talk(1.0, 5.0, until_s=8)), until_s=9)
+    assert_on_time(heard.utterances, 1.0, 5.0)
+    assert heard.gaps == []
+    assert [u.ended_by for u in heard.utterances] == [EndedBy.SILENCE] * 2
+    assert all(u.room_id == "room" and u.speaker_id == "ann" for u in heard.utterances)
+
+
+def test_times_hold_over_a_minute_without_packets() -> None:
+    sent = talk(1.0, until_s=4)
+    later = [replace(packet, pts=packet.pts + 60 * 48_000) for packet in sent]
+    heard = listen(an_ear(), arrivals([*sent, *later]), until_s=65)
+    assert_on_time(heard.utterances, 1.0, 61.0)
+
+
+@given(
+    sequence=st.sampled_from((0, 65_400, 65_530)),
+    timestamp=st.sampled_from((0, (1 << 32) - 60_000, (1 << 32) - 200_000, (1 << 31) - 30_000)),
+)
+@settings(max_examples=8)
+def test_sequence_numbers_and_timestamps_wrap_unnoticed(sequence: int, timestamp: int) -> None:
+    packets = arrivals(talk(1.0, until_s=3), sequence=sequence, timestamp=timestamp)
+    plain = arrivals(talk(1.0, until_s=3))
+    heard = listen(an_ear(), packets, until_s=4)
+    assert [u.pcm for u in heard.utterances] == [
+        u.pcm for u in listen(an_ear(), plain, until_s=4).utterances
+    ]
+    assert_on_time(heard.utterances, 1.0)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=10)
+def test_packets_that_overtake_each_other_change_nothing(seed: int) -> None:
+    chance = random.Random(seed)
+    sent = talk(1.0, until_s=3)
+    jittery = arrivals(
+        sent, delay_s=lambda number, _: NETWORK_S + number and chance.random() * 0.06
+    )
+    (heard,) = listen(an_ear(), jittery, until_s=4).utterances
+    (straight,) = listen(an_ear(), arrivals(sent), until_s=4).utterances
+    assert words(straight.pcm) in heard.pcm
+    assert_on_time([heard], 1.0, tolerance_s=TOLERANCE_S + 0.06)
+
+
+@given(seed=st.integers(0, 10_000), share=st.sampled_from((0.01, 0.05, 0.2)))
+@settings(max_examples=12)
+def test_scattered_loss_moves_no_words_and_makes_no_gap(seed: int, share: float) -> None:
+    chance = random.Random(seed)
+    packets = arrivals(talk(1.0, 5.0, until_s=8))
+    kept = [packet for packet in packets if chance.random() >= share]
+    heard = listen(an_ear(), kept, until_s=9)
+    begins = [seconds(u.started_at) for u in heard.utterances]
+    assert begins == pytest.approx([1.0 + NETWORK_S - 0.4 + 0.0, 5.0 + NETWORK_S - 0.4], abs=0.4)
+    assert heard.gaps == []
+    assert heard.ear.counters.lost > 0 or share < 0.05
+
+
+def test_loss_of_single_packets_keeps_the_length_and_the_times() -> None:
+    packets = arrivals(talk(1.0, 5.0, until_s=8))
+    kept = [packet for number, packet in enumerate(packets) if number % 9 != 4]
+    heard = listen(an_ear(), kept, until_s=9)
+    assert_on_time(heard.utterances, 1.0, 5.0)
+
+
+class _Counting(OpusDecoder):
+    """Counts what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[str, int] = {"recover": 0, "conceal": 0}
+
+    def recover(self, payload: bytes, samples: int) -> bytes:
+        self.asked["recover"] += samples
+        return super().recover(payload, samples)
+
+    def conceal(self, samples: int) -> bytes:
+        self.asked["conceal"] += samples
+        return super().conceal(samples)
+
+
+def test_a_lost_packet_is_put_back_from_the_copy_in_the_next_one() -> None:
+    packets = arrivals(talk(1.0, until_s=3))
+    kept = [packet for number, packet in enumerate(packets) if number % 5 != 4]
+    counting = _Counting()
+    whole = listen(an_ear(), packets, until_s=4).utterances[0]
+    mended = listen(an_ear(decoder=lambda: counting), kept, until_s=4).utterances[0]
+    assert counting.asked["recover"] > 0
+    assert counting.asked["conceal"] == 0
+    assert likeness(whole.pcm, mended.pcm) > 0.9, "a fifth was lost"
+
+
+def test_the_copy_stands_right_before_the_packet_that_carries_it() -> None:
+    """The first packet after a silence without packets was lost: the word begins with it."""
+    packets = arrivals(talk(1.2, until_s=3))
+    stamps = [packet.timestamp for packet in packets]
+    first = next(
+        n
+        for n in range(5, len(stamps))
+        if stamps[n + 1] - stamps[n] == 960 and (stamps[n] - stamps[n - 1] > 960)
+    )
+    lacking = [packet for number, packet in enumerate(packets) if number != first]
+    whole = listen(an_ear(), packets, until_s=4).utterances[0]
+    mended = listen(an_ear(), lacking, until_s=4).utterances[0]
+    assert mended.started_at == pytest.approx(whole.started_at, abs=timedelta(seconds=0.02))
+    assert len(mended.pcm) == pytest.approx(len(whole.pcm), abs=1_300)
+
+
+def test_half_a_second_lost_in_speech_is_a_gap_at_its_time() -> None:
+    packets = arrivals(monologue(6))
+    kept = [packet for packet in packets if not 1_002.0 <= packet.arrived_s < 1_002.8]
+    (gap,) = listen(an_ear(), kept, until_s=8).gaps
+    assert seconds(gap.from_at) == pytest.approx(1.98, abs=0.06)
+    assert seconds(gap.to_at) == pytest.approx(2.78, abs=0.06)
+    assert gap.reason == "packets lost on the way"
+
+
+def test_a_long_loss_is_a_gap_of_its_length() -> None:
+    packets = arrivals(monologue(30))
+    kept = [packet for packet in packets if not 1_002.0 <= packet.arrived_s < 1_025.0]
+    (gap,) = listen(an_ear(), kept, until_s=32).gaps
+    assert seconds(gap.to_at) - seconds(gap.from_at) == pytest.approx(23.0, abs=0.1)
+
+
+def test_a_lost_packet_of_silence_is_no_gap() -> None:
+    """With DTX one packet stands for 400 ms of nothing: what was lost is 20 ms."""
+    packets = arrivals(talk(1.0, until_s=8))
+    kept = [packet for number, packet in enumerate(packets) if number not in (3, len(packets) - 4)]
+    heard = listen(an_ear(), kept, until_s=9)
+    assert heard.gaps == []
+    assert heard.ear.counters.lost == 2
+
+
+def test_the_last_words_come_out_though_nothing_more_arrives() -> None:
+    packets = arrivals(talk(1.0, until_s=3))
+    _, ends = loud_span_s(clip_16k(CLIP))
+    cut = [packet for packet in packets if packet.arrived_s <= 1_001.0 + NETWORK_S + ends]
+    heard = listen(an_ear(), cut, until_s=5, close=False)
+    ((given_s, utterance),) = heard.given
+    assert isinstance(utterance, Utterance)
+    assert utterance.ended_by is EndedBy.SILENCE
+    assert given_s - (1.0 + NETWORK_S + ends) < 0.65
+
+
+def test_the_last_words_come_out_though_only_rubbish_follows() -> None:
+    packets = arrivals(talk(1.0, until_s=3))
+    _, ends = loud_span_s(clip_16k(CLIP))
+    cut = [packet for packet in packets if packet.arrived_s <= 1_001.0 + NETWORK_S + ends]
+    last = cut[-1]
+    rubbish = [
+        replace(
+            last,
+            sequence=last.sequence + n,
+            timestamp=last.timestamp + 960 * n,
+            payload=b"\xff",
+            arrived_s=last.arrived_s + 0.02 * n,
+        )
+        for n in range(1, 150)
+    ]
+    heard = listen(an_ear(), [*cut, *rubbish], until_s=4, close=False)
+    assert_on_time(heard.utterances, 1.0)
+    assert heard.ear.counters.bad > 50
+
+
+def test_leaving_gives_out_the_open_word_and_what_was_still_waited_for() -> None:
+    packets = arrivals(talk(1.0, until_s=3))
+    cut = [packet for packet in packets if packet.arrived_s <= 1_001.8]
+    del cut[-4]  # the three after it are held back when the speaker leaves
+    ear = an_ear()
+    heard = listen(ear, cut, until_s=1.8)
+    (utterance,) = heard.utterances
+    assert utterance.ended_by is EndedBy.LEFT
+    assert seconds(utterance.ended_at) == pytest.approx(1.8, abs=0.04)
+
+
+@pytest.mark.parametrize("outage_s", [0.5, 1.0, 2.0])
+def test_what_comes_in_a_burst_after_an_outage_is_heard_at_its_time(outage_s: float) -> None:
+    """The outage falls into silence, the words into the outage."""
+    fell_s = 0.9
+
+    def delayed(_: int, at_s: float) -> float:
+        back_s = fell_s + outage_s
+        return max(NETWORK_S, back_s - at_s) if at_s > fell_s else NETWORK_S
+
+    heard = listen(an_ear(), arrivals(talk(1.0, 5.0, until_s=8), delay_s=delayed), until_s=9)
+    assert_on_time(heard.utterances, 1.0, 5.0)
+    assert heard.gaps == []
+
+
+def test_an_outage_inside_a_word_loses_no_sound() -> None:
+    def delayed(_: int, at_s: float) -> float:
+        return max(NETWORK_S, 3.8 - at_s) if at_s > 1.8 else NETWORK_S
+
+    sent = talk(1.0, until_s=6)
+    heard = listen(an_ear(), arrivals(sent, delay_s=delayed), until_s=7)
+    straight = listen(an_ear(), arrivals(sent), until_s=7)
+
+    def voiced(listening: Listening) -> int:
+        pcm = b"".join(u.pcm for u in listening.utterances)
+        return sum(loud(pcm[at : at + FRAME_BYTES]) for at in range(0, len(pcm) - 639, FRAME_BYTES))
+
+    assert voiced(heard) == pytest.approx(voiced(straight), abs=3)
+
+
+def test_jitter_that_the_closing_silence_bears_puts_no_hole_into_a_word() -> None:
+    """Every half second the network stops for 150 ms, and then delivers all at once."""
+
+    def delayed(_: int, at_s: float) -> float:
+        return NETWORK_S + max(0.0, 0.15 - at_s % 0.5)
+
+    sent = talk(1.0, until_s=4)
+    (heard,) = listen(an_ear(), arrivals(sent, delay_s=delayed), until_s=5).utterances
+    (straight,) = listen(an_ear(), arrivals(sent), until_s=5).utterances
+    assert words(straight.pcm) in heard.pcm
+    assert_on_time([heard], 1.0)
+
+
+@pytest.mark.parametrize("jump_s", [-40_000.0, -3.0, 1.5, 3_600.0])
+def test_media_time_that_jumps_between_words_moves_none_of_them(jump_s: float) -> None:
+    jump = round(jump_s * 48_000)
+    packets = [
+        replace(packet, timestamp=(packet.timestamp + jump) % (1 << 32))
+        if packet.arrived_s > 1_003.5
+        else packet
+        for packet in arrivals(talk(1.0, 5.0, until_s=8), timestamp=1 << 31)
+    ]
+    heard = listen(an_ear(), packets, until_s=9)
+    assert_on_time(heard.utterances, 1.0, 5.0)
+    assert heard.gaps == []
+
+
+def test_sequence_numbers_that_begin_anew_lose_no_word() -> None:
+    packets = [
+        replace(packet, sequence=packet.sequence - 150) if packet.arrived_s > 1_003.5 else packet
+        for packet in arrivals(talk(1.0, 5.0, until_s=8), sequence=10_000)
+    ]
+    heard = listen(an_ear(), packets, until_s=9)
+    assert_on_time(heard.utterances, 1.0, 5.0)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 65_535) | st.integers(0, 40),
+            st.integers(0, (1 << 32) - 1) | st.integers(0, 40_000),
+            st.binary(min_size=1, max_size=60),
+            st.integers(0, 400),
+        ),
+        max_size=60,
+    )
+)
+@settings(max_examples=40)
+def test_a_hostile_sender_can_neither_break_an_ear_nor_move_it_into_the_future(
+    sent: list[tuple[int, int, bytes, int]],
+) -> None:
+    packets = []
+    now_s = 1_000.0
+    for sequence, timestamp, payload, pause_ms in sent:
+        now_s += pause_ms / 1000
+        packets.append(Packet(sequence, timestamp, None, payload, now_s))
+    heard = listen(an_ear(), packets, until_s=now_s - 1_000 + 2)
+    for given_s, item in heard.given:
+        if isinstance(item, Utterance):
+            assert seconds(item.started_at) <= given_s
+    ids = [u.id for u in heard.utterances]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_monologue_comes_in_parts_that_join_without_a_hole() -> None:
+    heard = listen(an_ear(), arrivals(monologue(30)), until_s=32)
+    parts = heard.utterances
+    assert [part.part for part in parts] == list(range(len(parts)))
+    assert len(parts) >= 3
+    for one, after in zip(parts, parts[1:], strict=False):
+        begins = after.started_at + timedelta(milliseconds=after.overlap_ms)
+        assert begins == pytest.approx(one.ended_at, abs=timedelta(milliseconds=30))
+        assert one.pcm[-after.overlap_ms * 32 :] == after.pcm[: after.overlap_ms * 32]
+
+
+def test_silence_that_was_only_filled_in_is_not_called_heard_until_it_is_sure() -> None:
+    packets = [p for p in arrivals(talk(1.0, until_s=3)) if p.arrived_s < 1_003]
+    heard = listen(an_ear(), packets, until_s=4.0, close=False)
+    assert seconds(heard.ear.heard_until()) == pytest.approx(3.0, abs=0.5)
+    heard = listen(an_ear(), packets, until_s=60.0, close=False)
+    assert seconds(heard.ear.heard_until()) == pytest.approx(57.0, abs=0.6)
+
+
+INTERRUPTED_AT = START - timedelta(seconds=20)
+
+
+def test_after_an_interruption_there_is_one_gap_up_to_where_hearing_began() -> None:
+    ear = an_ear(interrupted_at=INTERRUPTED_AT)
+    heard = listen(ear, arrivals(talk(2.0, 5.0, until_s=8)), until_s=9)
+    (gap,) = heard.gaps
+    assert gap.from_at == INTERRUPTED_AT
+    assert 0 <= seconds(gap.to_at) < 1.0
+    assert heard.given[0][1] is gap
+    assert len(heard.utterances) == 2
+    assert not ear.interrupted
+
+
+def test_whoever_was_in_mid_sentence_gets_a_gap_to_its_end_and_is_heard_all_the_same() -> None:
+    packets = [p for p in arrivals(talk(1.0, 5.0, until_s=8)) if p.arrived_s >= 1_001.3]
+    ear = an_ear(interrupted_at=INTERRUPTED_AT)
+    assert ear.interrupted
+    heard = listen(ear, packets, until_s=9)
+    (gap,) = heard.gaps
+    truncated, whole = heard.utterances
+    assert (gap.from_at, gap.to_at) == (INTERRUPTED_AT, truncated.ended_at)
+    assert [item for _, item in heard.given] == [gap, truncated, whole]
+
+
+def test_whoever_comes_back_and_says_nothing_gets_their_gap_on_leaving() -> None:
+    ear = an_ear(interrupted_at=INTERRUPTED_AT)
+    heard = listen(ear, [], until_s=3)
+    (gap,) = heard.gaps
+    assert (gap.from_at, seconds(gap.to_at)) == (INTERRUPTED_AT, 3.0)
+    assert not ear.interrupted
+
+
+def test_an_ear_that_hears_nothing_shows_the_floor_and_then_the_level() -> None:
+    ear = an_ear()
+    assert ear.level_dbfs == -100
+    listen(ear, arrivals(monologue(2))[:60], until_s=1.4, close=False)
+    assert ear.level_dbfs > -45
+    assert ear.speaking
