@@ -2,7 +2,7 @@
 
 aiortc does ICE, DTLS and SRTP. Its own receive path (a jitter buffer, a decoder thread per track
 and two queues) costs twice the CPU and holds back the last words before a pause, so that packets
-are taken from it as they arrive. For that one private method of the receiver is wrapped:
+are taken from it as they arrive. For that two methods of the receiver are wrapped:
 `tests/rooms/test_peer.py` says what we rely on, and pyproject.toml pins the version.
 """
 
@@ -131,11 +131,11 @@ class Peer:
         if self._trickled + len(found) > _MOST_CANDIDATES:
             raise BadCandidate(f"a session takes {_MOST_CANDIDATES} candidates at most")
         self._trickled += len(found)
-        mid = self._connection.getTransceivers()[0].mid
         for candidate in found:
-            candidate.sdpMid = mid
-            if candidate.protocol.lower() == "udp":
-                await self._connection.addIceCandidate(candidate)
+            for transceiver in self._connection.getTransceivers():
+                candidate.sdpMid = transceiver.mid
+                if candidate.protocol.lower() == "udp":  # aiortc passes over what is bundled
+                    await self._connection.addIceCandidate(candidate)
 
     def restarts(self, candidates: Candidates) -> bool:
         """The fragment belongs to other ICE credentials than the offer's: an ICE restart."""
@@ -160,9 +160,10 @@ class Peer:
                 transceiver.setCodecPreferences(opus)
             else:
                 transceiver.direction = "inactive"
-        await connection.setLocalDescription(await connection.createAnswer())
+        answer = await connection.createAnswer()
         (audio,) = [t for t in connection.getTransceivers() if t.kind == "audio"]
-        _tap(audio.receiver, on_packet)
+        _tap(audio.receiver, _opus_types(answer.sdp), on_packet)
+        await connection.setLocalDescription(answer)
         self.sdp = _with_opus_parameters(connection.localDescription.sdp)
         found = re.search(r"^a=ice-ufrag:(\S+)", self.sdp, re.MULTILINE)
         if found is None:
@@ -257,16 +258,22 @@ def _check_offer(offer: str) -> str:
     return str(ufrag)
 
 
-def _tap(receiver: Any, on_packet: Callable[[Packet], None]) -> None:
+def _opus_types(sdp: str) -> frozenset[int]:
+    """The RTP payload types that stand for Opus."""
+    return frozenset(map(int, re.findall(r"^a=rtpmap:(\d+) opus/", sdp, re.MULTILINE | re.I)))
+
+
+def _tap(receiver: Any, types: frozenset[int], on_packet: Callable[[Packet], None]) -> None:
     """Hand packets out before the receiver's own path, which keeps counting them for its reports.
 
-    The receiver's decoder thread is stopped: nobody reads its track.
+    The decoder thread ends as soon as the receiver has started it: nobody reads its track, where
+    what it decodes would pile up.
     """
-    receive = receiver._handle_rtp_packet
+    take, receive = receiver._handle_rtp_packet, receiver.receive
     loop = asyncio.get_running_loop()
 
     async def tapped(packet: Any, arrival_time_ms: int) -> None:
-        if packet.payload:
+        if packet.payload and packet.payload_type in types:
             level = packet.extensions.audio_level
             on_packet(
                 Packet(
@@ -277,10 +284,14 @@ def _tap(receiver: Any, on_packet: Callable[[Packet], None]) -> None:
                     arrived_s=loop.time(),
                 )
             )
-        await receive(packet, arrival_time_ms=arrival_time_ms)
+        await take(packet, arrival_time_ms=arrival_time_ms)
+
+    async def receive_undecoded(parameters: Any) -> None:
+        await receive(parameters)
+        receiver._handle_disconnect()
 
     receiver._handle_rtp_packet = tapped
-    receiver._handle_disconnect()
+    receiver.receive = receive_undecoded
 
 
 def _with_opus_parameters(sdp: str) -> str:
