@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.needs import CHROMIUM, INSTALL
 from tests.server import Server
 
 # A slow or busy machine is no reason for a property to fail: pytest's own time-out is enough.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+_NO_CHROMIUM = "chromium is missing"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("anyio"):
             item.fixturenames.insert(0, "no_leaked_tasks")
+        if CHROMIUM is None and item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason=_NO_CHROMIUM))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say aloud, at the very end, how much was not tested for want of a program."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(_NO_CHROMIUM in str(report.longrepr) for report in skipped)
+    if count:
+        line = f"LOUD: {count} tests skipped for want of chromium ({INSTALL})"
+        terminalreporter.write_line(line, red=True, bold=True)
 
 
 @pytest.fixture

@@ -1,0 +1,145 @@
+"""A real browser on a page of another origin is heard, and its words raise an alert."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import wave
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from service.simulation.script import DEMO_SCRIPT
+from service.simulation.voice import SAMPLE_RATE, read_clip
+from tests.e2e.credentials import open_room
+from tests.needs import CHROMIUM
+from tests.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
+
+CLIP = DEMO_SCRIPT.parent / "mallory-gift-card.opus"
+RULE = "scam-gift-cards"
+HEARD_WITHIN_S = 15.0
+"""The microphone says the clip every few seconds; the first time may be cut by the set-up."""
+
+FLAGS = [
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--allow-loopback-in-peer-connection",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def page_url() -> Iterator[str]:
+    """The publishing page, on an origin of its own."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    handler = partial(Quiet, directory=str(Path(__file__).parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/publish.html"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def page(page_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page in a headless Chromium whose microphone says the clip, again and again."""
+    folder = tmp_path_factory.mktemp("chromium")
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone(folder / 'said.wav')}"]
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            folder / "profile", executable_path=CHROMIUM, args=flags
+        )
+        try:
+            page = context.new_page()
+            page.goto(page_url)
+            yield page
+        finally:
+            context.close()
+
+
+def microphone(path: Path) -> Path:
+    """A WAV file of the clip between two silences; Chromium plays it in a loop."""
+    silence = np.zeros(2 * SAMPLE_RATE, np.int16)
+    sound = np.concatenate([silence, read_clip(CLIP), silence[:SAMPLE_RATE]])
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(sound.tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("trickle", "speaker", "name"),
+    [(False, "mallory", "Mallory M."), (True, "trudy", "Trudy T.")],
+    ids=["full gathering", "trickle"],
+)
+def test_its_words_raise_an_alert_under_its_speaker(
+    trickle: bool, speaker: str, name: str, page: Page, shared_server: Server
+) -> None:
+    room = f"room-of-{speaker}"
+    open_room(shared_server, room)
+    token = named_token(shared_server, room, speaker, name)
+    endpoint = f"{shared_server.url}/whip/{room}"
+    with shared_server.client() as client, following(client, room) as feed:
+        published = page.evaluate("([e, t, k]) => publish(e, t, k)", [endpoint, token, trickle])
+        alert = next(event for event in feed if event["type"] == "alert.raised")["data"]
+        assert page.evaluate("() => leave()") == 200
+    assert (alert["room_id"], alert["speaker_id"]) == (room, speaker)
+    assert alert["speaker_name"] == name
+    [match] = alert["matches"]
+    assert match["rule_id"] == RULE
+    [[start, end]] = match["spans"]
+    assert "gift card" in alert["excerpt"][start:end]
+    if trickle:
+        assert published["offered"] == 0
+        assert set(published["patched"]) == {204}
+    else:
+        assert published["offered"] > 0
+
+
+def named_token(server: Server, room: str, speaker: str, name: str) -> str:
+    body = {"speaker_id": speaker, "name": name, "expires_in_s": 60}
+    with server.client() as client:
+        return str(client.post(f"/v1/rooms/{room}/publish-tokens", json=body).json()["token"])
+
+
+@contextlib.contextmanager
+def following(client: httpx.Client, room: str) -> Iterator[Iterator[dict[str, Any]]]:
+    """The events of a room from now on, for as long as the clip may take to be heard."""
+    with client.stream("GET", "/v1/feed", params={"room": room}) as feed:
+        lines = feed.iter_lines()
+        assert next(lines).startswith("retry:"), "the stream has begun"
+        yield _events(lines)
+
+
+def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    deadline: float | None = None
+    for line in lines:
+        deadline = deadline or time.monotonic() + HEARD_WITHIN_S
+        assert time.monotonic() < deadline, "no alert came"
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
