@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import NoReturn
@@ -19,7 +19,7 @@ import structlog
 
 from asr.speech import Utterance
 from service.clock import Clock
-from service.listening.ear import Ear
+from service.listening.ear import Ear, EarCounters
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.listening.ports import HearingStore
@@ -52,6 +52,8 @@ class Listener:
     speaker: Speaker
     room: Room
     unsettled: dict[str, datetime] = field(default_factory=dict)
+    counted: EarCounters = field(default_factory=EarCounters)
+    """What of the ear's counters is in the metrics already."""
 
     @property
     def key(self) -> Key:
@@ -115,6 +117,7 @@ class Ears:
         listener = self._listeners.get((speaker.room_id, speaker.id))
         if listener is not None:
             self._take(listener, partial(listener.ear.close, self._clock()))
+            self._count(listener)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SETTLE_S), self._settled:
                     await self._settled.wait_for(lambda: not listener.unsettled)
@@ -125,7 +128,6 @@ class Ears:
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
         listener = self._listeners.get((room_id, speaker_id))
         if listener is not None:
-            self._metrics.packets.inc()
             self._take(listener, partial(listener.ear.push, packet, self._clock()))
 
     def levels(self, room_id: str) -> SpeakerLevels:
@@ -226,7 +228,17 @@ class Ears:
             if self._gaps and self._gaps[0] is gap:
                 self._gaps.popleft()
 
+    def _count(self, listener: Listener) -> None:
+        """Carry the ear's counters over into the metrics."""
+        now, before = listener.ear.counters, listener.counted
+        self._metrics.packets.inc(now.packets - before.packets)
+        self._metrics.packets_lost.inc(now.lost - before.lost)
+        self._metrics.packets_bad.inc(now.bad - before.bad)
+        listener.counted = replace(now)
+
     async def _meters(self) -> None:
+        for listener in self._listeners.values():
+            self._count(listener)
         for room_id in {listener.room.id for listener in self._listeners.values()}:
             self._show_levels(self.levels(room_id))
 
