@@ -151,17 +151,15 @@ class Peer:
 
     async def _negotiate(self, offer: str, on_packet: Callable[[Packet], None]) -> None:
         connection = self._connection
-        await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        # Made before the offer is read: afterwards aiortc answers with every codec it knows.
+        audio = connection.addTransceiver("audio", direction="recvonly")
         known = RTCRtpReceiver.getCapabilities("audio")
-        opus = [codec for codec in known.codecs if codec.mimeType == _OPUS] if known else []
+        audio.setCodecPreferences([c for c in known.codecs if c.mimeType == _OPUS] if known else [])
+        await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         for transceiver in connection.getTransceivers():
-            if transceiver.kind == "audio":
-                transceiver.direction = "recvonly"
-                transceiver.setCodecPreferences(opus)
-            else:
+            if transceiver is not audio:
                 transceiver.direction = "inactive"
         answer = await connection.createAnswer()
-        (audio,) = [t for t in connection.getTransceivers() if t.kind == "audio"]
         _tap(audio.receiver, _opus_types(answer.sdp), on_packet)
         await connection.setLocalDescription(answer)
         self.sdp = _with_opus_parameters(connection.localDescription.sdp)

@@ -1,0 +1,106 @@
+"""A call between an aiortc publisher and our peer, over loopback, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+
+from service.listening.packet import Packet
+from service.rooms.peer import Peer
+from service.simulation.publisher import gathering
+from service.simulation.voice import VoicePacket, av_packet
+from tests.listening.sound import clip_48k, encode
+
+CORPUS = Path(__file__).parent / "corpus"
+LOOPBACK = ["127.0.0.1"]
+SOON_S = 10.0
+
+
+def corpus(name: str) -> str:
+    """An SDP offer as it went over the wire."""
+    return (CORPUS / name).read_bytes().decode()
+
+
+@cache
+def voice() -> Sequence[VoicePacket]:
+    return encode(clip_48k("trudy-insult.opus"))
+
+
+class _Track(MediaStreamTrack):
+    """Sends the clip over and over, a packet every 5 ms: four times as fast as it is spoken."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent = 0
+        self._started_s = time.monotonic()
+
+    async def recv(self) -> Any:
+        packet = VoicePacket(960 * self._sent, voice()[self._sent % len(voice())].payload)
+        self._sent += 1
+        await asyncio.sleep(max(0.0, self._started_s + 0.005 * self._sent - time.monotonic()))
+        return av_packet(packet)
+
+
+@dataclass
+class Call:
+    publisher: RTCPeerConnection
+    sender: RTCRtpSender
+    peer: Peer
+    packets: list[Packet]
+    ended: list[str] = field(default_factory=list)
+
+
+def publisher() -> tuple[RTCPeerConnection, RTCRtpSender]:
+    """One that would send an audio track."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    return connection, connection.addTransceiver(_Track(), direction="sendonly").sender
+
+
+async def offered(connection: RTCPeerConnection) -> str:
+    with gathering(loopback=True):
+        await connection.setLocalDescription(await connection.createOffer())
+    return str(connection.localDescription.sdp)
+
+
+@contextlib.asynccontextmanager
+async def calling() -> AsyncIterator[Call]:
+    """A call whose packets arrive."""
+    connection, sender = publisher()
+    call: Call | None = None
+    packets: list[Packet] = []
+    ended: list[str] = []
+    try:
+        offer = await offered(connection)
+        peer = await Peer.answer(
+            offer, on_packet=packets.append, on_ended=ended.append, addresses=LOOPBACK
+        )
+        call = Call(connection, sender, peer, packets, ended)
+        await connection.setRemoteDescription(RTCSessionDescription(peer.sdp, "answer"))
+        await until(lambda: len(packets) > 3)
+        yield call
+    finally:
+        await connection.close()
+        if call is not None:
+            await call.peer.close()
+
+
+async def until(holds: Callable[[], bool], seconds: float = SOON_S) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is waited for are a foreign stack's packets
+            await asyncio.sleep(0.02)
