@@ -32,8 +32,6 @@ log = structlog.get_logger()
 _TICK_S = 0.02
 _MARK_S = 1.0
 _LEVELS_S = 0.5
-_RETURN_S = 60.0
-"""A speaker who was cut off by our restart may come back for so long before the gap is closed."""
 _SETTLE_S = 15.0
 """How long a leaving speaker's last words are waited for."""
 _GAPS_WAITING = 10_000
@@ -71,6 +69,8 @@ class Ears:
             there was one.
         on_utterance: Takes what was cut; must return at once, and call `settle` or `lose` later.
         show_levels: Takes what the live meters show; must return at once.
+        return_s: How long a speaker who was cut off by our restart may stay away before the gap
+            is closed.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Ears:
         hearing: HearingStore,
         metrics: Metrics,
         clock: Clock,
+        return_s: float = 60.0,
     ) -> None:
         self._make_ear = make_ear
         self._on_utterance = on_utterance
@@ -91,9 +92,12 @@ class Ears:
         self._hearing = hearing
         self._metrics = metrics
         self._clock = clock
+        self._return_s = return_s
         self._listeners: dict[Key, Listener] = {}
         self._interrupted: dict[Key, datetime] = {}
+        self._arriving = asyncio.Lock()
         self._gaps: deque[AudioGap] = deque()
+        self._writing = asyncio.Lock()
         self._settled = asyncio.Condition()
         metrics.speakers.set_function(lambda: len(self._listeners))
 
@@ -106,11 +110,13 @@ class Ears:
         room = await self._rooms.get(speaker.room_id)
         if room is None:
             raise LookupError(f"room {speaker.room_id!r} is not on record")
-        now = self._clock()
-        await self._rooms.speaker_joined(speaker, now)
         key = (speaker.room_id, speaker.id)
-        ear = self._make_ear(*key, now, self._interrupted.pop(key, None))
-        self._listeners[key] = Listener(ear, speaker, room)
+        async with self._arriving:
+            now = self._clock()
+            ear = self._make_ear(*key, now, self._interrupted.get(key))
+            await self._rooms.speaker_joined(speaker, now)
+            self._interrupted.pop(key, None)
+            self._listeners[key] = Listener(ear, speaker, room)
 
     async def speaker_left(self, speaker: Speaker, reason: str) -> None:
         """Their last words are settled first: until then a crash must find them live."""
@@ -190,10 +196,17 @@ class Ears:
     def _lost(self, gap: AudioGap) -> None:
         self._metrics.gaps.labels(gap.reason).inc()
         self._metrics.gap_seconds.inc((gap.to_at - gap.from_at).total_seconds())
-        if len(self._gaps) >= _GAPS_WAITING:  # the store has been gone for long: widen the last
-            last = self._gaps.pop()
-            gap = AudioGap(last.room_id, last.speaker_id, last.from_at, gap.to_at, last.reason)
+        if len(self._gaps) >= _GAPS_WAITING:  # the store has been gone for long
+            gap = self._widened(gap)
         self._gaps.append(gap)
+
+    def _widened(self, gap: AudioGap) -> AudioGap:
+        """The speaker's last waiting gap and this one as one; it waits no more by itself."""
+        for last in reversed(self._gaps):
+            if (last.room_id, last.speaker_id) == (gap.room_id, gap.speaker_id):
+                self._gaps.remove(last)
+                return replace(last, to_at=max(last.to_at, gap.to_at))
+        return gap
 
     async def _tick(self) -> NoReturn:
         loop = asyncio.get_running_loop()
@@ -222,11 +235,14 @@ class Ears:
         await self._hearing.mark(marks)
 
     async def _write_gaps(self) -> None:
-        while self._gaps:
-            gap = self._gaps[0]
-            await self._hearing.gap(gap)
-            if self._gaps and self._gaps[0] is gap:
-                self._gaps.popleft()
+        async with self._writing:
+            while self._gaps:
+                gap = self._gaps.popleft()
+                try:
+                    await self._hearing.gap(gap)
+                except BaseException:
+                    self._gaps.appendleft(gap)
+                    raise
 
     def _count(self, listener: Listener) -> None:
         """Carry the ear's counters over into the metrics."""
@@ -244,11 +260,24 @@ class Ears:
 
     async def _give_up_waiting(self) -> None:
         """Who did not come back after our restart: the gap ends, and they have left."""
-        await asyncio.sleep(_RETURN_S)
-        now = self._clock()
+        await asyncio.sleep(self._return_s)
         while self._interrupted:
-            (room_id, speaker_id), from_at = self._interrupted.popitem()
+            try:
+                for key in list(self._interrupted):
+                    await self._give_up(*key)
+            except Exception:
+                self._metrics.failures.labels("housekeeping").inc()
+                log.exception("ears.housekeeping_failed")
+                await asyncio.sleep(_MARK_S)
+
+    async def _give_up(self, room_id: str, speaker_id: str) -> None:
+        async with self._arriving:
+            from_at = self._interrupted.get((room_id, speaker_id))
+            if from_at is None:  # they have come back
+                return
+            now = self._clock()
             await self._hearing.gap(AudioGap(room_id, speaker_id, from_at, now, INTERRUPTED))
             for speaker in await self._rooms.speakers(room_id, live_only=True):
                 if speaker.id == speaker_id:
                     await self._rooms.speaker_left(speaker, "did not come back", now)
+            del self._interrupted[room_id, speaker_id]

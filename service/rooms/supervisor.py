@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -26,14 +27,23 @@ class Supervisor:
         self._store = store
         self._connectors = {connector.kind: connector for connector in connectors}
         self._clock = clock
-        self._changing = asyncio.Lock()
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def resume(self) -> int:
-        """Listen again to every room that had not ended; how many."""
-        rooms = await self._store.listening()
-        for room in rooms:
-            await self._connector(room.connector).join(room)
-        return len(rooms)
+        """Listen again to every room that had not ended; how many there are.
+
+        A room whose kind of connector is not here any more is lost, and stops no other.
+        """
+        resumed = 0
+        for room in await self._store.listening():
+            way_in = self._connectors.get(str(room.connector.get("kind")))
+            if way_in is None:
+                log.error("room.not_resumed", room=room.id)
+                await self._store.set_state(room.id, RoomState.LOST, "no connector of its kind")
+                continue
+            await way_in.join(room)
+            resumed += 1
+        return resumed
 
     async def open(
         self,
@@ -60,7 +70,7 @@ class Supervisor:
             state=RoomState.LISTENING,
             joined_at=self._clock(),
         )
-        async with self._changing:
+        async with self._one_at_a_time(room_id):
             known = await self._store.get(room_id)
             if known is not None and known.state is not RoomState.ENDED:
                 if _description(known) != _description(wanted):
@@ -82,13 +92,17 @@ class Supervisor:
         Raises:
             Problem: 404 where it is not listened to.
         """
-        async with self._changing:
+        async with self._one_at_a_time(room_id):
             room = await self.find(room_id)
             if room.state is RoomState.ENDED:
                 raise Problem(404, "No such room", f"room {room_id!r} has ended already")
             await self._connector(room.connector).leave(room_id, "the room was closed")
             await self._store.set_state(room_id, RoomState.ENDED, "closed by request")
         log.info("room.closed", room=room_id)
+
+    def _one_at_a_time(self, room_id: str) -> asyncio.Lock:
+        """A room that is slow to close holds up no other."""
+        return self._changing.setdefault(room_id, asyncio.Lock())
 
     async def find(self, room_id: str) -> Room:
         """Raises: Problem 404."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -22,11 +22,16 @@ _KEEP_ENDED = 1_000
 
 @dataclass(slots=True)
 class Publisher:
-    """A speaker's WHIP session. `etag` changes with the ICE session, which never restarts here."""
+    """A speaker's WHIP session. `etag` changes with the ICE session, which never restarts here.
+
+    Attributes:
+        joined: The room's listener knows of the speaker, or never will.
+    """
 
     id: str
     speaker: Speaker
     peer: Peer
+    joined: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def etag(self) -> str:
@@ -58,16 +63,18 @@ class WhipConnector:
                     session_id, reason = await self._ended.get()
                     tasks.create_task(self._drop(session_id, reason), name=f"drop {session_id}")
         finally:
-            for session in list(self._sessions.values()):
-                await session.peer.close()
+            closing = [session.peer.close() for session in self._sessions.values()]
+            await asyncio.gather(*closing, return_exceptions=True)
 
     async def join(self, room: Room) -> None:
         self._rooms.add(room.id)
 
     async def leave(self, room_id: str, reason: str) -> None:
         self._rooms.discard(room_id)
-        for session in [s for s in self._sessions.values() if s.speaker.room_id == room_id]:
-            await self._drop(session.id, reason)
+        async with asyncio.TaskGroup() as tasks:
+            for session in self._sessions.values():
+                if session.speaker.room_id == room_id:
+                    tasks.create_task(self._drop(session.id, reason), name=f"drop {session.id}")
 
     def peers(self) -> int:
         """Publishers connected or connecting."""
@@ -79,8 +86,7 @@ class WhipConnector:
         Raises:
             Problem: 404, 409 or 400; no peer is left behind.
         """
-        if speaker.room_id not in self._rooms:
-            raise Problem(404, "No such room", f"room {speaker.room_id!r} is not listened to")
+        self._check_open(speaker.room_id)
         key = (speaker.room_id, speaker.id)
         if key in self._taken:
             raise Problem(
@@ -94,8 +100,16 @@ class WhipConnector:
         try:
             return await self._answer(session_id, speaker, offer)
         except BaseException:
-            self._taken.pop(key, None)
+            self._free(key, session_id)
             raise
+
+    def _check_open(self, room_id: str) -> None:
+        if room_id not in self._rooms:
+            raise Problem(404, "No such room", f"room {room_id!r} is not listened to")
+
+    def _free(self, key: tuple[str, str], session_id: str) -> None:
+        if self._taken.get(key) == session_id:
+            del self._taken[key]
 
     async def _answer(self, session_id: str, speaker: Speaker, offer: str) -> Publisher:
         room_id, speaker_id = speaker.room_id, speaker.id
@@ -109,13 +123,16 @@ class WhipConnector:
         except BadOffer as error:
             raise Problem(400, "Bad offer", str(error)) from error
         publisher = Publisher(session_id, speaker, peer)
-        self._sessions[session_id] = publisher
         try:
+            self._check_open(room_id)  # it may have been closed meanwhile
+            self._sessions[session_id] = publisher
             await self._listener.speaker_joined(speaker)
         except BaseException:
-            self._sessions.pop(session_id)
+            self._sessions.pop(session_id, None)
             await peer.close()
             raise
+        finally:
+            publisher.joined.set()
         log.info("whip.published", room=room_id, session=session_id)
         return publisher
 
@@ -162,11 +179,15 @@ class WhipConnector:
         session = self._sessions.pop(session_id, None)
         if session is None:
             return
+        speaker = session.speaker
         try:
-            await session.peer.close()
-            await self._listener.speaker_left(session.speaker, reason)
+            await session.joined.wait()
+            try:
+                await session.peer.close()
+            finally:
+                await self._listener.speaker_left(speaker, reason)
         except Exception:
             log.exception("whip.farewell_failed", session=session_id)
         finally:
-            self._taken.pop((session.speaker.room_id, session.speaker.id), None)
-        log.info("whip.ended", room=session.speaker.room_id, session=session_id, reason=reason)
+            self._free((speaker.room_id, speaker.id), session_id)
+        log.info("whip.ended", room=speaker.room_id, session=session_id, reason=reason)
