@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,15 +17,11 @@ from service.listening.heard import AudioGap
 from service.listening.opus import OpusDecoder
 from service.listening.packet import Packet
 from service.listening.vad import FRAME_BYTES
-from service.simulation.voice import VoicePacket
-from tests.listening.sound import clip_16k, clip_48k, encode, likeness, loud, silence
+from tests.listening.packets import CLIP, NETWORK_S, START, arrivals, monologue, talk
+from tests.listening.sound import clip_16k, likeness, loud
 
-START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
-NETWORK_S = 0.03
-CLIP = "trudy-insult.opus"
 TOLERANCE_S = 0.06
 
-Sent = list[VoicePacket]
 Item = Utterance | AudioGap
 
 
@@ -75,29 +69,6 @@ def an_ear(
     return Ear("room", "ann", vad=loud, now=START, interrupted_at=interrupted_at, decoder=decoder)
 
 
-def arrivals(
-    sent: Sequence[VoicePacket],
-    *,
-    sequence: int = 100,
-    timestamp: int = 5_000,
-    delay_s: Callable[[int, float], float] = lambda number, at_s: NETWORK_S,
-) -> list[Packet]:
-    """As they come over a network; `delay_s` gets a packet's number and its second."""
-    packets = []
-    for number, packet in enumerate(sent):
-        spoken_s = packet.pts / 48_000 + 0.02
-        packets.append(
-            Packet(
-                sequence=(sequence + number) % (1 << 16),
-                timestamp=(timestamp + packet.pts) % (1 << 32),
-                level=None,
-                payload=packet.payload,
-                arrived_s=1_000.0 + spoken_s + delay_s(number, spoken_s),
-            )
-        )
-    return sorted(packets, key=lambda packet: packet.arrived_s)
-
-
 def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool = True) -> Listening:
     """Let the ear hear packets at their times, with a tick every 20 ms, and say goodbye."""
     listening = Listening(ear)
@@ -114,24 +85,6 @@ def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool =
         listening.take(until_s, ear.close(START + timedelta(seconds=until_s)))
     listening.check_marks()
     return listening
-
-
-@cache
-def talk(*at_s: float, until_s: float, clip: str = CLIP) -> tuple[VoicePacket, ...]:
-    """The packets of a speaker who says the same at each of these seconds."""
-    sound = silence(until_s)
-    for second in at_s:
-        said = clip_48k(clip)
-        sound[round(second * 48_000) : round(second * 48_000) + len(said)] = said
-    return tuple(encode(sound))
-
-
-@cache
-def monologue(until_s: float) -> tuple[VoicePacket, ...]:
-    said = clip_48k(CLIP)
-    loud_part = said[9_600:-9_600]
-    times = int(until_s * 48_000) // len(loud_part)
-    return tuple(encode(np.concatenate([silence(0.5), np.tile(loud_part, times)])))
 
 
 def loud_span_s(pcm: bytes) -> tuple[float, float]:

@@ -1,0 +1,59 @@
+"""A speaker's packets, as they come over a simulated network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+
+import numpy as np
+
+from service.listening.packet import Packet
+from service.simulation.voice import VoicePacket
+from tests.listening.sound import clip_48k, encode, silence
+
+START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+"""Second 0 of every test; 1000 on the monotonic clock."""
+NETWORK_S = 0.03
+CLIP = "trudy-insult.opus"
+
+
+def arrivals(
+    sent: Sequence[VoicePacket],
+    *,
+    sequence: int = 100,
+    timestamp: int = 5_000,
+    delay_s: Callable[[int, float], float] = lambda number, at_s: NETWORK_S,
+) -> list[Packet]:
+    """As they come over a network; `delay_s` gets a packet's number and its second."""
+    packets = []
+    for number, packet in enumerate(sent):
+        spoken_s = packet.pts / 48_000 + 0.02
+        packets.append(
+            Packet(
+                sequence=(sequence + number) % (1 << 16),
+                timestamp=(timestamp + packet.pts) % (1 << 32),
+                level=None,
+                payload=packet.payload,
+                arrived_s=1_000.0 + spoken_s + delay_s(number, spoken_s),
+            )
+        )
+    return sorted(packets, key=lambda packet: packet.arrived_s)
+
+
+@cache
+def talk(*at_s: float, until_s: float, clip: str = CLIP) -> tuple[VoicePacket, ...]:
+    """The packets of a speaker who says the same at each of these seconds."""
+    sound = silence(until_s)
+    for second in at_s:
+        said = clip_48k(clip)
+        sound[round(second * 48_000) : round(second * 48_000) + len(said)] = said
+    return tuple(encode(sound))
+
+
+@cache
+def monologue(until_s: float) -> tuple[VoicePacket, ...]:
+    said = clip_48k(CLIP)
+    loud_part = said[9_600:-9_600]
+    times = int(until_s * 48_000) // len(loud_part)
+    return tuple(encode(np.concatenate([silence(0.5), np.tile(loud_part, times)])))
