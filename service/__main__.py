@@ -17,12 +17,14 @@ from service.commands.settings import settings
 from service.commands.simulate import simulate
 from service.commands.transcribe import transcribe
 from service.errors import EarshotError
+from service.settings import refuse_unknown
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="earshot")
 def cli() -> None:
     """Listen to social audio rooms for the people who keep them safe."""
+    refuse_unknown()
 
 
 for command in (serve, demo, simulate, transcribe, policy, bench, key, models, db, settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -34,7 +35,9 @@ class Settings(BaseSettings):
     ice_addresses: Annotated[list[str], NoDecode] = Field(
         [], description="Addresses that WebRTC offers, comma-separated; empty: by the host."
     )
-    asr_model: str = Field("micro", description="Model: micro (demo), a name, or a directory.")
+    asr_model: str = Field(
+        "micro", min_length=1, description="Model: micro (demo), a name, or a directory."
+    )
     asr_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs.")
     asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
     asr_threads: int = Field(0, ge=0, le=256, description="CPU threads; 0: up to four.")
@@ -59,6 +62,16 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("ice_addresses")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        for address in value:
+            try:
+                ipaddress.ip_address(address)
+            except ValueError:
+                raise ValueError(f"{address!r} is not an IP address such as 192.0.2.1") from None
         return value
 
     @field_validator("redis_url")
@@ -99,12 +112,7 @@ def load_settings() -> Settings:
     Raises:
         ConfigurationError: it names the variable, what is wrong and what would be right.
     """
-    known = {(_PREFIX + name).upper() for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        if name.upper().startswith(_PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, 1)
-            hint = f"did you mean {near[0]}?" if near else "`earshot settings` lists them all"
-            raise ConfigurationError(f"{name} is not a setting; {hint}")
+    refuse_unknown()
     try:
         return Settings()
     except ValidationError as error:
@@ -112,3 +120,13 @@ def load_settings() -> Settings:
         name = _PREFIX + str(first["loc"][0]).upper()
         problem = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"{name}: {problem}") from None
+
+
+def refuse_unknown() -> None:
+    """Raises: ConfigurationError that names a variable which is no setting, and the nearest one."""
+    known = {(_PREFIX + name).upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, 1)
+            hint = f"did you mean {near[0]}?" if near else "`earshot settings` lists them all"
+            raise ConfigurationError(f"{name} is not a setting; {hint}")

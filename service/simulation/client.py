@@ -70,6 +70,13 @@ class ServerClient:
     ) -> None:
         await self._http.aclose()
 
+    async def greet(self) -> None:
+        """Whatever it says, it is there."""
+        try:
+            await self._http.get("/healthz")
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._silent(error) from error
+
     async def create_room(self, room_id: str, title: str, policies: Sequence[str]) -> None:
         """Have a WHIP room listened to. Empty `policies`: all that the server has."""
         body = {
@@ -185,13 +192,16 @@ class ServerClient:
         try:
             response = await self._http.request(method, path, **request)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise SimulationFailed(
-                f"{self.url} does not answer ({type(error).__name__}); start a server with "
-                "`earshot serve` or correct the URL"
-            ) from error
+            raise self._silent(error) from error
         if not response.is_success:
             raise _refusal(asked, response)
         return response
+
+    def _silent(self, error: Exception) -> SimulationFailed:
+        return SimulationFailed(
+            f"{self.url} does not answer ({type(error).__name__}); start a server with "
+            "`earshot serve` or correct the URL"
+        )
 
 
 def _refusal(asked: str, response: httpx.Response) -> Refused:

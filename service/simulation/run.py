@@ -111,6 +111,7 @@ class _Show:
     ) -> None:
         """Returns once the feed is read and every speaker is connected."""
         on_progress(f"connecting to {self._client.url}")
+        await self._client.greet()
         feed_open = asyncio.Event()
         feed = self._client.follow(self._take, feed_open.set)
         self._tasks.append(group.create_task(feed, name="simulation feed"))
