@@ -98,11 +98,12 @@ class Segmenter:
         """Every sample before this one has been given out or is not speech.
 
         Quiet beginnings of words are only known for speech once the segment opens, so that what
-        may become pre-roll does not count yet.
+        may become pre-roll does not count yet: no later segment begins before this sample, but for
+        the overlap of a part with the part before.
         """
         if self._open:
             return self._start + self._overlap_frames * _FRAME_SAMPLES
-        return max(0, self._position - (self._waiting.maxlen or 0) * _FRAME_SAMPLES)
+        return self._position - len(self._waiting) * _FRAME_SAMPLES
 
     def push(self, pcm: bytes) -> list[Segment]:
         """Take int16 samples; the segments that they complete."""

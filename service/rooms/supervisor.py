@@ -96,7 +96,9 @@ class Supervisor:
             room = await self.find(room_id)
             if room.state is RoomState.ENDED:
                 raise Problem(404, "No such room", f"room {room_id!r} has ended already")
-            await self._connector(room.connector).leave(room_id, "the room was closed")
+            way_in = self._connectors.get(str(room.connector.get("kind")))
+            if way_in is not None:
+                await way_in.leave(room_id, "the room was closed")
             await self._store.set_state(room_id, RoomState.ENDED, "closed by request")
         log.info("room.closed", room=room_id)
 

@@ -138,8 +138,9 @@ async def test_resuming_joins_every_room_that_had_not_ended() -> None:
 
 
 async def test_a_room_whose_connector_is_gone_is_lost_and_stops_no_other() -> None:
-    supervisor, way, store = supervising(a_room("old", kind="telepathy"), a_room("lobby"))
+    supervisor, way, _ = supervising(a_room("old", kind="telepathy"), a_room("lobby"))
     assert await supervisor.resume() == 1
     assert way.joined == ["lobby"]
-    assert store.rooms["old"].state is RoomState.LOST
-    await supervisor.find("old")
+    assert (await supervisor.find("old")).state is RoomState.LOST
+    await supervisor.close("old")
+    assert (await supervisor.find("old")).state is RoomState.ENDED

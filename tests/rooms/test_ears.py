@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from asr.speech import Utterance
+from service.listening.ear import Ear
+from service.listening.heard import AudioGap, HeardUntil
+from service.listening.packet import Packet
+from service.metrics import Metrics
+from service.rooms.ears import INTERRUPTED, Ears, Listener
+from service.rooms.room import SpeakerLevels
+from tests.listening.packets import arrivals, talk
+from tests.listening.sound import loud
+from tests.rooms.calls import until
+from tests.rooms.fakes import NOW, Away, Hearing, Rooms, SetClock, a_room, a_speaker
+
+pytestmark = pytest.mark.anyio
+
+
+class Deaf(Ear):
+    """Fails at every packet."""
+
+    def push(self, packet: Packet, now: datetime) -> list[Utterance | AudioGap]:
+        raise RuntimeError("a bad track")
+
+
+@dataclass
+class Floor:
+    """Ears, what they give out, and the stores behind them."""
+
+    clock: SetClock = field(default_factory=SetClock)
+    rooms: Rooms = field(default_factory=lambda: Rooms({"lobby": a_room()}))
+    hearing: Hearing = field(default_factory=Hearing)
+    metrics: Metrics = field(default_factory=Metrics)
+    cut: list[tuple[Listener, Utterance]] = field(default_factory=list)
+    shown: list[SpeakerLevels] = field(default_factory=list)
+    deaf: str = ""
+
+    def open(self, *, return_s: float = 60.0) -> Ears:
+        return Ears(
+            make_ear=self._make_ear,
+            on_utterance=lambda listener, utterance: self.cut.append((listener, utterance)),
+            show_levels=self.shown.append,
+            rooms=self.rooms,
+            hearing=self.hearing,
+            metrics=self.metrics,
+            clock=self.clock,
+            return_s=return_s,
+        )
+
+    def _make_ear(
+        self, room_id: str, speaker_id: str, now: datetime, interrupted_at: datetime | None
+    ) -> Ear:
+        kind = Deaf if speaker_id == self.deaf else Ear
+        return kind(room_id, speaker_id, vad=loud, now=now, interrupted_at=interrupted_at)
+
+    def say(self, ears: Ears, *at_s: float, until_s: float, speaker: str = "ann") -> None:
+        """The speaker's packets, at their times on the clock."""
+        started = self.clock.now
+        for packet in arrivals(talk(*at_s, until_s=until_s)):
+            self.clock.now = started + timedelta(seconds=packet.arrived_s - 1_000)
+            ears.push("lobby", speaker, packet)
+
+    @property
+    def last_mark(self) -> float:
+        """Seconds after `NOW`."""
+        return seconds(self.hearing.marks[-1].at)
+
+
+def seconds(at: datetime) -> float:
+    return (at - NOW).total_seconds()
+
+
+@pytest.fixture
+def floor() -> Floor:
+    return Floor()
+
+
+@contextlib.asynccontextmanager
+async def running(ears: Ears) -> AsyncIterator[None]:
+    loops = asyncio.create_task(ears.run())
+    try:
+        yield
+    finally:
+        loops.cancel()
+        await asyncio.wait([loops])
+
+
+async def test_a_speaker_of_an_unknown_room_is_refused(floor: Floor) -> None:
+    ears = floor.open()
+    with pytest.raises(LookupError, match="nowhere"):
+        await ears.speaker_joined(a_speaker(room_id="nowhere"))
+    assert floor.rooms.live == {}
+
+
+async def test_a_speaker_is_put_on_record_and_heard(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    assert list(floor.rooms.live) == [("lobby", "ann")]
+    floor.say(ears, 1.0, until_s=4)
+    ((listener, utterance),) = floor.cut
+    assert (listener.speaker.id, listener.room.id) == ("ann", "lobby")
+    assert seconds(utterance.started_at) == pytest.approx(0.7, abs=0.4)
+    assert [speaker.id for speaker in ears.speakers("lobby")] == ["ann"]
+
+
+async def test_packets_of_nobody_are_passed_over(floor: Floor) -> None:
+    ears = floor.open()
+    floor.say(ears, 1.0, until_s=4)
+    assert floor.cut == []
+
+
+async def test_heard_until_stays_before_an_utterance_until_it_is_settled(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=4)
+    ((listener, utterance),) = floor.cut
+    await ears.flush()
+    assert floor.hearing.marks == [HeardUntil("lobby", "ann", utterance.started_at)]
+    await ears.settle(listener, utterance.id)
+    await ears.flush()
+    assert floor.last_mark > seconds(utterance.ended_at)
+    assert floor.last_mark <= 4.1
+
+
+async def test_of_two_unsettled_utterances_the_first_holds_the_mark(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, 5.0, until_s=8)
+    (listener, first), (_, second) = floor.cut
+    await ears.settle(listener, second.id)
+    await ears.flush()
+    assert floor.hearing.marks[-1].at == first.started_at
+
+
+async def test_what_is_lost_is_written_as_a_gap_before_the_mark_passes_it(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=4)
+    ((listener, utterance),) = floor.cut
+    await ears.lose(listener, utterance, "overloaded")
+    await ears.flush()
+    gap, mark = floor.hearing.log
+    assert gap == AudioGap("lobby", "ann", utterance.started_at, utterance.ended_at, "overloaded")
+    assert isinstance(mark, HeardUntil)
+    assert mark.at >= utterance.ended_at
+
+
+async def test_while_gaps_cannot_be_written_no_mark_moves(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=4)
+    ((listener, utterance),) = floor.cut
+    await ears.lose(listener, utterance, "overloaded")
+    floor.hearing.away = True
+    for _ in range(2):
+        with pytest.raises(Away):
+            await ears.flush()
+    assert floor.hearing.log == []
+    floor.hearing.away = False
+    await ears.flush()
+    assert len(floor.hearing.written) == 1
+    assert len(floor.hearing.marks) == 1
+
+
+async def test_writers_at_the_same_moment_write_each_gap_once_and_then_mark(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, 4.5, until_s=8)
+    for listener, utterance in floor.cut:
+        await ears.lose(listener, utterance, "overloaded")
+    await asyncio.gather(ears.flush(), ears.flush(), ears.speaker_left(a_speaker(), "left"))
+    assert [gap.from_at for gap in floor.hearing.written] == [
+        utterance.started_at for _, utterance in floor.cut
+    ]
+    kinds = [type(entry) for entry in floor.hearing.log]
+    assert kinds.index(HeardUntil) == 2, "no mark before the gaps"
+
+
+async def test_leaving_waits_until_the_last_words_are_settled(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=2.9)  # the word is still open
+    assert floor.cut == []
+    leaving = asyncio.create_task(ears.speaker_left(a_speaker(), "goodbye"))
+    await until(lambda: len(floor.cut) == 1)
+    await asyncio.sleep(0)
+    assert floor.rooms.left == []
+    ((listener, utterance),) = floor.cut
+    await ears.settle(listener, utterance.id)
+    await leaving
+    assert floor.rooms.left == [("ann", "goodbye")]
+    assert ears.speakers("lobby") == []
+
+
+async def test_a_gap_in_the_last_words_is_written_before_the_speaker_has_left(
+    floor: Floor,
+) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=2.9)
+    leaving = asyncio.create_task(ears.speaker_left(a_speaker(), "goodbye"))
+    await until(lambda: len(floor.cut) == 1)
+    floor.hearing.away = True
+    await ears.lose(*floor.cut[0], "overloaded")
+    with pytest.raises(Away):
+        await leaving
+    assert floor.rooms.left == [], "a crash now must find them live"
+    floor.hearing.away = False
+    await ears.flush()
+    assert len(floor.hearing.written) == 1
+
+
+async def test_whoever_left_can_come_back_and_is_heard_anew(floor: Floor) -> None:
+    ears = floor.open()
+    for _ in range(2):
+        await ears.speaker_joined(a_speaker())
+        floor.say(ears, 1.0, until_s=4)
+        await ears.settle(floor.cut[-1][0], floor.cut[-1][1].id)
+        await ears.speaker_left(a_speaker(), "goodbye")
+    assert len({utterance.id for _, utterance in floor.cut}) == 2
+    assert floor.hearing.written == []
+
+
+async def test_a_bad_track_harms_no_other_and_counts(floor: Floor) -> None:
+    floor.deaf = "eve"
+    ears = floor.open()
+    for name in ("eve", "ann"):
+        await ears.speaker_joined(a_speaker(name))
+    for packet in arrivals(talk(1.0, until_s=4))[:3]:
+        ears.push("lobby", "eve", packet)
+    floor.say(ears, 1.0, until_s=4)
+    assert [listener.speaker.id for listener, _ in floor.cut] == ["ann"]
+    assert b'earshot_failures_total{at="ear"}' in floor.metrics.render()
+
+
+async def test_levels_show_who_speaks(floor: Floor) -> None:
+    ears = floor.open()
+    for name in ("ann", "bob"):
+        await ears.speaker_joined(a_speaker(name))
+    floor.say(ears, 0.2, until_s=2.2)
+    packets = arrivals(talk(0.2, until_s=2.2))[:45]
+    for packet in packets:
+        ears.push("lobby", "bob", packet)
+    levels = ears.levels("lobby")
+    assert set(levels.levels_dbfs) == {"ann", "bob"}
+    assert "bob" in levels.speaking
+    assert levels.levels_dbfs["bob"] > -60
+    assert ears.levels("stage") == SpeakerLevels("stage", {}, [])
+
+
+async def test_a_planned_stop_gives_out_what_is_open_and_leaves_who_is_live_live(
+    floor: Floor,
+) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=2.9)
+    await ears.finish()
+    ((listener, utterance),) = floor.cut
+    await ears.settle(listener, utterance.id)
+    await ears.flush()
+    assert floor.last_mark >= seconds(utterance.ended_at)
+    assert list(floor.rooms.live) == [("lobby", "ann")]
+
+
+async def test_the_loops_end_an_utterance_by_the_clock_and_mark_it(floor: Floor) -> None:
+    """Real time: packets stop, nothing else arrives."""
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    loop = asyncio.get_running_loop()
+    async with running(ears):
+        for packet in arrivals(talk(0.5, until_s=2.5)):
+            stamped = Packet(packet.sequence, packet.timestamp, None, packet.payload, loop.time())
+            ears.push("lobby", "ann", stamped)
+        await until(lambda: bool(floor.cut), 3)
+        await until(lambda: bool(floor.hearing.marks) and bool(floor.shown), 3)
+
+
+CUT_OFF_AT = NOW - timedelta(seconds=30)
+
+
+def cut_off(floor: Floor, *names: str) -> None:
+    """An earlier run was killed while these spoke."""
+    for name in names:
+        floor.hearing.cut_off.append(HeardUntil("lobby", name, CUT_OFF_AT))
+        floor.rooms.live["lobby", name] = a_speaker(name)
+
+
+async def test_after_a_restart_no_mark_moves_until_the_gap_is_written(floor: Floor) -> None:
+    cut_off(floor, "ann")
+    ears = floor.open()
+    await ears.resume()
+    await ears.speaker_joined(a_speaker())
+    await ears.flush()
+    assert floor.hearing.log == []
+    floor.say(ears, 1.5, until_s=4.5)
+    await ears.flush()
+    gap, *marks = floor.hearing.log
+    assert isinstance(gap, AudioGap)
+    assert (gap.from_at, gap.reason) == (CUT_OFF_AT, INTERRUPTED)
+    assert gap.to_at >= NOW
+    assert marks
+
+
+async def test_whoever_comes_back_twice_gets_one_gap(floor: Floor) -> None:
+    cut_off(floor, "ann")
+    ears = floor.open()
+    await ears.resume()
+    for _ in range(2):
+        await ears.speaker_joined(a_speaker())
+        await ears.speaker_left(a_speaker(), "goodbye")
+    assert [gap.from_at for gap in floor.hearing.written] == [CUT_OFF_AT]
+
+
+async def test_whoever_cannot_be_put_on_record_is_still_known_as_cut_off(floor: Floor) -> None:
+    cut_off(floor, "ann")
+    ears = floor.open()
+    await ears.resume()
+    floor.rooms.away = True
+    with pytest.raises(Away):
+        await ears.speaker_joined(a_speaker())
+    floor.rooms.away = False
+    await ears.speaker_joined(a_speaker())
+    await ears.speaker_left(a_speaker(), "goodbye")
+    assert len(floor.hearing.written) == 1
+
+
+async def test_whoever_does_not_come_back_gets_their_gap_and_has_left(floor: Floor) -> None:
+    cut_off(floor, "ann", "bob")
+    ears = floor.open(return_s=0.02)
+    await ears.resume()
+    async with running(ears):
+        await ears.speaker_joined(a_speaker("bob"))
+        await until(lambda: bool(floor.rooms.left), 3)
+        await asyncio.sleep(0.05)
+    assert floor.rooms.left == [("ann", "did not come back")]
+    assert floor.hearing.written == [AudioGap("lobby", "ann", CUT_OFF_AT, NOW, INTERRUPTED)]
+    assert list(floor.rooms.live) == [("lobby", "bob")]
+
+
+@pytest.mark.parametrize("store", ["hearing", "rooms"])
+async def test_a_store_that_is_away_when_a_gap_is_closed_is_tried_again(
+    floor: Floor, store: str
+) -> None:
+    cut_off(floor, "ann")
+    ears = floor.open(return_s=0.0)
+    await ears.resume()
+    gone: Sequence[Hearing | Rooms] = [floor.hearing] if store == "hearing" else [floor.rooms]
+    gone[0].away = True
+    async with running(ears):
+        failed = b'earshot_failures_total{at="housekeeping"}'
+        await until(lambda: failed in floor.metrics.render(), 3)
+        assert floor.rooms.left == []
+        gone[0].away = False
+        await until(lambda: bool(floor.rooms.left), 3)
+    assert floor.hearing.written[0].from_at == CUT_OFF_AT
+
+
+async def test_whoever_comes_back_while_they_are_given_up_stays(floor: Floor) -> None:
+    cut_off(floor, "ann")
+    ears = floor.open(return_s=0.0)
+    await ears.resume()
+    async with running(ears):
+        await asyncio.sleep(0)
+        await ears.speaker_joined(a_speaker())
+        await asyncio.sleep(0.05)
+        assert list(floor.rooms.live) == [("lobby", "ann")]
+        assert [speaker.id for speaker in ears.speakers("lobby")] == ["ann"]
+        await ears.speaker_left(a_speaker(), "goodbye")
+    assert [gap.from_at for gap in floor.hearing.written] == [CUT_OFF_AT]
+
+
+async def test_gaps_that_cannot_be_written_are_widened_speaker_by_speaker(floor: Floor) -> None:
+    """However long the store is away, a bounded number waits and no second is left out."""
+    ears = floor.open()
+    listeners = []
+    for name in ("ann", "bob"):
+        await ears.speaker_joined(a_speaker(name))
+        floor.say(ears, 1.0, until_s=4, speaker=name)
+        listeners.append(floor.cut[-1])
+    count = 5_200
+    for number in range(count):
+        for listener, utterance in listeners:
+            at = NOW + timedelta(seconds=5 * number)
+            later = Utterance(
+                str(number), "lobby", listener.speaker.id, at, utterance.pcm, utterance.ended_by
+            )
+            await ears.lose(listener, later, "overloaded")
+    await ears.flush()
+    assert len(floor.hearing.written) <= 10_002
+    for name in ("ann", "bob"):
+        mine = [gap for gap in floor.hearing.written if gap.speaker_id == name]
+        covered = sum(seconds(gap.to_at) - seconds(gap.from_at) for gap in mine)
+        assert covered >= count * listeners[0][1].duration_ms / 1000 - 1
+        assert seconds(max(gap.to_at for gap in mine)) > 5 * (count - 1)
