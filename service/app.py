@@ -202,7 +202,9 @@ def load_packs(settings: Settings) -> list[Pack]:
     try:
         return load_folder(folder)
     except PackInvalid as error:
-        raise ConfigurationError(f"the policies in {folder} cannot be used:\n{error}") from error
+        raise ConfigurationError(
+            f"EARSHOT_POLICY_DIR: the policies in {folder} cannot be used:\n{error}"
+        ) from error
 
 
 def load_model(settings: AsrSettings) -> Transcriber:

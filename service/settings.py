@@ -124,9 +124,10 @@ def load_settings() -> Settings:
 
 def refuse_unknown() -> None:
     """Raises: ConfigurationError that names a variable which is no setting, and the nearest one."""
-    known = {(_PREFIX + name).upper() for name in Settings.model_fields}
+    known = {name.upper() for name in Settings.model_fields}
     for name in sorted(os.environ):
-        if name.upper().startswith(_PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, 1)
-            hint = f"did you mean {near[0]}?" if near else "`earshot settings` lists them all"
+        own = name.upper().removeprefix(_PREFIX)
+        if name.upper().startswith(_PREFIX) and own not in known:
+            near = difflib.get_close_matches(own, known, 1)
+            hint = f"did you mean {_PREFIX}{near[0]}?" if near else "`earshot settings` lists all"
             raise ConfigurationError(f"{name} is not a setting; {hint}")
