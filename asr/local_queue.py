@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
+
+import structlog
 
 from asr.speech import Transcript, Unheard, Utterance
 from asr.transcriber import Transcriber, TranscriptionFailed
+
+log = structlog.get_logger()
+
+_T = TypeVar("_T")
 
 _END = None
 _STOPPING = "the server is stopping"
@@ -19,8 +27,8 @@ class LocalQueue:
     """A bounded `WorkQueue` over a `Transcriber` in this process.
 
     The model works on whatever is waiting when it becomes free, oldest first, at most `batch_size`
-    at once: no timer, so that a lone utterance never waits. A batch that fails is tried again one
-    by one, so that only the bad item fails.
+    at once: no timer, so that a lone utterance never waits. A batch that fails is tried again in
+    halves, so that only the bad item fails; whatever a model raises, its thread lives on.
 
     Args:
         load: Makes the transcriber; called on the model's thread.
@@ -70,7 +78,7 @@ class LocalQueue:
                 self._waiting.append(utterance)
                 self._changed.notify()
         if dropped is not None:
-            reason = _STOPPING if self._closing else "transcription is overloaded"
+            reason = _STOPPING if dropped is utterance else "transcription is overloaded"
             self._finished.put_nowait(Unheard(dropped, reason))
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
@@ -107,9 +115,9 @@ class LocalQueue:
         try:
             transcriber = self._load()
         except Exception as error:  # noqa: BLE001 - handed to whoever awaits start()
-            self._loop.call_soon_threadsafe(loaded.set_exception, error)
+            self._loop.call_soon_threadsafe(_tell, loaded.set_exception, error)
             return
-        self._loop.call_soon_threadsafe(loaded.set_result, transcriber)
+        self._loop.call_soon_threadsafe(_tell, loaded.set_result, transcriber)
         while batch := self._take():
             self._work(transcriber, batch)
 
@@ -132,11 +140,23 @@ class LocalQueue:
             self._loop.call_soon_threadsafe(self._finished.put_nowait, result)
 
 
+def _tell(tell: Callable[[_T], None], what: _T) -> None:
+    """To a future that nobody may be waiting for any more."""
+    with contextlib.suppress(asyncio.InvalidStateError):
+        tell(what)
+
+
 def _transcribe(transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Transcript | Unheard]:
     try:
-        return list(transcriber.transcribe(batch))
+        transcripts = list(transcriber.transcribe(batch))
+        if [found.utterance_id for found in transcripts] == [one.id for one in batch]:
+            return list(transcripts)
+        log.error("asr.batch_mixed_up", batch=len(batch))
     except TranscriptionFailed:
-        if len(batch) == 1:
-            return [Unheard(batch[0], "the model could not transcribe it")]
+        log.warning("asr.batch_refused", batch=len(batch))
+    except Exception:
+        log.exception("asr.batch_failed", batch=len(batch))
+    if len(batch) == 1:
+        return [Unheard(batch[0], "the model could not transcribe it")]
     half = len(batch) // 2
     return _transcribe(transcriber, batch[:half]) + _transcribe(transcriber, batch[half:])

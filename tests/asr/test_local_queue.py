@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asr.local_queue import LocalQueue
+from asr.speech import Transcript, Unheard, Utterance
+from asr.transcriber import Transcriber, TranscriptionFailed
+from tests.asr.examples import an_utterance, written
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Scribe:
+    """`asr.transcriber.Transcriber`. Ids say how it fails: `refused`, `broken`, `short`.
+
+    Attributes:
+        free: While not set, it works on its first batch.
+    """
+
+    model: str = "scribe"
+    batches: list[list[str]] = field(default_factory=list)
+    free: threading.Event = field(default_factory=threading.Event)
+    threads: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.free.set()
+
+    def describe(self) -> str:
+        return "nowhere"
+
+    def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
+        self.threads.add(threading.get_ident())
+        self.batches.append([utterance.id for utterance in batch])
+        assert self.free.wait(10)
+        if any("refused" in utterance.id for utterance in batch):
+            raise TranscriptionFailed
+        if any("broken" in utterance.id for utterance in batch):
+            raise IndexError("an odd model")
+        whole = [written(utterance) for utterance in batch]
+        return whole[1:] if any("short" in utterance.id for utterance in batch) else whole
+
+
+def a_queue(
+    load: Callable[[], Transcriber], *, capacity: int = 100, batch_size: int = 8
+) -> LocalQueue:
+    return LocalQueue(load, capacity=capacity, batch_size=batch_size)
+
+
+def put(queue: LocalQueue, *ids: str) -> None:
+    for id_ in ids:
+        queue.put(an_utterance(id_))
+
+
+async def rest(queue: LocalQueue) -> list[Transcript | Unheard]:
+    return [result async for result in queue.results()]
+
+
+def heard(results: Sequence[Transcript | Unheard]) -> list[str]:
+    return [result.utterance_id for result in results if isinstance(result, Transcript)]
+
+
+def unheard(results: Sequence[Transcript | Unheard]) -> dict[str, str]:
+    return {one.utterance.id: one.reason for one in results if isinstance(one, Unheard)}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - another thread makes it so
+            await asyncio.sleep(0.005)
+
+
+async def test_what_is_put_comes_out_in_order_from_one_thread() -> None:
+    scribe = Scribe()
+    queue = a_queue(lambda: scribe)
+    assert await queue.start() is scribe
+    assert queue.alive()
+    ids = [str(number) for number in range(20)]
+    put(queue, *ids)
+    await queue.close()
+    assert heard(await rest(queue)) == ids
+    assert len(scribe.threads) == 1
+    assert threading.get_ident() not in scribe.threads
+    assert not queue.alive()
+
+
+async def test_a_lone_utterance_is_not_kept_waiting() -> None:
+    queue = a_queue(Scribe)
+    await queue.start()
+    put(queue, "lone")
+    async with asyncio.timeout(2):
+        result = await anext(queue.results())
+    assert isinstance(result, Transcript)
+    await queue.close()
+
+
+async def test_what_waits_while_the_model_works_is_the_next_batch() -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = a_queue(lambda: scribe, batch_size=3)
+    await queue.start()
+    put(queue, "a")
+    await until(lambda: len(scribe.batches) == 1)
+    put(queue, "b", "c", "d", "e")
+    assert queue.waiting() == 4
+    scribe.free.set()
+    await queue.close()
+    assert scribe.batches == [["a"], ["b", "c", "d"], ["e"]]
+
+
+async def test_beyond_its_capacity_the_oldest_leaves_unheard_at_once() -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = a_queue(lambda: scribe, capacity=2)
+    await queue.start()
+    put(queue, "working")
+    await until(lambda: len(scribe.batches) == 1)
+    put(queue, "a", "b", "c", "d")
+    assert queue.waiting() == 2
+    results = queue.results()
+    dropped = [await anext(results), await anext(results)]
+    assert unheard(dropped) == dict.fromkeys("ab", "transcription is overloaded")
+    scribe.free.set()
+    await queue.close()
+    assert heard(await rest(queue)) == ["working", "c", "d"]
+
+
+@pytest.mark.parametrize("how", ["refused", "broken", "short"])
+async def test_of_a_batch_that_fails_only_the_bad_item_is_unheard(how: str) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = a_queue(lambda: scribe)
+    await queue.start()
+    put(queue, "first")
+    await until(lambda: len(scribe.batches) == 1)
+    put(queue, "a", "b", how, "c", "d")
+    scribe.free.set()
+    await queue.close()
+    results = await rest(queue)
+    assert heard(results) == ["first", "a", "b", "c", "d"]
+    assert unheard(results) == {how: "the model could not transcribe it"}
+
+
+async def test_a_model_that_breaks_goes_on_with_the_next_batch() -> None:
+    queue = a_queue(Scribe)
+    await queue.start()
+    put(queue, "broken")
+    results = queue.results()
+    assert isinstance(await anext(results), Unheard)
+    assert queue.alive()
+    put(queue, "fine")
+    assert isinstance(await anext(results), Transcript)
+    await queue.close()
+
+
+async def test_closing_takes_nothing_more_and_drains_what_waits() -> None:
+    queue = a_queue(Scribe)
+    await queue.start()
+    put(queue, "a", "b")
+    closing = asyncio.create_task(queue.close())
+    await asyncio.sleep(0)
+    put(queue, "late")
+    await closing
+    results = await rest(queue)
+    assert heard(results) == ["a", "b"]
+    assert unheard(results) == {"late": "the server is stopping"}
+
+
+async def test_closing_waits_no_longer_than_it_may_and_a_batch() -> None:
+    class Slow(Scribe):
+        def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
+            time.sleep(0.1)
+            return super().transcribe(batch)
+
+    scribe = Slow()
+    queue = a_queue(lambda: scribe, batch_size=1)
+    await queue.start()
+    put(queue, *map(str, range(50)))
+    started_s = time.monotonic()
+    await queue.close(drain_s=0.25)
+    assert time.monotonic() - started_s < 1.0
+    results = await rest(queue)
+    assert heard(results) + list(unheard(results)) == [str(n) for n in range(50)]
+    assert set(unheard(results).values()) == {"the server is stopping"}
+    assert heard(results)
+
+
+async def test_closing_twice_ends_the_results_once() -> None:
+    queue = a_queue(Scribe)
+    await queue.start()
+    await queue.close(drain_s=math.inf)
+    await queue.close()
+    assert await rest(queue) == []
+
+
+async def test_a_model_that_does_not_load_says_so_where_it_was_started() -> None:
+    def load() -> Transcriber:
+        raise LookupError("no such model")
+
+    queue = a_queue(load)
+    put(queue, "early")
+    with pytest.raises(LookupError, match="no such model"):
+        await queue.start()
+    await queue.close()
+    assert unheard(await rest(queue)) == {"early": "the server is stopping"}
+
+
+async def test_a_queue_that_was_never_started_closes() -> None:
+    queue = a_queue(Scribe)
+    put(queue, "early")
+    await queue.close()
+    assert list(unheard(await rest(queue))) == ["early"]
+
+
+async def test_giving_up_while_the_model_loads_leaves_nothing() -> None:
+    free = threading.Event()
+
+    def load() -> Transcriber:
+        assert free.wait(10)
+        return Scribe()
+
+    queue = a_queue(load)
+    starting = asyncio.create_task(queue.start())
+    await asyncio.sleep(0.02)
+    starting.cancel()
+    await asyncio.wait([starting])
+    closing = asyncio.create_task(queue.close())
+    await asyncio.sleep(0)
+    free.set()
+    await closing
+    assert await rest(queue) == []
+
+
+async def test_sizes_and_times_of_batches_are_told_on_the_loop() -> None:
+    told: list[tuple[int, float, int]] = []
+    queue = LocalQueue(
+        Scribe,
+        capacity=9,
+        batch_size=8,
+        on_batch=lambda size, seconds: told.append((size, seconds, threading.get_ident())),
+    )
+    await queue.start()
+    put(queue, "a")
+    await queue.close()
+    ((size, seconds, thread),) = told
+    assert (size, thread) == (1, threading.get_ident())
+    assert 0 <= seconds < 5
+
+
+@given(
+    kinds=st.lists(
+        st.sampled_from(("fine", "fine", "refused", "broken", "short", "|")), max_size=40
+    ),
+    capacity=st.integers(1, 12),
+    batch_size=st.integers(1, 8),
+    drain_s=st.sampled_from((0.0, 0.01, 5.0)),
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_every_utterance_comes_out_exactly_once(
+    kinds: list[str], capacity: int, batch_size: int, drain_s: float
+) -> None:
+    """`|` lets the model work for a moment."""
+    queue = a_queue(Scribe, capacity=capacity, batch_size=batch_size)
+    await queue.start()
+    ids = []
+    for number, kind in enumerate(kinds):
+        if kind == "|":
+            await asyncio.sleep(0.001)
+        else:
+            ids.append(f"{kind} {number}")
+            put(queue, ids[-1])
+            assert queue.waiting() <= capacity
+    await queue.close(drain_s=drain_s)
+    results = await rest(queue)
+    came = heard(results) + [one.utterance.id for one in results if isinstance(one, Unheard)]
+    assert Counter(came) == Counter(ids)
+    assert all("fine" in id_ or "short" in id_ for id_ in heard(results))
