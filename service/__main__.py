@@ -1,43 +1,20 @@
-"""The `earshot` command."""
+"""The door to the `earshot` command."""
 
 from __future__ import annotations
 
-import sys
-
-import click
-
-from service.commands.bench import bench
-from service.commands.database import db
-from service.commands.demo import demo
-from service.commands.key import key
-from service.commands.models import models
-from service.commands.policy import policy
-from service.commands.serve import serve
-from service.commands.settings import settings
-from service.commands.simulate import simulate
-from service.commands.transcribe import transcribe
-from service.errors import EarshotError
-from service.settings import refuse_unknown
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="earshot")
-def cli() -> None:
-    """Listen to social audio rooms for the people who keep them safe."""
-    refuse_unknown()
-
-
-for command in (serve, demo, simulate, transcribe, policy, bench, key, models, db, settings):
-    cli.add_command(command)
+import signal
 
 
 def main() -> None:
-    """Run the command line; every foreseen failure is one sentence and an exit code."""
-    try:
-        cli(prog_name="earshot")
-    except EarshotError as error:
-        click.echo(f"earshot: {error}", err=True)
-        sys.exit(error.exit_code)
+    """Load the program, which takes a second or two, and run it.
+
+    Ctrl-C in that time ends the process at once, with no traceback out of the middle of an import.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from service.commands.cli import run  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
 
 
 if __name__ == "__main__":

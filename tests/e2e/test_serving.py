@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import time
 from pathlib import Path
 
 import httpx
@@ -98,3 +99,13 @@ async def test_the_log_is_json_and_holds_no_word_of_what_was_said(tmp_path: Path
     assert not words & set(SAID.split()) - {"me", "your"}
     assert ADMIN_KEY not in ended.log
     assert "mallory" not in words, "people are named by the room server, not by the log"
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5])
+def test_ctrl_c_while_it_starts_leaves_no_traceback(after_s: float, tmp_path: Path) -> None:
+    with serving(tmp_path, settings(tmp_path / "data"), lines=0) as server:
+        time.sleep(after_s)
+        ended = server.end(signal.SIGINT)
+    assert ended.took_s < STOP_S
+    assert ended.code in (-signal.SIGINT, 0, 1), "before the program is loaded, after, or between"
+    assert "Traceback" not in ended.log
