@@ -165,22 +165,6 @@ def test_a_file_is_transcribed_or_refused(places: Path) -> None:
     assert_refused(gone, 1, "gone.wav")
 
 
-def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path) -> None:
-    data = {"EARSHOT_DATA_DIR": str(tmp_path)}
-    made = earshot("key", "create", "--name", "Mo", "--role", "moderator", **data)
-    assert made.code == 0
-    [secret] = made.out.splitlines()
-    key_id = made.err.partition(":")[0]
-    listed = earshot("key", "list", **data)
-    assert key_id in listed.out
-    assert secret not in listed.out
-    assert earshot("key", "revoke", key_id, **data).code == 0
-    assert "revoked" in earshot("key", "list", **data).out
-    assert_refused(
-        earshot("key", "revoke", "key_none", **data), 1, "key_none", "`earshot key list`"
-    )
-
-
 def test_a_simulation_of_a_server_that_is_not_there_ends_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -116,6 +117,37 @@ async def test_a_speaker_publishes_once_at_a_time(whip_server: Server) -> None:
         assert second.status_code == 201
         assert second.headers["location"] != first.headers["location"]
         await caller.delete(second.headers["location"])
+
+
+@pytest.mark.anyio
+async def test_of_twenty_offers_at_once_one_is_taken(whip_server: Server) -> None:
+    token = publish_token(whip_server, "lobby", "eager")
+    async with calling(whip_server, token) as caller:
+        answers = await asyncio.gather(*(caller.post("lobby", OFFER) for _ in range(20)))
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
+        assert peers(whip_server) == 1
+        [taken] = [answer for answer in answers if answer.status_code == 201]
+        assert (await caller.delete(taken.headers["location"])).status_code == 200
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("after_ms", [0, 5, 10, 15, 20, 30])
+async def test_a_room_that_ends_while_speakers_come_in_keeps_none(
+    after_ms: int, whip_server: Server
+) -> None:
+    room = f"closing-{after_ms}"
+    open_room(whip_server, room)
+    tokens = [publish_token(whip_server, room, f"speaker-{n}") for n in range(4)]
+    async with contextlib.AsyncExitStack() as stack:
+        callers = [await stack.enter_async_context(calling(whip_server, each)) for each in tokens]
+        coming = [asyncio.create_task(caller.post(room, OFFER)) for caller in callers]
+        await asyncio.sleep(after_ms / 1000)
+        await asyncio.to_thread(close_room, whip_server, room)
+        statuses = {answer.status_code for answer in await asyncio.gather(*coming)}
+    assert statuses <= {201, 404}
+    assert peers(whip_server) == 0
+    with whip_server.client() as client:
+        assert client.get(f"/v1/rooms/{room}").json()["speakers"] == []
 
 
 @pytest.mark.anyio
