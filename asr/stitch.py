@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 from asr.speech import Transcript, Word
 
-_CARRIED = 12
+_CARRIED = 40
 """Words of the first part that a join carries along: longer than any phrase over a cut."""
-_UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
+_SLACK_MS = 150
+"""How far a model's word times are off."""
+_UNTIMED_WORDS = 3
+"""Words that the overlap may hold, where their times are not known."""
+UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces."""
 
 
@@ -22,8 +26,8 @@ _UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
 class Join:
     """`text` reads over the cut; from code point `new_from` on it is the second part's.
 
-    `repeated_until` is the offset before which the second part's words lie in the overlap, and
-    were in the first part's transcript too.
+    What ends at or before `repeated_until` may lie in the overlap, and be in the first part's
+    transcript too.
     """
 
     text: str
@@ -32,29 +36,59 @@ class Join:
 
 
 def joins(first: Transcript, second: Transcript, overlap_ms: int) -> list[Join]:
-    """Every plausible reading over the cut, the one with all of the second part's words first.
+    """Every plausible reading over the cut, the likeliest first.
 
-    Without word times the two texts are set side by side, less what both say at the cut.
+    A word over the beginning or the end of the overlap is whole in one part and halved in the
+    other: the first part is right before the overlap's middle and the second after it. Where a
+    model's times are off, another place to change over may do better. Without times the two texts
+    are set side by side, less what both say at the cut, with and without the words at their edges.
     """
-    head, tail = _texts(first), _texts(second)
-    space = "" if second.language in _UNSPACED else " "
-    length_ms = round((first.ended_at - first.started_at).total_seconds() * 1000)
-    repeated = sum(_middle(word) < overlap_ms for word in second.words)
-    before = sum(_middle(word) < length_ms - overlap_ms for word in first.words)
-    found = []
     if first.words and second.words:
-        found.append(_join(head[:before], tail, repeated, space))
-        found.append(_join(head, tail[repeated:], 0, space))
-    same = _common(head, tail)
-    if same or not found:
-        found.append(_join(head, tail[same:], 0, space))
+        places = (overlap_ms // 2, 0, overlap_ms, overlap_ms // 4, overlap_ms * 3 // 4)
+        found = [_timed(first, second, overlap_ms, place) for place in places]
+    else:
+        found = [_untimed(first, second, left, right) for left in (0, 1) for right in (0, 1)]
     return list(dict.fromkeys(found))
 
 
-def _texts(transcript: Transcript) -> list[str]:
+def end_of(transcript: Transcript, last_ms: int) -> int:
+    """Code points of what is said in the last so many milliseconds, or a little more."""
+    words = _words(transcript)
+    if transcript.words:
+        length_ms = round((transcript.ended_at - transcript.started_at).total_seconds() * 1000)
+        since_ms = length_ms - last_ms - _SLACK_MS
+        words = [word.text for word in transcript.words if word.end_ms > since_ms]
+    else:
+        words = words[-_UNTIMED_WORDS:]
+    space = _space(transcript)
+    return len(space.join(words)) + len(space)
+
+
+def _timed(first: Transcript, second: Transcript, overlap_ms: int, place_ms: int) -> Join:
+    """Change from the first part to the second `place_ms` into the overlap."""
+    length_ms = round((first.ended_at - first.started_at).total_seconds() * 1000)
+    head = [w.text for w in first.words if _middle(w) < length_ms - overlap_ms + place_ms]
+    tail = [w for w in second.words if _middle(w) >= place_ms]
+    repeated = sum(_middle(word) < overlap_ms + _SLACK_MS for word in tail)
+    return _join(head, [word.text for word in tail], repeated, _space(second))
+
+
+def _untimed(first: Transcript, second: Transcript, left: int, right: int) -> Join:
+    """Leave out `left` words before the cut and `right` words after it."""
+    head, tail = _words(first), _words(second)[right:]
+    head = head[: len(head) - left]
+    tail = tail[_common(head, tail) :]
+    return _join(head, tail, _UNTIMED_WORDS, _space(second))
+
+
+def _space(transcript: Transcript) -> str:
+    return "" if transcript.language in UNSPACED else " "
+
+
+def _words(transcript: Transcript) -> list[str]:
     if transcript.words:
         return [word.text for word in transcript.words]
-    return list(transcript.text) if transcript.language in _UNSPACED else transcript.text.split()
+    return list(transcript.text) if transcript.language in UNSPACED else transcript.text.split()
 
 
 def _middle(word: Word) -> float:

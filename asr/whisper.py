@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from asr.models import MICRO, ModelUnavailable, check_directory, micro_directory
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance, Word
+from asr.stitch import UNSPACED
 from asr.transcriber import TranscriptionFailed
 
 _NO_SPEECH = 0.6
@@ -152,16 +153,25 @@ class WhisperTranscriber:
         frames = utterance.duration_ms * _FRAMES_PER_SECOND // 1000
         encoded = self._whisper.encode(window)
         (alignment,) = self._whisper.find_alignment(tokenizer, [text_tokens], encoded, frames)
-        return [
-            Word(
-                text=str(word["word"]).strip(),
-                start_ms=round(float(word["start"]) * 1000),
-                end_ms=round(float(word["end"]) * 1000),
-                probability=float(word["probability"]),
-            )
-            for word in alignment
-            if str(word["word"]).strip()
-        ]
+        return whole_words(alignment, spaced=reading.language not in UNSPACED)
+
+
+def whole_words(alignment: Sequence[Any], *, spaced: bool) -> list[Word]:
+    """Aligned pieces as the words that the text is made of: punctuation is a piece of its own."""
+    words: list[Word] = []
+    for piece in alignment:
+        word = Word(
+            text=str(piece["word"]),
+            start_ms=round(float(piece["start"]) * 1000),
+            end_ms=round(float(piece["end"]) * 1000),
+            probability=float(piece["probability"]),
+        )
+        if words and (not word.text.strip() or (spaced and not word.text.startswith(" "))):
+            before = words.pop()
+            end_ms = word.end_ms if any(map(str.isalnum, word.text)) else before.end_ms
+            word = replace(before, text=before.text + word.text, end_ms=end_ms)
+        words.append(word)
+    return [replace(word, text=word.text.strip()) for word in words if word.text.strip()]
 
 
 def load(settings: AsrSettings) -> WhisperTranscriber:
@@ -177,10 +187,10 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
         model = WhisperModel(
             str(path), device=device, compute_type=compute_type, cpu_threads=threads
         )
-    except (RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # tokenizers raises nothing more special
         raise ModelUnavailable(
-            f"the model in {path} does not load on {device} as {compute_type}: {error}; "
-            "try EARSHOT_ASR_DEVICE=cpu or another EARSHOT_ASR_COMPUTE_TYPE"
+            f"the model in {path} does not load on {device} as {compute_type}: {error}; are its "
+            "files whole? If so, try EARSHOT_ASR_DEVICE=cpu or another EARSHOT_ASR_COMPUTE_TYPE"
         ) from error
     transcriber = WhisperTranscriber(model, name, settings)
     model.encode(transcriber._features(bytes(2 * SAMPLE_RATE)))

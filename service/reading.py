@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from asr.speech import EndedBy, Transcript, Utterance
-from asr.stitch import Join, joins
+from asr.stitch import Join, end_of, joins
 from policies.match import Match
 from policies.matcher import Matcher
 from policies.spoken import Context, Spoken
+
+_APART = timedelta(seconds=1)
+"""Two parts of one stretch lie closer together, whatever packets were lost at the cut."""
 
 _Rule = tuple[str, str]
 """Pack and rule id."""
@@ -34,9 +38,14 @@ class Reading:
 class _Part:
     """A part of unbroken speech that the next part goes on from."""
 
-    utterance: Utterance
+    number: int
     transcript: Transcript
     reading: Reading
+
+    def goes_on_in(self, utterance: Utterance) -> bool:
+        overlap = timedelta(milliseconds=utterance.overlap_ms)
+        apart = abs(utterance.started_at + overlap - self.transcript.ended_at)
+        return utterance.part == self.number + 1 and apart < _APART
 
 
 class Reader:
@@ -58,13 +67,13 @@ class Reader:
         context = Context(*key, packs)
         matcher = self._matcher()
         before = self._before.pop(key, None)
-        if before is not None and before.utterance.part + 1 == utterance.part:
+        if before is not None and before.goes_on_in(utterance):
             reading = _over_the_cut(matcher, context, before, utterance, transcript)
         else:
             spoken = Spoken(transcript.text, transcript.language)
             reading = Reading(transcript.text, matcher.match(spoken, context))
         if utterance.ended_by is EndedBy.LENGTH:
-            self._before[key] = _Part(utterance, transcript, reading)
+            self._before[key] = _Part(utterance.part, transcript, reading)
         return reading
 
     def forget(self, utterance: Utterance) -> None:
@@ -95,28 +104,23 @@ def _over_the_cut(
 
 def _told_at_the_end(before: _Part, overlap_ms: int) -> frozenset[_Rule]:
     """Rules already matched in the last words of the part before, which the next part repeats."""
-    words, text = before.transcript.words, before.reading.text
-    repeated_from = before.utterance.duration_ms - overlap_ms
-    repeated = [word.text for word in words if word.end_ms > repeated_from] or text.split()[-3:]
-    tail = len(text) - sum(len(word) + 1 for word in repeated)
+    told_from = len(before.reading.text) - end_of(before.transcript, overlap_ms)
     return frozenset(
         (match.pack, match.rule_id)
         for match in before.reading.matches
-        if any(end > tail for _, end in match.spans)
+        if any(end > told_from for _, end in match.spans)
     )
 
 
 def _without_what_was_carried(reading: Reading) -> Reading:
-    """Drop the words of the part before, unless a match begins in them."""
-    if reading.new_from == 0 or any(
-        start < reading.new_from for match in reading.matches for start, _ in match.spans
-    ):
-        return reading
-    shift = reading.new_from
+    """Drop the words of the part before, but for those in which a match begins."""
+    starts = [start for match in reading.matches for start, _ in match.spans]
+    shift = min([reading.new_from, *starts])
     return Reading(
         reading.text[shift:],
         [
             replace(match, spans=tuple((a - shift, b - shift) for a, b in match.spans))
             for match in reading.matches
         ],
+        reading.new_from - shift,
     )

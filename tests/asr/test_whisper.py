@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.models import MICRO, ModelUnavailable, micro_directory
+from asr.settings import AsrSettings
+from asr.speech import EndedBy, Utterance
+from asr.stitch import UNSPACED
+from asr.transcriber import TranscriptionFailed
+from asr.whisper import WhisperTranscriber, choose_device, load, model_names, whole_words
+from service.simulation.script import DEMO_SCRIPT, load_script
+from tests.asr.examples import START, an_utterance
+from tests.listening.sound import clip_16k
+
+SAID = {
+    line.clip.name: line.text
+    for speaker in load_script(DEMO_SCRIPT).speakers
+    for line in speaker.lines
+}
+"""What each shipped clip says."""
+
+
+@pytest.fixture(scope="module")
+def micro() -> WhisperTranscriber:
+    return load(AsrSettings())
+
+
+def clips() -> list[Utterance]:
+    return [an_utterance(name, clip_16k(name)) for name in SAID]
+
+
+def test_every_clip_is_heard_right_in_batches_of_eight_and_alone(
+    micro: WhisperTranscriber,
+) -> None:
+    utterances = clips()
+    batched = [
+        transcript
+        for at in range(0, len(utterances), 8)
+        for transcript in micro.transcribe(utterances[at : at + 8])
+    ]
+    assert {one.utterance_id: one.text for one in batched} == SAID
+    for utterance, transcript in list(zip(utterances, batched, strict=True))[::3]:
+        assert micro.transcribe([utterance]) == [transcript]
+
+
+def test_a_transcript_is_of_its_utterance(micro: WhisperTranscriber) -> None:
+    utterance = clips()[0]
+    (transcript,) = micro.transcribe([utterance])
+    assert (transcript.utterance_id, transcript.room_id) == (utterance.id, "room")
+    assert (transcript.started_at, transcript.ended_at) == (START, utterance.ended_at)
+    assert (transcript.language, transcript.model) == ("en", MICRO)
+    assert transcript.words == ()
+    assert not transcript.provisional
+
+
+@pytest.mark.parametrize("loudness", [0, 30, 300])
+def test_silence_and_noise_give_no_words(micro: WhisperTranscriber, loudness: int) -> None:
+    noise = np.random.default_rng(1).normal(0, max(loudness, 1e-9), 48_000)
+    (transcript,) = micro.transcribe([an_utterance(pcm=noise.astype(np.int16).tobytes())])
+    assert transcript.text == ""
+
+
+def test_no_sound_at_all_gives_no_words(micro: WhisperTranscriber) -> None:
+    assert [one.text for one in micro.transcribe([an_utterance(pcm=b"")])] == [""]
+
+
+def test_sound_as_long_as_the_window_is_taken(micro: WhisperTranscriber) -> None:
+    (transcript,) = micro.transcribe(
+        [an_utterance(pcm=clip_16k("walt-coffee.opus").ljust(960_000, b"\0"))]
+    )
+    assert transcript.text == SAID["walt-coffee.opus"]
+
+
+@pytest.mark.parametrize(
+    ("part", "ended_by", "timed"),
+    [
+        (0, EndedBy.SILENCE, False),
+        (0, EndedBy.LEFT, False),
+        (0, EndedBy.LENGTH, True),
+        (1, EndedBy.SILENCE, True),
+        (2, EndedBy.LENGTH, True),
+    ],
+)
+def test_words_have_times_where_speech_was_cut(
+    micro: WhisperTranscriber, part: int, ended_by: EndedBy, timed: bool
+) -> None:
+    name = "trudy-slur.opus"
+    cut = an_utterance(pcm=clip_16k(name), part=part, ended_by=ended_by)
+    (transcript,) = micro.transcribe([cut])
+    assert transcript.text == SAID[name]
+    assert bool(transcript.words) is timed
+    if timed:
+        assert " ".join(word.text for word in transcript.words) == transcript.text
+        times = [time for word in transcript.words for time in (word.start_ms, word.end_ms)]
+        assert times == sorted(times)
+        assert times[-1] <= cut.duration_ms + 20
+        assert all(0 < word.probability <= 1 for word in transcript.words)
+
+
+def test_pieces_of_a_word_and_punctuation_are_no_words_of_their_own() -> None:
+    def words(*pieces: str, spaced: bool = True) -> list[tuple[str, int, int]]:
+        aligned = [
+            {"word": piece, "start": 0.1 * n, "end": 0.1 * (n + 1), "probability": 0.5}
+            for n, piece in enumerate(pieces)
+        ]
+        return [(w.text, w.start_ms, w.end_ms) for w in whole_words(aligned, spaced=spaced)]
+
+    assert words(" at", " five", " o", "'", "clock", ".") == [
+        ("at", 0, 100),
+        ("five", 100, 200),
+        ("o'clock.", 200, 500),
+    ]
+    assert words(" ", " yes", ",") == [("yes,", 100, 200)]
+    assert [text for text, *_ in words("你", "好", spaced=False)] == ["你", "好"]
+    assert words() == []
+
+
+def test_a_cut_part_in_which_nothing_is_said_has_no_words(micro: WhisperTranscriber) -> None:
+    (transcript,) = micro.transcribe([an_utterance(part=1)])
+    assert (transcript.text, transcript.words) == ("", ())
+
+
+def test_a_batch_that_the_model_refuses_is_one_failure(micro: WhisperTranscriber) -> None:
+    with pytest.raises(TranscriptionFailed) as failed:
+        micro.transcribe([an_utterance(pcm=b"odd")])
+    assert "1 utterances" in str(failed.value)
+
+
+def test_it_says_how_it_runs(micro: WhisperTranscriber) -> None:
+    assert micro.model == MICRO
+    assert micro.describe().startswith("cpu, int8")
+
+
+def test_a_device_that_was_named_is_kept() -> None:
+    assert choose_device("cpu", "auto") == ("cpu", "int8")
+    assert choose_device("cuda", "auto") == ("cuda", "float16")
+    assert choose_device("cpu", "float32") == ("cpu", "float32")
+
+
+def test_the_demo_model_is_among_the_names() -> None:
+    assert model_names()[0] == MICRO
+    assert "large-v3-turbo" in model_names()
+    assert "zh" in UNSPACED
+
+
+def a_model(folder: Path) -> Path:
+    """A copy of the demo model, to be spoilt."""
+    return shutil.copytree(micro_directory(), folder / "model")
+
+
+def spoil(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda model: (model / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        spoil("model.bin", b""),
+        spoil("model.bin", b"x" * 1_000),
+        spoil("config.json", b"{"),
+        spoil("tokenizer.json", b"{"),
+        spoil("tokenizer.json", b"{}"),
+        spoil("vocabulary.json", b"["),
+    ],
+)
+def test_a_spoilt_file_is_one_sentence_that_names_the_directory(
+    tmp_path: Path, harm: Callable[[Path], object]
+) -> None:
+    model = a_model(tmp_path)
+    harm(model)
+    with pytest.raises(ModelUnavailable) as unavailable:
+        load(AsrSettings(model=str(model)))
+    assert str(model) in str(unavailable.value)
+    assert "\n" not in str(unavailable.value)
+
+
+@pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json"])
+def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+    model = a_model(tmp_path)
+    (model / missing).unlink()
+    with pytest.raises(ModelUnavailable, match=f"lacks {missing}"):
+        load(AsrSettings(model=str(model)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (AsrSettings(model="/nowhere/at/all"), "/nowhere/at/all is not a directory"),
+        (AsrSettings(model=__file__), "is not a directory"),
+        (AsrSettings(model=str(Path(__file__).parent)), "is not a CTranslate2 Whisper model"),
+        (AsrSettings(device="toaster"), "does not load on toaster"),
+        (AsrSettings(compute_type="float7"), "as float7"),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(settings: AsrSettings, says: str) -> None:
+    with pytest.raises(ModelUnavailable, match=says):
+        load(settings)
+
+
+def test_an_unknown_name_points_to_the_known_ones() -> None:
+    with pytest.raises(ModelUnavailable, match="no model is called 'tinny'.*models list"):
+        load(AsrSettings(model="tinny"))
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence_with_the_remedies(tmp_path: Path) -> None:
+    """In a process of its own: the hub's client reads its address when it is imported."""
+    script = (
+        "from pathlib import Path\n"
+        "from asr.models import ModelUnavailable\n"
+        "from asr.whisper import fetch\n"
+        f"try:\n    fetch('tiny', Path({str(tmp_path)!r}))\n"
+        "except ModelUnavailable as error:\n    print(error)\n"
+    )
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | nowhere,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("the model 'tiny' is not cached and the model hub cannot be")
+    for remedy in ("models pull tiny", "a directory", "EARSHOT_ASR_MODEL=micro"):
+        assert remedy in done.stdout
+    assert done.stdout.count("\n") == 1
