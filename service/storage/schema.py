@@ -43,8 +43,9 @@ def migrate(url: str, revision: str = "head") -> None:
     parsed = parse_url(url)
     path = file_of(parsed)
     try:
-        sqlite.prepare_file(path)
-        asyncio.run(_migrate(parsed, revision))
+        with sqlite.alone(path):
+            sqlite.prepare_file(path)
+            asyncio.run(_migrate(parsed, revision))
     except (OSError, Error, DBAPIError) as error:
         raise ConfigurationError(
             f"the database {path} cannot be used: {_cause(error)}; give EARSHOT_DATA_DIR a folder "

@@ -7,9 +7,11 @@ processes wait for each other (up to `BUSY_MS`) and never deadlock, and ids grow
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +39,32 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "begin", _on_begin)
 
 
-def prepare_file(path: Path) -> None:
-    """Make the database's file and folder readable by their owner alone; old ones stay as they are.
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes from preparing the same database meanwhile; make its folder.
+
+    SQLite's own locks do not do: it refuses, at once, to switch a file to write-ahead logging
+    while another process looks at it.
 
     Raises:
-        OSError: The folder cannot be made or written.
-        sqlite3.Error: What is there cannot be opened, or is no SQLite database.
+        OSError: The folder cannot be made or read.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def prepare_file(path: Path) -> None:
+    """Make the database's file, readable by its owner alone; an old one stays as it is.
+
+    Raises:
+        OSError: The file cannot be made or written.
+        sqlite3.Error: What is there cannot be opened, or is no SQLite database.
+    """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     # Tried here, because aiosqlite leaves a thread behind where opening fails.
