@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.needs import CHROMIUM, INSTALL
 from service.storage.engine import Database
 from service.storage.schema import open_database
+from tests.needs import CHROMIUM, INSTALL
 from tests.server import Server
 
 # A slow or busy machine is no reason for a property to fail: pytest's own time-out is enough.
