@@ -25,10 +25,13 @@ class Triage:
 
 
 def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> Triage:
-    """Part the matches into new ones and those still cooling down since an earlier alert."""
+    """Part the matches into new ones and those still cooling down since an earlier alert.
+
+    The order of `matches` does not matter; that of `history` does: the latest first.
+    """
     fresh: list[Match] = []
     repeated: list[str] = []
-    for match in matches:
+    for match in sorted(matches, key=_gravest_first):
         since = now - timedelta(seconds=match.cooldown_s)
         earlier = next(
             (
@@ -52,7 +55,8 @@ def raise_alert(
 
     `excerpt` is the text that the matches' spans point into.
     """
-    gravest = max(matches, key=lambda match: match.severity.rank)
+    ordered = sorted(matches, key=_gravest_first)
+    gravest = ordered[0]
     return Alert(
         id=f"al_{heard.utterance_id}",
         room_id=heard.room_id,
@@ -78,6 +82,10 @@ def raise_alert(
                 spans=list(match.spans),
                 explanation=match.explanation,
             )
-            for match in matches
+            for match in ordered
         ],
     )
+
+
+def _gravest_first(match: Match) -> tuple[int, str, str]:
+    return -match.severity.rank, match.pack, match.rule_id
