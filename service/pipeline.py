@@ -50,6 +50,8 @@ class Pipeline:
 
     def heard(self, listener: Listener, utterance: Utterance) -> None:
         """An ear cut an utterance: to the recogniser with it."""
+        if utterance.id in self._waiting:  # heard twice: the first settles both
+            return
         utterance = replace(utterance, languages=listener.room.languages)
         self._waiting[utterance.id] = (listener, utterance)
         self._queue.put(utterance)

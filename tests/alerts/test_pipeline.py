@@ -1,0 +1,229 @@
+"""From utterances to commits, between a queue and stores in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from asr.speech import EndedBy, Transcript, Unheard, Utterance
+from policies.matcher import Matcher
+from service.alerts.alert import Alert, AlertRaised, AlertResolved, AlertState, AlertUpdated, Step
+from service.alerts.ports import AlertFilter, Hit
+from service.listening.ear import Ear
+from service.listening.heard import TranscriptHeard
+from service.metrics import Metrics
+from service.pipeline import Pipeline
+from service.reading import Reader
+from service.rooms.ears import Ears, Listener
+from tests.asr.examples import written
+from tests.listening.sound import loud
+from tests.policies.writing import pack, rule
+from tests.rooms.fakes import NOW, Away, Hearing, Rooms, SetClock, a_room, a_speaker
+
+pytestmark = pytest.mark.anyio
+
+RULES = [rule("insult", en=["you fool"], cooldown="30s"), rule("scam", en=["gift card"])]
+
+
+@dataclass
+class Queue:
+    """`asr.work_queue.WorkQueue` that hears each utterance as the test says.
+
+    Attributes:
+        says: The text by utterance id, or why it is unheard.
+    """
+
+    says: dict[str, str | Unheard] = field(default_factory=dict)
+    out: asyncio.Queue[Transcript | Unheard | None] = field(default_factory=asyncio.Queue)
+    put_in: list[Utterance] = field(default_factory=list)
+
+    def put(self, utterance: Utterance) -> None:
+        self.put_in.append(utterance)
+        said = self.says[utterance.id]
+        self.out.put_nowait(written(utterance, said) if isinstance(said, str) else said)
+
+    async def results(self) -> AsyncIterator[Transcript | Unheard]:
+        while (result := await self.out.get()) is not None:
+            yield result
+
+    def waiting(self) -> int:
+        return 0
+
+
+@dataclass
+class Alerts:
+    """`service.alerts.ports.AlertStore`; `broken` are utterances that cannot be written."""
+
+    heard: dict[str, TranscriptHeard] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
+        found = [
+            Hit(match.pack, match.rule_id, alert.id, alert.raised_at)
+            for alert in self.alerts.values()
+            if (alert.room_id, alert.speaker_id) == (room_id, speaker_id)
+            for match in alert.matches
+            if alert.raised_at >= since
+        ]
+        return sorted(found, key=lambda hit: hit.raised_at, reverse=True)
+
+    async def commit(
+        self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
+    ) -> bool:
+        if heard.utterance_id in self.broken:
+            raise Away
+        if heard.utterance_id in self.heard:
+            return False
+        self.heard[heard.utterance_id] = heard
+        for event in alerts:
+            self.alerts[event.alert.id] = event.alert
+        return True
+
+    async def get(self, alert_id: str) -> Alert | None:
+        return self.alerts.get(alert_id)
+
+    async def page(
+        self, wanted: AlertFilter, *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Alert], str | None]:
+        return list(self.alerts.values())[:limit], None
+
+    async def step(
+        self, event: AlertUpdated | AlertResolved, step: Step, *, expected: AlertState
+    ) -> bool:
+        return False
+
+    async def history(self, alert_id: str) -> Sequence[Step]:
+        return []
+
+
+@dataclass
+class Floor:
+    clock: SetClock = field(default_factory=SetClock)
+    queue: Queue = field(default_factory=Queue)
+    alerts: Alerts = field(default_factory=Alerts)
+    hearing: Hearing = field(default_factory=Hearing)
+    metrics: Metrics = field(default_factory=Metrics)
+    listeners: dict[str, Listener] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        matcher = Matcher([pack(*RULES)])
+        self.pipeline = Pipeline(
+            queue=self.queue,
+            reader=Reader(lambda: matcher),
+            alerts=self.alerts,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+        self.ears = Ears(
+            make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
+            on_utterance=self.pipeline.heard,
+            show_levels=lambda levels: None,
+            rooms=Rooms({"lobby": a_room()}),
+            hearing=self.hearing,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+
+    def say(self, id_: str, text: str | None, *, at_s: float = 0.0, speaker: str = "ann") -> None:
+        """None: nobody could write it down."""
+        who = a_speaker(speaker)
+        if speaker not in self.listeners:
+            ear = Ear("lobby", speaker, vad=loud, now=NOW)
+            self.listeners[speaker] = Listener(ear, who, a_room())
+        utterance = Utterance(
+            id_, "lobby", speaker, NOW + timedelta(seconds=at_s), bytes(32_000), EndedBy.SILENCE
+        )
+        self.queue.says[id_] = text if text is not None else Unheard(utterance, "overloaded")
+        self.listeners[speaker].unsettled[id_] = utterance.started_at
+        self.pipeline.heard(self.listeners[speaker], utterance)
+
+    async def finish(self) -> None:
+        """Until everything that was said is settled."""
+        self.queue.out.put_nowait(None)
+        async with asyncio.timeout(5):
+            await self.pipeline.run(self.ears)
+        await self.ears.flush()
+        assert all(not listener.unsettled for listener in self.listeners.values())
+
+
+@pytest.fixture
+def floor() -> Floor:
+    return Floor()
+
+
+async def test_what_breaks_a_rule_is_one_alert_with_its_words(floor: Floor) -> None:
+    floor.say("u1", "well you fool that is a gift card")
+    await floor.finish()
+    (alert,) = floor.alerts.alerts.values()
+    assert alert.excerpt == "well you fool that is a gift card"
+    assert [alert.excerpt[a:b] for match in alert.matches for a, b in match.spans] == [
+        "you fool",
+        "gift card",
+    ]
+    assert (alert.speaker_id, alert.speaker_name, alert.raised_at) == ("ann", "Ann", NOW)
+
+
+async def test_what_breaks_no_rule_is_on_record_without_an_alert(floor: Floor) -> None:
+    floor.say("u1", "good evening")
+    floor.say("u2", "", at_s=2)
+    await floor.finish()
+    assert set(floor.alerts.heard) == {"u1", "u2"}
+    assert floor.alerts.heard["u1"].text == "good evening"
+    assert floor.alerts.alerts == {}
+    assert floor.hearing.written == []
+
+
+async def test_a_rule_hit_again_within_its_cool_down_repeats_the_alert(floor: Floor) -> None:
+    for number in range(3):
+        floor.say(f"u{number}", "you fool", at_s=2 * number)
+    await floor.finish()
+    (alert,) = floor.alerts.alerts.values()
+    assert (alert.id, alert.repeats) == ("al_u0", 2)
+
+
+async def test_speakers_cool_down_by_themselves(floor: Floor) -> None:
+    floor.say("u1", "you fool")
+    floor.say("u2", "you fool", speaker="bob")
+    await floor.finish()
+    assert len(floor.alerts.alerts) == 2
+
+
+async def test_what_was_not_written_down_is_a_gap(floor: Floor) -> None:
+    floor.say("u1", None, at_s=3)
+    await floor.finish()
+    (gap,) = floor.hearing.written
+    assert (gap.from_at, gap.to_at) == (NOW + timedelta(seconds=3), NOW + timedelta(seconds=4))
+    assert gap.reason == "overloaded"
+
+
+async def test_what_cannot_be_put_on_record_is_a_gap_and_stops_nothing(floor: Floor) -> None:
+    floor.alerts.broken.add("u1")
+    floor.say("u1", "you fool")
+    floor.say("u2", "gift card", at_s=2)
+    await floor.finish()
+    assert list(floor.alerts.alerts) == ["al_u2"]
+    assert [gap.reason for gap in floor.hearing.written] == ["it could not be put on record"]
+    assert b'earshot_failures_total{at="verdict"} 1.0' in floor.metrics.render()
+
+
+async def test_the_same_utterance_twice_is_judged_once_and_harms_nothing(floor: Floor) -> None:
+    floor.say("u1", "you fool")
+    floor.say("u1", "you fool")
+    floor.say("u2", "gift card", at_s=2)
+    await floor.finish()
+    assert sorted(floor.alerts.alerts) == ["al_u1", "al_u2"]
+    assert all(alert.repeats == 0 for alert in floor.alerts.alerts.values())
+
+
+async def test_the_languages_of_the_room_go_with_the_utterance(floor: Floor) -> None:
+    floor.listeners["ann"] = Listener(
+        Ear("lobby", "ann", vad=loud, now=NOW), a_speaker(), replace(a_room(), languages=["zh"])
+    )
+    floor.say("u1", "hello")
+    await floor.finish()
+    assert floor.queue.put_in[0].languages == ["zh"]
