@@ -18,7 +18,7 @@ class AsrSettings:
         threads: CPU threads of the model; 0: the number of cores, four at most.
         beam_size: Readings kept open while decoding; 1 is greedy.
         queue_capacity: Utterances waiting at most; beyond it the oldest becomes a gap.
-        batch_size: Utterances given to the model at once.
+        batch_size: Utterances given to the model at once; 0: as suits the device.
         cache_dir: Where fetched models are kept; None: the hub client's own folder.
     """
 
@@ -28,5 +28,5 @@ class AsrSettings:
     threads: int = 0
     beam_size: int = 5
     queue_capacity: int = 200
-    batch_size: int = 8
+    batch_size: int = 0
     cache_dir: Path | None = None

@@ -25,6 +25,7 @@ from asr.transcriber import TranscriptionFailed
 _NO_SPEECH = 0.6
 _LEAST_LOGPROB = -1.0
 _FRAMES_PER_SECOND = 100
+_CUDA_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,16 @@ def choose_device(device: str, compute_type: str) -> tuple[str, str]:
     if compute_type == "auto":
         compute_type = "float16" if device == "cuda" else "int8"
     return device, compute_type
+
+
+def batch_size(settings: AsrSettings) -> int:
+    """How many utterances to give to the model at once.
+
+    On a CPU a batch takes as long as its items one after the other, so that all but the last would
+    wait for nothing.
+    """
+    device, _ = choose_device(settings.device, settings.compute_type)
+    return settings.batch_size or (_CUDA_BATCH if device == "cuda" else 1)
 
 
 def model_names() -> list[str]:

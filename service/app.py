@@ -16,7 +16,7 @@ from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
-from asr.whisper import load
+from asr.whisper import batch_size, load
 from policies.finding import PackInvalid
 from policies.load import load_folder
 from policies.matcher import Matcher
@@ -94,7 +94,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         queue = LocalQueue(
             lambda: load_model(settings.asr()),
             capacity=settings.asr_queue,
-            batch_size=settings.asr_batch_size,
+            batch_size=batch_size(settings.asr()),
             on_batch=_measure_batches(app),
         )
         app.state.queue = queue

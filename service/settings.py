@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
     asr_threads: int = Field(0, ge=0, le=256, description="CPU threads; 0: up to four.")
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beam width; 1: greedy, faster.")
-    asr_batch_size: int = Field(8, ge=1, le=64, description="Utterances a batch at most.")
+    asr_batch_size: int = Field(
+        0, ge=0, le=64, description="Utterances a batch at most; 0: 8 on CUDA, 1 on a CPU."
+    )
     asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
     asr_cache_dir: Path | None = Field(None, description="Folder of fetched models.")
     policy_dir: Path | None = Field(None, description="Folder of policy packs; empty: shipped.")

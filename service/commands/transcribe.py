@@ -16,6 +16,7 @@ import click
 from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
+from asr.whisper import batch_size
 from policies.matcher import Matcher
 from service.app import load_model, load_packs
 from service.errors import Failed
@@ -55,7 +56,7 @@ async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
     queue = LocalQueue(
         lambda: load_model(settings.asr()),
         capacity=max(1, len(utterances)),
-        batch_size=settings.asr_batch_size,
+        batch_size=batch_size(settings.asr()),
     )
     await queue.start()
     for utterance in utterances.values():
