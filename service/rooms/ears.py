@@ -52,6 +52,7 @@ class Listener:
     unsettled: dict[str, datetime] = field(default_factory=dict)
     counted: EarCounters = field(default_factory=EarCounters)
     """What of the ear's counters is in the metrics already."""
+    failed: bool = False
 
     @property
     def key(self) -> Key:
@@ -191,7 +192,9 @@ class Ears:
                     self._on_utterance(listener, item)
         except Exception:
             self._metrics.failures.labels("ear").inc()
-            log.exception("ears.track_failed", room=listener.room.id)
+            if not listener.failed:  # once for a track, which may fail with every packet
+                log.exception("ears.track_failed", room=listener.room.id)
+            listener.failed = True
 
     def _lost(self, gap: AudioGap) -> None:
         self._metrics.gaps.labels(gap.reason).inc()
