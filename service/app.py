@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -50,7 +50,7 @@ from service.storage.expiry import expire
 from service.storage.hearing import SqlHearing
 from service.storage.keys import SqlKeys
 from service.storage.rooms import SqlRooms, SqlTokens
-from service.storage.schema import open_database
+from service.storage.schema import for_one_server, open_database
 
 log = structlog.get_logger()
 
@@ -89,27 +89,37 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     app.state.packs = packs = load_packs(settings)
-    database = await open_database(settings.database())
-    try:
-        queue = LocalQueue(
-            lambda: load_model(settings.asr()),
-            capacity=settings.asr_queue,
-            batch_size=batch_size(settings.asr()),
-            on_batch=_measure_batches(app),
-        )
-        app.state.queue = queue
-        app.state.notice = MICRO_NOTICE if settings.asr_model == MICRO else ""
+    app.state.metrics = Metrics()
+    with for_one_server(settings.database()):
+        database = await open_database(settings.database())
         try:
-            _wire(app, settings, database, queue, Matcher(packs))
-            transcriber = await queue.start()
-            log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
-            app.state.first_key = await ensure_admin(app.state.keys, settings.admin_key, utc_now())
-            async with _running(app, settings, database):
+            async with _serving(app, settings, database, packs):
                 yield
         finally:
-            await queue.close()
+            await database.close()
+
+
+@asynccontextmanager
+async def _serving(
+    app: FastAPI, settings: Settings, database: Database, packs: Sequence[Pack]
+) -> AsyncIterator[None]:
+    queue = LocalQueue(
+        lambda: load_model(settings.asr()),
+        capacity=settings.asr_queue,
+        batch_size=batch_size(settings.asr()),
+        on_batch=_measure_batches(app),
+    )
+    app.state.queue = queue
+    app.state.notice = MICRO_NOTICE if settings.asr_model == MICRO else ""
+    try:
+        _wire(app, settings, database, queue, Matcher(packs))
+        transcriber = await queue.start()
+        log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
+        app.state.first_key = await ensure_admin(app.state.keys, settings.admin_key, utc_now())
+        async with _running(app, settings, database):
+            yield
     finally:
-        await database.close()
+        await queue.close()
 
 
 def _wire(
@@ -232,7 +242,7 @@ def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | N
 
 
 def _measure_batches(app: FastAPI) -> Callable[[int, float], None]:
-    metrics = app.state.metrics = Metrics()
+    metrics: Metrics = app.state.metrics
 
     def measure(size: int, seconds: float) -> None:
         metrics.batch_size.observe(size)

@@ -81,7 +81,10 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="It can do its work")
 async def readyz(request: Request) -> dict[str, Any]:
-    await request.app.state.events.latest()
+    try:
+        await request.app.state.events.latest()
+    except Exception as error:  # whatever it is, the answer is no
+        raise Problem(503, "Not ready", "the database does not answer; see the log") from error
     if not request.app.state.queue.alive():
         raise Problem(503, "Not ready", "the recogniser has stopped; restart the server")
     return {"status": "ready", "waiting": request.app.state.queue.waiting()}

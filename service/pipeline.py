@@ -8,6 +8,7 @@ webhooks read what is committed from the event log: nothing here speaks to them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -22,10 +23,13 @@ from service.alerts.triage import raise_alert, triage
 from service.clock import Clock
 from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
-from service.reading import Reader
+from service.reading import Reader, Reading
 from service.rooms.ears import Ears, Listener
 
 log = structlog.get_logger()
+
+_RETRY_AFTER_S = (0.2, 1.0, 3.0)
+"""A store that is busy or away for a moment costs no words."""
 
 
 class Pipeline:
@@ -79,6 +83,19 @@ class Pipeline:
     ) -> None:
         packs = frozenset(listener.room.policies) or None
         reading = self._reader.read(utterance, transcript, packs)
+        for wait_s in _RETRY_AFTER_S:
+            try:
+                return await self._record(listener, utterance, transcript, reading)
+            except Exception:
+                self._metrics.failures.labels("record").inc()
+                log.exception("pipeline.record_failed", utterance=utterance.id, wait_s=wait_s)
+                await asyncio.sleep(wait_s)
+        await self._record(listener, utterance, transcript, reading)
+
+    async def _record(
+        self, listener: Listener, utterance: Utterance, transcript: Transcript, reading: Reading
+    ) -> None:
+        """Put the utterance and what follows from it on record, once however often it is tried."""
         heard = _on_record(listener, transcript)
         now = self._clock()
         longest = max((match.cooldown_s for match in reading.matches), default=0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -11,12 +12,18 @@ from policies.match import Span
 from policies.severity import Severity
 from service.clock import Timestamp
 
+TALK_AROUND = timedelta(seconds=60)
+"""Talk this close to an alert belongs to its case, and is kept as long as the alert."""
+
 
 class AlertState(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     RETRACTED = "retracted"
+
+
+UNDECIDED = frozenset({AlertState.OPEN, AlertState.ACKNOWLEDGED})
 
 
 class Outcome(StrEnum):

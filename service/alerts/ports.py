@@ -31,7 +31,10 @@ class AlertFilter:
 
 class AlertStore(Protocol):
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
-        """Rules this speaker has hit in this room in alerts raised since then, latest first."""
+        """Rules this speaker has hit in this room in alerts raised since then, latest first.
+
+        Only of undecided alerts: what happens again after a decision is a new alert.
+        """
         ...
 
     async def commit(

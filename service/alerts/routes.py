@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -18,6 +17,8 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
 from service.alerts.alert import (
+    TALK_AROUND,
+    UNDECIDED,
     Alert,
     AlertResolved,
     AlertState,
@@ -32,8 +33,6 @@ from service.listening.heard import TranscriptHeard
 from service.listening.ports import HearingStore
 
 router = APIRouter(tags=["alerts"])
-
-TALK_AROUND = timedelta(seconds=60)
 
 AlertId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Reads = Annotated[Caller, Depends(allow(*Role))]
@@ -80,9 +79,7 @@ class Move:
 
 
 ACKNOWLEDGE = Move("acknowledge", frozenset({AlertState.OPEN}), AlertState.ACKNOWLEDGED)
-RESOLVE = Move(
-    "resolve", frozenset({AlertState.OPEN, AlertState.ACKNOWLEDGED}), AlertState.RESOLVED
-)
+RESOLVE = Move("resolve", UNDECIDED, AlertState.RESOLVED)
 REOPEN = Move("reopen", frozenset({AlertState.ACKNOWLEDGED, AlertState.RESOLVED}), AlertState.OPEN)
 
 

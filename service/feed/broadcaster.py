@@ -81,9 +81,8 @@ class Broadcaster:
         self.page_events = page_events
         self._ring: deque[Recorded] = deque()
         self._ring_events = ring_events
-        self._floor: int | None = (
-            None  # every event with a greater id, up to `_head`, is in the ring
-        )
+        # Every event with a greater id than the floor, up to the head, is in the ring.
+        self._floor: int | None = None
         self._head = 0
         self._subscriptions: set[Subscription] = set()
         self._dropped = dropped

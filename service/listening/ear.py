@@ -37,6 +37,10 @@ _REPAIR_STEP = SAMPLE_RATE // 400
 """libopus repairs whole 2.5 ms."""
 _REPORT_LOSS_S = 0.5
 """Lost sound of this length in one piece is a gap event."""
+_CUT_OFF = timedelta(seconds=1)
+"""A lost connection that was silent for longer leaves a gap."""
+_QUIET_RETURN = timedelta(seconds=5)
+"""After an interruption, a speaker who is back without a sound for so long is silent."""
 _OPENING_S = 0.7
 """After an interruption, speech this soon may have been going on before (a sentence bears pauses of
 half a second), and what is no speech may have been the end of a word: it belongs to the gap."""
@@ -79,6 +83,8 @@ class Ear:
         self._next_timestamp: int | None = None
         self._filled = 0  # samples of silence since the last sound that came
         self._sound_s: float | None = None  # when that came
+        self._sound_at: datetime | None = None  # the same by the wall clock
+        self._joined_at = now
         self._now_s = -math.inf
         self._missing = 0
         self._last_start = datetime.min.replace(tzinfo=now.tzinfo)
@@ -113,7 +119,11 @@ class Ear:
         """Let time pass (monotonic seconds and wall time of one moment); what it completes."""
         self._now_s = now_s
         out = self._play(self._reorder.expire(now_s), now)
-        if self._sound_s is None or now_s - self._sound_s < _HOLD_S:
+        if self._sound_s is None:
+            if self._interrupted_at is not None and now - self._joined_at >= _QUIET_RETURN:
+                out.append(self._tell_gap(now))
+            return out
+        if now_s - self._sound_s < _HOLD_S:
             return out
         due = int((now_s - self._sound_s - _LAG_S) * SAMPLE_RATE) - self._filled
         if due >= SAMPLE_RATE * FRAME_MS // 1000:
@@ -121,13 +131,20 @@ class Ear:
             out += self._hear(bytes(2 * due))
         return out
 
-    def close(self, now: datetime) -> list[Utterance | AudioGap]:
-        """The speaker has gone; what was still open."""
+    def close(self, now: datetime, *, cut_off: bool = False) -> list[Utterance | AudioGap]:
+        """The speaker has gone; what was still open.
+
+        Args:
+            cut_off: Not by their own will: since the last sound they may have talked unheard.
+        """
         out = self._play(self._reorder.expire(math.inf), now)
         for segment in self._segmenter.flush():
             out += self._give(segment)
         if self._interrupted_at is not None:
             out.insert(0, self._tell_gap(now))
+        elif cut_off and self._sound_at is not None and now - self._sound_at > _CUT_OFF:
+            reason = "the connection was lost"
+            out.append(AudioGap(self.room_id, self.speaker_id, self._sound_at, now, reason))
         return out
 
     def _play(self, items: list[Packet | Missing], now: datetime) -> list[Utterance | AudioGap]:
@@ -156,6 +173,7 @@ class Ear:
             pcm = bytes(2 * samples)
         self._next_timestamp = (packet.timestamp + samples * _CLOCK_RATIO) % (1 << 32)
         self._sound_s = packet.arrived_s
+        self._sound_at = now - waited
         self._filled = 0
         self._missing = 0
         return out + self._hear(pcm)

@@ -15,7 +15,9 @@ class RoomListener(PacketSink, Protocol):
         """Must be awaited before the speaker's first packet is pushed."""
         ...
 
-    async def speaker_left(self, speaker: Speaker, reason: str) -> None: ...
+    async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
+        """`cut_off`: they did not go by their own will, and may have talked on unheard."""
+        ...
 
 
 class RoomConnector(Protocol):

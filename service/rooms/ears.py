@@ -119,11 +119,11 @@ class Ears:
             self._interrupted.pop(key, None)
             self._listeners[key] = Listener(ear, speaker, room)
 
-    async def speaker_left(self, speaker: Speaker, reason: str) -> None:
+    async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
         """Their last words are settled first: until then a crash must find them live."""
         listener = self._listeners.get((speaker.room_id, speaker.id))
         if listener is not None:
-            self._take(listener, partial(listener.ear.close, self._clock()))
+            self._take(listener, partial(listener.ear.close, self._clock(), cut_off=cut_off))
             self._count(listener)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SETTLE_S), self._settled:

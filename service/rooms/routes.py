@@ -1,6 +1,6 @@
 """Rooms over HTTP: open, show, end; let speakers publish.
 
-Reads `app.state`: `supervisor`, `rooms`, `tokens`, `hearing`, `ears`, `clock`.
+Reads `app.state`: `supervisor`, `rooms`, `tokens`, `hearing`, `ears`, `packs`, `clock`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from policies.pack import Pack
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
@@ -104,6 +105,7 @@ class ShownRoom(Room):
 async def open_room(body: NewRoom, request: Request, response: Response, _: Manages) -> Room:
     """201 for a new room, 200 where the same room is listened to already."""
     supervisor: Supervisor = request.app.state.supervisor
+    _check_packs(body.policies, request.app.state.packs)
     room, new = await supervisor.open(
         body.id,
         title=body.title,
@@ -175,3 +177,12 @@ async def make_publish_token(
     speaker = Speaker(room_id, body.speaker_id, body.name or body.speaker_id, body.role)
     await tokens.add_token(digest_of(token), speaker, expires_at)
     return Token(token, expires_at)
+
+
+def _check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:
+    known = [pack.pack for pack in loaded]
+    for name in asked:
+        if name not in known:
+            raise Problem(
+                422, "Unknown pack", f"no pack is called {name!r}; loaded: {', '.join(known)}"
+            )

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 import structlog
 
 from service.errors import Problem
+from service.listening.packet import Packet
 from service.rooms.connector import RoomListener
 from service.rooms.peer import BadCandidate, BadOffer, Candidates, Peer
 from service.rooms.room import Room, Speaker
 
 log = structlog.get_logger()
 
-_KEEP_ENDED = 1_000
-"""Notices of ended peers that may wait to be handled."""
+_SILENT_S = 5.0
+"""A session without a packet for so long may be replaced: even silence sends some."""
 
 
 @dataclass(slots=True)
@@ -25,12 +26,14 @@ class Publisher:
     """A speaker's WHIP session. `etag` changes with the ICE session, which never restarts here.
 
     Attributes:
+        heard_s: When the last packet came, or the session began (monotonic seconds).
         joined: The room's listener knows of the speaker, or never will.
     """
 
     id: str
     speaker: Speaker
     peer: Peer
+    heard_s: float
     joined: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -53,7 +56,7 @@ class WhipConnector:
         self._rooms: set[str] = set()
         self._sessions: dict[str, Publisher] = {}
         self._taken: dict[tuple[str, str], str] = {}
-        self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue(_KEEP_ENDED)
+        self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue()  # one entry a peer at most
 
     async def run(self) -> None:
         """Let go of peers whose connection ended, until cancelled; then of all that are left."""
@@ -61,7 +64,8 @@ class WhipConnector:
             async with asyncio.TaskGroup() as tasks:
                 while True:
                     session_id, reason = await self._ended.get()
-                    tasks.create_task(self._drop(session_id, reason), name=f"drop {session_id}")
+                    dropping = self._drop(session_id, reason, cut_off=True)
+                    tasks.create_task(dropping, name=f"drop {session_id}")
         finally:
             closing = [session.peer.close() for session in self._sessions.values()]
             await asyncio.gather(*closing, return_exceptions=True)
@@ -88,12 +92,13 @@ class WhipConnector:
         """
         self._check_open(speaker.room_id)
         key = (speaker.room_id, speaker.id)
+        await self._replace_silent(key)
         if key in self._taken:
             raise Problem(
                 409,
                 "Already publishing",
-                f"speaker {speaker.id!r} already publishes into room {speaker.room_id!r}; "
-                "DELETE that session first",
+                f"speaker {speaker.id!r} already publishes into room {speaker.room_id!r}; DELETE "
+                f"that session, or try again when it has been silent for {_SILENT_S:.0f} s",
             )
         session_id = secrets.token_urlsafe(12)
         self._taken[key] = session_id
@@ -102,6 +107,15 @@ class WhipConnector:
         except BaseException:
             self._free(key, session_id)
             raise
+
+    async def _replace_silent(self, key: tuple[str, str]) -> None:
+        """Let go of a session whose client has gone without a word, as a reloaded page does."""
+        session = self._sessions.get(self._taken.get(key, ""))
+        if session is None:
+            return
+        silent_s = asyncio.get_running_loop().time() - session.heard_s
+        if silent_s >= _SILENT_S:
+            await self._drop(session.id, "replaced by a new connection", cut_off=True)
 
     def _check_open(self, room_id: str) -> None:
         if room_id not in self._rooms:
@@ -113,16 +127,24 @@ class WhipConnector:
 
     async def _answer(self, session_id: str, speaker: Speaker, offer: str) -> Publisher:
         room_id, speaker_id = speaker.room_id, speaker.id
+        publisher: Publisher | None = None
+
+        def heard(packet: Packet) -> None:
+            if publisher is not None:
+                publisher.heard_s = packet.arrived_s
+                self._listener.push(room_id, speaker_id, packet)
+
         try:
             peer = await Peer.answer(
                 offer,
-                on_packet=lambda packet: self._listener.push(room_id, speaker_id, packet),
+                on_packet=heard,
                 on_ended=lambda reason: self._end_later(session_id, reason),
                 addresses=self._addresses,
             )
         except BadOffer as error:
             raise Problem(400, "Bad offer", str(error)) from error
-        publisher = Publisher(session_id, speaker, peer)
+        now_s = asyncio.get_running_loop().time()
+        publisher = Publisher(session_id, speaker, peer, heard_s=now_s)
         try:
             self._check_open(room_id)  # it may have been closed meanwhile
             self._sessions[session_id] = publisher
@@ -170,12 +192,9 @@ class WhipConnector:
         await self._drop(session.id, "the speaker left")
 
     def _end_later(self, session_id: str, reason: str) -> None:
-        try:
-            self._ended.put_nowait((session_id, reason))
-        except asyncio.QueueFull:
-            log.error("whip.ended_queue_full", session=session_id)
+        self._ended.put_nowait((session_id, reason))
 
-    async def _drop(self, session_id: str, reason: str) -> None:
+    async def _drop(self, session_id: str, reason: str, *, cut_off: bool = False) -> None:
         session = self._sessions.pop(session_id, None)
         if session is None:
             return
@@ -185,7 +204,7 @@ class WhipConnector:
             try:
                 await session.peer.close()
             finally:
-                await self._listener.speaker_left(speaker, reason)
+                await self._listener.speaker_left(speaker, reason, cut_off=cut_off)
         except Exception:
             log.exception("whip.farewell_failed", session=session_id)
         finally:

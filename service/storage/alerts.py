@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from policies.severity import Severity
 from service.alerts.alert import (
+    TALK_AROUND,
+    UNDECIDED,
     Alert,
     AlertMatch,
     AlertRaised,
@@ -29,9 +31,6 @@ from service.storage.hearing import record
 from service.storage.paging import cursor_of, older_than
 from service.storage.tables import alerts, hits, steps
 
-TALK_AROUND = timedelta(seconds=60)
-"""Talk this close to an alert belongs to its case and is kept as long as the alert."""
-
 
 class SqlAlerts:
     """`service.alerts.ports.AlertStore`."""
@@ -46,6 +45,7 @@ class SqlAlerts:
             alerts.c.room_id == room_id,
             alerts.c.speaker_id == speaker_id,
             alerts.c.raised_at >= since,
+            alerts.c.state.in_(UNDECIDED),
         )
         query = query.order_by(alerts.c.raised_at.desc(), hits.c.pack, hits.c.rule_id)
         async with self._database.read() as connection:

@@ -41,6 +41,8 @@ class SqlRooms:
             if before is None:
                 await connection.execute(insert(rooms).values(_columns(room)))
             elif before.state is RoomState.ENDED:
+                old = delete(publish_tokens).where(publish_tokens.c.room_id == room.id)
+                await connection.execute(old)  # they admitted to the room that ended
                 changes = {**_columns(room), "ended_at": None}
                 await connection.execute(update(rooms).where(rooms.c.id == room.id).values(changes))
             else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from sqlite3 import Error
 
@@ -32,6 +34,27 @@ async def open_database(url: str) -> Database:
     return Database(url)
 
 
+@contextmanager
+def for_one_server(url: str) -> Iterator[None]:
+    """Keep a second server from the same database, where each would tell of the other's speakers.
+
+    Raises:
+        ConfigurationError: Another server has it, or the place cannot be written.
+    """
+    path = file_of(parse_url(url))
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(sqlite.held(path))
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"the database {path} is in use by another server; stop that one, or give "
+                "EARSHOT_DATA_DIR another folder"
+            ) from error
+        except OSError as error:
+            raise _unusable(path, error) from error
+        yield
+
+
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the schema to a revision, up or down. Blocks; must not run on an event loop.
 
@@ -47,10 +70,14 @@ def migrate(url: str, revision: str = "head") -> None:
             sqlite.prepare_file(path)
             asyncio.run(_migrate(parsed, revision))
     except (OSError, Error, DBAPIError) as error:
-        raise ConfigurationError(
-            f"the database {path} cannot be used: {_cause(error)}; give EARSHOT_DATA_DIR a folder "
-            "that this user may write, or move the file away"
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError | Error | DBAPIError) -> ConfigurationError:
+    return ConfigurationError(
+        f"the database {path} cannot be used: {_cause(error)}; give EARSHOT_DATA_DIR a folder "
+        "that this user may write, or move the file away"
+    )
 
 
 async def _migrate(url: URL, revision: str) -> None:

@@ -58,6 +58,23 @@ def alone(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the database for one server; free again when the process ends, however it ends.
+
+    Raises:
+        BlockingIOError: Another server holds it.
+        OSError: The folder cannot be made or written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
+
+
 def prepare_file(path: Path) -> None:
     """Make the database's file, readable by its owner alone; an old one stays as it is.
 

@@ -15,7 +15,7 @@ from policies.packs import shipped_packs
 from service.simulation.client import FeedEvent, ServerClient
 from service.simulation.run import run
 from service.simulation.script import DEMO_SCRIPT, Line, Script, load_script
-from service.simulation.tally import LineResult, Report
+from service.simulation.tally import LineResult, Report, TalkHeard
 from service.simulation.voice import SAMPLE_RATE, read_clip
 from tests.server import Server
 
@@ -85,17 +85,33 @@ async def crash_room(data: Path, seed: int, kills: int) -> Aftermath:
             opened = asyncio.Event()
             feed = tasks.create_task(client.follow(_note(followed), opened.set))
             await opened.wait()
-            killer = tasks.create_task(_kill_and_start(server, script, random.Random(seed), kills))
-            report = await run(server.url, server.key, _ROOM, script, keep_room=True)
+            started = asyncio.get_running_loop().create_future()
+
+            def note_start(talk: TalkHeard) -> None:
+                if not started.done():
+                    started.set_result(asyncio.get_running_loop().time() - talk.at_s)
+
+            killer = tasks.create_task(
+                _kill_and_start(server, script, random.Random(seed), kills, started)
+            )
+            report = await run(
+                server.url, server.key, _ROOM, script, on_talk=note_start, keep_room=True
+            )
             await killer
             await asyncio.sleep(2)
             feed.cancel()
         return await _aftermath(server, report, followed)
 
 
-async def _kill_and_start(server: Server, script: Script, chance: random.Random, n: int) -> None:
+async def _kill_and_start(
+    server: Server,
+    script: Script,
+    chance: random.Random,
+    n: int,
+    started: asyncio.Future[float],
+) -> None:
     """Kills fall into the middle of a violation, one in each cycle of the script."""
-    began = asyncio.get_running_loop().time()
+    began = await started
     for cycle in range(n):
         lines = [
             line

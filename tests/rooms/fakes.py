@@ -152,7 +152,7 @@ class Audience:
             raise self.broken
         self.here.append(speaker.id)
 
-    async def speaker_left(self, speaker: Speaker, reason: str) -> None:
+    async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
         self.waiting.append(speaker.id)
         await self.leaving.wait()
         if self.broken is not None:
