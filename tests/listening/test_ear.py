@@ -439,6 +439,30 @@ def test_whoever_comes_back_and_says_nothing_gets_their_gap_on_leaving() -> None
     assert not ear.interrupted
 
 
+def test_whoever_comes_back_and_stays_silent_gets_their_gap_after_a_while() -> None:
+    heard = listen(an_ear(interrupted_at=INTERRUPTED_AT), [], until_s=8, close=False)
+    (gap,) = heard.gaps
+    assert gap.from_at == INTERRUPTED_AT
+    assert seconds(gap.to_at) == pytest.approx(5.0, abs=0.05)
+
+
+def test_a_lost_connection_leaves_a_gap_since_the_last_sound() -> None:
+    ear = an_ear()
+    packets = [p for p in arrivals(talk(1.0, until_s=8)) if p.arrived_s < 1_004]
+    listen(ear, packets, until_s=30, close=False)
+    (gap,) = [
+        item
+        for item in ear.close(START + timedelta(seconds=30), cut_off=True)
+        if isinstance(item, AudioGap)
+    ]
+    assert 3.0 < seconds(gap.from_at) < 4.1
+    assert (seconds(gap.to_at), gap.reason) == (30.0, "the connection was lost")
+
+
+def test_whoever_leaves_by_their_own_will_leaves_no_gap() -> None:
+    assert not listen(an_ear(), arrivals(talk(1.0, until_s=4)), until_s=10).gaps
+
+
 def test_an_ear_that_hears_nothing_shows_the_floor_and_then_the_level() -> None:
     ear = an_ear()
     assert ear.level_dbfs == -100

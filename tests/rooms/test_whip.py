@@ -53,6 +53,17 @@ async def test_a_speaker_is_announced_and_answered() -> None:
         assert "m=audio" in session.peer.sdp
 
 
+async def test_a_session_without_a_packet_for_long_gives_way_to_a_new_one() -> None:
+    async with connecting() as (connector, audience):
+        gone = await connector.publish(a_speaker(), OFFER)
+        assert (await refused(connector)).status == 409
+        gone.heard_s -= 5.0
+        session = await connector.publish(a_speaker(), OFFER)
+        assert session.id != gone.id
+        assert audience.left == [("ann", "replaced by a new connection")]
+        assert (audience.here, connector.peers()) == (["ann"], 1)
+
+
 async def test_a_room_that_is_not_listened_to_is_404() -> None:
     async with connecting() as (connector, audience):
         assert (await refused(connector, room_id="nowhere")).status == 404

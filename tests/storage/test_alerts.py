@@ -176,3 +176,12 @@ async def test_pages_are_newest_first_and_filtered(alerts: AlertStore) -> None:
     assert await ids(AlertFilter(state=AlertState.RESOLVED)) == []
     both = AlertFilter(room_id="r1", state=AlertState.OPEN, least_severity=Severity.MEDIUM)
     assert await ids(both) == ["a3", "a1"]
+
+
+async def test_decided_alerts_absorb_no_further_hits(alerts: AlertStore) -> None:
+    await alerts.commit(a_transcript("u1"), [AlertRaised(an_alert())])
+    assert await alerts.hits("lobby", "ann", NOW)
+    decided = AlertResolved(replace(an_alert(), state=AlertState.RESOLVED), Outcome.DISMISSED, "")
+    step = Step("a1", NOW, "Mo", "resolve: dismissed")
+    assert await alerts.step(decided, step, expected=AlertState.OPEN)
+    assert await alerts.hits("lobby", "ann", NOW) == []
