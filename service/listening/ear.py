@@ -22,6 +22,9 @@ from service.listening.segmenter import DEFAULTS, Segment, Segmenter, SegmenterS
 from service.listening.timeline import LATEST_S, Timeline
 from service.listening.vad import FRAME_MS, Vad
 
+INTERRUPTED = "listening was interrupted"
+"""Reason of the gap that a stop of the server leaves."""
+
 _CLOCK_RATIO = 3
 """RTP's Opus clock (48 kHz, RFC 7587) over ours."""
 _HOLD_S = 0.18
@@ -261,6 +264,4 @@ class Ear:
     def _tell_gap(self, to_at: datetime) -> AudioGap:
         assert self._interrupted_at is not None
         from_at, self._interrupted_at = self._interrupted_at, None
-        return AudioGap(
-            self.room_id, self.speaker_id, from_at, max(from_at, to_at), "listening was interrupted"
-        )
+        return AudioGap(self.room_id, self.speaker_id, from_at, max(from_at, to_at), INTERRUPTED)

@@ -19,7 +19,7 @@ import structlog
 
 from asr.speech import Utterance
 from service.clock import Clock
-from service.listening.ear import Ear, EarCounters
+from service.listening.ear import INTERRUPTED, Ear, EarCounters
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.listening.ports import HearingStore
@@ -35,8 +35,6 @@ _LEVELS_S = 0.5
 _SETTLE_S = 15.0
 """How long a leaving speaker's last words are waited for."""
 _GAPS_WAITING = 10_000
-
-INTERRUPTED = "listening was interrupted"
 
 Key = tuple[str, str]
 """Room and speaker."""

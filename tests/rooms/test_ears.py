@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from asr.speech import Utterance
-from service.listening.ear import Ear
+from service.listening.ear import INTERRUPTED, Ear
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.metrics import Metrics
-from service.rooms.ears import INTERRUPTED, Ears, Listener
+from service.rooms.ears import Ears, Listener
 from service.rooms.room import SpeakerLevels
 from tests.listening.packets import arrivals, talk
 from tests.listening.sound import loud
