@@ -28,7 +28,7 @@ from service.rooms.ears import Ears, Listener
 
 log = structlog.get_logger()
 
-_RETRY_AFTER_S = (0.2, 1.0, 3.0)
+RETRY_AFTER_S = (0.2, 1.0, 3.0)
 """A store that is busy or away for a moment costs no words."""
 
 
@@ -43,12 +43,14 @@ class Pipeline:
         alerts: AlertStore,
         metrics: Metrics,
         clock: Clock,
+        retry_after_s: Sequence[float] = RETRY_AFTER_S,
     ) -> None:
         self._queue = queue
         self._reader = reader
         self._alerts = alerts
         self._metrics = metrics
         self._clock = clock
+        self._retry_after_s = retry_after_s
         self._waiting: dict[str, tuple[Listener, Utterance]] = {}
         metrics.waiting.set_function(queue.waiting)
 
@@ -83,7 +85,7 @@ class Pipeline:
     ) -> None:
         packs = frozenset(listener.room.policies) or None
         reading = self._reader.read(utterance, transcript, packs)
-        for wait_s in _RETRY_AFTER_S:
+        for wait_s in self._retry_after_s:
             try:
                 return await self._record(listener, utterance, transcript, reading)
             except Exception:

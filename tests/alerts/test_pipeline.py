@@ -61,6 +61,8 @@ class Alerts:
     heard: dict[str, TranscriptHeard] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    busy: int = 0
+    """Commits that fail before one succeeds."""
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
@@ -75,7 +77,8 @@ class Alerts:
     async def commit(
         self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
     ) -> bool:
-        if heard.utterance_id in self.broken:
+        self.busy -= 1
+        if heard.utterance_id in self.broken or self.busy >= 0:
             raise Away
         if heard.utterance_id in self.heard:
             return False
@@ -118,6 +121,7 @@ class Floor:
             alerts=self.alerts,
             metrics=self.metrics,
             clock=self.clock,
+            retry_after_s=(0.0, 0.0),
         )
         self.ears = Ears(
             make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
@@ -209,6 +213,14 @@ async def test_what_cannot_be_put_on_record_is_a_gap_and_stops_nothing(floor: Fl
     assert list(floor.alerts.alerts) == ["al_u2"]
     assert [gap.reason for gap in floor.hearing.written] == ["it could not be put on record"]
     assert b'earshot_failures_total{at="verdict"} 1.0' in floor.metrics.render()
+
+
+async def test_a_store_that_is_busy_for_a_moment_costs_no_words(floor: Floor) -> None:
+    floor.alerts.busy = 2
+    floor.say("u1", "you fool")
+    await floor.finish()
+    assert list(floor.alerts.alerts) == ["al_u1"]
+    assert floor.hearing.written == []
 
 
 async def test_the_same_utterance_twice_is_judged_once_and_harms_nothing(floor: Floor) -> None:
