@@ -27,14 +27,15 @@ drill: $(STAMP)-dev
 bench: $(STAMP)-run
 	$(BIN)/earshot bench path
 
-# Pinned versions with hashes and no index address; needs uv (pip install uv).
+# Pinned versions with hashes and no index address; needs uv (pip install uv). Extras stay named: pip
+# looks for the newest version of a package with extras that a lock file names without them.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --group build pyproject.toml -o requirements.lock
+		--no-annotate --no-header --no-strip-extras --group build pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --extra cuda -c requirements.lock pyproject.toml -o requirements-cuda.lock
+		--no-annotate --no-header --no-strip-extras --extra cuda -c requirements.lock pyproject.toml -o requirements-cuda.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+		--no-annotate --no-header --no-strip-extras --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 $(STAMP)-venv:
 	@$(PYTHON) -c 'import sys; sys.exit("earshot needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

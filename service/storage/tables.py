@@ -135,10 +135,13 @@ alerts = Table(
     Column("speech_ended_at", UtcTime, nullable=False),
     Column("excerpt", Text, nullable=False),
     Column("matches", Json, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("outcome", Text),
     Column("talk_from", UtcTime, nullable=False),
     Column("talk_to", UtcTime, nullable=False),
     UniqueConstraint("utterance_id"),
     Index(None, "raised_at", "id"),
+    Index(None, "state", "raised_at"),
     Index(None, "room_id", "speaker_id", "raised_at"),
     Index(None, "room_id", "talk_from"),
 )
@@ -177,4 +180,15 @@ keys = Table(
     Column("revoked_at", UtcTime),
     Column("last_used_at", UtcTime),
     UniqueConstraint("digest"),
+)
+
+# A signed-in page holds the secret whose digest this is, and never the key itself.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column(
+        "key_id", Text, ForeignKey(keys.c.id, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("expires_at", UtcTime, nullable=False, index=True),
 )
