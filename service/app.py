@@ -29,6 +29,7 @@ from service.body_limit import BodyLimit
 from service.clock import utc_now
 from service.errors import ConfigurationError
 from service.feed import routes as feed_routes
+from service.feed import static
 from service.feed.broadcaster import Broadcaster
 from service.listening.ear import Ear
 from service.listening.segmenter import SegmenterSettings
@@ -81,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_problems(app)
     app.add_middleware(BodyLimit, exceptions={whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES})
     app.add_middleware(whip_routes.WhipCors)
-    for part in (pages, rooms_routes, whip_routes, feed_routes, alerts_routes):
+    for part in (static, pages, rooms_routes, whip_routes, feed_routes, alerts_routes):
         app.include_router(part.router)
     return app
 
@@ -134,6 +135,7 @@ def _wire(
     state.alerts = SqlAlerts(database)
     state.events = SqlEventLog(database)
     state.broadcaster = Broadcaster(state.events)
+    state.console = static.ConsoleFiles()
     state.pipeline = Pipeline(
         queue=queue,
         reader=Reader(lambda: matcher),

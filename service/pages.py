@@ -1,7 +1,7 @@
-"""What answers without a key: the start page, the rules for members, and the health of the server.
+"""What answers without a key: the rules for members, and the health of the server.
 
 `/metrics` and `/openapi.json` stand here too, and need one. Reads `app.state`: `packs`, `metrics`,
-`events`, `queue`, `notice`.
+`events`, `queue`.
 """
 
 from __future__ import annotations
@@ -44,22 +44,6 @@ small, .soft { color: var(--soft) } code, pre { font: 14px ui-monospace, monospa
 pre { padding: .75rem; border: 1px solid var(--line); border-radius: 6px; overflow-x: auto }
 a { color: inherit } section { border-top: 1px solid var(--line); margin-top: 1.5rem }
 """
-
-
-@router.get("/", response_class=HTMLResponse, include_in_schema=False)
-async def start(request: Request) -> HTMLResponse:
-    notice = request.app.state.notice
-    base = str(request.base_url).rstrip("/")
-    return _page(
-        "earshot",
-        f"""<h1>earshot is listening</h1>
-{f"<p class=soft>{escape(notice)}</p>" if notice else ""}
-<p>The moderators' console is not part of this release. Alerts can be followed with any client of
-server-sent events:</p>
-<pre>curl -N -H "Authorization: Bearer $KEY" {escape(base)}/v1/feed</pre>
-<p>For members: <a href="/rules">what is listened for</a>. For operators: <code>/healthz</code>,
-<code>/readyz</code>, and with a key <code>/metrics</code> and <code>/openapi.json</code>.</p>""",
-    )
 
 
 @router.get("/rules", response_class=HTMLResponse, summary="What is listened for, for members")

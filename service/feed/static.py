@@ -1,0 +1,189 @@
+"""The console's files: held in memory, packed once, and served with strict headers.
+
+Only what lay in the folder when it was read can be asked for, so no path leads out of it. Reads
+`app.state.console` (a `ConsoleFiles`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+
+from service.access.authenticate import refuse_in_address
+from service.errors import Problem
+
+FOLDER = Path(__file__).parent / "console"
+START = "index.html"
+
+PAGE_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            "manifest-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        )
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(
+        f"{feature}=()"
+        for feature in (
+            "accelerometer",
+            "camera",
+            "display-capture",
+            "geolocation",
+            "gyroscope",
+            "magnetometer",
+            "microphone",
+            "midi",
+            "payment",
+            "publickey-credentials-get",
+            "usb",
+        )
+    ),
+}
+"""What every page of ours is sent with: nothing from elsewhere, nothing inline, in no frame."""
+
+_MEDIA_TYPES: Mapping[str, str] = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+    ".md": "text/plain; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+"""By suffix; a file with any other, or with none, is not served."""
+
+_NOT_AT_ALL = re.compile(r"q=0(\.0*)?")
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """
+    Attributes:
+        packed: The content as gzip; None where that is no smaller.
+        digest: Of the content, for the entity tags.
+    """
+
+    media_type: str
+    content: bytes
+    packed: bytes | None
+    digest: str
+
+    def respond(self, request: Request) -> Response:
+        """The file, or 304 where the client has it already."""
+        packed = self.packed if _takes_gzip(request.headers.get("accept-encoding", "")) else None
+        tag = f'"{self.digest}"' if packed is None else f'"{self.digest}-gzip"'
+        headers = {
+            **PAGE_HEADERS,
+            "Cache-Control": "no-cache",
+            "ETag": tag,
+            "Vary": "Accept-Encoding",
+        }
+        if _has(request.headers.get("if-none-match", ""), tag):
+            return Response(status_code=304, headers=headers)
+        if packed is not None:
+            headers["Content-Encoding"] = "gzip"
+        content = self.content if packed is None else packed
+        return Response(content, media_type=self.media_type, headers=headers)
+
+
+class ConsoleFiles:
+    """The files of a folder by their path in it, `/` between its steps."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder
+        self._seen: Mapping[str, tuple[int, int]] = {}
+        self._files: Mapping[str, StaticFile] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the folder again if a file in it has changed: a look at each one's time and size."""
+        try:
+            self._refresh()
+        except FileNotFoundError:
+            return  # replaced in this very moment: the next call sees what came of it
+
+    def _refresh(self) -> None:
+        paths = {
+            path.relative_to(self._folder).as_posix(): path
+            for path in self._folder.rglob("*")
+            if path.suffix in _MEDIA_TYPES and path.is_file()
+        }
+        seen = {
+            name: (status.st_mtime_ns, status.st_size)
+            for name, path in paths.items()
+            for status in [path.stat()]
+        }
+        if seen != self._seen:
+            self._files = {name: read(path) for name, path in paths.items()}
+            self._seen = seen
+
+    def find(self, name: str) -> StaticFile:
+        """Raises: Problem, 404."""
+        found = self._files.get(name)
+        if found is None:
+            raise Problem(404, "No such file", "the console has no file of this name; open `/`")
+        return found
+
+
+def read(path: Path) -> StaticFile:
+    content = path.read_bytes()
+    packed = gzip.compress(content, 9, mtime=0)
+    return StaticFile(
+        _MEDIA_TYPES[path.suffix],
+        content,
+        packed if len(packed) < len(content) else None,
+        sha256(content).hexdigest()[:32],
+    )
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+def start(request: Request) -> Response:
+    """The console. Whoever opens it gets its files as they are now, without a restart."""
+    refuse_in_address(request.query_params.keys())
+    files: ConsoleFiles = request.app.state.console
+    files.refresh()
+    return files.find(START).respond(request)
+
+
+@router.api_route("/console/{name:path}", methods=["GET", "HEAD"])
+async def file(name: str, request: Request) -> Response:
+    files: ConsoleFiles = request.app.state.console
+    return files.find(name).respond(request)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding allows it; by a weight of zero it does not."""
+    for part in accepted.lower().split(","):
+        coding, _, weight = part.replace(" ", "").partition(";")
+        if coding == "gzip":
+            return not _NOT_AT_ALL.fullmatch(weight)
+    return False
+
+
+def _has(tags: str, tag: str) -> bool:
+    """By the weak comparison that RFC 9110 asks for here."""
+    return any(each.strip().removeprefix("W/") in (tag, "*") for each in tags.split(","))
