@@ -1,0 +1,97 @@
+"""The console in Debian's Chromium, at a real server whose rooms are seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.console.seeding import Seed, seeding
+from tests.console.visit import Visit
+from tests.needs import CHROMIUM
+from tests.server import Server
+
+FLAGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-sync",
+    "--no-first-run",
+]
+PATIENCE_MS = 15_000
+"""How long a condition is waited for; the machine may be busy with other tests."""
+
+
+class Open(Protocol):
+    """Opens the console as one person, in a browser context of their own."""
+
+    def __call__(
+        self,
+        key: str | None = ...,
+        path: str = ...,
+        *,
+        at: Server | None = ...,
+        width: int = ...,
+        **options: Any,
+    ) -> Visit: ...
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One browser for the folder; its tests are synchronous, and no loop can run beside it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose rooms come from `seed` alone."""
+    with Server(tmp_path_factory.mktemp("console")) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def seeded(served: Server) -> Iterator[Seed]:
+    with seeding(served.data) as seed:
+        yield seed
+
+
+@pytest.fixture
+def seed(seeded: Seed) -> Seed:
+    """Writes rooms and alerts; at the start of a test there are none."""
+    seeded.clear()
+    return seeded
+
+
+@pytest.fixture
+def visit(browser: Browser, served: Server) -> Iterator[Open]:
+    """Opens watched pages of the console, signed in with the admin's key unless told."""
+    visits: list[Visit] = []
+
+    def open_(
+        key: str | None = "",
+        path: str = "/",
+        *,
+        at: Server | None = None,
+        width: int = 1280,
+        **options: Any,
+    ) -> Visit:
+        server = at or served
+        options = {"locale": "en-US", "viewport": {"width": width, "height": 800}} | options
+        context = browser.new_context(**options)
+        context.set_default_timeout(PATIENCE_MS)
+        visits.append(opened := Visit(context, server.url))
+        if key is None:
+            return opened
+        return opened.sign_in(key or server.key, path)
+
+    yield open_
+    unexpected = [problem for one in visits for problem in one.unexpected()]
+    for one in visits:
+        one.context.close()
+    assert not unexpected, unexpected

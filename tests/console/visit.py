@@ -1,0 +1,118 @@
+"""A page of the console in a browser, watched: whatever goes wrong on it fails the test."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+)
+
+ABORTED = "net::ERR_ABORTED"
+"""What becomes of the feed when the page is left."""
+
+
+class Visit:
+    """One person at the console.
+
+    Attributes:
+        page: Playwright's page; `problems` is what went wrong on it so far.
+    """
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context = context
+        self.url = url
+        self.problems: list[str] = []
+        self._allowed: list[re.Pattern[str]] = []
+        self.page = self._open()
+
+    def allow(self, *patterns: str) -> None:
+        """Problems that the test means to bring about, as regular expressions."""
+        self._allowed += map(re.compile, patterns)
+
+    def unexpected(self) -> list[str]:
+        return [
+            problem
+            for problem in self.problems
+            if not any(pattern.search(problem) for pattern in self._allowed)
+        ]
+
+    def sign_in(self, key: str, path: str = "/") -> Visit:
+        """By the link that holds the key; returns once the feed is live."""
+        self.page.goto(f"{self.url}{path}#key={key}")
+        return self.live()
+
+    def live(self) -> Visit:
+        self.connection("live")
+        return self
+
+    def connection(self, state: str) -> None:
+        """Waits until the page says so of its connection."""
+        expect(self.page.locator(f"[role=status][data-connection='{state}']")).to_have_count(1)
+
+    @property
+    def articles(self) -> Locator:
+        """The alerts shown in the feed."""
+        return self.page.get_by_role("region", name="Feed").locator("article[data-alert]")
+
+    def article(self, alert_id: str) -> Locator:
+        return self.page.locator(f"article[data-alert='{alert_id}']")
+
+    @property
+    def case(self) -> Locator:
+        return self.page.get_by_role("region", name="Case")
+
+    @property
+    def rooms(self) -> Locator:
+        return self.page.get_by_role("region", name="Rooms")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def _open(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", self._on_console)
+        page.on("pageerror", self._on_error)
+        page.on("request", self._on_request)
+        page.on("requestfailed", self._on_failure)
+        page.on("response", self._on_response)
+        return page
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(f"console {message.type}: {message.text}")
+
+    def _on_error(self, error: Error) -> None:
+        self.problems.append(f"uncaught: {error}")
+
+    def _on_request(self, request: Request) -> None:
+        if urlsplit(request.url)._replace(path="", query="", fragment="").geturl() != self.url:
+            self.problems.append(f"request to elsewhere: {request.url}")
+
+    def _on_failure(self, request: Request) -> None:
+        if request.failure != ABORTED:
+            path = urlsplit(request.url).path
+            self.problems.append(f"failed: {request.method} {path} {request.failure}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400:
+            request = response.request
+            path = urlsplit(response.url).path
+            self.problems.append(f"refused: {request.method} {path} {response.status}")
+
+
+REFUSED_401 = (r"refused: .* 401$", r"console error: .*\b401\b")
+REFUSED_403 = (r"refused: .* 403$", r"console error: .*\b403\b")
+REFUSED_409 = (r"refused: .* 409$", r"console error: .*\b409\b")
+REFUSED_429 = (r"refused: .* 429$", r"console error: .*\b429\b")
+GONE = (r"failed: .*", r"console error: .*net::ERR_")
+"""What a page may meet while the server is away."""
