@@ -51,6 +51,8 @@ class Alert:
     Attributes:
         excerpt: The whole utterance (with the words before it that a phrase over a cut began in).
         repeats: Further hits within the rule's cool-down.
+        owner: Name of the person who has taken it on, empty where nobody has.
+        outcome: What was decided, None until it is resolved.
     """
 
     id: str
@@ -68,6 +70,8 @@ class Alert:
     speech_ended_at: Timestamp
     excerpt: str
     matches: Sequence[AlertMatch]
+    owner: str = ""
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class AlertRaised:
 
 @dataclass(frozen=True, slots=True)
 class AlertUpdated:
-    """Acknowledged, reopened, confirmed, or hit again."""
+    """Acknowledged, assigned, reopened, noted on, confirmed, or hit again."""
 
     type: ClassVar[str] = "alert.updated"
     alert: Alert

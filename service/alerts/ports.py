@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from policies.severity import Severity
-from service.alerts.alert import Alert, AlertRaised, AlertResolved, AlertState, AlertUpdated, Step
+from service.alerts.alert import Alert, AlertRaised, AlertState, AlertUpdated, Step
+from service.alerts.decisions import Decide
 from service.listening.heard import TranscriptHeard
 
 
@@ -56,12 +57,13 @@ class AlertStore(Protocol):
         """Newest first, and the cursor of the next page."""
         ...
 
-    async def step(
-        self, event: AlertUpdated | AlertResolved, step: Step, *, expected: AlertState
-    ) -> bool:
-        """Write the alert's new state, its history and the event in one transaction.
+    async def decide(self, alert_id: str, decide: Decide) -> Alert | None:
+        """The alert after the decision; None where there is no such alert.
 
-        False, and nothing is written, where the stored state is no longer `expected`.
+        `decide` is called with what is stored. The alert's state, owner and outcome, its history
+        and the event are written in the same transaction, so that of two people at the same
+        moment the second decides about what the first left. Whatever it raises goes through, and
+        nothing is written.
         """
         ...
 

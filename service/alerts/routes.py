@@ -6,26 +6,19 @@ Reads `app.state`: `alerts`, `hearing`, `clock`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.severity import Severity
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
-from service.alerts.alert import (
-    TALK_AROUND,
-    UNDECIDED,
-    Alert,
-    AlertResolved,
-    AlertState,
-    AlertUpdated,
-    Outcome,
-    Step,
-)
+from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step
+from service.alerts.decisions import Decide, Person, ReopenTo
 from service.alerts.ports import AlertFilter, AlertStore
 from service.clock import Clock
 from service.errors import Problem
@@ -38,21 +31,40 @@ AlertId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Reads = Annotated[Caller, Depends(allow(*Role))]
 Decides = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+"""Lines of text without control characters."""
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=_TEXT)]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Resolution(_Body):
-    outcome: Outcome
-    reason: str = Field("", max_length=2000)
-
-
 class Reason(_Body):
-    reason: str = Field("", max_length=2000)
+    reason: Words = ""
 
 
-NO_REASON = Reason()
+class Resolution(Reason):
+    outcome: Outcome
+
+
+class Reopening(Reason):
+    to: ReopenTo = AlertState.OPEN
+
+
+class Assignment(_Body):
+    owner: Name | None = Field(None, description="A person's name; left out, the caller's.")
+
+
+class Note(_Body):
+    text: Words = Field(min_length=1)
+
+
+NO_REASON, TO_OPEN, TO_CALLER = Reason(), Reopening(), Assignment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +79,6 @@ class Case(Alert):
 
     talk: Sequence[TranscriptHeard]
     history: Sequence[Step]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A step that takes an alert from one of these states to another."""
-
-    name: str
-    allowed: frozenset[AlertState]
-    to: AlertState
-
-
-ACKNOWLEDGE = Move("acknowledge", frozenset({AlertState.OPEN}), AlertState.ACKNOWLEDGED)
-RESOLVE = Move("resolve", UNDECIDED, AlertState.RESOLVED)
-REOPEN = Move("reopen", frozenset({AlertState.ACKNOWLEDGED, AlertState.RESOLVED}), AlertState.OPEN)
 
 
 @router.get("/v1/alerts", summary="List alerts, newest first")
@@ -102,7 +100,7 @@ async def list_alerts(
 async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
     store: AlertStore = request.app.state.alerts
     hearing: HearingStore = request.app.state.hearing
-    alert = await _find(store, alert_id)
+    alert = _known(alert_id, await store.get(alert_id))
     talk = await hearing.talk(
         alert.room_id, alert.speech_started_at - TALK_AROUND, alert.speech_ended_at + TALK_AROUND
     )
@@ -113,52 +111,52 @@ async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
 async def acknowledge(
     alert_id: AlertId, request: Request, caller: Decides, body: Reason = NO_REASON
 ) -> Alert:
-    return await _take(ACKNOWLEDGE, request, caller, alert_id, reason=body.reason)
+    person = _person(request, caller)
+    return await _decide(request, alert_id, partial(person.acknowledge, reason=body.reason))
 
 
 @router.post("/v1/alerts/{alert_id}/resolve", summary="Upheld or dismissed")
 async def resolve(alert_id: AlertId, body: Resolution, request: Request, caller: Decides) -> Alert:
-    return await _take(RESOLVE, request, caller, alert_id, reason=body.reason, outcome=body.outcome)
+    decide = partial(_person(request, caller).resolve, outcome=body.outcome, reason=body.reason)
+    return await _decide(request, alert_id, decide)
 
 
-@router.post("/v1/alerts/{alert_id}/reopen", summary="Overturn an outcome")
+@router.post("/v1/alerts/{alert_id}/reopen", summary="Overturn an outcome, or give it back")
 async def reopen(
-    alert_id: AlertId, request: Request, caller: Decides, body: Reason = NO_REASON
+    alert_id: AlertId, request: Request, caller: Decides, body: Reopening = TO_OPEN
 ) -> Alert:
-    return await _take(REOPEN, request, caller, alert_id, reason=body.reason)
+    """`to` open: nobody's any more. `to` acknowledged: its owner's again, or the caller's."""
+    decide = partial(_person(request, caller).reopen, to=body.to, reason=body.reason)
+    return await _decide(request, alert_id, decide)
 
 
-async def _take(
-    move: Move,
-    request: Request,
-    caller: Caller,
-    alert_id: str,
-    *,
-    reason: str,
-    outcome: Outcome | None = None,
+@router.post("/v1/alerts/{alert_id}/assign", summary="Somebody takes it on")
+async def assign(
+    alert_id: AlertId, request: Request, caller: Decides, body: Assignment = TO_CALLER
 ) -> Alert:
-    """Take the alert one step further, on record under the caller's name; 409 where it may not."""
-    store: AlertStore = request.app.state.alerts
+    """The caller unless `owner` says who; an open alert becomes acknowledged."""
+    decide = partial(_person(request, caller).assign, owner=body.owner or "")
+    return await _decide(request, alert_id, decide)
+
+
+@router.post("/v1/alerts/{alert_id}/notes", summary="Add a note to its history")
+async def add_note(alert_id: AlertId, body: Note, request: Request, caller: Decides) -> Alert:
+    decide = partial(_person(request, caller).note, text=body.text)
+    return await _decide(request, alert_id, decide)
+
+
+def _person(request: Request, caller: Caller) -> Person:
     clock: Clock = request.app.state.clock
-    before = await _find(store, alert_id)
-    after = replace(before, state=move.to)
-    step = Step(
-        alert_id, clock(), caller.name, f"{move.name}: {outcome}" if outcome else move.name, reason
-    )
-    event = AlertResolved(after, outcome, reason) if outcome else AlertUpdated(after)
-    if before.state not in move.allowed or not await store.step(event, step, expected=before.state):
-        now = (await _find(store, alert_id)).state
-        raise Problem(
-            409,
-            "Not in this state",
-            f"alert {alert_id} is {now}; to {move.name} it, it must be "
-            + " or ".join(sorted(move.allowed)),
-        )
-    return await _find(store, alert_id)
+    return Person(caller.name, clock())
 
 
-async def _find(store: AlertStore, alert_id: str) -> Alert:
-    alert = await store.get(alert_id)
+async def _decide(request: Request, alert_id: str, decide: Decide) -> Alert:
+    """On record under the person's name; 409 where the alert's state does not allow it."""
+    store: AlertStore = request.app.state.alerts
+    return _known(alert_id, await store.decide(alert_id, decide))
+
+
+def _known(alert_id: str, alert: Alert | None) -> Alert:
     if alert is None:
         raise Problem(404, "No such alert", f"no alert has the id {alert_id!r}")
     return alert

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,12 @@ from service.alerts.alert import (
     Alert,
     AlertMatch,
     AlertRaised,
-    AlertResolved,
     AlertState,
     AlertUpdated,
+    Outcome,
     Step,
 )
+from service.alerts.decisions import Decide
 from service.alerts.ports import AlertFilter, Hit
 from service.clock import Clock, utc_now
 from service.listening.heard import TranscriptHeard
@@ -90,26 +91,24 @@ class SqlAlerts:
         more = len(found) > limit
         return page, cursor_of(page[-1].raised_at, page[-1].id) if more else None
 
-    async def step(
-        self, event: AlertUpdated | AlertResolved, step: Step, *, expected: AlertState
-    ) -> bool:
-        """The event in the log shows the alert as stored: what else changed meanwhile stays."""
-        is_expected = (alerts.c.id == event.alert.id) & (alerts.c.state == expected)
+    async def decide(self, alert_id: str, decide: Decide) -> Alert | None:
         async with self._database.write() as connection:
-            changed = update(alerts).where(is_expected).values(state=event.alert.state)
-            if not (await connection.execute(changed)).rowcount:
-                return False
-            stored = await _find(connection, event.alert.id)
-            assert stored is not None  # it was changed just now, in this transaction
-            await connection.execute(insert(steps).values(asdict(step)))
-            await append(connection, replace(event, alert=stored), step.at)
-        return True
+            before = await _find(connection, alert_id, to_change=True)
+            if before is None:
+                return None
+            decision = decide(before, await _history(connection, alert_id))
+            if decision is None:
+                return before
+            after = decision.event.alert
+            changes = {"state": after.state, "owner": after.owner, "outcome": after.outcome}
+            await connection.execute(update(alerts).where(alerts.c.id == alert_id).values(changes))
+            await connection.execute(insert(steps).values(asdict(decision.step)))
+            await append(connection, decision.event, decision.step.at)
+        return after
 
     async def history(self, alert_id: str) -> Sequence[Step]:
-        query = select(steps.c.alert_id, steps.c.at, steps.c.who, steps.c.action, steps.c.reason)
-        query = query.where(steps.c.alert_id == alert_id).order_by(steps.c.id)
         async with self._database.read() as connection:
-            return [Step(*row) for row in await connection.execute(query)]
+            return await _history(connection, alert_id)
 
 
 async def _raise(connection: AsyncConnection, alert: Alert) -> None:
@@ -135,9 +134,20 @@ async def _change(
         await append(connection, AlertUpdated(stored), now)
 
 
-async def _find(connection: AsyncConnection, alert_id: str) -> Alert | None:
-    row = (await connection.execute(select(alerts).where(alerts.c.id == alert_id))).one_or_none()
+async def _find(
+    connection: AsyncConnection, alert_id: str, *, to_change: bool = False
+) -> Alert | None:
+    query = select(alerts).where(alerts.c.id == alert_id)
+    if to_change:  # nobody else changes it until this transaction ends
+        query = query.with_for_update()
+    row = (await connection.execute(query)).one_or_none()
     return None if row is None else _alert(row)
+
+
+async def _history(connection: AsyncConnection, alert_id: str) -> Sequence[Step]:
+    query = select(steps.c.alert_id, steps.c.at, steps.c.who, steps.c.action, steps.c.reason)
+    query = query.where(steps.c.alert_id == alert_id).order_by(steps.c.id)
+    return [Step(*row) for row in await connection.execute(query)]
 
 
 def _columns(alert: Alert) -> dict[str, Any]:
@@ -157,6 +167,8 @@ def _columns(alert: Alert) -> dict[str, Any]:
         "speech_ended_at": alert.speech_ended_at,
         "excerpt": alert.excerpt,
         "matches": [asdict(match) for match in alert.matches],
+        "owner": alert.owner,
+        "outcome": alert.outcome,
         "talk_from": alert.speech_started_at - TALK_AROUND,
         "talk_to": alert.speech_ended_at + TALK_AROUND,
     }
@@ -179,6 +191,8 @@ def _alert(row: Row[Any]) -> Alert:
         speech_ended_at=row.speech_ended_at,
         excerpt=row.excerpt,
         matches=tuple(_match(fields) for fields in row.matches),
+        owner=row.owner,
+        outcome=row.outcome and Outcome(row.outcome),
     )
 
 

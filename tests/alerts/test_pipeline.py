@@ -11,7 +11,8 @@ import pytest
 
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.matcher import Matcher
-from service.alerts.alert import Alert, AlertRaised, AlertResolved, AlertState, AlertUpdated, Step
+from service.alerts.alert import Alert, AlertRaised, AlertUpdated, Step
+from service.alerts.decisions import Decide
 from service.alerts.ports import AlertFilter, Hit
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
@@ -95,10 +96,8 @@ class Alerts:
     ) -> tuple[Sequence[Alert], str | None]:
         return list(self.alerts.values())[:limit], None
 
-    async def step(
-        self, event: AlertUpdated | AlertResolved, step: Step, *, expected: AlertState
-    ) -> bool:
-        return False
+    async def decide(self, alert_id: str, decide: Decide) -> Alert | None:
+        return None
 
     async def history(self, alert_id: str) -> Sequence[Step]:
         return []

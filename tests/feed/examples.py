@@ -33,8 +33,12 @@ STORED: tuple[Event, ...] = (
     a_transcript(),
     a_gap(),
     AlertRaised(an_alert()),
-    AlertUpdated(replace(an_alert(), repeats=2)),
-    AlertResolved(replace(an_alert(), state=AlertState.RESOLVED), Outcome.UPHELD, "as heard"),
+    AlertUpdated(replace(an_alert(), repeats=2, owner="Mo", state=AlertState.ACKNOWLEDGED)),
+    AlertResolved(
+        replace(an_alert(), state=AlertState.RESOLVED, owner="Mo", outcome=Outcome.UPHELD),
+        Outcome.UPHELD,
+        "as heard",
+    ),
     AlertRetracted(replace(an_alert(), state=AlertState.RETRACTED)),
 )
 LEVELS: Transient = SpeakerLevels("lobby", {"ann": -23.5, "bob": -90.0}, ("ann",))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,19 +10,26 @@ from policies.severity import Severity
 from service.alerts.alert import (
     Alert,
     AlertRaised,
-    AlertResolved,
     AlertState,
     AlertUpdated,
     Outcome,
     Step,
 )
+from service.alerts.decisions import Decision, Person
 from service.alerts.ports import AlertFilter, AlertStore, Hit
+from service.errors import Problem
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from tests.storage.examples import NOW, SECOND, SetClock, a_transcript, an_alert
 
 pytestmark = pytest.mark.anyio
+
+MO = Person("Mo", NOW)
+
+
+def upheld(alert: Alert, history: Sequence[Step]) -> Decision:
+    return MO.resolve(alert, history, Outcome.UPHELD, "as heard")
 
 
 @pytest.fixture
@@ -102,9 +110,8 @@ async def test_a_repeat_counts_on_the_stored_alert_and_keeps_what_people_did_mea
     alerts: AlertStore, database: Database
 ) -> None:
     await alerts.commit(a_transcript("u1"), [AlertRaised(an_alert())])
-    step = Step("a1", NOW, "Mo", "acknowledge")
-    acknowledged = replace(an_alert(), state=AlertState.ACKNOWLEDGED)
-    assert await alerts.step(AlertUpdated(acknowledged), step, expected=AlertState.OPEN)
+    acknowledged = await alerts.decide("a1", MO.acknowledge)
+    assert acknowledged == replace(an_alert(), state=AlertState.ACKNOWLEDGED, owner="Mo")
     repeated = AlertUpdated(replace(an_alert(), repeats=1))
     await alerts.commit(a_transcript("u2"), [repeated])
     assert await alerts.get("a1") == replace(acknowledged, repeats=1)
@@ -116,37 +123,68 @@ async def test_a_repeat_counts_on_the_stored_alert_and_keeps_what_people_did_mea
     )
 
 
-async def test_a_step_is_taken_only_from_the_expected_state(
+async def test_a_decision_its_history_and_its_event_are_one(
     alerts: AlertStore, database: Database
 ) -> None:
     await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
-    resolved = AlertResolved(
-        replace(an_alert(), state=AlertState.RESOLVED), Outcome.UPHELD, "as heard"
+    resolved = await alerts.decide("a1", upheld)
+    assert resolved is not None
+    assert (resolved.state, resolved.owner, resolved.outcome) == (
+        AlertState.RESOLVED,
+        "Mo",
+        Outcome.UPHELD,
     )
-    first = Step("a1", NOW, "Mo", "resolve", "as heard")
-    second = Step("a1", NOW + SECOND, "Jo", "resolve")
-    assert await alerts.step(resolved, first, expected=AlertState.OPEN)
-    assert not await alerts.step(resolved, second, expected=AlertState.OPEN)
-    assert await alerts.history("a1") == [first]
+    assert await alerts.get("a1") == resolved
+    assert await alerts.history("a1") == [Step("a1", NOW, "Mo", "resolve: upheld", "as heard")]
     assert (await types(database))[2:] == ["alert.resolved"]
     (*_, last) = await SqlEventLog(database).read(0, 100)
-    assert (last.data["outcome"], last.data["reason"], last.data["id"]) == (
+    assert (last.data["outcome"], last.data["reason"], last.data["id"], last.data["owner"]) == (
         "upheld",
         "as heard",
         "a1",
+        "Mo",
     )
 
 
-async def test_a_step_shows_the_repeats_that_came_meanwhile(
+async def test_a_refused_decision_writes_nothing(alerts: AlertStore, database: Database) -> None:
+    await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    await alerts.decide("a1", upheld)
+    before = await SqlEventLog(database).latest()
+    with pytest.raises(
+        Problem, match=r"is resolved since Mo upheld it at 2026-05-17T12:00:00.123Z"
+    ):
+        await alerts.decide("a1", Person("Jo", NOW).acknowledge)
+    assert len(await alerts.history("a1")) == 1
+    assert await SqlEventLog(database).latest() == before
+    assert await alerts.decide("a2", upheld) is None
+
+
+async def test_of_many_who_acknowledge_at_once_one_does(database: Database, url: str) -> None:
+    other = Database(url)
+    stores = [SqlAlerts(database), SqlAlerts(other)] * 3
+    await stores[0].commit(a_transcript(), [AlertRaised(an_alert())])
+    people = [Person(f"P{number}", NOW) for number in range(6)]
+    deciding = [
+        store.decide("a1", person.acknowledge) for store, person in zip(stores, people, strict=True)
+    ]
+    outcomes = await asyncio.gather(*deciding, return_exceptions=True)
+    await other.close()
+    (winner,) = [one for one in outcomes if isinstance(one, Alert)]
+    assert sum(isinstance(one, Problem) for one in outcomes) == 5
+    (step,) = await stores[0].history("a1")
+    assert (step.who, step.action) == (winner.owner, "acknowledge")
+    for one in outcomes:
+        assert isinstance(one, Alert) or f"since {winner.owner} acknowledged it" in str(one)
+
+
+async def test_a_decision_shows_the_repeats_that_came_meanwhile(
     alerts: AlertStore, database: Database
 ) -> None:
     await alerts.commit(a_transcript("u1"), [AlertRaised(an_alert())])
     await alerts.commit(a_transcript("u2"), [AlertUpdated(replace(an_alert(), repeats=4))])
-    stale = replace(an_alert(), state=AlertState.ACKNOWLEDGED)
-    step = Step("a1", NOW, "Mo", "acknowledge")
-    assert await alerts.step(AlertUpdated(stale), step, expected=AlertState.OPEN)
+    await alerts.decide("a1", MO.acknowledge)
     (*_, last) = await SqlEventLog(database).read(0, 100)
-    assert last.data["repeats"] == 4
+    assert (last.data["repeats"], last.data["owner"]) == (4, "Mo")
 
 
 async def test_pages_are_newest_first_and_filtered(alerts: AlertStore) -> None:
@@ -181,7 +219,5 @@ async def test_pages_are_newest_first_and_filtered(alerts: AlertStore) -> None:
 async def test_decided_alerts_absorb_no_further_hits(alerts: AlertStore) -> None:
     await alerts.commit(a_transcript("u1"), [AlertRaised(an_alert())])
     assert await alerts.hits("lobby", "ann", NOW)
-    decided = AlertResolved(replace(an_alert(), state=AlertState.RESOLVED), Outcome.DISMISSED, "")
-    step = Step("a1", NOW, "Mo", "resolve: dismissed")
-    assert await alerts.step(decided, step, expected=AlertState.OPEN)
+    await alerts.decide("a1", upheld)
     assert await alerts.hits("lobby", "ann", NOW) == []

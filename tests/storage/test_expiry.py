@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from service.alerts.alert import AlertRaised, AlertState, AlertUpdated, Step
+from service.alerts.alert import AlertRaised
+from service.alerts.decisions import Person
 from service.rooms.room import RoomState
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
@@ -105,9 +105,7 @@ async def test_an_alert_goes_with_its_history_its_hits_and_every_event_of_it(
 ) -> None:
     await stores.hear("u1", alert="a1")
     stores.clock.now += 29 * DAY + 23 * HOUR
-    acknowledged = AlertUpdated(replace(an_alert(), state=AlertState.ACKNOWLEDGED))
-    step = Step("a1", stores.clock(), "Mo", "acknowledge")
-    assert await stores.alerts.step(acknowledged, step, expected=AlertState.OPEN)
+    assert await stores.alerts.decide("a1", Person("Mo", stores.clock()).acknowledge)
     await stores.expire()
     assert await stores.types() == ["transcript.heard", "alert.raised", "alert.updated"]
     stores.clock.now += 2 * HOUR

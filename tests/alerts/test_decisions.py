@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from service.alerts.alert import Alert, AlertResolved, AlertState, AlertUpdated, Outcome, Step
+from service.alerts.decisions import Decide, Decision, Person, ReopenTo
+from service.errors import Problem
+from tests.storage.examples import NOW, an_alert
+
+ANN = Person("Ann", NOW)
+BOB = Person("Bob", NOW + timedelta(seconds=5))
+
+OPEN = an_alert()
+TAKEN = replace(OPEN, state=AlertState.ACKNOWLEDGED, owner="Ann")
+DECIDED = replace(TAKEN, state=AlertState.RESOLVED, outcome=Outcome.UPHELD)
+WITHDRAWN = replace(OPEN, state=AlertState.RETRACTED)
+
+
+def after(decision: Decision | None) -> tuple[str, str, str | None, str]:
+    """State, owner, outcome, and the action in the history."""
+    assert decision is not None
+    alert = decision.event.alert
+    assert decision.step.alert_id == alert.id
+    return alert.state, alert.owner, alert.outcome, decision.step.action
+
+
+def test_whoever_acknowledges_owns_the_alert() -> None:
+    decision = ANN.acknowledge(OPEN, [], "listening in")
+    assert after(decision) == ("acknowledged", "Ann", None, "acknowledge")
+    assert decision.step == Step("a1", NOW, "Ann", "acknowledge", "listening in")
+    assert isinstance(decision.event, AlertUpdated)
+
+
+@pytest.mark.parametrize(("alert", "owner"), [(OPEN, "Bob"), (TAKEN, "Ann")])
+def test_resolving_keeps_the_outcome_and_whoever_owned_it(alert: Alert, owner: str) -> None:
+    decision = BOB.resolve(alert, [], Outcome.DISMISSED, "a joke")
+    assert after(decision) == ("resolved", owner, "dismissed", "resolve: dismissed")
+    assert decision.event == AlertResolved(decision.event.alert, Outcome.DISMISSED, "a joke")
+
+
+@pytest.mark.parametrize("alert", [TAKEN, DECIDED])
+def test_reopened_to_open_it_is_nobodys_and_undecided(alert: Alert) -> None:
+    assert after(BOB.reopen(alert, [], AlertState.OPEN)) == ("open", "", None, "reopen")
+
+
+@pytest.mark.parametrize(("owner", "then"), [("Ann", "Ann"), ("", "Bob")])
+def test_reopened_to_acknowledged_it_is_its_owners_again(owner: str, then: str) -> None:
+    decided = replace(DECIDED, owner=owner)
+    decision = BOB.reopen(decided, [], AlertState.ACKNOWLEDGED)
+    assert after(decision) == ("acknowledged", then, None, "reopen")
+
+
+@pytest.mark.parametrize("alert", [OPEN, TAKEN])
+def test_assigning_names_the_new_owner(alert: Alert) -> None:
+    decision = BOB.assign(alert, [], "Cy")
+    assert after(decision) == ("acknowledged", "Cy", None, "assign: Cy")
+    assert after(BOB.assign(alert, [])) == ("acknowledged", "Bob", None, "assign: Bob")
+
+
+def test_assigning_to_whoever_has_it_changes_nothing() -> None:
+    assert ANN.assign(TAKEN, []) is None
+
+
+@pytest.mark.parametrize("alert", [OPEN, TAKEN, DECIDED, WITHDRAWN])
+def test_a_note_changes_nothing_else_in_any_state(alert: Alert) -> None:
+    decision = BOB.note(alert, [], "heard it before")
+    assert decision.event == AlertUpdated(alert)
+    assert decision.step == Step("a1", BOB.now, "Bob", "note", "heard it before")
+
+
+def refusal(act: str, alert: Alert, *history: Step, to: ReopenTo = AlertState.OPEN) -> Problem:
+    decide: dict[str, Decide] = {
+        "acknowledge": BOB.acknowledge,
+        "resolve": partial(BOB.resolve, outcome=Outcome.UPHELD),
+        "reopen": partial(BOB.reopen, to=to),
+        "assign": BOB.assign,
+    }
+    with pytest.raises(Problem) as caught:
+        decide[act](alert, history)
+    assert caught.value.status == 409
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("act", "alert"),
+    [
+        ("acknowledge", TAKEN),
+        ("acknowledge", DECIDED),
+        ("acknowledge", WITHDRAWN),
+        ("resolve", DECIDED),
+        ("resolve", WITHDRAWN),
+        ("reopen", OPEN),
+        ("reopen", WITHDRAWN),
+        ("assign", DECIDED),
+        ("assign", WITHDRAWN),
+    ],
+)
+def test_what_the_state_does_not_allow_is_409(act: str, alert: Alert) -> None:
+    problem = refusal(act, alert)
+    assert f"alert a1 is {alert.state}; to {act} it, it must be " in problem.detail
+
+
+def test_from_acknowledged_to_acknowledged_is_409() -> None:
+    problem = refusal("reopen", TAKEN, to=AlertState.ACKNOWLEDGED)
+    assert problem.detail.endswith("to reopen it, it must be resolved")
+
+
+@pytest.mark.parametrize(
+    ("action", "past"),
+    [
+        ("acknowledge", "acknowledged it"),
+        ("resolve: upheld", "upheld it"),
+        ("resolve: dismissed", "dismissed it"),
+        ("reopen", "reopened it"),
+        ("assign: Cy: the second", "assigned it to Cy: the second"),
+    ],
+)
+def test_a_refusal_says_who_did_what_and_when(action: str, past: str) -> None:
+    first = Step("a1", NOW - timedelta(minutes=5), "Cy", "reopen")
+    did = Step("a1", NOW, "Ann", action)
+    noted = Step("a1", NOW, "Dee", "note", "hm")
+    problem = refusal("acknowledge", TAKEN, first, did, noted)
+    assert problem.detail == (
+        f"alert a1 is acknowledged since Ann {past} at 2026-05-17T12:00:00.123Z; "
+        "to acknowledge it, it must be open"
+    )
+    assert problem.extra == {
+        "state": "acknowledged",
+        "owner": "Ann",
+        "last": {"who": "Ann", "action": action, "at": "2026-05-17T12:00:00.123Z"},
+    }

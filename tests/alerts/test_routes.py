@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+
+from service.access.keys import Role
+from service.alerts.alert import AlertRaised
+from service.storage.engine import Database
+from service.storage.event_log import SqlEventLog
+from tests.api import Api
+from tests.storage.examples import NOW, SECOND, SetClock, a_transcript, an_alert
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def api(database: Database) -> Api:
+    """With one open alert, `a1`."""
+    api = Api(database, SetClock())
+    await api.alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    return api
+
+
+async def do(client: AsyncClient, act: str, **body: Any) -> dict[str, Any]:
+    response = await client.post(f"/v1/alerts/a1/{act}", json=body or None)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+async def actions(client: AsyncClient) -> list[tuple[str, str, str]]:
+    case = (await client.get("/v1/alerts/a1")).json()
+    return [(step["who"], step["action"], step["reason"]) for step in case["history"]]
+
+
+async def test_an_alert_goes_from_hand_to_hand_on_record(api: Api) -> None:
+    async with api.caller("Mo") as mo, api.caller("Jo") as jo:
+        taken = await do(mo, "acknowledge")
+        assert (taken["state"], taken["owner"], taken["outcome"]) == ("acknowledged", "Mo", None)
+        assert (await do(jo, "assign"))["owner"] == "Jo"
+        assert (await do(mo, "assign", owner="Zoë"))["owner"] == "Zoë"
+        await do(jo, "notes", text="  said it twice\nand laughed ")
+        decided = await do(mo, "resolve", outcome="dismissed", reason="banter")
+        assert (decided["state"], decided["owner"], decided["outcome"]) == (
+            "resolved",
+            "Zoë",
+            "dismissed",
+        )
+        again = await do(jo, "reopen", to="acknowledged", reason="not banter")
+        assert (again["state"], again["owner"], again["outcome"]) == ("acknowledged", "Zoë", None)
+        assert (await do(jo, "reopen"))["owner"] == ""
+        assert await actions(mo) == [
+            ("Mo", "acknowledge", ""),
+            ("Jo", "assign: Jo", ""),
+            ("Mo", "assign: Zoë", ""),
+            ("Jo", "note", "said it twice\nand laughed"),
+            ("Mo", "resolve: dismissed", "banter"),
+            ("Jo", "reopen", "not banter"),
+            ("Jo", "reopen", ""),
+        ]
+
+
+async def test_taking_what_is_ones_own_leaves_no_trace(api: Api, database: Database) -> None:
+    async with api.caller("Mo") as mo:
+        await do(mo, "acknowledge")
+        before = await SqlEventLog(database).latest()
+        assert (await do(mo, "assign"))["owner"] == "Mo"
+        assert len(await actions(mo)) == 1
+    assert await SqlEventLog(database).latest() == before
+
+
+async def test_of_two_at_once_the_second_reads_who_was_first(api: Api) -> None:
+    async with api.caller("Mo") as mo, api.caller("Jo") as jo:
+        acts = [client.post("/v1/alerts/a1/acknowledge") for client in (mo, jo)]
+        first, second = sorted(await asyncio.gather(*acts), key=lambda done: done.status_code)
+        assert (first.status_code, second.status_code) == (200, 409)
+        who = first.json()["owner"]
+        assert second.json()["detail"] == (
+            f"alert a1 is acknowledged since {who} acknowledged it at 2026-05-17T12:00:00.123Z; "
+            "to acknowledge it, it must be open"
+        )
+        assert second.json()["last"]["who"] == who
+
+
+async def test_whoever_may_not_decide_is_refused(api: Api) -> None:
+    for role in (Role.OBSERVER, Role.ROOM_SERVER):
+        async with api.caller("Ob", role) as observer:
+            for act in ("acknowledge", "assign", "notes", "resolve", "reopen"):
+                assert (await observer.post(f"/v1/alerts/a1/{act}")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [
+        ("notes", {}),
+        ("notes", {"text": ""}),
+        ("notes", {"text": " \n "}),
+        ("notes", {"text": "x" * 2001}),
+        ("notes", {"text": "a\x00b"}),
+        ("assign", {"owner": ""}),
+        ("assign", {"owner": "two\nlines"}),
+        ("assign", {"owner": "x" * 201}),
+        ("assign", {"to": "Mo"}),
+        ("reopen", {"to": "resolved"}),
+        ("resolve", {"outcome": "maybe"}),
+        ("acknowledge", {"reason": "a\x1b[0m"}),
+    ],
+)
+async def test_what_cannot_be_recorded_is_422(api: Api, act: str, body: dict[str, str]) -> None:
+    async with api.caller("Mo") as mo:
+        assert (await mo.post(f"/v1/alerts/a1/{act}", json=body)).status_code == 422
+        assert await actions(mo) == []
+
+
+async def test_every_act_on_an_unknown_alert_is_404(api: Api) -> None:
+    bodies = {"resolve": {"outcome": "upheld"}, "notes": {"text": "hm"}}
+    async with api.caller("Mo") as mo:
+        for act in ("acknowledge", "resolve", "reopen", "assign", "notes"):
+            response = await mo.post(f"/v1/alerts/a9/{act}", json=bodies.get(act))
+            assert (response.status_code, response.json()["title"]) == (404, "No such alert")
+
+
+async def test_events_carry_owner_and_outcome(api: Api, database: Database) -> None:
+    async with api.caller("Mo") as mo:
+        await do(mo, "acknowledge")
+        await do(mo, "notes", text="hm")
+        await do(mo, "resolve", outcome="upheld")
+    events = (await SqlEventLog(database).read(0, 100))[2:]
+    assert [(event.type, event.data["owner"], event.data["outcome"]) for event in events] == [
+        ("alert.updated", "Mo", None),
+        ("alert.updated", "Mo", None),
+        ("alert.resolved", "Mo", "upheld"),
+    ]
+    assert NOW + SECOND > events[-1].at

@@ -1,0 +1,75 @@
+"""The JSON API over real stores, without sound and a speech model: for tests of its routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from service.access.attempts import Attempts
+from service.access.keys import Role, digest_of, make_key
+from service.app import create_app
+from service.clock import Clock
+from service.listening.ear import Ear
+from service.metrics import Metrics
+from service.rooms.ears import Ears
+from service.rooms.supervisor import Supervisor
+from service.rooms.whip import WhipConnector
+from service.settings import Settings
+from service.storage.alerts import SqlAlerts
+from service.storage.engine import Database
+from service.storage.hearing import SqlHearing
+from service.storage.keys import SqlKeys
+from service.storage.rooms import SqlRooms, SqlTokens
+from tests.listening.sound import loud
+
+
+class Api:
+    """The server's routes, its stores, and clients of people by name."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.clock = clock
+        self.alerts = SqlAlerts(database, clock)
+        self.hearing = SqlHearing(database, clock)
+        self.rooms = SqlRooms(database, clock)
+        self.tokens = SqlTokens(database)
+        self.keys = SqlKeys(database)
+        self.ears = Ears(
+            make_ear=self._make_ear,
+            on_utterance=lambda listener, utterance: None,
+            show_levels=lambda levels: None,
+            rooms=self.rooms,
+            hearing=self.hearing,
+            metrics=Metrics(),
+            clock=clock,
+        )
+        self.whip = WhipConnector(self.ears, addresses=["127.0.0.1"])
+        self.supervisor = Supervisor(self.rooms, [self.whip], clock=clock)
+        self.app = self._app()
+
+    @asynccontextmanager
+    async def caller(self, name: str, role: Role = Role.MODERATOR) -> AsyncIterator[AsyncClient]:
+        key, secret = make_key(name, role, self.clock())
+        await self.keys.add(key, digest_of(secret))
+        async with self.anybody(Authorization=f"Bearer {secret}") as client:
+            yield client
+
+    def anybody(self, **headers: str) -> AsyncClient:
+        transport = ASGITransport(self.app)
+        return AsyncClient(transport=transport, base_url="http://test", headers=headers)
+
+    def _app(self) -> FastAPI:
+        app = create_app(Settings())
+        state = app.state
+        state.clock, state.attempts, state.packs = self.clock, Attempts(), []
+        state.alerts, state.hearing, state.rooms = self.alerts, self.hearing, self.rooms
+        state.tokens, state.keys, state.ears = self.tokens, self.keys, self.ears
+        state.supervisor, state.whip = self.supervisor, self.whip
+        return app
+
+    @staticmethod
+    def _make_ear(room_id: str, speaker_id: str, now: datetime, cut_off: datetime | None) -> Ear:
+        return Ear(room_id, speaker_id, vad=loud, now=now, interrupted_at=cut_off)
