@@ -4,6 +4,7 @@ EarshotError
 ├── ConfigurationError      exit code 2: a setting, file or argument is wrong
 ├── Failed                  exit code 1: what was asked could not be done
 └── Problem                 an HTTP refusal (RFC 9457)
+    └── StoreAway           the database is away for now; the same may succeed later
 """
 
 from __future__ import annotations
@@ -51,3 +52,10 @@ class Problem(EarshotError):
         self.detail = detail
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+
+
+class StoreAway(Problem):
+    """503 with Retry-After. Whoever has something to put on record keeps it and tries again."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(503, "Database away", detail, headers={"Retry-After": "2"})

@@ -4,55 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Error
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, inspect
+from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from service.errors import ConfigurationError
-from service.storage import sqlite
-from service.storage.engine import Database, file_of, make_engine, parse_url
+from service.storage import postgres, sqlite
+from service.storage.engine import Database, is_sqlite, make_engine, parse_url, writer_options
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-async def open_database(url: str) -> Database:
-    """Make the file if need be, migrate it to this program's schema, and open it.
+async def open_database(url: str, *, may_write: Callable[[], str] = lambda: "") -> Database:
+    """Make a SQLite file if need be, migrate to this program's schema, and open the database.
 
     Raises:
-        ConfigurationError: The place cannot be written, or holds something else than a database
+        ConfigurationError: It cannot be reached or written, or holds something else than tables
             that this program can use.
     """
     await asyncio.to_thread(migrate, url)
-    return Database(url)
-
-
-@contextmanager
-def for_one_server(url: str) -> Iterator[None]:
-    """Keep a second server from the same database, where each would tell of the other's speakers.
-
-    Raises:
-        ConfigurationError: Another server has it, or the place cannot be written.
-    """
-    path = file_of(parse_url(url))
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(sqlite.held(path))
-        except BlockingIOError as error:
-            raise ConfigurationError(
-                f"the database {path} is in use by another server; stop that one, or give "
-                "EARSHOT_DATA_DIR another folder"
-            ) from error
-        except OSError as error:
-            raise _unusable(path, error) from error
-        yield
+    return Database(url, may_write=may_write)
 
 
 def migrate(url: str, revision: str = "head") -> None:
@@ -64,65 +44,68 @@ def migrate(url: str, revision: str = "head") -> None:
         ConfigurationError: As `open_database`.
     """
     parsed = parse_url(url)
-    path = file_of(parsed)
-    try:
-        with sqlite.alone(path):
-            sqlite.prepare_file(path)
-            asyncio.run(_migrate(parsed, revision))
-    except (OSError, Error, DBAPIError) as error:
-        raise _unusable(path, error) from error
+    with _prepared(parsed):
+        asyncio.run(_migrate(parsed, revision))
 
 
-def _unusable(path: Path, error: OSError | Error | DBAPIError) -> ConfigurationError:
-    return ConfigurationError(
-        f"the database {path} cannot be used: {_cause(error)}; give EARSHOT_DATA_DIR a folder "
-        "that this user may write, or move the file away"
-    )
+@contextmanager
+def _prepared(url: URL) -> Iterator[None]:
+    if is_sqlite(url):
+        path = sqlite.file_of(url)
+        try:
+            with sqlite.alone(path):
+                sqlite.prepare_file(path)
+                yield
+        except (OSError, Error, DBAPIError) as error:
+            raise sqlite.unusable(path, error) from error
+    else:
+        try:
+            yield
+        except (OSError, DBAPIError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            raise ConfigurationError(postgres.sentence(url, error)) from None
 
 
 async def _migrate(url: URL, revision: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    engine = make_engine(url)
+    engine = make_engine(url, answer_s=None)
     try:
-        writer = engine.execution_options(**{sqlite.BEGIN: "IMMEDIATE"})
+        writer = engine.execution_options(**writer_options(url))
         async with writer.begin() as connection:
-            await connection.run_sync(_run, file_of(url), revision)
+            await connection.run_sync(_run, url, revision)
     finally:
         await engine.dispose()
 
 
-def _run(connection: Connection, path: Path, revision: str) -> None:
+def _run(connection: Connection, url: URL, revision: str) -> None:
+    if not is_sqlite(url):
+        postgres.refuse_unusable(connection, url)
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    _refuse_unknown(connection, path, ScriptDirectory.from_config(config))
+    _refuse_unknown(connection, url, ScriptDirectory.from_config(config))
     config.attributes["connection"] = connection
     if revision == "base" or revision.startswith("-"):
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)
+    if not is_sqlite(url):
+        postgres.sort_by_bytes(connection)
 
 
-def _refuse_unknown(connection: Connection, path: Path, scripts: ScriptDirectory) -> None:
+def _refuse_unknown(connection: Connection, url: URL, scripts: ScriptDirectory) -> None:
+    shown, elsewhere = str(sqlite.file_of(url)), "EARSHOT_DATA_DIR another folder"
+    if not is_sqlite(url):
+        shown, elsewhere = postgres.place(url), "EARSHOT_DATABASE_URL another database"
     current = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:
         raise ConfigurationError(
-            f"the database {path} has schema {current}, which is newer than this program; install "
-            "the earshot that wrote it, or give EARSHOT_DATA_DIR another folder"
+            f"the database {shown} has schema {current}, which is newer than this program; install "
+            f"the earshot that wrote it, or give {elsewhere}"
         )
     tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
     if current is None and tables:
         raise ConfigurationError(
-            f"the database {path} belongs to another program (it has a table {min(tables)!r}); "
-            "give EARSHOT_DATA_DIR another folder"
+            f"the database {shown} belongs to another program (it has a table {min(tables)!r}); "
+            f"give {elsewhere}"
         )
-
-
-def _cause(error: OSError | Error | DBAPIError) -> str:
-    match error:
-        case OSError():
-            return str(error.strerror)
-        case DBAPIError():
-            return str(error.orig)
-        case _:
-            return str(error)

@@ -10,13 +10,16 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import URL, Connection, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from service.errors import ConfigurationError
 
 BUSY_MS = 5_000
 """How long a statement waits for another process's write lock."""
@@ -32,11 +35,44 @@ _PRAGMAS = (
     "secure_delete=ON",  # words that expire are overwritten, not only unlinked
 )
 
+_AWAY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+_PRIMARY = 0xFF
+"""The part of SQLite's error codes that says what kind it is."""
 
-def prepare(engine: Engine) -> None:
-    """Set up every connection that the engine will open."""
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
+
+def make_engine(url: URL, *, serialize: Callable[[Any], str]) -> AsyncEngine:
+    engine = create_async_engine(
+        url, hide_parameters=True, json_serializer=serialize, pool_size=4, max_overflow=4
+    )
+    event.listen(engine.sync_engine, "connect", _on_connect)
+    event.listen(engine.sync_engine, "begin", _on_begin)
+    return engine
+
+
+def file_of(url: URL) -> Path:
+    return Path(url.database or "")
+
+
+def is_away(error: BaseException) -> bool:
+    """Another process has the file locked, or the disk fails; the same may succeed later."""
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        return code is not None and code & _PRIMARY in _AWAY
+    return isinstance(error, OSError)
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """A text holds half a surrogate pair."""
+    return isinstance(error, UnicodeEncodeError)
 
 
 @contextmanager
@@ -73,6 +109,40 @@ def held(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def for_one_server(path: Path) -> Iterator[None]:
+    """As `held`, with sentences for the operator.
+
+    Raises:
+        ConfigurationError: Another server has it, or the place cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(path))
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"the database {path} is in use by another server; stop that one, or give "
+                "EARSHOT_DATA_DIR another folder"
+            ) from error
+        except OSError as error:
+            raise unusable(path, error) from error
+        yield
+
+
+def unusable(path: Path, error: OSError | sqlite3.Error | DBAPIError) -> ConfigurationError:
+    match error:
+        case OSError():
+            cause = str(error.strerror)
+        case DBAPIError():
+            cause = str(error.orig)
+        case _:
+            cause = str(error)
+    return ConfigurationError(
+        f"the database {path} cannot be used: {cause}; give EARSHOT_DATA_DIR a folder "
+        "that this user may write, or move the file away"
+    )
 
 
 def prepare_file(path: Path) -> None:
