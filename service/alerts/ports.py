@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from policies.severity import Severity
@@ -23,11 +24,21 @@ class Hit:
     raised_at: datetime
 
 
+class Order(StrEnum):
+    NEWEST = "newest"
+    SEVERITY = "severity"
+    """The gravest first, and of equally grave ones the newest."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
+    """Which alerts; what is None or empty lets all through."""
+
     room_id: str | None = None
-    state: AlertState | None = None
+    states: Collection[AlertState] = ()
     least_severity: Severity | None = None
+    speaker_ids: Collection[str] = ()
+    categories: Collection[str] = ()
 
 
 class AlertStore(Protocol):
@@ -52,9 +63,18 @@ class AlertStore(Protocol):
     async def get(self, alert_id: str) -> Alert | None: ...
 
     async def page(
-        self, wanted: AlertFilter, *, limit: int, cursor: str | None
+        self,
+        wanted: AlertFilter,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        order: Order = Order.NEWEST,
     ) -> tuple[Sequence[Alert], str | None]:
-        """Newest first, and the cursor of the next page."""
+        """A page, and the cursor of the next one.
+
+        Raises:
+            Problem: 400, the cursor is none of ours, or of a list in the other order.
+        """
         ...
 
     async def decide(self, alert_id: str, decide: Decide) -> Alert | None:

@@ -19,10 +19,10 @@ from service.access.dependency import allow
 from service.access.keys import Role
 from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step
 from service.alerts.decisions import Decide, Person, ReopenTo
-from service.alerts.ports import AlertFilter, AlertStore
+from service.alerts.ports import AlertFilter, AlertStore, Order
 from service.clock import Clock
 from service.errors import Problem
-from service.listening.heard import TranscriptHeard
+from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 
 router = APIRouter(tags=["alerts"])
@@ -38,6 +38,13 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000,
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 ]
+
+Shown = Annotated[
+    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
+"""What a list may be narrowed to."""
+
+_MANY = 50
 
 
 class _Body(BaseModel):
@@ -75,25 +82,43 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(Alert):
-    """An alert with the talk around it and its history; its matches say why it was raised."""
+    """An alert with the talk around it and its history; its matches say why it was raised.
+
+    Attributes:
+        talk: What was said in the room a minute before and after, oldest first.
+        gaps: What may have been said unheard in that time, oldest first.
+    """
 
     talk: Sequence[TranscriptHeard]
+    gaps: Sequence[AudioGap]
     history: Sequence[Step]
 
 
-@router.get("/v1/alerts", summary="List alerts, newest first")
+def _filter(
+    room: Annotated[Shown | None, Query(description="Id of a room.")] = None,
+    state: Annotated[list[AlertState], Query(max_length=_MANY)] = [],  # noqa: B006
+    speaker: Annotated[list[Shown], Query(max_length=_MANY)] = [],  # noqa: B006
+    category: Annotated[list[Shown], Query(max_length=_MANY)] = [],  # noqa: B006
+    severity: Annotated[Severity | None, Query(description="The least severity.")] = None,
+) -> AlertFilter:
+    """Repeated, `state`, `speaker` (an id) and `category` each let any of their values through."""
+    return AlertFilter(room, state, severity, speaker, category)
+
+
+@router.get("/v1/alerts", summary="List alerts, newest or gravest first")
 async def list_alerts(
     request: Request,
     _: Reads,
-    room: Annotated[str | None, Query(max_length=128)] = None,
-    state: AlertState | None = None,
-    severity: Annotated[Severity | None, Query(description="The least severity.")] = None,
+    wanted: Annotated[AlertFilter, Depends(_filter)],
+    order: Annotated[
+        Order, Query(description="severity: the gravest first, the newest of equally grave ones.")
+    ] = Order.NEWEST,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Annotated[str | None, Query(max_length=400)] = None,
 ) -> Alerts:
+    """A cursor belongs to its order."""
     store: AlertStore = request.app.state.alerts
-    wanted = AlertFilter(room, state, severity)
-    return Alerts(*await store.page(wanted, limit=limit, cursor=cursor))
+    return Alerts(*await store.page(wanted, limit=limit, cursor=cursor, order=order))
 
 
 @router.get("/v1/alerts/{alert_id}", summary="Show an alert with the talk around it")
@@ -101,10 +126,17 @@ async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
     store: AlertStore = request.app.state.alerts
     hearing: HearingStore = request.app.state.hearing
     alert = _known(alert_id, await store.get(alert_id))
-    talk = await hearing.talk(
-        alert.room_id, alert.speech_started_at - TALK_AROUND, alert.speech_ended_at + TALK_AROUND
+    shown = (
+        alert.room_id,
+        alert.speech_started_at - TALK_AROUND,
+        alert.speech_ended_at + TALK_AROUND,
     )
-    return Case(**_fields(alert), talk=talk, history=await store.history(alert_id))
+    return Case(
+        **_fields(alert),
+        talk=await hearing.talk(*shown),
+        gaps=await hearing.gaps_between(*shown),
+        history=await store.history(alert_id),
+    )
 
 
 @router.post("/v1/alerts/{alert_id}/acknowledge", summary="I am looking at it")

@@ -22,6 +22,12 @@ class HearingStore(Protocol):
         """The latest first."""
         ...
 
+    async def gaps_between(
+        self, room_id: str, from_at: datetime, to_at: datetime
+    ) -> Sequence[AudioGap]:
+        """Those that reach into the time between, oldest first."""
+        ...
+
     async def interrupted(self) -> Sequence[HeardUntil]:
         """Speakers still marked as live, as a crash leaves them behind."""
         ...
@@ -30,4 +36,14 @@ class HearingStore(Protocol):
         self, room_id: str, from_at: datetime, to_at: datetime
     ) -> Sequence[TranscriptHeard]:
         """What was said in the room between these times, oldest first."""
+        ...
+
+    async def talk_page(
+        self, room_id: str, *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[TranscriptHeard], str | None]:
+        """What was said in the room, newest first, and the cursor of the next page.
+
+        Raises:
+            Problem: 400, the cursor is none of ours.
+        """
         ...

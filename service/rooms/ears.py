@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -93,6 +93,7 @@ class Ears:
         self._clock = clock
         self._return_s = return_s
         self._listeners: dict[Key, Listener] = {}
+        self._rooms_heard: dict[str, dict[str, Listener]] = {}
         self._interrupted: dict[Key, datetime] = {}
         self._arriving = asyncio.Lock()
         self._gaps: deque[AudioGap] = deque()
@@ -115,7 +116,8 @@ class Ears:
             ear = self._make_ear(*key, now, self._interrupted.get(key))
             await self._rooms.speaker_joined(speaker, now)
             self._interrupted.pop(key, None)
-            self._listeners[key] = Listener(ear, speaker, room)
+            listener = self._listeners[key] = Listener(ear, speaker, room)
+            self._rooms_heard.setdefault(room.id, {})[speaker.id] = listener
 
     async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
         """Their last words are settled first: until then a crash must find them live."""
@@ -126,7 +128,7 @@ class Ears:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SETTLE_S), self._settled:
                     await self._settled.wait_for(lambda: not listener.unsettled)
-            self._listeners.pop(listener.key)
+            self._forget(listener)
             await self._write_gaps()
         await self._rooms.speaker_left(speaker, reason, self._clock())
 
@@ -137,7 +139,7 @@ class Ears:
 
     def levels(self, room_id: str) -> SpeakerLevels:
         """How loud each speaker of the room is now, and who speaks."""
-        heard = [one for one in self._listeners.values() if one.speaker.room_id == room_id]
+        heard = self._in(room_id)
         return SpeakerLevels(
             room_id,
             {one.speaker.id: round(one.ear.level_dbfs, 1) for one in heard},
@@ -146,7 +148,10 @@ class Ears:
 
     def speakers(self, room_id: str) -> Sequence[Speaker]:
         """Who is heard in the room now."""
-        return [one.speaker for one in self._listeners.values() if one.room.id == room_id]
+        return [one.speaker for one in self._in(room_id)]
+
+    def _in(self, room_id: str) -> Collection[Listener]:
+        return self._rooms_heard.get(room_id, {}).values()
 
     async def settle(self, listener: Listener, utterance_id: str) -> None:
         """The utterance is on record."""
@@ -209,6 +214,15 @@ class Ears:
                 return replace(last, to_at=max(last.to_at, gap.to_at))
         return gap
 
+    def _forget(self, listener: Listener) -> None:
+        if self._listeners.get(listener.key) is not listener:
+            return
+        del self._listeners[listener.key]
+        here = self._rooms_heard[listener.room.id]
+        del here[listener.speaker.id]
+        if not here:
+            del self._rooms_heard[listener.room.id]
+
     async def _tick(self) -> NoReturn:
         loop = asyncio.get_running_loop()
         while True:
@@ -256,7 +270,7 @@ class Ears:
     async def _meters(self) -> None:
         for listener in self._listeners.values():
             self._count(listener)
-        for room_id in {listener.room.id for listener in self._listeners.values()}:
+        for room_id in self._rooms_heard:
             self._show_levels(self.levels(room_id))
 
     async def _give_up_waiting(self) -> None:

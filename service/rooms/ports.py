@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,8 +16,16 @@ class RoomStore(Protocol):
 
     async def get(self, room_id: str) -> Room | None: ...
 
-    async def page(self, *, limit: int, cursor: str | None) -> tuple[Sequence[Room], str | None]:
-        """Rooms by `joined_at`, newest first, and the cursor of the next page."""
+    async def page(
+        self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Room], str | None]:
+        """Rooms in one of these states (empty: in any) by `joined_at`, newest first.
+
+        Also the cursor of the next page.
+
+        Raises:
+            Problem: 400, the cursor is none of ours.
+        """
         ...
 
     async def listening(self) -> Sequence[Room]:

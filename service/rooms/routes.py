@@ -20,7 +20,7 @@ from service.access.keys import Role
 from service.access.publish_tokens import digest_of, make_token
 from service.clock import Clock, Timestamp
 from service.errors import Problem
-from service.listening.heard import AudioGap
+from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.rooms.ears import Ears
 from service.rooms.ports import RoomStore, TokenStore
@@ -77,12 +77,6 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
-    items: Sequence[Room]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class ShownSpeaker:
     """A speaker who is heard now."""
 
@@ -94,11 +88,29 @@ class ShownSpeaker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownRoom(Room):
-    """A room with who is heard in it now and its latest gaps."""
+class ListedRoom(Room):
+    """A room with who is heard in it now."""
 
     speakers: Sequence[ShownSpeaker]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRoom(ListedRoom):
+    """A room with who is heard in it now and its latest gaps."""
+
     gaps: Sequence[AudioGap]
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    items: Sequence[ListedRoom]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    items: Sequence[TranscriptHeard]
+    next_cursor: str | None
 
 
 @router.post("/v1/rooms", status_code=201, summary="Start listening to a room")
@@ -123,11 +135,16 @@ async def open_room(body: NewRoom, request: Request, response: Response, _: Mana
 async def list_rooms(
     request: Request,
     _: Reads,
+    state: Annotated[list[RoomState], Query(max_length=20)] = [],  # noqa: B006
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Annotated[str | None, Query(max_length=400)] = None,
 ) -> Rooms:
+    """Repeated, `state` lets rooms in any of these states through."""
     store: RoomStore = request.app.state.rooms
-    return Rooms(*await store.page(limit=limit, cursor=cursor))
+    ears: Ears = request.app.state.ears
+    page, next_cursor = await store.page(state, limit=limit, cursor=cursor)
+    items = [ListedRoom(**asdict(room), speakers=_heard_in(ears, room.id)) for room in page]
+    return Rooms(items, next_cursor)
 
 
 @router.get("/v1/rooms/{room_id}", summary="Show a room: speakers, levels, gaps")
@@ -136,21 +153,26 @@ async def show_room(room_id: RoomId, request: Request, _: Reads) -> ShownRoom:
     hearing: HearingStore = request.app.state.hearing
     ears: Ears = request.app.state.ears
     room = await supervisor.find(room_id)
-    levels = ears.levels(room_id)
     return ShownRoom(
         **asdict(room),
-        speakers=[
-            ShownSpeaker(
-                id=speaker.id,
-                name=speaker.name,
-                role=speaker.role,
-                level_dbfs=levels.levels_dbfs[speaker.id],
-                speaking=speaker.id in levels.speaking,
-            )
-            for speaker in ears.speakers(room_id)
-        ],
+        speakers=_heard_in(ears, room_id),
         gaps=await hearing.gaps(room_id, _GAPS_SHOWN),
     )
+
+
+@router.get("/v1/rooms/{room_id}/talk", summary="What was said in a room, newest first")
+async def list_talk(
+    room_id: RoomId,
+    request: Request,
+    _: Reads,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=400)] = None,
+) -> Talk:
+    """What has not expired yet."""
+    supervisor: Supervisor = request.app.state.supervisor
+    hearing: HearingStore = request.app.state.hearing
+    await supervisor.find(room_id)
+    return Talk(*await hearing.talk_page(room_id, limit=limit, cursor=cursor))
 
 
 @router.delete("/v1/rooms/{room_id}", status_code=204, summary="Stop listening to a room")
@@ -177,6 +199,20 @@ async def make_publish_token(
     speaker = Speaker(room_id, body.speaker_id, body.name or body.speaker_id, body.role)
     await tokens.add_token(digest_of(token), speaker, expires_at)
     return Token(token, expires_at)
+
+
+def _heard_in(ears: Ears, room_id: str) -> list[ShownSpeaker]:
+    levels = ears.levels(room_id)
+    return [
+        ShownSpeaker(
+            id=speaker.id,
+            name=speaker.name,
+            role=speaker.role,
+            level_dbfs=levels.levels_dbfs[speaker.id],
+            speaking=speaker.id in levels.speaking,
+        )
+        for speaker in ears.speakers(room_id)
+    ]
 
 
 def _check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:

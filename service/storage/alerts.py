@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from policies.severity import Severity
@@ -23,14 +23,16 @@ from service.alerts.alert import (
     Step,
 )
 from service.alerts.decisions import Decide
-from service.alerts.ports import AlertFilter, Hit
+from service.alerts.ports import AlertFilter, Hit, Order
 from service.clock import Clock, utc_now
 from service.listening.heard import TranscriptHeard
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.hearing import record
-from service.storage.paging import cursor_of, older_than
+from service.storage.paging import behind, cursor_of, gravest_place, newest_place
 from service.storage.tables import alerts, hits, steps
+
+_RANK = case({severity: severity.rank for severity in Severity}, value=alerts.c.severity)
 
 
 class SqlAlerts:
@@ -73,23 +75,30 @@ class SqlAlerts:
             return await _find(connection, alert_id)
 
     async def page(
-        self, wanted: AlertFilter, *, limit: int, cursor: str | None
+        self,
+        wanted: AlertFilter,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        order: Order = Order.NEWEST,
     ) -> tuple[Sequence[Alert], str | None]:
-        query = select(alerts).order_by(alerts.c.raised_at.desc(), alerts.c.id.desc())
-        if wanted.room_id is not None:
-            query = query.where(alerts.c.room_id == wanted.room_id)
-        if wanted.state is not None:
-            query = query.where(alerts.c.state == wanted.state)
-        if wanted.least_severity is not None:
-            least = wanted.least_severity.rank
-            query = query.where(alerts.c.severity.in_(s for s in Severity if s.rank >= least))
+        gravest = order is Order.SEVERITY
+        newest = (alerts.c.raised_at.desc(), alerts.c.id.desc())
+        ordered = (_RANK.desc(), *newest) if gravest else newest
+        ids = select(alerts.c.id).where(*_wanted(wanted))
         if cursor is not None:
-            query = query.where(older_than(cursor, alerts.c.raised_at, alerts.c.id))
+            ids = ids.where(_graver_first(cursor) if gravest else _newest_first(cursor))
+        # Ids first: what is sorted are ids, and only a page of whole alerts is read.
+        ids = ids.order_by(*ordered).limit(limit + 1)
+        query = select(alerts).where(alerts.c.id.in_(ids)).order_by(*ordered)
         async with self._database.read() as connection:
-            found = [_alert(row) for row in await connection.execute(query.limit(limit + 1))]
+            found = [_alert(row) for row in await connection.execute(query)]
         page = found[:limit]
-        more = len(found) > limit
-        return page, cursor_of(page[-1].raised_at, page[-1].id) if more else None
+        if len(found) <= limit:
+            return page, None
+        last = page[-1]
+        rank = last.severity.rank if gravest else None
+        return page, cursor_of(last.raised_at, last.id, rank=rank)
 
     async def decide(self, alert_id: str, decide: Decide) -> Alert | None:
         async with self._database.write() as connection:
@@ -109,6 +118,33 @@ class SqlAlerts:
     async def history(self, alert_id: str) -> Sequence[Step]:
         async with self._database.read() as connection:
             return await _history(connection, alert_id)
+
+
+def _wanted(wanted: AlertFilter) -> list[ColumnElement[bool]]:
+    conditions = []
+    if wanted.room_id is not None:
+        conditions.append(alerts.c.room_id == wanted.room_id)
+    if wanted.states:
+        conditions.append(alerts.c.state.in_(wanted.states))
+    if wanted.least_severity is not None:
+        least = wanted.least_severity.rank
+        conditions.append(alerts.c.severity.in_([s for s in Severity if s.rank >= least]))
+    if wanted.speaker_ids:
+        conditions.append(alerts.c.speaker_id.in_(wanted.speaker_ids))
+    if wanted.categories:
+        conditions.append(alerts.c.category.in_(wanted.categories))
+    return conditions
+
+
+def _newest_first(cursor: str) -> ColumnElement[bool]:
+    """The alerts behind the cursor."""
+    return behind(newest_place(cursor), alerts.c.raised_at, alerts.c.id)
+
+
+def _graver_first(cursor: str) -> ColumnElement[bool]:
+    place = gravest_place(cursor)
+    equal = _RANK == place.rank
+    return or_(_RANK < place.rank, and_(equal, behind(place, alerts.c.raised_at, alerts.c.id)))
 
 
 async def _raise(connection: AsyncConnection, alert: Alert) -> None:

@@ -13,6 +13,7 @@ from service.clock import Clock, utc_now
 from service.listening.heard import AudioGap, HeardUntil, TranscriptHeard
 from service.storage.engine import Database
 from service.storage.event_log import append
+from service.storage.paging import cursor_of, older_than
 from service.storage.tables import gaps, speakers, transcripts
 
 
@@ -47,10 +48,18 @@ class SqlHearing:
         query = select(gaps).where(gaps.c.room_id == room_id)
         query = query.order_by(gaps.c.to_at.desc(), gaps.c.id.desc()).limit(limit)
         async with self._database.read() as connection:
-            return [
-                AudioGap(row.room_id, row.speaker_id, row.from_at, row.to_at, row.reason)
-                for row in await connection.execute(query)
-            ]
+            return [_gap(row) for row in await connection.execute(query)]
+
+    async def gaps_between(
+        self, room_id: str, from_at: datetime, to_at: datetime
+    ) -> Sequence[AudioGap]:
+        table = gaps.c
+        query = select(gaps).where(
+            table.room_id == room_id, table.to_at >= from_at, table.from_at <= to_at
+        )
+        query = query.order_by(table.from_at, table.id)
+        async with self._database.read() as connection:
+            return [_gap(row) for row in await connection.execute(query)]
 
     async def interrupted(self) -> Sequence[HeardUntil]:
         query = select(speakers.c.room_id, speakers.c.id, speakers.c.heard_until)
@@ -72,6 +81,20 @@ class SqlHearing:
         query = query.order_by(table.started_at, table.utterance_id)
         async with self._database.read() as connection:
             return [_transcript(row) for row in await connection.execute(query)]
+
+    async def talk_page(
+        self, room_id: str, *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[TranscriptHeard], str | None]:
+        table = transcripts.c
+        query = select(transcripts).where(table.room_id == room_id, table.text != "")
+        if cursor is not None:
+            query = query.where(older_than(cursor, table.started_at, table.utterance_id))
+        query = query.order_by(table.started_at.desc(), table.utterance_id.desc())
+        async with self._database.read() as connection:
+            found = [_transcript(row) for row in await connection.execute(query.limit(limit + 1))]
+        page = found[:limit]
+        more = len(found) > limit
+        return page, cursor_of(page[-1].started_at, page[-1].utterance_id) if more else None
 
 
 async def record(connection: AsyncConnection, heard: TranscriptHeard, now: datetime) -> bool:
@@ -110,6 +133,10 @@ def _columns(heard: TranscriptHeard) -> dict[str, Any]:
         "model": heard.model,
         "provisional": heard.provisional,
     }
+
+
+def _gap(row: Row[Any]) -> AudioGap:
+    return AudioGap(row.room_id, row.speaker_id, row.from_at, row.to_at, row.reason)
 
 
 def _transcript(row: Row[Any]) -> TranscriptHeard:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -53,8 +53,12 @@ class SqlRooms:
         async with self._database.read() as connection:
             return await _find(connection, room_id)
 
-    async def page(self, *, limit: int, cursor: str | None) -> tuple[Sequence[Room], str | None]:
+    async def page(
+        self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Room], str | None]:
         query = select(rooms).order_by(rooms.c.joined_at.desc(), rooms.c.id.desc())
+        if states:
+            query = query.where(rooms.c.state.in_(states))
         if cursor is not None:
             query = query.where(older_than(cursor, rooms.c.joined_at, rooms.c.id))
         async with self._database.read() as connection:

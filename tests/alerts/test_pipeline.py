@@ -13,7 +13,7 @@ from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.matcher import Matcher
 from service.alerts.alert import Alert, AlertRaised, AlertUpdated, Step
 from service.alerts.decisions import Decide
-from service.alerts.ports import AlertFilter, Hit
+from service.alerts.ports import AlertFilter, Hit, Order
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
@@ -92,7 +92,12 @@ class Alerts:
         return self.alerts.get(alert_id)
 
     async def page(
-        self, wanted: AlertFilter, *, limit: int, cursor: str | None
+        self,
+        wanted: AlertFilter,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        order: Order = Order.NEWEST,
     ) -> tuple[Sequence[Alert], str | None]:
         return list(self.alerts.values())[:limit], None
 

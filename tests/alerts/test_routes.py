@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
+from policies.severity import Severity
 from service.access.keys import Role
 from service.alerts.alert import AlertRaised
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from tests.api import Api
-from tests.storage.examples import NOW, SECOND, SetClock, a_transcript, an_alert
+from tests.storage.examples import NOW, SECOND, SetClock, a_gap, a_transcript, an_alert
 
 pytestmark = pytest.mark.anyio
 
@@ -135,3 +137,55 @@ async def test_events_carry_owner_and_outcome(api: Api, database: Database) -> N
         ("alert.resolved", "Mo", "upheld"),
     ]
     assert NOW + SECOND > events[-1].at
+
+
+async def listed(client: AsyncClient, query: str) -> list[str]:
+    response = await client.get(f"/v1/alerts?{query}")
+    assert response.status_code == 200, response.text
+    return [alert["id"] for alert in response.json()["items"]]
+
+
+async def test_lists_are_narrowed_by_repeated_names_and_ordered(api: Api) -> None:
+    for number, severity in enumerate((Severity.CRITICAL, Severity.LOW), start=2):
+        alert = an_alert(
+            f"a{number}", NOW + number * SECOND, utterance_id=f"u{number}", severity=severity
+        )
+        alert = replace(alert, speaker_id=f"s{number}", category=f"c{number}")
+        await api.alerts.commit(a_transcript(f"u{number}"), [AlertRaised(alert)])
+    async with api.caller("Mo") as mo:
+        await do(mo, "acknowledge")
+        assert await listed(mo, "") == ["a3", "a2", "a1"]
+        assert await listed(mo, "order=severity") == ["a2", "a1", "a3"]
+        assert await listed(mo, "state=open") == ["a3", "a2"]
+        assert await listed(mo, "state=open&state=acknowledged&order=newest") == ["a3", "a2", "a1"]
+        assert await listed(mo, "speaker=s2&speaker=ann") == ["a2", "a1"]
+        assert await listed(mo, "category=c3&category=c2&severity=high") == ["a2"]
+        page = (await mo.get("/v1/alerts?order=severity&limit=1")).json()
+        cursor = page["next_cursor"]
+        assert await listed(mo, f"order=severity&cursor={cursor}") == ["a1", "a3"]
+        refused = await mo.get(f"/v1/alerts?cursor={cursor}")
+        assert refused.status_code == 400
+        assert "`order=severity`; send that with it" in refused.json()["detail"]
+
+
+async def test_a_case_shows_the_gaps_in_the_time_it_shows(api: Api) -> None:
+    for second in (-100, -50, 50, 100):
+        await api.hearing.gap(a_gap(NOW + second * SECOND))
+    async with api.caller("Mo") as mo:
+        case = (await mo.get("/v1/alerts/a1")).json()
+    assert [gap["from_at"] for gap in case["gaps"]] == [
+        "2026-05-17T11:59:10.123Z",
+        "2026-05-17T12:00:50.123Z",
+    ]
+    assert [heard["utterance_id"] for heard in case["talk"]] == ["u1"]
+
+
+async def test_the_api_describes_its_lists(api: Api) -> None:
+    async with api.caller("Mo") as mo:
+        found = (await mo.get("/openapi.json")).json()
+    names = {one["name"] for one in found["paths"]["/v1/alerts"]["get"]["parameters"]}
+    assert names >= {"state", "speaker", "category", "severity", "order", "room"}
+    schemas = found["components"]["schemas"]
+    assert {"owner", "outcome"} <= set(schemas["Alert"]["properties"])
+    assert {"talk", "gaps", "history"} <= set(schemas["Case"]["properties"])
+    assert "speakers" in schemas["ListedRoom"]["properties"]

@@ -86,7 +86,10 @@ def _fields() -> Iterator[Hostile]:
         ("resolve", {"outcome": "upheld", "reason": "a" * 2001}, 422), ("acknowledge", [], 422),
         ("acknowledge", {"by": "someone else"}, 422), ("reopen", {"reason": 7}, 422),
         ("resolve", {"outcome": "upheld"}, 404), ("acknowledge", {}, 404), ("reopen", {}, 404),
-        ("explode", {}, 404),
+        ("explode", {}, 404), ("notes", {}, 422), ("notes", {"text": " "}, 422),
+        ("notes", {"text": "a" * 2001}, 422), ("notes", {"text": "\0"}, 422),
+        ("notes", {"text": "hm"}, 404), ("assign", {"owner": ""}, 422), ("assign", {}, 404),
+        ("assign", {"owner": "a\nb"}, 422), ("reopen", {"to": "resolved"}, 422),
     ):  # fmt: skip
         yield post(f"{step} {json.dumps(body)[:40]}", status, f"{ALERT}/{step}", body)
 
@@ -96,17 +99,18 @@ def _queries() -> Iterator[Hostile]:
         "state=lost": 422, "state=OPEN": 422, "severity=4": 422, "severity=HIGH": 422,
         "severity=%3Cb%3E": 422, "limit=0": 422, "limit=-1": 422, "limit=201": 422,
         "limit=1e2": 422, "limit=%00": 422, "limit=" + "9" * 5000: 422, "limit=NaN": 422,
-        "cursor=": 400, "cursor=x": 400,
+        "cursor=": 422, "cursor=x": 400,
         "cursor=%00": 400, "cursor=AAAA": 400,
         "cursor=" + "9" * 199: 400, "cursor=" + "9" * 201: 422, "cursor=%F0%9F%92%A9": 400,
-        "room=" + "r" * 129: 422,
+        "room=" + "r" * 129: 422, "room=": 422, "room=%00": 422, "stat=open": 422, "limits=1": 422,
+        "state=open&state=lost": 422, "order=oldest": 422, "speaker=": 422,
         "cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTkgeA": 400,  # a moment after the last of time
     }.items():  # fmt: skip
         yield Hostile(f"alerts?{query[:24]} ({len(query)})", status, "GET", f"/v1/alerts?{query}")
     for query, status in {"limit=0": 422, "cursor=../x": 400, "cursor=%ff": 400}.items():
         yield Hostile(f"rooms?{query}", status, "GET", f"/v1/rooms?{query}")
     for query, status in {
-        "since=-1": 400, "since=x": 400, "since=": 400, "since=1.5": 400, "since=" + "9" * 19: 400,
+        "since=-1": 400, "since=x": 400, "since=": 422, "since=1.5": 400, "since=" + "9" * 19: 400,
         "since=%D9%A1": 400, "since=1%0a": 400, "since=0x1": 400, "types=nothing": 422,
         "types=alert.raised,nothing": 422, "types=%3Cscript%3E": 422, "types=" + "x" * 5000: 422,
     }.items():  # fmt: skip

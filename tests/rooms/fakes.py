@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -51,7 +51,9 @@ class Rooms:
     async def get(self, room_id: str) -> Room | None:
         return self.rooms.get(room_id)
 
-    async def page(self, *, limit: int, cursor: str | None) -> tuple[Sequence[Room], str | None]:
+    async def page(
+        self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Room], str | None]:
         return list(self.rooms.values())[:limit], None
 
     async def listening(self) -> Sequence[Room]:
@@ -107,6 +109,11 @@ class Hearing:
     async def gaps(self, room_id: str, limit: int) -> Sequence[AudioGap]:
         return [gap for gap in reversed(self.written) if gap.room_id == room_id][:limit]
 
+    async def gaps_between(
+        self, room_id: str, from_at: datetime, to_at: datetime
+    ) -> Sequence[AudioGap]:
+        return []
+
     async def interrupted(self) -> Sequence[HeardUntil]:
         return self.cut_off
 
@@ -114,6 +121,11 @@ class Hearing:
         self, room_id: str, from_at: datetime, to_at: datetime
     ) -> Sequence[TranscriptHeard]:
         return []
+
+    async def talk_page(
+        self, room_id: str, *, limit: int, cursor: str | None
+    ) -> tuple[Sequence[TranscriptHeard], str | None]:
+        return [], None
 
     async def _reach(self) -> None:
         await asyncio.sleep(0)

@@ -62,3 +62,31 @@ async def test_talk_is_what_reaches_into_the_time_in_order_without_the_empty(
     found = await hearing.talk("lobby", NOW + 2 * SECOND, NOW + 20 * SECOND)
     assert [heard.text for heard in found] == ["early", "middle", "late"]
     assert found[0] == a_transcript("u0", NOW, text="early")
+
+
+async def test_gaps_that_reach_into_the_time_are_shown_in_order(hearing: HearingStore) -> None:
+    for second in (30, 0, 10, 50):
+        await hearing.gap(a_gap(NOW + second * SECOND, 5))
+    await hearing.gap(a_gap(NOW + 10 * SECOND, 5, room_id="other"))
+    found = await hearing.gaps_between("lobby", NOW + 4 * SECOND, NOW + 30 * SECOND)
+    assert [(gap.from_at - NOW).total_seconds() for gap in found] == [0, 10, 30]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+async def test_pages_of_talk_are_newest_first_and_hold_every_word_once(
+    hearing: HearingStore, database: Database, limit: int
+) -> None:
+    alerts = SqlAlerts(database)
+    for number in range(6):
+        heard = a_transcript(f"u{number}", NOW + (number // 2) * SECOND, text=str(number))
+        await alerts.commit(heard, [])
+    await alerts.commit(a_transcript("silent", NOW + SECOND, text=""), [])
+    await alerts.commit(a_transcript("elsewhere", NOW + SECOND, room_id="other"), [])
+    found: list[str] = []
+    cursor = None
+    for _ in range(7):
+        page, cursor = await hearing.talk_page("lobby", limit=limit, cursor=cursor)
+        found += [heard.text for heard in page]
+        if cursor is None:
+            break
+    assert found == ["5", "4", "3", "2", "1", "0"]

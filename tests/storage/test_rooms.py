@@ -77,8 +77,20 @@ async def test_pages_hold_every_room_once_newest_first_even_at_equal_times(
     assert (await rooms.page(limit=7, cursor=None))[1] is None
 
 
+async def test_rooms_are_listed_by_state(rooms: RoomStore) -> None:
+    states = [RoomState.LISTENING, RoomState.LOST, RoomState.ENDED]
+    for number, state in enumerate(states):
+        await rooms.add(a_room(f"r{number}", NOW + number * SECOND))
+        await rooms.set_state(f"r{number}", state, "")
+    page, _ = await rooms.page([RoomState.LISTENING, RoomState.LOST], limit=9)
+    assert [room.id for room in page] == ["r1", "r0"]
+    page, _ = await rooms.page([RoomState.JOINING], limit=9)
+    assert page == []
+
+
 @pytest.mark.parametrize(
-    "cursor", ["x", "é", "", "====", "MTIz", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5IGE"]
+    "cursor",
+    ["x", "é", "", "====", "MTIz", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5IGE", "MSBhAA", "c2V2ZXJpdHkgMQ"],
 )
 async def test_a_made_up_cursor_is_a_400(rooms: RoomStore, cursor: str) -> None:
     with pytest.raises(Problem) as caught:

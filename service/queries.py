@@ -1,0 +1,56 @@
+"""A mistyped query parameter is refused with its remedy, instead of a list that is not what was
+asked for. A dependency of every route; it looks at those under `/v1/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from service.access.authenticate import QUERY_NAMES
+from service.errors import Problem
+
+_PREFIX = "/v1/"
+_SHOWN = 60
+"""Of a name that a client sent, characters that a refusal repeats at most."""
+
+
+def refuse_unknown_query(request: Request) -> None:
+    """Raises:
+    Problem: 422, a parameter that the route does not take, or one without a value.
+    """
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not route.path.startswith(_PREFIX):
+        return
+    anonymous = "authorization" not in request.headers and not request.cookies
+    if anonymous or any(name.lower() in QUERY_NAMES for name in request.query_params):
+        return  # that is refused first, elsewhere
+    known = _names(route.dependant)
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            raise Problem(422, "Unknown parameter", _unknown(name, known))
+        if not value:
+            raise Problem(
+                422,
+                "Empty parameter",
+                f"`{name}=` has no value; give it one, or leave the parameter out",
+            )
+
+
+def _names(dependant: Dependant) -> list[str]:
+    own = [field.alias for field in dependant.query_params]
+    return own + [name for deeper in dependant.dependencies for name in _names(deeper)]
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    shown = repr(name[:_SHOWN])
+    if not known:
+        return f"this path takes no query parameters; leave {shown} out"
+    near = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    meant = f"did you mean `{near[0]}`? " if near else ""
+    listed = ", ".join(f"`{one}`" for one in known)
+    return f"this path has no query parameter {shown}; {meant}It takes {listed}"
