@@ -23,6 +23,8 @@ from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.packs import shipped_packs
 from service import pages
+from service.access import routes as access_routes
+from service.access.attempts import Attempts
 from service.access.first_admin import ensure_admin
 from service.alerts import routes as alerts_routes
 from service.body_limit import BodyLimit
@@ -52,6 +54,7 @@ from service.storage.hearing import SqlHearing
 from service.storage.keys import SqlKeys
 from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.schema import for_one_server, open_database
+from service.storage.sessions import SqlSessions
 
 log = structlog.get_logger()
 
@@ -82,7 +85,15 @@ def create_app(settings: Settings) -> FastAPI:
     install_problems(app)
     app.add_middleware(BodyLimit, exceptions={whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES})
     app.add_middleware(whip_routes.WhipCors)
-    for part in (static, pages, rooms_routes, whip_routes, feed_routes, alerts_routes):
+    for part in (
+        static,
+        pages,
+        access_routes,
+        rooms_routes,
+        whip_routes,
+        feed_routes,
+        alerts_routes,
+    ):
         app.include_router(part.router)
     return app
 
@@ -129,6 +140,8 @@ def _wire(
     state, metrics = app.state, app.state.metrics
     state.clock = utc_now
     state.keys = SqlKeys(database)
+    state.sessions = SqlSessions(database)
+    state.attempts = Attempts()
     state.rooms = SqlRooms(database)
     state.tokens = SqlTokens(database)
     state.hearing = SqlHearing(database)

@@ -1,13 +1,15 @@
-"""From the headers and the query of a request to the person who calls."""
+"""From a key, or the session of a page that has shown one, to the person who calls."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.access.keys import Role, digest_of
-from service.access.ports import KeyStore
+from service.access.attempts import Attempts
+from service.access.keys import Key, Role, digest_of
+from service.access.ports import KeyStore, SessionStore
 from service.clock import iso
 from service.errors import Problem
 
@@ -17,36 +19,94 @@ QUERY_NAMES = frozenset({"key", "token", "access_token", "api_key", "apikey", "a
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request: a person or a machine, by the name on its key."""
+    """Who makes a request: a person or a machine, by the name on its key.
+
+    Attributes:
+        until: When the key, or the session that stands for it, ends by itself; None: it does not.
+    """
 
     name: str
     role: Role
     key_id: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a request came in.
+
+    Attributes:
+        address: The client's, to tell one that guesses keys.
+    """
+
+    attempts: Attempts
+    address: str
 
 
 async def authenticate(
-    store: KeyStore, authorization: str | None, query_names: Iterable[str], now: datetime
+    store: KeyStore, authorization: str | None, door: Door, now: datetime
 ) -> Caller:
     """The holder of the bearer key in an Authorization header.
 
     Args:
         authorization: The header's value; None where the request has none.
-        query_names: Names of the request's query parameters.
+
+    Raises:
+        Problem: 401, or 429 after too many unknown keys, with the remedy.
+    """
+    key = await find_key(store, _bearer(authorization), door, now)
+    return Caller(key.name, key.role, key.id, until=key.expires_at)
+
+
+async def find_key(store: KeyStore, secret: str, door: Door, now: datetime) -> Key:
+    """The key with this secret, valid now.
+
+    Raises:
+        Problem: As `authenticate`.
+    """
+    digest = digest_of(secret)
+    wait_s = door.attempts.wait_s(door.address, digest, now)
+    if wait_s > 0:
+        raise _too_many(wait_s)
+    key = await store.find(digest)
+    if key is None:
+        door.attempts.failed(door.address, now)
+        raise refusal("this key is unknown here; make one with `earshot key create`")
+    refuse_ended(key, now)
+    door.attempts.succeeded(door.address, digest)
+    if key.use_is_news(now):
+        await store.used(key.id, now)
+    return key
+
+
+async def authenticate_session(
+    sessions: SessionStore, keys: KeyStore, token: str, now: datetime
+) -> Caller:
+    """The holder of the key that the session with this token began with.
 
     Raises:
         Problem: 401, with the remedy.
     """
-    refuse_in_address(query_names)
-    key = await store.find(digest_of(_bearer(authorization)))
-    if key is None:
-        raise _refusal("this key is unknown here; make one with `earshot key create`")
-    if key.revoked_at is not None:
-        raise _refusal(f"key {key.id} was revoked on {iso(key.revoked_at)}; ask for a new one")
-    if key.expires_at is not None and not key.valid(now):
-        raise _refusal(f"key {key.id} expired on {iso(key.expires_at)}; ask for a new one")
+    found = await sessions.find(digest_of(token))
+    if found is None:
+        raise refusal("this page is signed out; sign in with your key again")
+    session, key = found
+    refuse_ended(key, now)
+    if now >= session.expires_at:
+        raise refusal(f"you were signed in until {iso(session.expires_at)}; sign in again")
     if key.use_is_news(now):
-        await store.used(key.id, now)
-    return Caller(name=key.name, role=key.role, key_id=key.id)
+        await keys.used(key.id, now)
+    return Caller(key.name, key.role, key.id, until=session.expires_at)
+
+
+def refuse_ended(key: Key, now: datetime) -> None:
+    """Raises:
+    Problem: 401, the key is revoked or has expired.
+    """
+    if key.revoked_at is not None:
+        raise refusal(f"key {key.id} was revoked on {iso(key.revoked_at)}; ask for a new one")
+    if key.expires_at is not None and not key.valid(now):
+        raise refusal(f"key {key.id} expired on {iso(key.expires_at)}; ask for a new one")
 
 
 def refuse_in_address(query_names: Iterable[str]) -> None:
@@ -55,7 +115,7 @@ def refuse_in_address(query_names: Iterable[str]) -> None:
     """
     for name in query_names:
         if name.lower() in QUERY_NAMES:
-            raise _refusal(
+            raise refusal(
                 f"a key must not stand in the address (`?{name}=`), where logs would keep it; "
                 "revoke that key and send another in the header `Authorization: Bearer KEY`"
             )
@@ -75,9 +135,19 @@ def require(caller: Caller, roles: Collection[Role]) -> None:
 def _bearer(authorization: str | None) -> str:
     scheme, _, secret = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise _refusal("send a key in the header `Authorization: Bearer KEY`")
+        raise refusal("send a key in the header `Authorization: Bearer KEY`")
     return secret.strip()
 
 
-def _refusal(detail: str) -> Problem:
+def refusal(detail: str) -> Problem:
     return Problem(401, "Key required", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _too_many(wait_s: float) -> Problem:
+    seconds = math.ceil(wait_s)
+    return Problem(
+        429,
+        "Too many unknown keys",
+        f"too many unknown keys came from your address; try again in {seconds} s",
+        headers={"Retry-After": str(seconds)},
+    )

@@ -1,6 +1,6 @@
 """Who may make a call, as a FastAPI dependency.
 
-Reads `app.state.keys` (a `KeyStore`) and `app.state.clock`.
+Reads `app.state`: `keys` (a `KeyStore`), `sessions` (a `SessionStore`), `attempts`, `clock`.
 """
 
 from __future__ import annotations
@@ -9,32 +9,60 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from service.access.authenticate import Caller, authenticate, require
+from service.access.authenticate import (
+    Caller,
+    Door,
+    authenticate,
+    authenticate_session,
+    refuse_in_address,
+    require,
+)
 from service.access.keys import Role
-from service.access.ports import KeyStore
+from service.access.same_origin import refuse_foreign
+from service.access.sessions import COOKIE
 from service.clock import Clock
 
 _BEARER = HTTPBearer(auto_error=False, description="A key made by `earshot key create`.")
-"""Shows the lock in OpenAPI; the refusals are ours."""
+_COOKIE = APIKeyCookie(
+    name=COOKIE, auto_error=False, description="The console's session: `POST /v1/session`."
+)
+"""Both show the lock in OpenAPI; the refusals are ours."""
 
 
 def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
-    """The caller, if the key's role is one of these; refused with 401 or 403 otherwise.
+    """The caller, if the key's role is one of these; refused with 401, 403 or 429 otherwise.
+
+    A bearer key counts before a session's cookie.
 
     `caller: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]`
     """
 
     async def caller(
         request: Request,
-        _shown: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+        _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+        _cookie: Annotated[str | None, Security(_COOKIE)],
     ) -> Caller:
-        store: KeyStore = request.app.state.keys
-        clock: Clock = request.app.state.clock
-        authorization = request.headers.get("authorization")
-        found = await authenticate(store, authorization, request.query_params.keys(), clock())
+        found = await _caller(request)
         require(found, roles)
         return found
 
     return caller
+
+
+def door_of(request: Request) -> Door:
+    address = request.client.host if request.client else ""
+    return Door(request.app.state.attempts, address)
+
+
+async def _caller(request: Request) -> Caller:
+    refuse_in_address(request.query_params.keys())
+    state = request.app.state
+    clock: Clock = state.clock
+    authorization = request.headers.get("authorization")
+    token = request.cookies.get(COOKIE)
+    if authorization is not None or not token:
+        return await authenticate(state.keys, authorization, door_of(request), clock())
+    refuse_foreign(request.method, request.url.scheme, request.headers)
+    return await authenticate_session(state.sessions, state.keys, token, clock())

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.access.keys import Key
+from service.access.sessions import Session
 
 
 class KeyStore(Protocol):
@@ -27,3 +28,15 @@ class KeyStore(Protocol):
         ...
 
     async def used(self, key_id: str, now: datetime) -> None: ...
+
+
+class SessionStore(Protocol):
+    async def begin(self, session: Session, digest: str) -> None:
+        """Keep a session under the digest of its token. Its key must be on record."""
+        ...
+
+    async def find(self, digest: str) -> tuple[Session, Key] | None:
+        """The session and its key as it is now, whether or not either is still valid."""
+        ...
+
+    async def end(self, digest: str) -> None: ...

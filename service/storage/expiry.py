@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.rooms.room import RoomState
 from service.storage.engine import Database
 from service.storage.rooms import remove_expired_tokens
+from service.storage.sessions import remove_expired_sessions
 from service.storage.tables import alerts, events, gaps, pruned, rooms, transcripts
 
 BATCH = 200
@@ -53,6 +54,7 @@ async def expire(
         ended = (rooms.c.state == RoomState.ENDED) & (rooms.c.ended_at < before)
         old_rooms = await connection.execute(delete(rooms).where(ended))
         await remove_expired_tokens(connection, now)
+        await remove_expired_sessions(connection, now)
     await database.forget_deleted()
     return Expired(
         talk=old_talk,

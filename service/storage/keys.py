@@ -32,12 +32,12 @@ class SqlKeys:
         async with self._database.read() as connection:
             found = await connection.execute(select(keys).where(keys.c.digest == digest))
             row = found.one_or_none()
-        return None if row is None else _key(row)
+        return None if row is None else key_of(row)
 
     async def all(self) -> Sequence[Key]:
         query = select(keys).order_by(keys.c.created_at, keys.c.id)
         async with self._database.read() as connection:
-            return [_key(row) for row in await connection.execute(query)]
+            return [key_of(row) for row in await connection.execute(query)]
 
     async def revoke(self, key_id: str, now: datetime) -> Key | None:
         valid = update(keys).where(keys.c.id == key_id, keys.c.revoked_at.is_(None))
@@ -45,7 +45,7 @@ class SqlKeys:
             await connection.execute(valid.values(revoked_at=now))
             found = await connection.execute(select(keys).where(keys.c.id == key_id))
             row = found.one_or_none()
-        return None if row is None else _key(row)
+        return None if row is None else key_of(row)
 
     async def used(self, key_id: str, now: datetime) -> None:
         async with self._database.write() as connection:
@@ -54,7 +54,7 @@ class SqlKeys:
             )
 
 
-def _key(row: Row[Any]) -> Key:
+def key_of(row: Row[Any]) -> Key:
     return Key(
         id=row.id,
         name=row.name,

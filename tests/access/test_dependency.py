@@ -7,12 +7,14 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from httpx import ASGITransport, AsyncClient
 
+from service.access.attempts import Attempts
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role, digest_of, make_key
 from service.errors import Problem
 from service.storage.engine import Database
 from service.storage.keys import SqlKeys
+from service.storage.sessions import SqlSessions
 from tests.storage.examples import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
@@ -27,6 +29,8 @@ async def answer(_request: Request, problem: Exception) -> JSONResponse:
 def make_app(database: Database) -> FastAPI:
     app = FastAPI(exception_handlers={Problem: answer})
     app.state.keys = SqlKeys(database)
+    app.state.sessions = SqlSessions(database)
+    app.state.attempts = Attempts()
     app.state.clock = SetClock()
 
     for path, roles in (
@@ -98,7 +102,10 @@ async def test_a_key_in_the_query_is_refused(client: AsyncClient, database: Data
     assert (await client.get("/any", params={"token": "x"}, headers=headers)).status_code == 401
 
 
-async def test_openapi_shows_that_a_bearer_key_is_needed(client: AsyncClient) -> None:
+async def test_openapi_shows_that_a_key_or_a_session_is_needed(client: AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    assert document["paths"]["/any"]["get"]["security"] == [{"HTTPBearer": []}]
+    assert document["paths"]["/any"]["get"]["security"] == [
+        {"HTTPBearer": []},
+        {"APIKeyCookie": []},
+    ]
     assert "422" not in document["paths"]["/any"]["get"]["responses"]

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.access.authenticate import authenticate
+from service.access.attempts import Attempts
+from service.access.authenticate import Door, authenticate
 from service.access.first_admin import ensure_admin
 from service.access.keys import Role, digest_of, make_key
 from service.errors import ConfigurationError
@@ -18,7 +19,9 @@ async def test_the_first_start_makes_an_admin_key_and_the_next_does_not(database
     secret = await ensure_admin(store, None, NOW)
     assert secret is not None
     assert secret.startswith("ek_")
-    assert (await authenticate(store, f"Bearer {secret}", [], NOW)).role is Role.ADMIN
+    assert (
+        await authenticate(store, f"Bearer {secret}", Door(Attempts(), ""), NOW)
+    ).role is Role.ADMIN
     assert await ensure_admin(store, None, NOW) is None
 
 
@@ -35,7 +38,9 @@ async def test_a_given_key_is_stored_once_and_not_shown_again(database: Database
     assert await ensure_admin(store, "a-long-random-key", NOW) is None
     assert await ensure_admin(store, "a-long-random-key", NOW) is None
     assert len(await store.all()) == 1
-    assert (await authenticate(store, "Bearer a-long-random-key", [], NOW)).role is Role.ADMIN
+    assert (
+        await authenticate(store, "Bearer a-long-random-key", Door(Attempts(), ""), NOW)
+    ).role is Role.ADMIN
 
 
 @pytest.mark.parametrize("given", ["", "  ", " padded"])

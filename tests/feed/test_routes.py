@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from httpx import AsyncClient, Limits, Timeout
 
+from service.access.attempts import Attempts
 from service.access.keys import Role, digest_of, make_key
 from service.clock import utc_now
 from service.errors import Problem
@@ -95,6 +96,7 @@ def make_app(database: Database, broadcaster: Broadcaster) -> FastAPI:
     app = FastAPI(exception_handlers={Problem: answer})
     app.include_router(router)
     app.state.keys = SqlKeys(database)
+    app.state.attempts = Attempts()
     app.state.clock = utc_now
     app.state.broadcaster = broadcaster
     return app

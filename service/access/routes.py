@@ -1,0 +1,94 @@
+"""`/v1/session`: a page shows its key once, and goes on with a cookie that no script can read.
+
+Reads `app.state`: `keys`, `sessions`, `attempts`, `clock`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.access.authenticate import Caller, find_key, refuse_in_address
+from service.access.dependency import allow, door_of
+from service.access.keys import Role, digest_of
+from service.access.ports import SessionStore
+from service.access.same_origin import refuse_foreign
+from service.access.sessions import COOKIE, make_session
+from service.clock import Clock, Timestamp
+
+router = APIRouter(tags=["access"])
+
+_PATH = "/v1/session"
+
+
+class ShownKey(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    key: str = Field(min_length=1, max_length=500, description="Made by `earshot key create`.")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """
+    Attributes:
+        expires_at: When the session, or the bearer key, ends by itself; null: it does not.
+    """
+
+    name: str
+    role: Role
+    key_id: str
+    expires_at: Timestamp | None
+
+
+@router.post(_PATH, summary="Sign in: a key for a cookie")
+async def sign_in(shown: ShownKey, request: Request, response: Response) -> SignedIn:
+    refuse_in_address(request.query_params.keys())
+    if "origin" in request.headers:  # no other site signs anybody in here
+        refuse_foreign(request.method, request.url.scheme, request.headers)
+    state = request.app.state
+    clock: Clock = state.clock
+    sessions: SessionStore = state.sessions
+    now = clock()
+    key = await find_key(state.keys, shown.key.strip(), door_of(request), now)
+    session, token = make_session(key, now)
+    await sessions.begin(session, digest_of(token))
+    before = request.cookies.get(COOKIE)
+    if before:
+        await sessions.end(digest_of(before))
+    _set_cookie(request, response, token, session.expires_at - now)
+    return SignedIn(key.name, key.role, key.id, session.expires_at)
+
+
+@router.get(_PATH, summary="Who is signed in")
+async def who(caller: Annotated[Caller, Depends(allow(*Role))], response: Response) -> SignedIn:
+    response.headers["Cache-Control"] = "no-store"
+    return SignedIn(caller.name, caller.role, caller.key_id, caller.until)
+
+
+@router.delete(_PATH, status_code=204, summary="Sign out; whoever is not signed in may, too")
+async def sign_out(request: Request, response: Response) -> None:
+    token = request.cookies.get(COOKIE)
+    if token:
+        refuse_foreign(request.method, request.url.scheme, request.headers)
+        sessions: SessionStore = request.app.state.sessions
+        await sessions.end(digest_of(token))
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+
+def _set_cookie(request: Request, response: Response, token: str, life: timedelta) -> None:
+    # Behind a proxy that ends TLS the request is plain http, and only the page's origin says more.
+    origin = request.headers.get("origin", "")
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(life.total_seconds()),
+        path="/",
+        secure=request.url.scheme == "https" or origin.startswith("https:"),
+        httponly=True,
+        samesite="strict",
+    )
+    response.headers["Cache-Control"] = "no-store"
