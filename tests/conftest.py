@@ -12,14 +12,15 @@ from hypothesis import settings
 
 from service.storage.engine import Database
 from service.storage.schema import open_database
-from tests.needs import CHROMIUM, INSTALL
+from tests.needs import NEEDS
+from tests.postgres import Postgres
 from tests.server import Server
 
 # A slow or busy machine is no reason for a property to fail: pytest's own time-out is enough.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
-_NO_CHROMIUM = "chromium is missing"
+_MISSING = {need: f"{need.name} is missing" for need in NEEDS}
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("anyio"):
             item.fixturenames.insert(0, "no_leaked_tasks")
-        if CHROMIUM is None and item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason=_NO_CHROMIUM))
+        for need, reason in _MISSING.items():
+            if item.get_closest_marker(need.marker) and not need.met():
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -40,10 +42,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     """Say aloud, at the very end, how much was not tested for want of a program."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
-    count = sum(_NO_CHROMIUM in str(report.longrepr) for report in skipped)
-    if count:
-        line = f"LOUD: {count} tests skipped for want of chromium ({INSTALL})"
-        terminalreporter.write_line(line, red=True, bold=True)
+    for need, reason in _MISSING.items():
+        count = sum(reason in str(report.longrepr) for report in skipped)
+        if count:
+            line = f"LOUD: {count} tests skipped for want of {need.name} ({need.install})"
+            terminalreporter.write_line(line, red=True, bold=True)
 
 
 @pytest.fixture
@@ -82,14 +85,39 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL that all tests share, each with a database of its own."""
+    with Postgres() as postgres:
+        yield postgres
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """Of a database that is not there yet."""
-    return f"sqlite:///{tmp_path}/earshot.db"
+def own_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL that the test may stop."""
+    with Postgres() as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def backend() -> str:
+    """The kind of database; tests/storage runs on each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def url(backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a database that is not there yet, or is empty; of the test's `database` if it has one."""
+    if backend == "sqlite":
+        yield f"sqlite:///{request.getfixturevalue('tmp_path')}/earshot.db"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    with postgres.database(migrated="database" in request.fixturenames) as url:
+        yield url
 
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    database = await open_database(url)
+    database = Database(url) if url.startswith("postgresql") else await open_database(url)
     yield database
     await database.close()

@@ -9,34 +9,94 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-CHROMIUM = shutil.which("chromium")
-"""Debian's browser, or None."""
-INSTALL = "apt-get install chromium"
-
+_GLYPHS = "fonts-wqy-microhei"
+"""For screenshots of what the console says in Chinese."""
+_NO_SERVER_OF_ITS_OWN = (
+    "mkdir -p /etc/postgresql-common/createcluster.d && "
+    "echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/earshot.conf"
+)
+"""Debian would start one at once; the tests start and stop theirs themselves."""
 _INSTALL_S = 600
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A program that some tests need.
+
+    Attributes:
+        marker: The pytest marker of these tests, in `folders`.
+        prepare: What is to be done before its packages are installed.
+    """
+
+    name: str
+    marker: str
+    folders: Sequence[str]
+    packages: Sequence[str]
+    prepare: str = ""
+
+    @property
+    def install(self) -> str:
+        """The remedy, for a person."""
+        return f"apt-get install {self.packages[0]}"
+
+    def met(self) -> bool:
+        if self is POSTGRES:
+            return postgres_programs() is not None
+        return shutil.which(self.name) is not None
+
+
+BROWSER = Need("chromium", "browser", ("tests/console", "tests/e2e"), ("chromium", _GLYPHS))
+POSTGRES = Need(
+    "postgresql",
+    "postgres",
+    ("tests/storage", "tests/drills", "tests/e2e"),
+    ("postgresql",),
+    prepare=_NO_SERVER_OF_ITS_OWN,
+)
+NEEDS = (BROWSER, POSTGRES)
+
+CHROMIUM = shutil.which("chromium")
+"""Debian's browser, or None."""
+
+
+def postgres_programs() -> Path | None:
+    """The folder with `postgres` and `initdb`, which Debian keeps out of the PATH."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
+    )
+    if found:
+        return found[-1].parent
+    program = shutil.which("initdb")
+    return None if program is None else Path(program).resolve().parent
+
+
 def main() -> None:
-    if CHROMIUM is None:
-        _install()
-    if shutil.which("chromium") is None:
-        _say(
-            f"LOUD: chromium is missing: {_browser_tests()} browser tests will be skipped; "
-            f"to run them: {INSTALL}"
-        )
+    for need in NEEDS:
+        if not need.met():
+            _install(need)
+        if not need.met():
+            _say(
+                f"LOUD: {need.name} is missing: {_tests(need)} {need.marker} tests will be "
+                f"skipped; to run them: {need.install}"
+            )
 
 
-def _install() -> None:
+def _install(need: Need) -> None:
     become = _root()
     if become is None or shutil.which("apt-get") is None:
         return
-    _say("installing chromium, which the browser tests need")
+    _say(f"installing {need.name}, which the {need.marker} tests need")
     environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    for command in (
-        ["apt-get", "-qq", "update"],
-        ["apt-get", "-qq", "install", "-y", "--no-install-recommends", "chromium"],
-    ):
+    commands = [["apt-get", "-qq", "update"]]
+    if need.prepare:
+        commands.append(["sh", "-c", need.prepare])
+    for package in need.packages:
+        commands.append(["apt-get", "-qq", "install", "-y", "--no-install-recommends", package])
+    for command in commands:
         try:
             done = subprocess.run(
                 [*become, *environment, *command],
@@ -64,9 +124,9 @@ def _root() -> list[str] | None:
     return ["sudo", "-n"] if asked.returncode == 0 else None
 
 
-def _browser_tests() -> int:
+def _tests(need: Need) -> int:
     """How many tests are marked so; 0 where pytest cannot say."""
-    listing = ["-m", "pytest", "-m", "browser", "--collect-only", "-q", "tests/e2e"]
+    listing = ["-m", "pytest", "-m", need.marker, "--collect-only", "-q", *need.folders]
     listed = subprocess.run([sys.executable, *listing], capture_output=True, check=False)
     return listed.stdout.count(b"::")
 

@@ -122,14 +122,13 @@ class Database:
             raise
 
 
-def make_engine(url: URL, *, answer_s: float | None = postgres.ANSWER_S) -> AsyncEngine:
+def make_engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
     """
     Args:
-        answer_s: How long a statement may take on PostgreSQL; None: as long as it likes.
+        migrating: For changes of the schema, which may take as long as they like.
     """
-    if is_sqlite(url):
-        return sqlite.make_engine(url, serialize=_compact)
-    return postgres.make_engine(url, serialize=_compact, answer_s=answer_s)
+    make = sqlite.make_engine if is_sqlite(url) else postgres.make_engine
+    return make(url, serialize=_compact, migrating=migrating)
 
 
 def writer_options(url: URL) -> dict[str, Any]:

@@ -7,7 +7,9 @@ has looked up stays true until it commits, and ids grow in commit order (`docs/d
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -79,17 +81,32 @@ async def connect(url: URL, *, name: str = "earshot", answer_s: float | None = A
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: see `sentence`.
     """
-    return await asyncpg.connect(
-        dsn_of(url),
-        timeout=CONNECT_S,
-        command_timeout=answer_s,
-        server_settings={**_SESSION, "application_name": name},
+    connecting = asyncio.create_task(
+        asyncpg.connect(
+            dsn_of(url),
+            timeout=CONNECT_S,
+            command_timeout=answer_s,
+            server_settings={**_SESSION, "application_name": name},
+        ),
+        name="connect to PostgreSQL",
     )
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        # Cancelled half-way, asyncpg leaves things behind: let it come to its end first.
+        with suppress(Exception):
+            (await connecting).terminate()
+        raise
 
 
 def make_engine(
-    url: URL, *, serialize: Callable[[Any], str], answer_s: float | None = ANSWER_S
+    url: URL, *, serialize: Callable[[Any], str], migrating: bool = False
 ) -> AsyncEngine:
+    """
+    Args:
+        migrating: A statement may take as long as it likes.
+    """
+    answer_s = None if migrating else ANSWER_S
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda: connect(url, answer_s=answer_s),

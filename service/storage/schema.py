@@ -14,14 +14,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from service.errors import ConfigurationError
 from service.storage import postgres, sqlite
 from service.storage.engine import Database, is_sqlite, make_engine, parse_url, writer_options
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 async def open_database(url: str, *, may_write: Callable[[], str] = lambda: "") -> Database:
@@ -67,7 +67,7 @@ def _prepared(url: URL) -> Iterator[None]:
 
 async def _migrate(url: URL, revision: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    engine = make_engine(url, answer_s=None)
+    engine = make_engine(url, migrating=True)
     try:
         writer = engine.execution_options(**writer_options(url))
         async with writer.begin() as connection:
@@ -79,16 +79,17 @@ async def _migrate(url: URL, revision: str) -> None:
 def _run(connection: Connection, url: URL, revision: str) -> None:
     if not is_sqlite(url):
         postgres.refuse_unusable(connection, url)
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     _refuse_unknown(connection, url, ScriptDirectory.from_config(config))
     config.attributes["connection"] = connection
     if revision == "base" or revision.startswith("-"):
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)
-    if not is_sqlite(url):
+    if is_sqlite(url):
+        sqlite.check_references(connection)
+    else:
         postgres.sort_by_bytes(connection)
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from policies.severity import Severity
 from service.alerts.alert import Alert, AlertMatch, AlertState
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.rooms.room import Room, RoomState, Speaker
+
+EACH_DATABASE = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+only_sqlite = pytest.mark.parametrize("backend", EACH_DATABASE[:1], indirect=True)
+only_postgres = pytest.mark.parametrize("backend", EACH_DATABASE[1:], indirect=True)
 
 NOW = datetime(2026, 5, 17, 12, 0, 0, 123_456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

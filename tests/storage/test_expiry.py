@@ -23,6 +23,7 @@ from tests.storage.examples import (
     a_speaker,
     a_transcript,
     an_alert,
+    only_sqlite,
 )
 
 pytestmark = pytest.mark.anyio
@@ -164,6 +165,7 @@ async def test_more_than_a_batch_goes_in_one_call(stores: Stores) -> None:
     assert await stores.expire() == Expired(talk=BATCH + 1, events=BATCH + 1)
 
 
+@only_sqlite
 async def test_no_expired_word_is_left_in_the_files(stores: Stores, tmp_path: Path) -> None:
     secret = "xylophone"
     for number in range(50):

@@ -9,7 +9,7 @@ from service.access.keys import Role, digest_of, make_key
 from service.access.ports import KeyStore
 from service.storage.engine import Database
 from service.storage.keys import SqlKeys
-from tests.storage.examples import NOW, SECOND
+from tests.storage.examples import NOW, SECOND, only_sqlite
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +45,7 @@ async def test_the_last_use_is_kept(database: Database) -> None:
     assert found.last_used_at == NOW + SECOND
 
 
+@only_sqlite
 async def test_no_secret_is_in_the_files(database: Database, tmp_path: Path) -> None:
     key, secret = make_key("Mo", Role.MODERATOR, NOW)
     await SqlKeys(database).add(key, digest_of(secret))

@@ -10,7 +10,7 @@ from service.storage.engine import Database
 from service.storage.keys import SqlKeys
 from service.storage.sessions import SqlSessions
 from service.storage.tables import sessions as table
-from tests.storage.examples import NOW, SECOND
+from tests.storage.examples import NOW, SECOND, only_sqlite
 
 pytestmark = pytest.mark.anyio
 

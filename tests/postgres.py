@@ -1,0 +1,175 @@
+"""A real PostgreSQL of the tests' own: on a free port, its files in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from service.storage.schema import migrate
+from tests.needs import postgres_programs
+
+USER, PASSWORD = "earshot", "a-test's password/%40"
+_QUOTED = "a-test%27s%20password%2F%2540"
+_START_S = 30.0
+_CONF = """
+listen_addresses = '127.0.0.1'
+max_connections = 200
+shared_buffers = 32MB
+# What the operating system has is enough for tests; a killed process loses none of it.
+fsync = off
+full_page_writes = off
+max_wal_size = 256MB
+log_min_messages = fatal
+track_commit_timestamp = on
+"""
+
+
+class Postgres:
+    """Started on entering, with an empty database for whoever asks; can be stopped and started.
+
+    Its databases sort as English does, and not by bytes.
+    """
+
+    def __init__(self) -> None:
+        programs = postgres_programs()
+        assert programs is not None
+        self._programs = programs
+        self._folder = Path(tempfile.mkdtemp(prefix="earshot-postgres-"))
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = count(1)
+
+    def __enter__(self) -> Self:
+        try:
+            self._make_files()
+            self.start()
+            self.sql(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD $${PASSWORD}$$")
+            self.sql(f"CREATE DATABASE migrated OWNER {USER}")
+            migrate(self.url("migrated"))
+        except BaseException:
+            self._clean_up()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clean_up()
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *_as_postgres(),
+                    self._programs / "postgres",
+                    *("-D", self._folder / "data"),
+                    *("-k", self._folder, "-p", str(self._port)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_ENVIRONMENT,
+                cwd="/",
+            )
+        deadline = time.monotonic() + _START_S
+        while self._psql("SELECT 1").returncode:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "log").read_text())
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT ends its sessions and then itself; SIGQUIT is a crash, with recovery after it."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how)
+            process.wait(20)
+
+    def url(self, name: str, *, password: str = _QUOTED) -> str:
+        return f"postgresql://{USER}:{password}@127.0.0.1:{self._port}/{name}"
+
+    @contextmanager
+    def database(self, *, migrated: bool = False) -> Iterator[str]:
+        """The URL of a new database, without tables or with all of them; it is dropped after."""
+        name = f"test_{next(self._numbers)}"
+        template = "migrated" if migrated else "template0"
+        self.sql(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {template}")
+        try:
+            yield self.url(name)
+        finally:
+            if self._process is not None:
+                self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """As superuser; what it answers, a row a line."""
+        done = self._psql(statement, database)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def _psql(self, statement: str, database: str = "postgres") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                self._programs / "psql",
+                *("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
+                *("-h", self._folder, "-p", str(self._port), "-U", "postgres", "-d", database),
+                *("-c", statement),
+            ],
+            capture_output=True,
+            text=True,
+            env=_ENVIRONMENT,
+            check=False,
+            timeout=60,
+        )
+
+    def _make_files(self) -> None:
+        if as_other := _as_postgres():
+            shutil.chown(self._folder, "postgres", "postgres")
+        initdb: list[str | Path] = [
+            *as_other,
+            self._programs / "initdb",
+            *("-D", self._folder / "data", "-U", "postgres", "--no-sync"),
+            *("--auth-local=trust", "--auth-host=scram-sha-256"),
+            *("--encoding=UTF8", "--locale=C.UTF-8"),
+            *("--locale-provider=icu", "--icu-locale=en-US"),
+        ]
+        done = subprocess.run(
+            initdb, capture_output=True, text=True, env=_ENVIRONMENT, cwd="/", check=False
+        )
+        assert done.returncode == 0, done.stderr
+        with (self._folder / "data" / "postgresql.conf").open("a") as conf:
+            conf.write(_CONF)
+
+    def _clean_up(self) -> None:
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
+
+
+def _as_postgres() -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,13 @@
+"""One suite for both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.storage.examples import EACH_DATABASE
+
+
+@pytest.fixture(params=EACH_DATABASE)
+def backend(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
