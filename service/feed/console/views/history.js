@@ -1,0 +1,90 @@
+// Who did what with an alert, when and why; and a note of one's own.
+
+import { html } from "../html.js";
+import { readReason } from "../reasons.js";
+import { useStore } from "../store.js";
+import { exactTime, timeOfDay } from "../time.js";
+import { useWords } from "../words.js";
+
+/** @param {{store, alertId: string, steps: Array<{at, who, action, reason}>}} props */
+export function History({ store, alertId, steps, mayAct }) {
+  const t = useWords();
+  return html`
+    <section class="case-part" aria-labelledby="case-history">
+      <h3 id="case-history">${t("case.history")}</h3>
+      ${steps.length
+        ? html`<ol class="history">
+            ${steps.map((step, index) => html`<${Line} key=${index} step=${step} />`)}
+          </ol>`
+        : html`<p class="soft">${t("history.nothing")}</p>`}
+      ${mayAct && html`<${NoteBox} store=${store} alertId=${alertId} />`}
+    </section>
+  `;
+}
+
+function Line({ step }) {
+  const t = useWords();
+  const [action, detail] = split(step.action);
+  const { code, text } = readReason(step.reason || "");
+  const reason = [code && t(`reason.${code}`), text].filter(Boolean);
+  return html`
+    <li data-action=${action}>
+      <time datetime=${step.at} title=${exactTime(step.at)}>${timeOfDay(step.at)}</time>
+      <div>
+        <span class="did"><${Did} action=${action} detail=${detail} who=${step.who} /></span>
+        ${reason.length > 0 &&
+        html`<bdi dir="auto" class=${action === "note" ? "note" : "because"}>${reason.join(" · ")}</bdi>`}
+      </div>
+    </li>
+  `;
+}
+
+/** "Ann acknowledged it": the name stands where the language wants it. */
+function Did({ action, detail, who }) {
+  const t = useWords();
+  const key = action === "resolve" ? `did.${detail}` : `did.${action}`;
+  const sentence = t(DID.has(key) ? key : "did.other", { who: "\u0001", name: "\u0002", action });
+  return sentence
+    .split(/([\u0001\u0002])/)
+    .map((part) =>
+      part === "\u0001" ? html`<bdi class="who">${who}</bdi>`
+      : part === "\u0002" ? html`<bdi class="who">${detail}</bdi>`
+      : part,
+    );
+}
+
+const DID = new Set([
+  "did.acknowledge", "did.upheld", "did.dismissed", "did.reopen", "did.note", "did.assign",
+]);
+
+/** "resolve: upheld" -> ["resolve", "upheld"]. */
+function split(action) {
+  const at = action.indexOf(":");
+  return at < 0 ? [action, ""] : [action.slice(0, at).trim(), action.slice(at + 1).trim()];
+}
+
+function NoteBox({ store, alertId }) {
+  const t = useWords();
+  const text = useStore(store, (state) => state.drafts.get(alertId)?.note) || "";
+  const add = (event) => {
+    event.preventDefault();
+    if (text.trim()) store.actions.note(alertId, text.trim());
+  };
+  return html`
+    <form class="note-box" onSubmit=${add}>
+      <label for="case-note">${t("note.label")}</label>
+      <textarea
+        id="case-note"
+        rows="2"
+        maxlength="2000"
+        dir="auto"
+        value=${text}
+        onInput=${(event) => store.actions.draft(alertId, { note: event.target.value })}
+        onKeyDown=${(event) => {
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) add(event);
+        }}
+      ></textarea>
+      <button type="submit" class="button" disabled=${!text.trim()}>${t("note.add")}</button>
+    </form>
+  `;
+}
