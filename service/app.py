@@ -52,8 +52,9 @@ from service.storage.event_log import SqlEventLog
 from service.storage.expiry import expire
 from service.storage.hearing import SqlHearing
 from service.storage.keys import SqlKeys
+from service.storage.one_server import for_one_server
 from service.storage.rooms import SqlRooms, SqlTokens
-from service.storage.schema import for_one_server, open_database
+from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
 
 log = structlog.get_logger()
@@ -102,8 +103,10 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     app.state.packs = packs = load_packs(settings)
     app.state.metrics = Metrics()
-    with for_one_server(settings.database()):
-        database = await open_database(settings.database())
+    async with for_one_server(settings.database()) as hold:
+        app.state.hold = hold
+        database = await open_database(settings.database(), may_write=hold.why_not)
+        app.state.database = database
         try:
             async with _serving(app, settings, database, packs):
                 yield
