@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.datastructures import State
 
 from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
@@ -34,11 +35,13 @@ from service.feed import routes as feed_routes
 from service.feed import static
 from service.feed.broadcaster import Broadcaster
 from service.listening.ear import Ear
+from service.listening.overload import OverloadChanged, OverloadWatch, Pace
 from service.listening.segmenter import SegmenterSettings
 from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
 from service.pipeline import Pipeline
 from service.problems import install_problems
+from service.queries import refuse_unknown_query
 from service.reading import Reader
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
@@ -95,7 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         feed_routes,
         alerts_routes,
     ):
-        app.include_router(part.router)
+        app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     return app
 
 
@@ -170,6 +173,9 @@ def _wire(
     )
     state.whip = WhipConnector(state.ears, addresses=settings.local_addresses())
     state.supervisor = Supervisor(state.rooms, [state.whip], clock=utc_now)
+    state.overload = OverloadWatch(
+        state.pipeline.lag, state.events.add, measure=metrics.behind.set, clock=utc_now
+    )
     metrics.peers.set_function(state.whip.peers)
     metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
 
@@ -180,6 +186,7 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
     state = app.state
     await state.ears.resume()
     await state.supervisor.resume()
+    await _resume_overload(state)
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(state.pipeline.run(state.ears), name="pipeline")
         loops = [
@@ -188,6 +195,7 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
                 ("ears", state.ears.run()),
                 ("whip", state.whip.run()),
                 ("feed", _again(app, "feed", state.broadcaster.run)),
+                ("overload", _again(app, "overload", state.overload.run)),
                 ("expiry", _again(app, "expiry", lambda: _expiring(database, settings))),
             )
         ]
@@ -202,6 +210,13 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
             await state.queue.close()
             await asyncio.wait([reading])
             await state.ears.flush()
+
+
+async def _resume_overload(state: State) -> None:
+    """Whoever was told that we are behind is told once we are not, by whichever run."""
+    last = await state.events.last(OverloadChanged.type)
+    if last is not None:
+        state.overload.resume(Pace(last.data["state"]))
 
 
 async def _again(app: FastAPI, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

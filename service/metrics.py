@@ -26,6 +26,11 @@ class Metrics:
         self.waiting = Gauge(
             "earshot_asr_waiting", "Utterances waiting for the model", registry=registry
         )
+        self.behind = Gauge(
+            "earshot_asr_behind_seconds",
+            "How long ago the oldest utterance that waits for its verdict ended",
+            registry=registry,
+        )
         self.batch_seconds = Histogram(
             "earshot_asr_batch_seconds", "Time the model took for a batch", registry=registry
         )

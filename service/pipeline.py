@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -22,6 +22,7 @@ from service.alerts.ports import AlertStore
 from service.alerts.triage import raise_alert, triage
 from service.clock import Clock
 from service.listening.heard import TranscriptHeard
+from service.listening.overload import Lag
 from service.metrics import Metrics
 from service.reading import Reader, Reading
 from service.rooms.ears import Ears, Listener
@@ -51,6 +52,8 @@ class Pipeline:
         self._metrics = metrics
         self._clock = clock
         self._retry_after_s = retry_after_s
+        # Until settled or lost, without a pause between the two: an utterance heard again either
+        # finds itself here or begins anew.
         self._waiting: dict[str, tuple[Listener, Utterance]] = {}
         metrics.waiting.set_function(queue.waiting)
 
@@ -62,19 +65,28 @@ class Pipeline:
         self._waiting[utterance.id] = (listener, utterance)
         self._queue.put(utterance)
 
+    def lag(self, now: datetime) -> Lag:
+        """How far verdicts are behind the words."""
+        ended = (utterance.ended_at for _, utterance in self._waiting.values())
+        oldest = min(ended, default=now)
+        return Lag(max(0.0, (now - oldest).total_seconds()), len(self._waiting))
+
     async def run(self, ears: Ears) -> None:
         """Follow the recogniser's results until its queue is closed and empty."""
         async for result in self._queue.results():
             match result:
                 case Transcript():
-                    listener, utterance = self._waiting.pop(result.utterance_id)
+                    listener, utterance = self._waiting[result.utterance_id]
                     try:
                         await self._judge(listener, utterance, result)
-                        await ears.settle(listener, utterance.id)
                     except Exception:
                         self._metrics.failures.labels("verdict").inc()
                         log.exception("pipeline.verdict_failed", utterance=utterance.id)
+                        del self._waiting[utterance.id]
                         await ears.lose(listener, utterance, "it could not be put on record")
+                    else:
+                        del self._waiting[utterance.id]
+                        await ears.settle(listener, utterance.id)
                 case Unheard(utterance, reason):
                     listener, _ = self._waiting.pop(utterance.id)
                     self._reader.forget(utterance)

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
 from service.clock import iso
 from service.listening.heard import AudioGap, TranscriptHeard
+from service.listening.overload import OverloadChanged
 from service.rooms.room import (
     RoomJoined,
     RoomLeft,
@@ -31,6 +32,7 @@ Event = (
     | AlertUpdated
     | AlertResolved
     | AlertRetracted
+    | OverloadChanged
 )
 """What is stored in the event log."""
 
@@ -54,7 +56,7 @@ def body(type_: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def room_of(event: Event) -> str:
-    """The id of the room an event belongs to."""
+    """The id of the room an event belongs to; empty where it belongs to none."""
     match event:
         case RoomJoined(room) | RoomStateChanged(room) | RoomLeft(room):
             return room.id
@@ -64,6 +66,8 @@ def room_of(event: Event) -> str:
             AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
         ):
             return alert.room_id
+        case OverloadChanged():
+            return ""
         case _:
             return event.room_id
 

@@ -58,6 +58,20 @@ class SqlEventLog:
             rows = await connection.execute(query)
             return [Recorded(*row) for row in rows]
 
+    async def add(self, event: Event, at: datetime) -> None:
+        """Append an event that goes with no other change."""
+        async with self._database.write() as connection:
+            await append(connection, event, at)
+
+    async def last(self, type_: str, *, among: int = 10_000) -> Recorded | None:
+        """The last event of the type, if it is among so many of the newest."""
+        query = select(events.c.id, events.c.type, events.c.at, events.c.room_id, events.c.data)
+        query = query.where(events.c.type == type_, events.c.id > await self.latest() - among)
+        query = query.order_by(events.c.id.desc()).limit(1)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Recorded(*row)
+
     async def latest(self) -> int:
         async with self._database.read() as connection:
             newest = await connection.scalar(select(func.max(events.c.id)))

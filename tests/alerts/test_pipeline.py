@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from service.alerts.decisions import Decide
 from service.alerts.ports import AlertFilter, Hit, Order
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
+from service.listening.overload import Lag
 from service.metrics import Metrics
 from service.pipeline import Pipeline
 from service.reading import Reader
@@ -64,6 +65,7 @@ class Alerts:
     broken: set[str] = field(default_factory=set)
     busy: int = 0
     """Commits that fail before one succeeds."""
+    on_commit: Callable[[], None] = lambda: None
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
@@ -78,6 +80,7 @@ class Alerts:
     async def commit(
         self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
     ) -> bool:
+        self.on_commit()
         self.busy -= 1
         if heard.utterance_id in self.broken or self.busy >= 0:
             raise Away
@@ -243,3 +246,21 @@ async def test_the_languages_of_the_room_go_with_the_utterance(floor: Floor) -> 
     floor.say("u1", "hello")
     await floor.finish()
     assert floor.queue.put_in[0].languages == ["zh"]
+
+
+async def test_the_lag_is_that_of_the_oldest_without_a_verdict(floor: Floor) -> None:
+    assert floor.pipeline.lag(NOW) == Lag(0.0, 0)
+    floor.say("u2", "good evening", at_s=2)
+    floor.say("u1", "hello")
+    assert floor.pipeline.lag(NOW + timedelta(seconds=5)) == Lag(4.0, 2)
+    assert floor.pipeline.lag(NOW) == Lag(0.0, 2), "clocks that differ make no lag"
+    await floor.finish()
+    assert floor.pipeline.lag(NOW + timedelta(seconds=5)) == Lag(0.0, 0)
+
+
+async def test_what_is_being_put_on_record_still_waits(floor: Floor) -> None:
+    lags: list[Lag] = []
+    floor.alerts.on_commit = lambda: lags.append(floor.pipeline.lag(NOW + timedelta(seconds=3)))
+    floor.say("u1", "hello")
+    await floor.finish()
+    assert lags == [Lag(2.0, 1)]

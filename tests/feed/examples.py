@@ -13,6 +13,7 @@ from service.alerts.alert import (
     Outcome,
 )
 from service.feed.event import Event, Transient
+from service.listening.overload import OverloadChanged, Pace
 from service.rooms.room import (
     RoomJoined,
     RoomLeft,
@@ -40,5 +41,6 @@ STORED: tuple[Event, ...] = (
         "as heard",
     ),
     AlertRetracted(replace(an_alert(), state=AlertState.RETRACTED)),
+    OverloadChanged(Pace.BEHIND, 4.2, 17),
 )
 LEVELS: Transient = SpeakerLevels("lobby", {"ann": -23.5, "bob": -90.0}, ("ann",))

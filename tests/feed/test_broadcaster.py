@@ -20,6 +20,7 @@ from service.feed.broadcaster import (
     Wanted,
 )
 from service.feed.ports import Recorded
+from service.listening.overload import OverloadChanged, Pace
 from service.rooms.room import SpeakerLevels
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog, append
@@ -112,6 +113,23 @@ async def test_a_subscriber_gets_the_rooms_and_types_it_asked_for(database: Data
             await write(database, 9, room_id="bar")
             await write(database, 1)
             assert await drain(subscription) == [17]
+
+
+@pytest.mark.anyio
+async def test_events_of_no_room_go_to_those_who_asked_for_all_rooms(database: Database) -> None:
+    await SqlEventLog(database).add(OverloadChanged(Pace.BEHIND, 4.0, 9), NOW)
+    await write(database)
+    broadcaster = Broadcaster(SqlEventLog(database))
+    behind = Wanted(types=frozenset({"overload.changed"}))
+    async with following(broadcaster):
+        with (
+            broadcaster.subscribe(0, ALL) as everything,
+            broadcaster.subscribe(0, Wanted("lobby")) as lobby,
+            broadcaster.subscribe(0, behind) as only_overload,
+        ):
+            assert await drain(everything) == [1, 2]
+            assert await drain(lobby) == [2]
+            assert await drain(only_overload) == [1]
 
 
 @pytest.mark.anyio

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from service.feed.event import Event, data
 from service.feed.ports import EventLog
+from service.listening.overload import OverloadChanged, Pace
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog, append
 from service.storage.schema import open_database
@@ -31,7 +32,7 @@ async def test_every_event_comes_out_of_the_log_with_the_json_it_went_in(
         await append(connection, event, NOW)
     (recorded,) = await SqlEventLog(database).read(0, 10)
     assert (recorded.id, recorded.type, recorded.at) == (1, event.type, NOW)
-    assert recorded.room_id == "lobby"
+    assert recorded.room_id == ("" if isinstance(event, OverloadChanged) else "lobby")
     assert recorded.data == data(event)
 
 
@@ -104,3 +105,22 @@ async def interleave(url: str, acts: list[tuple[str, int]]) -> None:
     everything = list(range(1, await log.latest() + 1))
     await database.close()
     assert seen == {"ann": everything, "bob": everything}
+
+
+@pytest.mark.anyio
+async def test_the_last_event_of_a_type_is_found_among_the_newest(database: Database) -> None:
+    log = SqlEventLog(database)
+    assert await log.last("overload.changed") is None
+    for state in (Pace.BEHIND, Pace.NORMAL):
+        await log.add(OverloadChanged(state, 4.0, 9), NOW)
+    async with database.write() as connection:
+        for _ in range(3):
+            await append(connection, a_gap(), NOW)
+    last = await log.last("overload.changed", among=4)
+    assert last is not None
+    assert (last.id, last.room_id, last.data) == (
+        2,
+        "",
+        {"state": "normal", "behind_s": 4.0, "waiting": 9},
+    )
+    assert await log.last("overload.changed", among=3) is None
