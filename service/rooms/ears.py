@@ -19,6 +19,7 @@ import structlog
 
 from asr.speech import Utterance
 from service.clock import Clock
+from service.errors import StoreAway
 from service.listening.ear import INTERRUPTED, Ear, EarCounters
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
@@ -34,6 +35,8 @@ _MARK_S = 1.0
 _LEVELS_S = 0.5
 _SETTLE_S = 15.0
 """How long a leaving speaker's last words are waited for."""
+_FAREWELL_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0)
+"""A speaker who left while the database was away would be live for ever."""
 _GAPS_WAITING = 10_000
 
 Key = tuple[str, str]
@@ -236,6 +239,9 @@ class Ears:
             await asyncio.sleep(seconds)
             try:
                 await act()
+            except StoreAway:
+                self._metrics.failures.labels("housekeeping").inc()
+                log.warning("ears.store_away")
             except Exception:
                 self._metrics.failures.labels("housekeeping").inc()
                 log.exception("ears.housekeeping_failed")
@@ -248,6 +254,10 @@ class Ears:
         ]
         await self._write_gaps()
         await self._hearing.mark(marks)
+
+    async def _say_goodbye(self, speaker: Speaker, reason: str) -> None:
+        await self._write_gaps()
+        await self._rooms.speaker_left(speaker, reason, self._clock())
 
     async def _write_gaps(self) -> None:
         async with self._writing:
