@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from service.alerts.alert import AlertRaised, AlertUpdated
 from service.alerts.ports import AlertStore
 from service.alerts.triage import raise_alert, triage
 from service.clock import Clock
+from service.errors import StoreAway
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
 from service.metrics import Metrics
@@ -29,8 +31,10 @@ from service.rooms.ears import Ears, Listener
 
 log = structlog.get_logger()
 
-RETRY_AFTER_S = (0.2, 1.0, 3.0)
-"""A store that is busy or away for a moment costs no words."""
+RETRY_AFTER_S = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 5.0)
+"""A store that is busy, or away while it is restarted, costs no words."""
+MOST_BEHIND = 1_000
+"""Utterances that may wait for their verdict; while there are more, each is tried once."""
 
 
 class Pipeline:
@@ -45,6 +49,7 @@ class Pipeline:
         metrics: Metrics,
         clock: Clock,
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
+        most_behind: int = MOST_BEHIND,
     ) -> None:
         self._queue = queue
         self._reader = reader
@@ -52,6 +57,8 @@ class Pipeline:
         self._metrics = metrics
         self._clock = clock
         self._retry_after_s = retry_after_s
+        self._most_behind = most_behind
+        self._hurried = asyncio.Event()
         # Until settled or lost, without a pause between the two: an utterance heard again either
         # finds itself here or begins anew.
         self._waiting: dict[str, tuple[Listener, Utterance]] = {}
@@ -70,6 +77,10 @@ class Pipeline:
         ended = (utterance.ended_at for _, utterance in self._waiting.values())
         oldest = min(ended, default=now)
         return Lag(max(0.0, (now - oldest).total_seconds()), len(self._waiting))
+
+    def hurry(self) -> None:
+        """The server is stopping: a store that is away is not waited for any more."""
+        self._hurried.set()
 
     async def run(self, ears: Ears) -> None:
         """Follow the recogniser's results until its queue is closed and empty."""
@@ -98,12 +109,17 @@ class Pipeline:
         packs = frozenset(listener.room.policies) or None
         reading = self._reader.read(utterance, transcript, packs)
         for wait_s in self._retry_after_s:
+            if self._hurried.is_set() or len(self._waiting) > self._most_behind:
+                break
             try:
                 return await self._record(listener, utterance, transcript, reading)
+            except StoreAway:
+                log.warning("pipeline.store_away", utterance=utterance.id, wait_s=wait_s)
             except Exception:
-                self._metrics.failures.labels("record").inc()
                 log.exception("pipeline.record_failed", utterance=utterance.id, wait_s=wait_s)
-                await asyncio.sleep(wait_s)
+            self._metrics.failures.labels("record").inc()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurried.wait(), wait_s)
         await self._record(listener, utterance, transcript, reading)
 
     async def _record(
