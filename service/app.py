@@ -30,7 +30,7 @@ from service.access.first_admin import ensure_admin
 from service.alerts import routes as alerts_routes
 from service.body_limit import BodyLimit
 from service.clock import utc_now
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, StoreAway
 from service.feed import routes as feed_routes
 from service.feed import static
 from service.feed.broadcaster import Broadcaster
@@ -207,9 +207,13 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
                 loop.cancel()
             await asyncio.wait(loops)
             await state.ears.finish()
+            state.pipeline.hurry()
             await state.queue.close()
             await asyncio.wait([reading])
-            await state.ears.flush()
+            try:
+                await state.ears.flush()
+            except StoreAway:  # the next run tells of a longer gap
+                log.warning("server.stopped_without_database")
 
 
 async def _resume_overload(state: State) -> None:
@@ -224,6 +228,9 @@ async def _again(app: FastAPI, name: str, run: Callable[[], Coroutine[Any, Any, 
     while True:
         try:
             await run()
+        except StoreAway:
+            app.state.metrics.failures.labels(name).inc()
+            log.warning("loop.store_away", loop=name)
         except Exception:
             app.state.metrics.failures.labels(name).inc()
             log.exception("loop.failed", loop=name)
