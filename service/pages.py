@@ -66,7 +66,7 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", summary="It can do its work")
 async def readyz(request: Request) -> dict[str, Any]:
     try:
-        await request.app.state.events.latest()
+        await request.app.state.database.check()
     except Exception as error:  # whatever it is, the answer is no
         raise Problem(503, "Not ready", "the database does not answer; see the log") from error
     if not request.app.state.queue.alive():
