@@ -6,6 +6,7 @@ Reads `app.state.broadcaster` and `app.state.clock`. A stream ends when the clie
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated
@@ -18,7 +19,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
 from service.clock import Clock
-from service.errors import Problem
+from service.errors import Problem, StoreAway
 from service.feed import sse
 from service.feed.broadcaster import Broadcaster, Wanted
 from service.feed.event import EVENT_TYPES
@@ -26,6 +27,7 @@ from service.feed.event import EVENT_TYPES
 HEARTBEAT_S = 15.0
 """Shorter than the half minute after which proxies give up on a silent connection."""
 
+_AGAIN_S = 1.0
 _CURSOR_DIGITS = 18
 _TYPES = frozenset({*EVENT_TYPES, sse.RESET})
 
@@ -82,7 +84,11 @@ async def blocks(
     with broadcaster.subscribe(cursor, wanted) as subscription:
         yield sse.opening(cursor)
         while True:
-            found = await subscription.next(heartbeat_s)
+            try:
+                found = await subscription.next(heartbeat_s)
+            except StoreAway:  # the stream goes on where it was once the database is back
+                found = ()
+                await asyncio.sleep(_AGAIN_S)
             if broadcaster.closed:
                 return
             yield b"".join(sse.encode(item, clock()) for item in found) or sse.HEARTBEAT
