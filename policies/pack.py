@@ -92,6 +92,23 @@ class Phrases(_Part):
         return self.zh if language is Language.ZH else self.en
 
 
+class Translation(_Part):
+    """What people read, in one language."""
+
+    title: Line
+    description: Prose
+
+
+class Translations(_Part):
+    """By language; a language that is not here reads the pack's own words."""
+
+    en: Translation | None = None
+    zh: Translation | None = None
+
+    def of(self, language: Language) -> Translation | None:
+        return self.zh if language is Language.ZH else self.en
+
+
 class Listen(_Part):
     """What a rule listens for.
 
@@ -116,6 +133,7 @@ class Rule(_Part):
     Attributes:
         title: For moderators and for a room's members.
         description: What is listened for and why, for a room's members; shown on `/rules`.
+        translations: Of title and description.
         cooldown_s: See `Match.cooldown_s`; `cooldown` in the file, with its unit.
     """
 
@@ -126,6 +144,7 @@ class Rule(_Part):
     severity: Severity
     languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     description: Prose
+    translations: Translations = Translations()
     match: Listen
     cooldown_s: Seconds = Field(default=30.0, alias="cooldown")
     tests: Tests
@@ -139,4 +158,11 @@ class Pack(_Part):
     version: Version
     title: Line
     description: Prose
+    translations: Translations = Translations()
     policies: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=MAX_RULES)]
+
+
+def words_in(language: Language, told: Pack | Rule) -> Translation:
+    """Title and description in a language; in the pack's own where it has no translation."""
+    own = Translation(title=told.title, description=told.description)
+    return told.translations.of(language) or own

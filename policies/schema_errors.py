@@ -9,11 +9,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from policies.finding import Finding, Location, quote
-from policies.pack import Listen, Pack, Phrases, Rule, Tests
+from policies.pack import Listen, Pack, Phrases, Rule, Tests, Translation, Translations
 
 _MODELS: Mapping[str, type[BaseModel]] = {
     "": Pack,
+    "translations": Translations,
+    "translations.en": Translation,
+    "translations.zh": Translation,
     "policies": Rule,
+    "policies.translations": Translations,
+    "policies.translations.en": Translation,
+    "policies.translations.zh": Translation,
     "policies.match": Listen,
     "policies.match.phrases": Phrases,
     "policies.tests": Tests,

@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from policies.language import Language
+from policies.load import load_text
+from policies.pack import Phrases, Translation, Translations, words_in
 from policies.severity import Severity
-from tests.policies.writing import errors, pack_text, rule, rule_text
+from tests.policies.writing import HEADER, errors, pack_text, rule, rule_text
 
 
 @pytest.mark.parametrize(
@@ -58,3 +61,23 @@ def test_every_severity_can_be_written(severity: Severity) -> None:
 def test_text_that_people_see_has_no_control_characters(char: str) -> None:
     (error,) = errors(pack_text(rule_text(title=f'title: "a{char}b"')))
     assert ".title: contains the control character U+" in error
+
+
+def test_there_is_a_field_for_each_language() -> None:
+    for by_language in (Phrases, Translations):
+        assert set(by_language.model_fields) == {language.value for language in Language}
+    each = {code: Translation(title=code, description=code) for code in Language}
+    translations = Translations.model_validate(each)
+    assert {code: translations.of(code) for code in Language} == each
+
+
+def test_title_and_description_are_read_in_a_language_or_as_the_pack_has_them() -> None:
+    zh = "translations: {zh: {title: 标题, description: 说明}}"
+    text = pack_text(rule_text(cooldown=zh), header=HEADER + "translations: {}\n")
+    pack = load_text(text, "p.yaml")
+    (translated,) = pack.policies
+    told = Translation(title="标题", description="说明")
+    own = Translation(title=translated.title, description=translated.description)
+    assert words_in(Language.ZH, translated) == told
+    assert words_in(Language.EN, translated) == own
+    assert words_in(Language.ZH, pack) == Translation(title="T", description="D")

@@ -4,9 +4,10 @@ from itertools import product
 
 import pytest
 
+from policies.language import Language
 from policies.load import load_folder
 from policies.matcher import Matcher
-from policies.pack import Pack
+from policies.pack import Pack, Rule, words_in
 from policies.packs import shipped_packs
 from policies.severity import Severity
 from policies.spoken import Spoken
@@ -116,10 +117,22 @@ def test_every_rule_has_four_examples_of_each_kind(packs: list[Pack]) -> None:
         assert len(rule.tests.must_not_match) >= 4, rule.id
 
 
+def test_members_can_read_every_rule_in_chinese(packs: list[Pack]) -> None:
+    rules = [rule for pack in packs for rule in pack.policies]
+    listed: list[Pack | Rule] = [*packs, *rules]
+    for told in listed:
+        chinese = told.translations.zh
+        assert chinese is not None, told.title
+        for text in (chinese.title, chinese.description):
+            assert sum("\u4e00" <= char <= "\u9fff" for char in text) >= 4, text
+        assert chinese.description.endswith("。")
+
+
 def test_self_harm_is_about_help(packs: list[Pack]) -> None:
     rules = [rule for pack in packs for rule in pack.policies]
     helping = [rule for rule in rules if rule.category is Category.SUICIDE_SELF_HARM]
     assert helping
     for rule in helping:
         assert "offer help" in rule.description.replace("\n", " ")
+        assert "提供帮助" in words_in(Language.ZH, rule).description
         assert rule.severity in (Severity.MEDIUM, Severity.HIGH)
