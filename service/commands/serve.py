@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.commands.patience import PatientProtocol
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, Failed
 from service.logs import configure_logs
 from service.settings import Settings, load_settings
 
@@ -39,6 +39,7 @@ async def run_server(settings: Settings) -> None:
 
     Raises:
         ConfigurationError: the address cannot be listened on, or a part cannot start.
+        Failed: another server took the database while it was away.
     """
     app = create_app(settings)
     with _listen(settings.host, settings.port) as listener:
@@ -47,7 +48,19 @@ async def run_server(settings: Settings) -> None:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.stop)
-            await server.serve(sockets=[listener])
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(_stop_when_lost(app, server), name="hold of database")
+                await server.serve(sockets=[listener])
+                watch.cancel()
+        if app.state.hold.lost.is_set():
+            raise Failed(app.state.hold.why_not())
+
+
+async def _stop_when_lost(app: FastAPI, server: _Server) -> None:
+    """Another server has the database: two would tell of each other's speakers."""
+    await app.state.hold.lost.wait()
+    log.error("database.lost_to_another_server")
+    server.stop()
 
 
 class _Server(uvicorn.Server):
