@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="TCP port; 0: any free one.")
     data_dir: Path = Field(Path("data"), description="Folder of the database.")
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL in place of SQLite in the data folder."
+        None, description="PostgreSQL (postgresql://...) or another SQLite file (sqlite:////...)."
     )
     redis_url: str | None = Field(None, description="Redis of a shared work queue.")
     admin_key: str | None = Field(
