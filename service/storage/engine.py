@@ -170,5 +170,16 @@ def parse_url(url: str) -> URL:
             )
 
 
+def hide_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parsed = parse_url(url)
+    if is_sqlite(parsed):
+        return url
+    user = f"{parsed.username}:***@" if parsed.username else ""
+    host = parsed.host or ""
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"postgresql://{user}{host}{port}/{parsed.database}"
+
+
 def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
