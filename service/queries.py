@@ -19,7 +19,7 @@ _SHOWN = 60
 """Of a name that a client sent, characters that a refusal repeats at most."""
 
 
-def refuse_unknown_query(request: Request) -> None:
+async def refuse_unknown_query(request: Request) -> None:
     """Raises:
     Problem: 422, a parameter that the route does not take, or one without a value.
     """

@@ -94,7 +94,7 @@ class Case(Alert):
     history: Sequence[Step]
 
 
-def _filter(
+async def _filter(
     room: Annotated[Shown | None, Query(description="Id of a room.")] = None,
     state: Annotated[list[AlertState], Query(max_length=_MANY)] = [],  # noqa: B006
     speaker: Annotated[list[Shown], Query(max_length=_MANY)] = [],  # noqa: B006
@@ -114,7 +114,7 @@ async def list_alerts(
         Order, Query(description="severity: the gravest first, the newest of equally grave ones.")
     ] = Order.NEWEST,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=400)] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Alerts:
     """A cursor belongs to its order."""
     store: AlertStore = request.app.state.alerts

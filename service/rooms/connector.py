@@ -26,9 +26,12 @@ class RoomConnector(Protocol):
     kind: str
 
     async def join(self, room: Room) -> None:
-        """Begin to hear the room."""
+        """Begin to hear the room; nothing changes where it is heard already."""
         ...
 
     async def leave(self, room_id: str, reason: str) -> None:
-        """Let go of every speaker of the room; nothing is heard of it afterwards."""
+        """Let go of every speaker of the room; nothing is heard of it afterwards.
+
+        Nothing changes where it is not heard.
+        """
         ...

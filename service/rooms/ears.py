@@ -35,8 +35,6 @@ _MARK_S = 1.0
 _LEVELS_S = 0.5
 _SETTLE_S = 15.0
 """How long a leaving speaker's last words are waited for."""
-_FAREWELL_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0)
-"""A speaker who left while the database was away would be live for ever."""
 _GAPS_WAITING = 10_000
 
 Key = tuple[str, str]
@@ -100,6 +98,7 @@ class Ears:
         self._interrupted: dict[Key, datetime] = {}
         self._arriving = asyncio.Lock()
         self._gaps: deque[AudioGap] = deque()
+        self._farewells: dict[Key, tuple[Speaker, str, datetime]] = {}
         self._writing = asyncio.Lock()
         self._settled = asyncio.Condition()
         metrics.speakers.set_function(lambda: len(self._listeners))
@@ -115,6 +114,8 @@ class Ears:
             raise LookupError(f"room {speaker.room_id!r} is not on record")
         key = (speaker.room_id, speaker.id)
         async with self._arriving:
+            if key in self._farewells:  # they have left on record before they come again
+                await self._write_farewells()
             now = self._clock()
             ear = self._make_ear(*key, now, self._interrupted.get(key))
             await self._rooms.speaker_joined(speaker, now)
@@ -123,7 +124,10 @@ class Ears:
             self._rooms_heard.setdefault(room.id, {})[speaker.id] = listener
 
     async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
-        """Their last words are settled first: until then a crash must find them live."""
+        """Their last words are settled first: until then a crash must find them live.
+
+        A farewell that cannot be put on record is tried again every second.
+        """
         listener = self._listeners.get((speaker.room_id, speaker.id))
         if listener is not None:
             self._take(listener, partial(listener.ear.close, self._clock(), cut_off=cut_off))
@@ -132,8 +136,12 @@ class Ears:
                 async with asyncio.timeout(_SETTLE_S), self._settled:
                     await self._settled.wait_for(lambda: not listener.unsettled)
             self._forget(listener)
-            await self._write_gaps()
-        await self._rooms.speaker_left(speaker, reason, self._clock())
+        self._farewells[speaker.room_id, speaker.id] = (speaker, reason, self._clock())
+        try:
+            await self._write_farewells()
+        except Exception:
+            self._metrics.failures.labels("farewell").inc()
+            log.exception("ears.farewell_failed", room=speaker.room_id)
 
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
         listener = self._listeners.get((room_id, speaker_id))
@@ -252,22 +260,25 @@ class Ears:
             for listener in self._listeners.values()
             if not listener.ear.interrupted
         ]
-        await self._write_gaps()
+        await self._write_farewells()
         await self._hearing.mark(marks)
 
-    async def _say_goodbye(self, speaker: Speaker, reason: str) -> None:
-        await self._write_gaps()
-        await self._rooms.speaker_left(speaker, reason, self._clock())
+    async def _write_farewells(self) -> None:
+        """The gaps first, some of which may be in somebody's last words."""
+        async with self._writing:
+            await self._write_gaps()
+            for key, farewell in list(self._farewells.items()):
+                await self._rooms.speaker_left(*farewell)
+                del self._farewells[key]
 
     async def _write_gaps(self) -> None:
-        async with self._writing:
-            while self._gaps:
-                gap = self._gaps.popleft()
-                try:
-                    await self._hearing.gap(gap)
-                except BaseException:
-                    self._gaps.appendleft(gap)
-                    raise
+        while self._gaps:
+            gap = self._gaps.popleft()
+            try:
+                await self._hearing.gap(gap)
+            except BaseException:
+                self._gaps.appendleft(gap)
+                raise
 
     def _count(self, listener: Listener) -> None:
         """Carry the ear's counters over into the metrics."""

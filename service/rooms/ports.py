@@ -33,7 +33,10 @@ class RoomStore(Protocol):
         ...
 
     async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
-        """Appends `room.state`, or `room.left` where the state is ENDED."""
+        """Appends `room.state`, or `room.left` where the state is ENDED.
+
+        The publish tokens of a room that ends admit nobody any more.
+        """
         ...
 
     async def speaker_joined(self, speaker: Speaker, now: datetime) -> None: ...
@@ -46,7 +49,11 @@ class RoomStore(Protocol):
 class TokenStore(Protocol):
     """Publish tokens, kept as hashes."""
 
-    async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None: ...
+    async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None:
+        """Raises:
+        Problem: 404 for a room that is not known, 409 for one that has ended.
+        """
+        ...
 
     async def find_token(self, digest: str, now: datetime) -> Speaker | None:
         """The speaker that an unexpired token admits."""

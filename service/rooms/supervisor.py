@@ -87,7 +87,8 @@ class Supervisor:
         return wanted, True
 
     async def close(self, room_id: str) -> None:
-        """Stop listening.
+        """Stop listening. Where that cannot be put on record, the room is open as before, without
+        its speakers, and may be closed again.
 
         Raises:
             Problem: 404 where it is not listened to.
@@ -99,7 +100,12 @@ class Supervisor:
             way_in = self._connectors.get(str(room.connector.get("kind")))
             if way_in is not None:
                 await way_in.leave(room_id, "the room was closed")
-            await self._store.set_state(room_id, RoomState.ENDED, "closed by request")
+            try:
+                await self._store.set_state(room_id, RoomState.ENDED, "closed by request")
+            except BaseException:
+                if way_in is not None:  # on record it is still listened to: so it shall be
+                    await way_in.join(room)
+                raise
         log.info("room.closed", room=room_id)
 
     def _one_at_a_time(self, room_id: str) -> asyncio.Lock:

@@ -53,7 +53,7 @@ async def run(
         keep_room: Leave the room open at the end.
 
     Raises:
-        SimulationFailed
+        SimulationFailed: also where somebody else closes the room.
     """
     length_s = max(line.at_s for _, line in script.lines) + 30
     on_progress(f"encoding what {len(script.speakers)} speakers say")
@@ -158,7 +158,16 @@ class _Show:
             loopback=is_loopback(self._client.url),
         )
 
+    def _closed(self) -> None:
+        self.room_open = False
+        raise SimulationFailed(
+            f"room {self._room_id!r} was closed while its speakers were talking; let nobody else "
+            "end it, or choose another with --room"
+        )
+
     def _take(self, event: FeedEvent) -> None:
+        if event.type == "room.left" and event.data.get("id") == self._room_id:
+            self._closed()
         tally = self._tally
         if tally is None or event.data.get("room_id") != self._room_id:
             return

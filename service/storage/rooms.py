@@ -41,8 +41,6 @@ class SqlRooms:
             if before is None:
                 await connection.execute(insert(rooms).values(_columns(room)))
             elif before.state is RoomState.ENDED:
-                old = delete(publish_tokens).where(publish_tokens.c.room_id == room.id)
-                await connection.execute(old)  # they admitted to the room that ended
                 changes = {**_columns(room), "ended_at": None}
                 await connection.execute(update(rooms).where(rooms.c.id == room.id).values(changes))
             else:
@@ -87,6 +85,8 @@ class SqlRooms:
             if after == before:
                 return before
             ended = state is RoomState.ENDED
+            if ended:
+                await _revoke_tokens(connection, room_id)
             changes = {"state": state, "reason": reason, "ended_at": now if ended else None}
             await connection.execute(update(rooms).where(rooms.c.id == room_id).values(changes))
             await append(connection, RoomLeft(after) if ended else RoomStateChanged(after), now)
@@ -138,7 +138,7 @@ class SqlTokens:
 
     async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None:
         """Raises:
-        Problem: 404, there is no such room.
+        Problem: 404 for a room that is not known, 409 for one that has ended.
         """
         values = {
             "digest": digest,
@@ -149,8 +149,11 @@ class SqlTokens:
             "expires_at": expires_at,
         }
         async with self._database.write() as connection:
-            if await _find(connection, speaker.room_id) is None:
+            room = await _find(connection, speaker.room_id)
+            if room is None:
                 raise Problem(404, "Unknown room", f"there is no room {speaker.room_id!r}")
+            if room.state is RoomState.ENDED:
+                raise Problem(409, "Room ended", f"room {room.id!r} has ended; open it again first")
             await connection.execute(insert(publish_tokens).values(values))
 
     async def find_token(self, digest: str, now: datetime) -> Speaker | None:
@@ -164,6 +167,10 @@ class SqlTokens:
 
 async def remove_expired_tokens(connection: AsyncConnection, now: datetime) -> None:
     await connection.execute(delete(publish_tokens).where(publish_tokens.c.expires_at <= now))
+
+
+async def _revoke_tokens(connection: AsyncConnection, room_id: str) -> None:
+    await connection.execute(delete(publish_tokens).where(publish_tokens.c.room_id == room_id))
 
 
 async def _find(connection: AsyncConnection, room_id: str) -> Room | None:

@@ -128,7 +128,7 @@ def _tokens() -> Iterator[Hostile]:
         yield _publish(f"publish with {key or 'no'} token", 401, key=key)
     yield _publish("publish with a token of another room", 403, key="other_room")
     yield _publish(
-        "publish with a token of a room that has ended", 404, target="/whip/gone", key="gone"
+        "publish with a token of a room that has ended", 401, target="/whip/gone", key="gone"
     )
     yield _publish("publish into a room that is not there", 404, target="/whip/nowhere")
     yield _publish("a token in the address", 401, target="/whip/lobby?token={token}", key=None)

@@ -60,6 +60,8 @@ class Rooms:
         return [room for room in self.rooms.values() if room.state is not RoomState.ENDED]
 
     async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
+        if self.away:
+            raise Away
         self.rooms[room_id] = replace(self.rooms[room_id], state=state, reason=reason)
         return self.rooms[room_id]
 

@@ -209,12 +209,44 @@ async def test_a_gap_in_the_last_words_is_written_before_the_speaker_has_left(
     await until(lambda: len(floor.cut) == 1)
     floor.hearing.away = True
     await ears.lose(*floor.cut[0], "overloaded")
-    with pytest.raises(Away):
-        await leaving
+    await leaving
     assert floor.rooms.left == [], "a crash now must find them live"
     floor.hearing.away = False
     await ears.flush()
     assert len(floor.hearing.written) == 1
+    assert floor.rooms.left == [("ann", "goodbye")]
+
+
+async def test_a_farewell_that_cannot_be_put_on_record_is_tried_again(floor: Floor) -> None:
+    ears = floor.open()
+    for name in ("ann", "bob"):
+        await ears.speaker_joined(a_speaker(name))
+    floor.rooms.away = True
+    for name in ("ann", "bob"):
+        await ears.speaker_left(a_speaker(name), "goodbye")
+    assert ears.speakers("lobby") == []
+    with pytest.raises(Away):
+        await ears.flush()
+    assert b'earshot_failures_total{at="farewell"} 2.0' in floor.metrics.render()
+    floor.rooms.away = False
+    await ears.flush()
+    await ears.flush()
+    assert floor.rooms.left == [("ann", "goodbye"), ("bob", "goodbye")]
+
+
+async def test_whoever_comes_back_has_left_on_record_before(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.rooms.away = True
+    await ears.speaker_left(a_speaker(), "goodbye")
+    with pytest.raises(Away):
+        await ears.speaker_joined(a_speaker())
+    assert ears.speakers("lobby") == []
+    floor.rooms.away = False
+    await ears.speaker_joined(a_speaker())
+    await ears.flush()
+    assert floor.rooms.left == [("ann", "goodbye")]
+    assert list(floor.rooms.live) == [("lobby", "ann")]
 
 
 async def test_whoever_left_can_come_back_and_is_heard_anew(floor: Floor) -> None:

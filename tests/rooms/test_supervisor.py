@@ -8,7 +8,7 @@ import pytest
 from service.errors import Problem
 from service.rooms.room import Room, RoomState
 from service.rooms.supervisor import Supervisor
-from tests.rooms.fakes import NOW, Rooms, SetClock, a_room
+from tests.rooms.fakes import NOW, Away, Rooms, SetClock, a_room
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +89,22 @@ async def test_an_unknown_kind_of_connector_is_422_and_names_those_known() -> No
 async def test_closing_leaves_the_room_before_it_is_ended() -> None:
     supervisor, way, store = supervising()
     await open_(supervisor)
+    await supervisor.close("lobby")
+    assert way.joined == []
+    assert store.rooms["lobby"].state is RoomState.ENDED
+
+
+async def test_a_room_whose_end_cannot_be_put_on_record_is_heard_on_and_can_be_closed_again() -> (
+    None
+):
+    supervisor, way, store = supervising()
+    await open_(supervisor)
+    store.away = True
+    with pytest.raises(Away):
+        await supervisor.close("lobby")
+    assert way.joined == ["lobby"]
+    store.away = False
+    assert (await open_(supervisor))[1] is False
     await supervisor.close("lobby")
     assert way.joined == []
     assert store.rooms["lobby"].state is RoomState.ENDED

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service.simulation.client import ServerClient
 from service.simulation.failed import Refused, SimulationFailed
 from service.simulation.run import run
 from service.simulation.script import Line, Script, ScriptedSpeaker, load_script
@@ -19,6 +20,7 @@ def line(at_s: float, clip: str, text: str, rule: str = "") -> Line:
 
 
 GIFT_CARD = line(0.5, "mallory-gift-card", "send me your gift card codes", "scam-gift-cards")
+LATE = line(60, "mallory-returns", "guaranteed returns double your money", "scam-easy-money")
 KIND = line(1.5, "grace-kind", "please be kind to each other")
 GRACE = ScriptedSpeaker("grace", "Grace", (KIND,))
 SCRIPT = Script("Short", (ScriptedSpeaker("mallory", "Mallory", (GIFT_CARD,)), GRACE))
@@ -57,6 +59,20 @@ async def test_cancelled_it_closes_the_room_within_three_seconds(shared_server: 
         await task
     assert time.monotonic() - cancelled_s < 3
     assert room_state(shared_server, "cut") == "ended"
+
+
+@pytest.mark.anyio
+async def test_it_ends_when_its_room_is_closed_under_it(shared_server: Server) -> None:
+    script = Script("Endless", (GRACE, ScriptedSpeaker("mallory", "Mallory", (GIFT_CARD, LATE))))
+    seen = asyncio.Event()
+    task = asyncio.create_task(
+        run(shared_server.url, shared_server.key, "shut", script, lambda alert: seen.set())
+    )
+    await asyncio.wait_for(seen.wait(), 30)
+    async with ServerClient(shared_server.url, shared_server.key) as client:
+        await client.delete_room("shut")
+    with pytest.raises(SimulationFailed, match="room 'shut' was closed while"):
+        await asyncio.wait_for(task, 10)
 
 
 @pytest.mark.anyio

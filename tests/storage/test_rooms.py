@@ -149,6 +149,26 @@ async def test_a_token_admits_its_speaker_until_it_expires(
     assert await tokens.find_token("other", NOW) is None
 
 
+async def test_the_tokens_of_a_room_that_ends_admit_nobody(
+    rooms: RoomStore, database: Database
+) -> None:
+    tokens: TokenStore = SqlTokens(database)
+    later = NOW + timedelta(hours=1)
+    for room_id in ("lobby", "stage"):
+        await rooms.add(a_room(room_id))
+        await tokens.add_token(room_id, a_speaker(room_id=room_id), later)
+    await rooms.set_state("lobby", RoomState.LOST, "no packets")
+    assert await tokens.find_token("lobby", NOW)
+    await rooms.set_state("lobby", RoomState.ENDED, "closed")
+    assert await tokens.find_token("lobby", NOW) is None
+    assert await tokens.find_token("stage", NOW)
+    with pytest.raises(Problem, match="room 'lobby' has ended; open it again first") as caught:
+        await tokens.add_token("another", a_speaker(), later)
+    assert caught.value.status == 409
+    await rooms.add(a_room())
+    assert await tokens.find_token("lobby", NOW) is None
+
+
 async def test_a_token_for_an_unknown_room_is_a_404(database: Database) -> None:
     with pytest.raises(Problem) as caught:
         await SqlTokens(database).add_token("digest", a_speaker(), NOW)
