@@ -96,9 +96,9 @@ class Case(Alert):
 
 async def _filter(
     room: Annotated[Shown | None, Query(description="Id of a room.")] = None,
-    state: Annotated[list[AlertState], Query(max_length=_MANY)] = [],  # noqa: B006
-    speaker: Annotated[list[Shown], Query(max_length=_MANY)] = [],  # noqa: B006
-    category: Annotated[list[Shown], Query(max_length=_MANY)] = [],  # noqa: B006
+    state: Annotated[Sequence[AlertState], Query(max_length=_MANY)] = (),
+    speaker: Annotated[Sequence[Shown], Query(max_length=_MANY)] = (),
+    category: Annotated[Sequence[Shown], Query(max_length=_MANY)] = (),
     severity: Annotated[Severity | None, Query(description="The least severity.")] = None,
 ) -> AlertFilter:
     """Repeated, `state`, `speaker` (an id) and `category` each let any of their values through."""

@@ -135,7 +135,7 @@ async def open_room(body: NewRoom, request: Request, response: Response, _: Mana
 async def list_rooms(
     request: Request,
     _: Reads,
-    state: Annotated[list[RoomState], Query(max_length=20)] = [],  # noqa: B006
+    state: Annotated[Sequence[RoomState], Query(max_length=20)] = (),
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Rooms:

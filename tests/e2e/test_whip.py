@@ -40,7 +40,7 @@ async def _add_foreign_room(data: Path) -> None:
     database = await open_database(f"sqlite:///{data / 'earshot.db'}")
     try:
         kind, now = {"kind": "elsewhere"}, utc_now()
-        await SqlRooms(database).add(Room("foreign", "", kind, [], [], RoomState.ENDED, now))
+        await SqlRooms(database).add(Room("foreign", "", kind, [], [], RoomState.LOST, now))
         speaker = Speaker("foreign", "ann", "Ann")
         expires_at = now + timedelta(hours=1)
         await SqlTokens(database).add_token(digest_of(FOREIGN_TOKEN), speaker, expires_at)
