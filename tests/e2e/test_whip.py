@@ -272,7 +272,7 @@ async def test_ending_a_room_takes_its_speakers_with_it(whip_server: Server) -> 
         await asyncio.to_thread(close_room, whip_server, "brief")
         assert peers(whip_server) == 0
         await until(lambda: ann.connectionState == bob.connectionState == "closed")
-        assert_refused(await first.post("brief", OFFER), 404)
+        assert_refused(await first.post("brief", OFFER), 401)
     events = _events(whip_server, since, until="room.left")
     assert [name for name in events if name.startswith(("room", "speaker"))] == [
         "speaker.joined",
