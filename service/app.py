@@ -23,7 +23,7 @@ from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.packs import shipped_packs
-from service import pages
+from service import operations, policy_routes, rules_page
 from service.access import routes as access_routes
 from service.access.attempts import Attempts
 from service.access.first_admin import ensure_admin
@@ -91,7 +91,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(whip_routes.WhipCors)
     for part in (
         static,
-        pages,
+        rules_page,
+        operations,
+        policy_routes,
         access_routes,
         rooms_routes,
         whip_routes,
@@ -132,6 +134,7 @@ async def _serving(
     try:
         _wire(app, settings, database, queue, Matcher(packs))
         transcriber = await queue.start()
+        app.state.model = transcriber.model
         log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
         app.state.first_key = await ensure_admin(app.state.keys, settings.admin_key, utc_now())
         async with _running(app, settings, database):
@@ -145,6 +148,7 @@ def _wire(
 ) -> None:
     state, metrics = app.state, app.state.metrics
     state.clock = utc_now
+    state.kept = rules_page.Kept(settings.talk_hours, settings.alert_days)
     state.keys = SqlKeys(database)
     state.sessions = SqlSessions(database)
     state.attempts = Attempts()

@@ -1,0 +1,90 @@
+"""How the server is: its health, what it says about itself, its metrics and its API.
+
+Reads `app.state`: `clock`, `database`, `metrics`, `model`, `notice`, `overload`, `pipeline` and
+`queue`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import Role
+from service.clock import Clock, Timestamp
+from service.errors import Problem
+from service.listening.overload import Lag
+from service.metrics import Metrics
+
+router = APIRouter(tags=["operations"])
+
+AnyKey = Annotated[Caller, Depends(allow(*Role))]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """
+    Attributes:
+        now: The server's time, by which a page counts ages.
+        notice: What people must know about the model in use; empty: nothing.
+        waiting: Utterances that wait for their words.
+        behind_s: How long the oldest of them has waited, in seconds.
+        overloaded: Whether `overload.changed` last said "behind".
+    """
+
+    version: str
+    now: Timestamp
+    notice: str
+    model: str
+    waiting: int
+    behind_s: float
+    overloaded: bool
+
+
+@router.get("/healthz", summary="The process runs")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok", "version": version("earshot")}
+
+
+@router.get("/readyz", summary="It can do its work")
+async def readyz(request: Request) -> dict[str, Any]:
+    try:
+        await request.app.state.database.check()
+    except Exception as error:  # whatever it is, the answer is no
+        raise Problem(503, "Not ready", "the database does not answer; see the log") from error
+    if not request.app.state.queue.alive():
+        raise Problem(503, "Not ready", "the recogniser has stopped; restart the server")
+    return {"status": "ready", "waiting": request.app.state.queue.waiting()}
+
+
+@router.get("/v1/status", summary="The server's version, time, model and load")
+async def status(request: Request, _: AnyKey) -> Status:
+    state = request.app.state
+    clock: Clock = state.clock
+    now = clock()
+    lag: Lag = state.pipeline.lag(now)
+    return Status(
+        version=version("earshot"),
+        now=now,
+        notice=state.notice,
+        model=state.model,
+        waiting=lag.waiting,
+        behind_s=round(lag.behind_s, 1),
+        overloaded=state.overload.behind,
+    )
+
+
+@router.get("/metrics", summary="For Prometheus")
+async def metrics(request: Request, _: AnyKey) -> Response:
+    found: Metrics = request.app.state.metrics
+    return Response(found.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request, _: AnyKey) -> JSONResponse:
+    return JSONResponse(request.app.openapi())

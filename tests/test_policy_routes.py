@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from policies.load import load_folder
+from policies.packs import shipped_packs
+from service.access.keys import Role
+from service.storage.engine import Database
+from tests.api import Api
+from tests.policies.writing import pack, rule
+from tests.storage.examples import SetClock
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def api(database: Database) -> Api:
+    return Api(database, SetClock())
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) -> None:
+    zh = {"title": "标题", "description": "说明"}
+    translated = rule("asks", en=["read me"], translations={"zh": zh}, subcategory="scams_fraud")
+    api.app.state.packs = [pack(translated, rule("threatens"))]
+    async with api.caller("Mo", role) as client:
+        found = await client.get("/v1/policies")
+    assert found.json() == {
+        "items": [
+            {
+                "pack": "a-pack",
+                "version": "1.2.3",
+                "title": "A pack",
+                "description": "For tests.",
+                "translations": {},
+                "policies": [
+                    {
+                        "id": "asks",
+                        "title": "Title of asks",
+                        "description": "What is listened for.",
+                        "category": "non_violent_crimes",
+                        "subcategory": "scams_fraud",
+                        "severity": "medium",
+                        "languages": ["en"],
+                        "translations": {"zh": zh},
+                    },
+                    {
+                        "id": "threatens",
+                        "title": "Title of threatens",
+                        "description": "What is listened for.",
+                        "category": "non_violent_crimes",
+                        "subcategory": None,
+                        "severity": "medium",
+                        "languages": ["en"],
+                        "translations": {},
+                    },
+                ],
+            }
+        ],
+        "next_cursor": None,
+    }
+
+
+async def test_phrases_are_not_shown(api: Api) -> None:
+    api.app.state.packs = load_folder(shipped_packs())
+    async with api.caller("Mo") as client:
+        assert "florbin" not in (await client.get("/v1/policies")).text
+
+
+async def test_without_a_key_they_are_on_the_members_page_only(api: Api) -> None:
+    async with api.anybody() as client:
+        assert (await client.get("/v1/policies")).status_code == 401
