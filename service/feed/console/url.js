@@ -1,0 +1,58 @@
+// The filters and the open alert, kept in the page's address so that it can be reloaded and shared.
+
+export const SEVERITIES = ["low", "medium", "high", "critical"];
+export const STATES = ["undecided", "open", "acknowledged", "resolved", "retracted", "all"];
+export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided" };
+
+/** @returns {{filters: object, opened: string|null, room: string|null}} what an address says; odd values are left out */
+export function readUrl(search) {
+  const asked = new URLSearchParams(search);
+  const severity = asked.get("severity");
+  const state = asked.get("state");
+  return {
+    filters: {
+      room: asked.get("room") || "",
+      severity: SEVERITIES.includes(severity) ? severity : NO_FILTERS.severity,
+      category: asked.get("category") || "",
+      state: STATES.includes(state) ? state : NO_FILTERS.state,
+    },
+    opened: asked.get("alert") || null,
+  };
+}
+
+/** The way back; what is as it is by default is left out. */
+export function writeUrl(filters, opened) {
+  const said = new URLSearchParams();
+  for (const name of ["room", "severity", "category", "state"]) {
+    if (filters[name] && filters[name] !== NO_FILTERS[name]) said.set(name, filters[name]);
+  }
+  if (opened) said.set("alert", opened);
+  const text = said.toString();
+  return text ? `?${text}` : "";
+}
+
+/** The filters as the query of the alerts' list, gravest first. */
+export function listQuery(filters) {
+  const asked = new URLSearchParams({ order: "severity", limit: "200" });
+  if (filters.room) asked.set("room", filters.room);
+  if (filters.category) asked.set("category", filters.category);
+  if (filters.severity !== "low") asked.set("severity", filters.severity);
+  for (const state of wantedStates(filters.state)) asked.append("state", state);
+  return asked;
+}
+
+function wantedStates(state) {
+  if (state === "undecided") return ["open", "acknowledged"];
+  return state === "all" ? [] : [state];
+}
+
+/** Whether an alert belongs into the list under these filters. */
+export function passes(alert, filters) {
+  const states = wantedStates(filters.state);
+  return (
+    (!filters.room || alert.room_id === filters.room) &&
+    (!filters.category || alert.category === filters.category) &&
+    SEVERITIES.indexOf(alert.severity) >= SEVERITIES.indexOf(filters.severity) &&
+    (states.length === 0 || states.includes(alert.state))
+  );
+}
