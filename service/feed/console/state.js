@@ -1,0 +1,250 @@
+// What the page knows, and what each event makes of it. Pure: no page, no clock, no calls.
+
+import { withLine } from "./lines.js";
+import { passes, NO_FILTERS, SEVERITIES } from "./url.js";
+
+const TALK_KEPT = 500; // lines of a room's running transcript
+const GAPS_KEPT = 50;
+const ALERTS_KEPT = 2000; // beside those that are listed
+export const LEAVES_MS = 8000; // a decided alert stays as long as its undo bar
+export const FOLDS_MS = 10_000; // a withdrawn one stays, struck through
+
+export function initialState() {
+  return {
+    me: null,
+    signedOut: null, // the server's sentence, where the key does not open it any more
+    ready: false,
+    connection: { state: "connecting", since: 0, last_event_at: 0, missed: 0 },
+    status: { notice: "", model: "", version: "" },
+    overload: null,
+    policies: new Map(),
+    categories: [],
+    rooms: new Map(),
+    alerts: new Map(),
+    order: [],
+    pending: [],
+    leaving: new Map(),
+    latest_at: null,
+    cursor: null,
+    loading: false,
+    reading: false,
+    filters: NO_FILTERS,
+    selected: null,
+    opened: null,
+    room: null,
+    tab: "feed",
+    cases: new Map(),
+    talk: new Map(),
+    drafts: new Map(),
+    unmasked: new Set(),
+    deciding: null,
+    undo: null,
+    notices: [],
+    said: { polite: "", assertive: "" },
+    overlay: null,
+    prefs: { theme: "system", language: "system", sound: "off", notify: "off" },
+  };
+}
+
+/** Gravest first, newest first within; ids part those of one moment. */
+export function gravestFirst(alerts) {
+  const rank = (id) => SEVERITIES.indexOf(alerts.get(id).severity);
+  return (one, other) => {
+    const [a, b] = [alerts.get(one), alerts.get(other)];
+    if (a.severity !== b.severity) return rank(other) - rank(one);
+    if (a.raised_at !== b.raised_at) return a.raised_at < b.raised_at ? 1 : -1;
+    return one < other ? 1 : -1;
+  };
+}
+
+/** A state to be changed: each map is copied once, however many events come together. */
+class Draft {
+  constructor(state) {
+    this.state = { ...state };
+    this.copied = new Set();
+    this.raised = [];
+    this.stale = new Set();
+  }
+
+  own(name) {
+    if (!this.copied.has(name)) {
+      const value = this.state[name];
+      this.state[name] = Array.isArray(value) ? [...value] : new value.constructor(value);
+      this.copied.add(name);
+    }
+    return this.state[name];
+  }
+}
+
+/**
+ * @param {Array} events as `stream.follow` tells them
+ * @param {number} now ms
+ * @returns {{state: object, raised: Array, stale: Set<string>}} `raised`: alerts seen for the first
+ *   time; `stale`: alerts whose open case should be read again
+ */
+export function applyEvents(state, events, now) {
+  const draft = new Draft(state);
+  for (const event of events) apply(draft, event, now);
+  return draft;
+}
+
+function apply(draft, event, now) {
+  const { type, data } = event;
+  if (type === "alert.raised") putAlert(draft, data, now);
+  else if (type.startsWith("alert.")) {
+    putAlert(draft, data, now);
+    draft.stale.add(data.id);
+  } else if (type === "transcript.heard") heard(draft, data);
+  else if (type === "audio.gap") gap(draft, data);
+  else if (type === "room.joined" || type === "room.state") putRoom(draft, data);
+  else if (type === "room.left") draft.own("rooms").delete(data.id);
+  else if (type === "speaker.joined") speaker(draft, data, true);
+  else if (type === "speaker.left") speaker(draft, data, false);
+  else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
+}
+
+/** Take an alert in, wherever it belongs now. */
+export function putAlert(draft, alert, now) {
+  const known = draft.state.alerts.get(alert.id);
+  draft.own("alerts").set(alert.id, alert);
+  if (!draft.state.latest_at || alert.raised_at > draft.state.latest_at) draft.state.latest_at = alert.raised_at;
+  if (!known && alert.state === "open") draft.raised.push(alert);
+  const listed = draft.state.order.includes(alert.id);
+  const belongs = passes(alert, draft.state.filters);
+  if (belongs) {
+    if (draft.state.leaving.has(alert.id)) draft.own("leaving").delete(alert.id);
+    if (!listed && !draft.state.pending.includes(alert.id)) comeIn(draft, alert);
+  } else if (draft.state.pending.includes(alert.id)) {
+    draft.state.pending = draft.state.pending.filter((id) => id !== alert.id);
+  } else if (listed && !draft.state.leaving.has(alert.id)) {
+    const stays = alert.state === "retracted" ? FOLDS_MS : LEAVES_MS;
+    draft.own("leaving").set(alert.id, now + stays);
+  }
+}
+
+/** New ones wait while somebody reads the list, so that nothing moves under them. */
+function comeIn(draft, alert) {
+  if (draft.state.reading && alert.severity !== "critical") {
+    draft.own("pending").push(alert.id);
+    return;
+  }
+  insert(draft.own("order"), alert.id, draft.state.alerts);
+}
+
+export function insert(order, id, alerts) {
+  const before = gravestFirst(alerts);
+  let [low, high] = [0, order.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (before(order[middle], id) < 0) low = middle + 1;
+    else high = middle;
+  }
+  order.splice(low, 0, id);
+}
+
+function heard(draft, line) {
+  const talk = draft.state.talk.get(line.room_id);
+  if (talk) {
+    const items = withLine(talk.items, line);
+    const kept = items.length > TALK_KEPT && !talk.reading ? items.slice(-TALK_KEPT) : items;
+    draft.own("talk").set(line.room_id, { ...talk, items: kept });
+  }
+  inOpenCase(draft, line.room_id, (found) => ({ ...found, talk: withLine(found.talk, line) }));
+}
+
+function gap(draft, lost) {
+  const room = draft.state.rooms.get(lost.room_id);
+  if (room) draft.own("rooms").set(room.id, { ...room, gaps: [...room.gaps, lost].slice(-GAPS_KEPT) });
+  inOpenCase(draft, lost.room_id, (found) => ({ ...found, gaps: [...found.gaps, lost] }));
+}
+
+/** What is said on belongs to the open case for as long as it is open. */
+function inOpenCase(draft, roomId, change) {
+  const id = draft.state.opened;
+  const found = id && draft.state.cases.get(id);
+  if (!found || !found.talk || draft.state.alerts.get(id)?.room_id !== roomId) return;
+  draft.own("cases").set(id, change(found));
+}
+
+function putRoom(draft, room) {
+  if (room.state === "ended") {
+    draft.own("rooms").delete(room.id);
+    return;
+  }
+  const known = draft.state.rooms.get(room.id);
+  draft.own("rooms").set(room.id, {
+    ...room,
+    speakers: known ? known.speakers : new Map(),
+    gaps: known ? known.gaps : [],
+  });
+}
+
+function speaker(draft, { room_id, id, name, role }, here) {
+  const room = draft.state.rooms.get(room_id);
+  if (!room) return;
+  const speakers = new Map(room.speakers);
+  if (here) speakers.set(id, { id, name, role });
+  else speakers.delete(id);
+  draft.own("rooms").set(room_id, { ...room, speakers });
+}
+
+/** A room as the server lists it, as the page keeps it. */
+export function roomOf(listed, known) {
+  const gaps = listed.gaps ? [...listed.gaps].reverse() : known?.gaps || [];
+  const speakers = listed.speakers.map(({ id, name, role }) => [id, { id, name, role }]);
+  return { ...listed, speakers: new Map(speakers), gaps };
+}
+
+/** The lists as just read: everything shown is what the server says now. */
+export function withLists(state, { rooms, page }) {
+  const alerts = new Map(state.alerts);
+  for (const alert of page.items) alerts.set(alert.id, alert);
+  const order = page.items.map((alert) => alert.id);
+  return {
+    rooms: new Map(rooms.map((room) => [room.id, roomOf(room, state.rooms.get(room.id))])),
+    ...listed(alerts, order, page.next_cursor),
+  };
+}
+
+export function listed(alerts, order, cursor) {
+  return { alerts, order, pending: [], leaving: new Map(), cursor };
+}
+
+/** A further page of the list: sorted in among what has come live meanwhile. */
+export function withPage(state, page) {
+  const alerts = new Map(state.alerts);
+  for (const alert of page.items) alerts.set(alert.id, alert);
+  const known = new Set([...state.order, ...state.pending]);
+  const order = [...state.order, ...page.items.map((alert) => alert.id).filter((id) => !known.has(id))];
+  order.sort(gravestFirst(alerts));
+  return { alerts, order, cursor: page.next_cursor };
+}
+
+/** Everything that waited comes in. */
+export function withPending(state) {
+  const order = [...state.order, ...state.pending].sort(gravestFirst(state.alerts));
+  return { order, pending: [] };
+}
+
+/** Let go of what has had its time in the list, and of alerts that nothing shows. */
+export function swept(state, now) {
+  const patch = {};
+  const gone = new Set([...state.leaving].filter(([, until]) => until <= now).map(([id]) => id));
+  if (gone.size) {
+    patch.leaving = new Map([...state.leaving].filter(([id]) => !gone.has(id)));
+    patch.order = state.order.filter((id) => !gone.has(id));
+    if (gone.has(state.selected)) patch.selected = neighbour(state, gone);
+  }
+  const order = patch.order || state.order;
+  if (state.alerts.size > order.length + state.pending.length + ALERTS_KEPT) {
+    const kept = new Set([...order, ...state.pending, state.opened]);
+    patch.alerts = new Map([...state.alerts].filter(([id]) => kept.has(id)));
+  }
+  return patch;
+}
+
+function neighbour(state, gone) {
+  const at = state.order.indexOf(state.selected);
+  const after = state.order.slice(at).find((id) => !gone.has(id));
+  return after || state.order.slice(0, at).findLast((id) => !gone.has(id)) || null;
+}
