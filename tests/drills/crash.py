@@ -75,11 +75,20 @@ class Aftermath:
         )
 
 
-async def crash_room(data: Path, seed: int, kills: int) -> Aftermath:
-    """Talk in a room for `kills` cycles; kill the server in mid-speech once in each."""
+async def crash_room(
+    data: Path, seed: int, kills: int, *, database_url: str = ""
+) -> Aftermath:
+    """Talk in a room for `kills` cycles; kill the server in mid-speech once in each.
+
+    Args:
+        database_url: Of an empty database; without it SQLite below `data`.
+    """
     policies = _without_cooldown(data / "policies")
     script = _chatter(kills)
-    with Server(data / "server", EARSHOT_POLICY_DIR=str(policies)) as server:
+    settings = {"EARSHOT_POLICY_DIR": str(policies)}
+    if database_url:
+        settings["EARSHOT_DATABASE_URL"] = database_url
+    with Server(data / "server", **settings) as server:
         followed: list[int] = []
         async with ServerClient(server.url, server.key) as client, asyncio.TaskGroup() as tasks:
             opened = asyncio.Event()
