@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.drills.crash import crash_room
+from tests.postgres import Postgres
 
 RUNS, KILLS = 4, 5
 
@@ -26,6 +27,29 @@ async def test_twenty_kills_in_mid_speech_lose_and_double_nothing(tmp_path: Path
             }
         faults |= {seed: run.result().faults() for seed, run in runs.items()}
     assert not any(faults.values()), faults
+
+
+@pytest.mark.postgres
+@pytest.mark.anyio
+@pytest.mark.timeout(200)
+async def test_three_kills_with_postgresql_lose_and_double_nothing(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    with postgres.database() as url:
+        aftermath = await crash_room(tmp_path, 7, kills=3, database_url=url)
+    assert not aftermath.faults()
+
+
+@pytest.mark.postgres
+@pytest.mark.drill
+@pytest.mark.anyio
+@pytest.mark.parametrize("seed", range(200, 205))
+async def test_fifty_kills_with_postgresql_lose_and_double_nothing(
+    tmp_path: Path, postgres: Postgres, seed: int
+) -> None:
+    with postgres.database() as url:
+        aftermath = await crash_room(tmp_path, seed, kills=10, database_url=url)
+    assert not aftermath.faults()
 
 
 @pytest.mark.drill
