@@ -75,9 +75,7 @@ class Aftermath:
         )
 
 
-async def crash_room(
-    data: Path, seed: int, kills: int, *, database_url: str = ""
-) -> Aftermath:
+async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "") -> Aftermath:
     """Talk in a room for `kills` cycles; kill the server in mid-speech once in each.
 
     Args:
