@@ -1,0 +1,44 @@
+// Alerts told to those who do not look at the list: screen readers, desktop notifications.
+
+import { marking, maskWords, pieces } from "./text.js";
+import { ruleText } from "./views/shared.js";
+import { language, words } from "./words.js";
+
+const EXCERPT = 160;
+
+function names(store, alert) {
+  return {
+    severity: words(`severity.${alert.severity}`),
+    name: alert.speaker_name,
+    room: store.state.rooms.get(alert.room_id)?.title || alert.room_id,
+    rule: ruleText(store.state.policies, alert.matches[0], language()).title,
+  };
+}
+
+/** The words with the severe ones masked. */
+export function maskedExcerpt(alert) {
+  const { spans, severe } = marking(alert);
+  if (!severe) return alert.excerpt;
+  return pieces(alert.excerpt, spans)
+    .map((piece) => (piece.marked ? maskWords(piece.text) : piece.text))
+    .join("");
+}
+
+/** @returns {{title: string, body: string}} masked */
+export function notificationWords(store, alert) {
+  const said = names(store, alert);
+  return {
+    title: words("notify.title", said),
+    body: `${said.rule}\n\u201c${[...maskedExcerpt(alert)].slice(0, EXCERPT).join("")}\u201d`,
+  };
+}
+
+/** What a live region says of new alerts: critical ones each, the others together. */
+export function announcement(store, raised) {
+  const critical = raised.filter((alert) => alert.severity === "critical");
+  const others = raised.length - critical.length;
+  return {
+    assertive: critical.map((alert) => words("said.critical", names(store, alert))).join(". "),
+    polite: others > 0 ? words("said.new", { n: others }) : "",
+  };
+}
