@@ -1,0 +1,297 @@
+// What a person does on the page. Everything shows at once and is put right if the server refuses.
+
+import { get, post } from "./api.js";
+import { withLine } from "./lines.js";
+import { writePrefs } from "./prefs.js";
+import { recorded } from "./reasons.js";
+import { makeSession } from "./session.js";
+import { LEAVES_MS, listed, putAlert, roomOf, swept, withPage, withPending } from "./state.js";
+import { listQuery, readUrl, writeUrl } from "./url.js";
+import { setLanguage, words } from "./words.js";
+
+const NOTICE_MS = 12_000;
+const EARLIER = 20;
+const THEME_COLOURS = { light: "#ffffff", dark: "#14171c" };
+
+let notices = 0;
+
+export function makeActions(store) {
+  const session = makeSession(store);
+  const { set } = store;
+  const alertPath = (id, step) => `/v1/alerts/${encodeURIComponent(id)}${step ? `/${step}` : ""}`;
+
+  function notice(text) {
+    notices += 1;
+    const one = { id: notices, text };
+    set({ notices: [...store.state.notices.slice(-3), one] });
+    setTimeout(() => actions.dismissNotice(one.id), NOTICE_MS);
+  }
+
+  /** Say why something did not happen, in the server's own words where it has any. */
+  function tell(refused) {
+    if (refused.status === 401) session.signedOut(refused);
+    else if (refused.status === 0) notice(words("refused.unreachable"));
+    else notice([words(`refused.${refused.status}`), refused.detail].filter(Boolean).join(" "));
+  }
+
+  function put(alert) {
+    const draft = { state: { ...store.state }, copied: new Set(), raised: [], own, stale: new Set() };
+    putAlert(draft, alert, Date.now());
+    set(draft.state);
+  }
+
+  function own(name) {
+    if (!this.copied.has(name)) {
+      const value = this.state[name];
+      this.state[name] = Array.isArray(value) ? [...value] : new value.constructor(value);
+      this.copied.add(name);
+    }
+    return this.state[name];
+  }
+
+  /** Show the change now, ask the server, keep its answer or put back what was. True: it is done. */
+  async function step(id, name, body, change) {
+    const before = store.state.alerts.get(id);
+    if (!before || !store.canAct) {
+      if (before) notice(words("refused.role"));
+      return false;
+    }
+    put({ ...before, ...change });
+    try {
+      put(await post(alertPath(id, name), body));
+      if (store.state.cases.has(id)) session.readCase(id);
+      return true;
+    } catch (refused) {
+      put(before);
+      tell(refused);
+      if (refused.status === 409) await again(id);
+      return false;
+    }
+  }
+
+  /** Another was first: show what is so now. */
+  async function again(id) {
+    try {
+      const { talk, gaps, history, ...alert } = await get(alertPath(id));
+      put(alert);
+      if (store.state.cases.has(id)) session.keepCase(id, { talk, gaps, history });
+    } catch (refused) {
+      tell(refused);
+    }
+  }
+
+  function offerUndo(id, what, previous) {
+    const undo = { alert_id: id, what, previous, until: store.now() + LEAVES_MS };
+    set({ undo });
+    setTimeout(() => store.state.undo === undo && set({ undo: null }), LEAVES_MS);
+  }
+
+  function address(push) {
+    const url = location.pathname + writeUrl(store.state.filters, store.state.opened);
+    if (url === location.pathname + location.search) return;
+    if (push) history.pushState(null, "", url);
+    else history.replaceState(null, "", url);
+  }
+
+  async function loadList() {
+    const asked = JSON.stringify(store.state.filters);
+    set({ loading: true });
+    try {
+      const page = await get(`/v1/alerts?${listQuery(store.state.filters)}`);
+      if (JSON.stringify(store.state.filters) !== asked) return; // chosen otherwise meanwhile
+      const alerts = new Map(store.state.alerts);
+      for (const alert of page.items) alerts.set(alert.id, alert);
+      set({ ...listed(alerts, page.items.map((alert) => alert.id), page.next_cursor), loading: false });
+    } catch (refused) {
+      set({ loading: false });
+      tell(refused);
+    }
+  }
+
+  function withMap(name, key, value) {
+    return { [name]: new Map(store.state[name]).set(key, value) };
+  }
+
+  const actions = {
+    start: session.start,
+    signIn: session.signIn,
+    signOut: session.signOut,
+
+    select(id) {
+      set({ selected: id });
+    },
+    move(by) {
+      const { order, selected } = store.state;
+      const at = order.indexOf(selected);
+      const to = at < 0 ? 0 : Math.min(Math.max(at + by, 0), order.length - 1);
+      if (order.length) set({ selected: order[to] });
+    },
+    open(id) {
+      set({ opened: id, selected: id, room: null, tab: "case", deciding: null });
+      address(true);
+    },
+    close() {
+      set({ opened: null, deciding: null, tab: "feed" });
+      address(true);
+    },
+    openRoom(id) {
+      set({ room: id, opened: id === null ? store.state.opened : null, tab: id === null ? "rooms" : "case" });
+      address(true);
+    },
+    goTo(search) {
+      const { filters, opened } = readUrl(search);
+      const changed = JSON.stringify(filters) !== JSON.stringify(store.state.filters);
+      set({ filters, opened, tab: opened ? "case" : "feed" });
+      if (changed) loadList();
+    },
+    /** Esc: one step back, whatever that is here. */
+    back() {
+      const { overlay, deciding, opened, room, selected } = store.state;
+      if (overlay) set({ overlay: null });
+      else if (deciding) set({ deciding: null });
+      else if (opened) actions.close();
+      else if (room) actions.openRoom(null);
+      else if (selected) set({ selected: null });
+    },
+
+    async acknowledge(id) {
+      const before = store.state.alerts.get(id);
+      if (before?.state !== "open") return;
+      const change = { state: "acknowledged", owner: store.state.me.name };
+      if (await step(id, "acknowledge", {}, change)) offerUndo(id, "acknowledge", "open");
+    },
+    startDeciding(id, outcome) {
+      if (!store.canAct) return notice(words("refused.role"));
+      if (!["open", "acknowledged"].includes(store.state.alerts.get(id)?.state)) return undefined;
+      return set({ deciding: { id, outcome } });
+    },
+    decideLater() {
+      set({ deciding: null });
+    },
+    async decide(id, outcome, code, text) {
+      const before = store.state.alerts.get(id);
+      const body = { outcome, reason: recorded(outcome, code, text) };
+      const done = await step(id, "resolve", body, { state: "resolved", outcome });
+      if (!done) return;
+      const { note } = store.state.drafts.get(id) || {};
+      set(withMap("drafts", id, note ? { note } : {}));
+      offerUndo(id, outcome, before.state);
+    },
+    reopen(id) {
+      return step(id, "reopen", { to: "open" }, { state: "open", outcome: null, owner: "" });
+    },
+    undo() {
+      const { undo } = store.state;
+      if (!undo) return;
+      set({ undo: null });
+      const change = { state: undo.previous, outcome: null };
+      step(undo.alert_id, "reopen", { to: undo.previous, reason: "" }, change);
+    },
+    async note(id, text) {
+      if (await step(id, "notes", { text }, {})) actions.draft(id, { note: "" });
+    },
+    assign(id) {
+      return step(id, "assign", {}, { owner: store.state.me.name, state: "acknowledged" });
+    },
+    draft(id, patch) {
+      set(withMap("drafts", id, { ...store.state.drafts.get(id), ...patch }));
+    },
+    unmask(id) {
+      const unmasked = new Set(store.state.unmasked);
+      if (!unmasked.delete(id)) unmasked.add(id);
+      set({ unmasked });
+    },
+
+    setFilter(name, value) {
+      set({ filters: { ...store.state.filters, [name]: value }, selected: null });
+      address(false);
+      loadList();
+    },
+    async loadMore() {
+      const { cursor, loading, filters } = store.state;
+      if (!cursor || loading) return;
+      set({ loading: true });
+      try {
+        const page = await get(`/v1/alerts?${listQuery(filters)}&cursor=${encodeURIComponent(cursor)}`);
+        if (store.state.cursor === cursor) set(withPage(store.state, page));
+      } catch (refused) {
+        tell(refused);
+      }
+      set({ loading: false });
+    },
+    showPending() {
+      set(withPending(store.state));
+    },
+    setReading(reading) {
+      if (store.state.reading !== reading) set({ reading });
+    },
+
+    async loadCase(id) {
+      const known = store.state.cases.get(id);
+      set(withMap("cases", id, { talk: null, gaps: [], history: [], ...known, loading: true, error: null }));
+      try {
+        const { talk, gaps, history, ...alert } = await get(alertPath(id));
+        if (!store.state.alerts.has(id)) set(withMap("alerts", id, alert));
+        else put(alert);
+        session.keepCase(id, { talk, gaps, history });
+        const asked = new URLSearchParams({ room: alert.room_id, speaker: alert.speaker_id, limit: EARLIER });
+        const { items } = await get(`/v1/alerts?${asked}`);
+        const earlier = items.filter((one) => one.id !== id && one.raised_at <= alert.raised_at);
+        session.keepCase(id, { earlier, loading: false });
+      } catch (refused) {
+        if (refused.status === 401) session.signedOut(refused);
+        const error = refused.detail || words("refused.unreachable");
+        session.keepCase(id, { loading: false, error: refused.status === 404 ? words("case.unknown") : error });
+      }
+    },
+    async loadTalk(id, older = false) {
+      const known = store.state.talk.get(id) || { items: [], next_cursor: null };
+      set(withMap("talk", id, { ...known, loading: true }));
+      const path = `/v1/rooms/${encodeURIComponent(id)}`;
+      const cursor = older && known.next_cursor ? `&cursor=${encodeURIComponent(known.next_cursor)}` : "";
+      try {
+        const [page, room] = await Promise.all([get(`${path}/talk?limit=100${cursor}`), older ? null : get(path)]);
+        const live = store.state.talk.get(id)?.items || [];
+        const items = live.reduce(withLine, [...page.items].reverse());
+        set(withMap("talk", id, { items, next_cursor: page.next_cursor, loading: false }));
+        if (room && room.state !== "ended") {
+          set(withMap("rooms", id, roomOf(room, store.state.rooms.get(id))));
+        }
+      } catch (refused) {
+        set(withMap("talk", id, { ...known, loading: false }));
+        tell(refused);
+      }
+    },
+
+    setPref(name, value) {
+      const prefs = { ...store.state.prefs, [name]: value };
+      set({ prefs });
+      writePrefs(prefs);
+      if (name === "language") setLanguage(value);
+      if (name === "theme") actions.applyTheme();
+    },
+    applyTheme() {
+      const { theme } = store.state.prefs;
+      const root = document.documentElement;
+      if (theme === "system") delete root.dataset.theme;
+      else root.dataset.theme = theme;
+      const meta = document.querySelector('meta[name="theme-color"]');
+      if (meta && THEME_COLOURS[theme]) meta.content = THEME_COLOURS[theme];
+    },
+    setOverlay(overlay) {
+      set({ overlay });
+    },
+    setTab(tab) {
+      set({ tab });
+    },
+    dismissNotice(id) {
+      set({ notices: store.state.notices.filter((one) => one.id !== id) });
+    },
+  };
+
+  setInterval(() => {
+    const patch = swept(store.state, Date.now());
+    if (Object.keys(patch).length) set(patch);
+  }, 500);
+  return actions;
+}

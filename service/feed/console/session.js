@@ -1,0 +1,215 @@
+// Who is signed in, and the feed that is followed for them: lists first, then every event after them.
+
+import { all, call, get, post } from "./api.js";
+import { applyEvents, withLists } from "./state.js";
+import { follow } from "./stream.js";
+import { announcement } from "./telling.js";
+import { listQuery } from "./url.js";
+import { words } from "./words.js";
+
+const CAUGHT_UP_MS = 8000;
+const SAID_EVERY_MS = 3000; // screen readers are told of new alerts together
+const LIVE_ROOMS = ["joining", "listening", "degraded", "lost"].map((state) => `state=${state}`).join("&");
+
+export function makeSession(store) {
+  const { set } = store;
+  let stream = null;
+  let early = null; // events that came while the lists were read
+  let away = null; // when the connection was lost; counts what is caught up with
+  const saying = makeSaying(store);
+
+  function connection(patch) {
+    set({ connection: { ...store.state.connection, ...patch } });
+  }
+
+  function begin() {
+    stream?.close();
+    early = [];
+    connection({ state: "connecting", since: Date.now() });
+    stream = follow({ opened, events, alive, lost, refused });
+  }
+
+  async function opened(_cursor, again) {
+    if (!again || early !== null) return read();
+    connection({ state: "live", since: Date.now() });
+    setTimeout(caughtUp, 1200);
+    return undefined;
+  }
+
+  /** Read the lists; what happened since the feed was opened is applied on top of them. */
+  async function read() {
+    early = [];
+    try {
+      const [status, policies, rooms, page] = await Promise.all([
+        get("/v1/status"),
+        get("/v1/policies"),
+        all(`/v1/rooms?${LIVE_ROOMS}&limit=200`),
+        get(`/v1/alerts?${listQuery(store.state.filters)}`),
+      ]);
+      const latest = await get("/v1/alerts?limit=1");
+      store.offset_ms = Date.parse(status.now) - Date.now();
+      set({
+        status,
+        overload: status.overloaded ? { behind_s: status.behind_s } : null,
+        ...policiesOf(policies.items),
+        ...withLists(store.state, { rooms, page }),
+        latest_at: latest.items[0]?.raised_at ?? null,
+        ready: true,
+      });
+      const waiting = early;
+      early = null;
+      connection({ state: "live", since: Date.now() });
+      if (waiting.length) events(waiting);
+    } catch (failed) {
+      if (failed.status === 401) signedOut(failed);
+      else setTimeout(begin, 2000); // the feed is open but the lists are not: from the beginning
+    }
+  }
+
+  function events(found) {
+    connection({ last_event_at: Date.now() });
+    if (early !== null) {
+      early.push(...found);
+      return;
+    }
+    const live = found.filter((event) => event.type === "speaker.levels");
+    for (const event of live) store.showLevels(event.data);
+    if (found.some((event) => event.type === "feed.reset")) {
+      early = [];
+      read();
+      return;
+    }
+    const told = found.filter((event) => event.type !== "speaker.levels");
+    if (!told.length) return;
+    if (away !== null) away.missed += told.filter((event) => Date.parse(event.timestamp) - store.offset_ms < away.until).length;
+    const { state, raised, stale } = applyEvents(store.state, told, Date.now());
+    set(state);
+    for (const alert of raised) store.alarm?.(alert);
+    saying(raised);
+    if (stale.has(store.state.opened)) readCase(store.state.opened);
+  }
+
+  function caughtUp() {
+    if (away === null) return;
+    const { missed } = away;
+    away = null;
+    if (!missed) return;
+    connection({ state: "caught-up", missed, since: Date.now() });
+    setTimeout(() => {
+      if (store.state.connection.state === "caught-up") connection({ state: "live" });
+    }, CAUGHT_UP_MS);
+  }
+
+  function alive() {
+    if (away !== null && away.until === Infinity) away.until = Date.now();
+    connection({ last_event_at: Date.now() });
+  }
+
+  function lost() {
+    if (store.state.connection.state !== "lost") connection({ state: "lost", since: Date.now() });
+    away = { missed: away?.missed ?? 0, until: Infinity };
+  }
+
+  function refused(problem) {
+    signedOut(problem);
+  }
+
+  function signedOut(problem) {
+    stream?.close();
+    stream = null;
+    set({ signedOut: problem.detail || words("refused.401") });
+    connection({ state: "lost", since: Date.now() });
+  }
+
+  /** History and talk of a case as they are now; what is shown stays until they are there. */
+  async function readCase(id) {
+    try {
+      const { talk, gaps, history } = await get(`/v1/alerts/${encodeURIComponent(id)}`);
+      keepCase(id, { talk, gaps, history });
+    } catch {
+      // the page says by itself that the server is away; the next event asks again
+    }
+  }
+
+  function keepCase(id, patch) {
+    const known = store.state.cases.get(id);
+    const cases = new Map(store.state.cases);
+    const talk = patch.talk && known?.talk ? merged(known.talk, patch.talk) : patch.talk || known?.talk;
+    cases.set(id, { ...known, ...patch, talk });
+    set({ cases });
+  }
+
+  return {
+    async start(key) {
+      if (key) {
+        await this.signIn(key).catch((failed) => set({ signInError: failed.detail || words("refused.unreachable") }));
+        return;
+      }
+      try {
+        set({ me: await get("/v1/session") });
+        begin();
+      } catch (failed) {
+        if (failed.status === 0) setTimeout(() => this.start(null), 2000);
+        set({ me: null, asked: true });
+      }
+    },
+
+    /** @throws {import("./api.js").Refusal} */
+    async signIn(key) {
+      try {
+        const me = await post("/v1/session", { key: key.trim() });
+        set({ me, signedOut: null, signInError: null, asked: true });
+        begin();
+      } catch (failed) {
+        set({ asked: true });
+        throw failed;
+      }
+    },
+
+    async signOut() {
+      stream?.close();
+      stream = null;
+      await call("DELETE", "/v1/session").catch(() => {});
+      location.replace(location.pathname); // nothing that was heard stays on the page
+    },
+
+    signedOut,
+    readCase,
+    keepCase,
+  };
+}
+
+function merged(known, read) {
+  const ids = new Set(read.map((line) => line.utterance_id));
+  const rest = known.filter((line) => !ids.has(line.utterance_id));
+  return [...read, ...rest].sort((one, other) => (one.started_at < other.started_at ? -1 : 1));
+}
+
+function policiesOf(packs) {
+  const policies = new Map();
+  const categories = new Set();
+  for (const { pack, policies: rules } of packs) {
+    for (const rule of rules) {
+      policies.set(`${pack}/${rule.id}`, rule);
+      categories.add(rule.category);
+    }
+  }
+  return { policies, categories: [...categories].sort() };
+}
+
+/** Critical alerts are said at once, the others together every few seconds. */
+function makeSaying(store) {
+  let waiting = [];
+  let timer = null;
+  return (raised) => {
+    const { assertive } = announcement(store, raised);
+    if (assertive) store.set({ said: { ...store.state.said, assertive } });
+    waiting.push(...raised.filter((alert) => alert.severity !== "critical"));
+    if (timer !== null || !waiting.length) return;
+    timer = setTimeout(() => {
+      timer = null;
+      store.set({ said: { ...store.state.said, polite: announcement(store, waiting).polite } });
+      waiting = [];
+    }, SAID_EVERY_MS);
+  };
+}
