@@ -5,12 +5,13 @@ import { withLine } from "./lines.js";
 import { writePrefs } from "./prefs.js";
 import { recorded } from "./reasons.js";
 import { makeSession } from "./session.js";
-import { LEAVES_MS, listed, putAlert, roomOf, swept, withPage, withPending } from "./state.js";
+import { LEAVES_MS, listed, roomOf, swept, withAlert, withPage, withPending } from "./state.js";
 import { listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 
 const NOTICE_MS = 12_000;
 const EARLIER = 20;
+const TOLD = { 403: "refused.403", 409: "refused.409", 429: "refused.busy", 503: "refused.busy" };
 const THEME_COLOURS = { light: "#ffffff", dark: "#14171c" };
 
 let notices = 0;
@@ -31,22 +32,11 @@ export function makeActions(store) {
   function tell(refused) {
     if (refused.status === 401) session.signedOut(refused);
     else if (refused.status === 0) notice(words("refused.unreachable"));
-    else notice([words(`refused.${refused.status}`), refused.detail].filter(Boolean).join(" "));
+    else notice([words(TOLD[refused.status] || "refused.other"), refused.detail].join(" ").trim());
   }
 
   function put(alert) {
-    const draft = { state: { ...store.state }, copied: new Set(), raised: [], own, stale: new Set() };
-    putAlert(draft, alert, Date.now());
-    set(draft.state);
-  }
-
-  function own(name) {
-    if (!this.copied.has(name)) {
-      const value = this.state[name];
-      this.state[name] = Array.isArray(value) ? [...value] : new value.constructor(value);
-      this.copied.add(name);
-    }
-    return this.state[name];
+    set(withAlert(store.state, alert, Date.now()));
   }
 
   /** Show the change now, ask the server, keep its answer or put back what was. True: it is done. */

@@ -12,6 +12,8 @@ export const FOLDS_MS = 10_000; // a withdrawn one stays, struck through
 export function initialState() {
   return {
     me: null,
+    asked: false, // whether the server has said who is signed in, if anybody
+    signInError: null,
     signedOut: null, // the server's sentence, where the key does not open it any more
     ready: false,
     connection: { state: "connecting", since: 0, last_event_at: 0, missed: 0 },
@@ -103,8 +105,14 @@ function apply(draft, event, now) {
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
 }
 
-/** Take an alert in, wherever it belongs now. */
-export function putAlert(draft, alert, now) {
+/** The state with one alert as it is now. */
+export function withAlert(state, alert, now) {
+  const draft = new Draft(state);
+  putAlert(draft, alert, now);
+  return draft.state;
+}
+
+function putAlert(draft, alert, now) {
   const known = draft.state.alerts.get(alert.id);
   draft.own("alerts").set(alert.id, alert);
   if (!draft.state.latest_at || alert.raised_at > draft.state.latest_at) draft.state.latest_at = alert.raised_at;
@@ -131,7 +139,7 @@ function comeIn(draft, alert) {
   insert(draft.own("order"), alert.id, draft.state.alerts);
 }
 
-export function insert(order, id, alerts) {
+function insert(order, id, alerts) {
   const before = gravestFirst(alerts);
   let [low, high] = [0, order.length];
   while (low < high) {
