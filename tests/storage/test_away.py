@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 
@@ -23,6 +24,14 @@ pytestmark = pytest.mark.anyio
 async def write(database: Database) -> None:
     async with database.write() as connection:
         await append(connection, a_gap(), NOW)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 @pytest.mark.postgres
@@ -57,15 +66,11 @@ async def test_a_hold_is_taken_again_after_a_restart_and_nothing_is_written_befo
         database = Database(url, may_write=hold.why_not)
         await write(database)
         await asyncio.to_thread(own_postgres.stop)
-        async with asyncio.timeout(5):
-            while not hold.why_not():
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(hold.why_not()))
         with pytest.raises(StoreAway, match="is not held by this server yet"):
             await write(database)
         await asyncio.to_thread(own_postgres.start)
-        async with asyncio.timeout(5):
-            while hold.why_not():
-                await asyncio.sleep(0.01)
+        await until(lambda: not hold.why_not())
         await write(database)
         assert not hold.lost.is_set()
         await database.close()

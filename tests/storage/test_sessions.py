@@ -10,7 +10,7 @@ from service.storage.engine import Database
 from service.storage.keys import SqlKeys
 from service.storage.sessions import SqlSessions
 from service.storage.tables import sessions as table
-from tests.storage.examples import NOW, SECOND, only_sqlite
+from tests.storage.examples import NOW, SECOND
 
 pytestmark = pytest.mark.anyio
 
