@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.console.seeding import Seed, seeding
 from tests.console.visit import Visit
@@ -34,6 +34,7 @@ class Open(Protocol):
         *,
         at: Server | None = ...,
         width: int = ...,
+        before: Callable[[BrowserContext], None] = ...,
         **options: Any,
     ) -> Visit: ...
 
@@ -79,12 +80,14 @@ def visit(browser: Browser, served: Server) -> Iterator[Open]:
         *,
         at: Server | None = None,
         width: int = 1280,
+        before: Callable[[BrowserContext], None] = lambda context: None,
         **options: Any,
     ) -> Visit:
         server = at or served
         options = {"locale": "en-US", "viewport": {"width": width, "height": 800}} | options
         context = browser.new_context(**options)
         context.set_default_timeout(PATIENCE_MS)
+        before(context)
         visits.append(opened := Visit(context, server.url))
         if key is None:
             return opened

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, func, insert, select, update
 
 from policies.severity import Severity
 from service.access.keys import Role, digest_of, make_key
@@ -28,8 +28,8 @@ from service.alerts.alert import (
     AlertUpdated,
 )
 from service.clock import utc_now
-from service.feed.event import Event
 from service.listening.heard import AudioGap, TranscriptHeard
+from service.listening.overload import OverloadChanged, Pace
 from service.rooms.room import Room, RoomState, Speaker
 from service.storage import tables
 from service.storage.alerts import SqlAlerts
@@ -135,6 +135,10 @@ class Seed:
     def joins(self, room_id: str, speaker_id: str, name: str) -> None:
         self._do(lambda: self._rooms.speaker_joined(Speaker(room_id, speaker_id, name), utc_now()))
 
+    def leaves(self, room_id: str, speaker_id: str, name: str) -> None:
+        speaker = Speaker(room_id, speaker_id, name)
+        self._do(lambda: self._rooms.speaker_left(speaker, "hung up", utc_now()))
+
     def talk(
         self,
         text: str,
@@ -235,14 +239,28 @@ class Seed:
         gap = AudioGap(room_id, speaker_id, _ago(ago_s), _ago(ago_s - seconds), reason)
         self._do(lambda: self._hearing.gap(gap))
 
-    def event(self, event: Event) -> None:
-        """Append an event that no table stands behind."""
+    def behind(self, seconds: float) -> None:
+        """Transcription is this far behind; 0: no longer."""
+        pace = Pace.BEHIND if seconds else Pace.NORMAL
 
         async def write() -> None:
             async with self._database.write() as connection:
-                await append(connection, event, utc_now())
+                await append(connection, OverloadChanged(pace, seconds, int(seconds)), utc_now())
 
         self._do(write)
+
+    def forget_events(self) -> None:
+        """The log holds nothing any more of what has been: no page can resume from it."""
+
+        async def forget() -> None:
+            async with self._database.write() as connection:
+                last = await connection.scalar(select(func.max(tables.events.c.id)))
+                await connection.execute(delete(tables.events))
+                await connection.execute(delete(tables.pruned))
+                row = {"type": AlertRaised.type, "until": last or 0}
+                await connection.execute(insert(tables.pruned).values(row))
+
+        self._do(forget)
 
     def key(self, name: str, role: Role = Role.MODERATOR, *, life_s: float | None = None) -> str:
         """A key's secret; with a negative life it has expired already."""
@@ -324,7 +342,7 @@ def seeding(data: Path) -> Iterator[Seed]:
 
 
 def _alert(heard: TranscriptHeard, rule: str, marked: str, severity: Severity | None) -> Alert:
-    usual, category = RULES[rule]
+    usual, category = RULES.get(rule, (Severity.MEDIUM, "hate"))
     start = heard.text.index(marked)
     match = AlertMatch(
         pack="demo",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
@@ -18,6 +20,13 @@ from playwright.sync_api import (
 
 ABORTED = "net::ERR_ABORTED"
 """What becomes of the feed when the page is left."""
+
+REFUSED_401 = (r"refused: .* 401$", r"console error: .*\b401\b")
+REFUSED_403 = (r"refused: .* 403$", r"console error: .*\b403\b")
+REFUSED_409 = (r"refused: .* 409$", r"console error: .*\b409\b")
+REFUSED_429 = (r"refused: .* 429$", r"console error: .*\b429\b")
+GONE = (r"failed: .*", r"console error: .*net::ERR_")
+"""What a page may meet while the server is away."""
 
 
 class Visit:
@@ -61,18 +70,42 @@ class Visit:
     @property
     def articles(self) -> Locator:
         """The alerts shown in the feed."""
-        return self.page.get_by_role("region", name="Feed").locator("article[data-alert]")
+        return self.page.locator("article[data-alert]:not(.case)")
 
     def article(self, alert_id: str) -> Locator:
-        return self.page.locator(f"article[data-alert='{alert_id}']")
+        return self.page.locator(f"article[data-alert='{alert_id}']:not(.case)")
+
+    def opened(self, alert_id: str) -> Locator:
+        """The case of this alert, where it is the one that is open."""
+        return self.page.locator(f"article.case[data-alert='{alert_id}']")
 
     @property
     def case(self) -> Locator:
-        return self.page.get_by_role("region", name="Case")
+        return self.page.get_by_role("region", name="Case", exact=True)
 
     @property
     def rooms(self) -> Locator:
-        return self.page.get_by_role("region", name="Rooms")
+        return self.page.get_by_role("region", name="Rooms", exact=True)
+
+    def open(self, alert_id: str) -> None:
+        """Opens an alert's case."""
+        self.article(alert_id).focus()
+        self.press("Enter")
+        expect(self.opened(alert_id)).to_be_visible()
+
+    def decide(self, name: str) -> None:
+        """Decides the open case, without a reason."""
+        self.case.get_by_role("button", name=name, exact=True).click()
+        self.case.get_by_role("form").locator("[type=submit]").first.click()
+
+    @contextmanager
+    def offline(self) -> Iterator[None]:
+        """Without a network, until the page has noticed and the body has run."""
+        self.allow(*GONE)
+        self.context.set_offline(True)
+        self.connection("lost")
+        yield
+        self.context.set_offline(False)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -108,11 +141,3 @@ class Visit:
             request = response.request
             path = urlsplit(response.url).path
             self.problems.append(f"refused: {request.method} {path} {response.status}")
-
-
-REFUSED_401 = (r"refused: .* 401$", r"console error: .*\b401\b")
-REFUSED_403 = (r"refused: .* 403$", r"console error: .*\b403\b")
-REFUSED_409 = (r"refused: .* 409$", r"console error: .*\b409\b")
-REFUSED_429 = (r"refused: .* 429$", r"console error: .*\b429\b")
-GONE = (r"failed: .*", r"console error: .*net::ERR_")
-"""What a page may meet while the server is away."""

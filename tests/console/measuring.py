@@ -1,0 +1,161 @@
+"""How soon an alert is painted, and whether the page keeps its frames: measured inside the page."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+from playwright.sync_api import BrowserContext, Page
+
+from tests.server import Server
+
+PAINTED_WITHIN_MS = 300.0
+LONGEST_TASK_MS = 100.0
+
+_WATCH = """
+window.alertTimes = {};
+const nowMs = () => performance.timeOrigin + performance.now();
+const read = ReadableStreamDefaultReader.prototype.read;
+ReadableStreamDefaultReader.prototype.read = async function (...given) {
+  const result = await read.apply(this, given);
+  if (result.value) {
+    const at = nowMs();
+    const text = new TextDecoder().decode(result.value);
+    for (const [, id] of text.matchAll(/event: alert\\.raised\\n[^\\0]*?"id":"([^"]+)"/g)) {
+      (window.alertTimes[id] ??= {}).read ??= at;
+    }
+  }
+  return result;
+};
+new MutationObserver(() => {
+  for (const one of document.querySelectorAll('article[data-alert]')) {
+    const times = (window.alertTimes[one.dataset.alert] ??= {});
+    if (times.seen) continue;
+    times.seen = true;
+    requestAnimationFrame(() => setTimeout(() => { times.painted = nowMs(); }));
+  }
+}).observe(document, {
+  childList: true, subtree: true, attributes: true, attributeFilter: ['data-alert'],
+});
+"""
+
+_SCROLL = """
+async ([last, screens]) => {
+  const tasks = [];
+  const keep = list => tasks.push(...list.map(entry => entry.duration));
+  const observer = new PerformanceObserver(list => keep(list.getEntries()));
+  observer.observe({type: 'longtask'});
+  const frame = () => new Promise(requestAnimationFrame);
+  let box = document.querySelector('article[data-alert]');
+  const scrolls = one => /auto|scroll/.test(getComputedStyle(one).overflowY)
+    && one.scrollHeight > one.clientHeight;
+  while (box && !scrolls(box)) box = box.parentElement;
+  box ??= document.scrollingElement;
+  const began = performance.now();
+  let frames = 0;
+  while (!document.querySelector(`article[data-alert="${last}"]:not(.case)`)) {
+    if (performance.now() - began > 60000) throw new Error('the end of the list was never reached');
+    box.scrollTop += box.clientHeight * screens;
+    await frame();
+    frames += 1;
+  }
+  for (let left = 40; left; left -= 1) {
+    box.scrollTop -= box.scrollHeight / 40;
+    await frame();
+    frames += 1;
+  }
+  await new Promise(go => setTimeout(go, 100));
+  keep(observer.takeRecords());
+  observer.disconnect();
+  return {tasks, frames, lasted_ms: performance.now() - began,
+    articles: document.querySelectorAll('article[data-alert]').length};
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """Milliseconds until an alert's paint since the page, or another client, read its event."""
+
+    alert_id: str
+    after_page_ms: float
+    after_client_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scrolled:
+    """
+    Attributes:
+        longest_ms: Of the tasks that held the page up; 0 where none took 50 ms.
+        articles: How many alerts the page held at the end.
+    """
+
+    longest_ms: float
+    frames: int
+    lasted_ms: float
+    articles: int
+
+
+@dataclass(slots=True)
+class Reader:
+    """Another client of the feed: when it read each alert, ms since the epoch."""
+
+    read: dict[str, float] = field(default_factory=dict)
+
+
+def watch_paints(context: BrowserContext) -> None:
+    """Before the page opens: note when alerts are read from its stream, and when painted."""
+    context.add_init_script(_WATCH)
+
+
+@contextmanager
+def reading(server: Server) -> Iterator[Reader]:
+    """Follows the feed on a thread of its own."""
+    reader, begun = Reader(), threading.Event()
+    client = server.client()
+    stream = client.stream("GET", "/v1/feed", params={"types": "alert.raised"})
+
+    def follow() -> None:
+        try:
+            with stream as feed:
+                for line in feed.iter_lines():
+                    begun.set()
+                    if line.startswith("data: "):
+                        alert = json.loads(line.removeprefix("data: "))["data"]
+                        reader.read[alert["id"]] = time.time() * 1000
+        except httpx.HTTPError:
+            return  # closed by the test
+
+    thread = threading.Thread(target=follow, name="reader", daemon=True)
+    thread.start()
+    assert begun.wait(10)
+    yield reader
+    client.close()
+
+
+def painted(page: Page, reader: Reader) -> list[Painted]:
+    """Every alert that both have read and the page has painted."""
+    times = page.evaluate("window.alertTimes")
+    return [
+        Painted(id_, at["painted"] - at["read"], at["painted"] - reader.read[id_])
+        for id_, at in times.items()
+        if "painted" in at and "read" in at and id_ in reader.read
+    ]
+
+
+def scroll_through(page: Page, last: str, *, screens: float = 3) -> Scrolled:
+    """Scroll, so many screens a frame, until this alert shows; then up again."""
+    found = page.evaluate(_SCROLL, [last, screens])
+    return Scrolled(
+        max(found["tasks"], default=0.0), found["frames"], found["lasted_ms"], found["articles"]
+    )
+
+
+def quantile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,66 @@
+"""What is listened to."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from service.rooms.room import RoomState
+from tests.console.conftest import Open
+from tests.console.seeding import Seed
+
+pytestmark = pytest.mark.browser
+
+
+def test_rooms_show_their_state_and_its_reason(visit: Open, seed: Seed) -> None:
+    seed.room()
+    seed.room("chess", "Chess Corner", state=RoomState.LOST, reason="no packets for 10 s")
+    here = visit()
+    for words in ("Late Night Lounge", "Chess Corner", "no packets for 10 s"):
+        expect(here.rooms).to_contain_text(words)
+    seed.room_state("lounge", RoomState.DEGRADED, "packets are lost")
+    expect(here.rooms).to_contain_text("packets are lost")
+
+
+def test_rooms_and_speakers_come_and_go_under_an_open_page(visit: Open, seed: Seed) -> None:
+    here = visit()
+    seed.room()
+    expect(here.rooms).to_contain_text("Late Night Lounge")
+    seed.joins("lounge", "bo", "Bo B.")
+    expect(here.rooms).to_contain_text("Bo B.")
+    seed.leaves("lounge", "bo", "Bo B.")
+    expect(here.rooms).not_to_contain_text("Bo B.")
+    seed.room_state("lounge", RoomState.ENDED, "closed by request")
+    expect(here.rooms).not_to_contain_text("Late Night Lounge")
+
+
+def test_a_gap_is_told_in_its_room(visit: Open, seed: Seed) -> None:
+    seed.room()
+    here = visit()
+    seed.gap(22)
+    expect(here.rooms).to_contain_text("22 s not heard: connection lost")
+
+
+def test_a_rooms_transcript_runs_with_its_alerts_in_place(visit: Open, seed: Seed) -> None:
+    seed.room()
+    seed.talk("hello everyone", ago_s=30)
+    alert = seed.alert()
+    here = visit()
+    here.rooms.get_by_role("button", name="Late Night Lounge").click()
+    talk = here.page.locator("[data-room='lounge']")
+    expect(talk).to_contain_text("hello everyone")
+    expect(talk.locator("mark")).to_have_text("send me your gift card codes")
+    seed.talk("good night", ago_s=0)
+    expect(talk).to_contain_text("good night")
+    talk.get_by_role("button", name="Asking for gift card codes").click()
+    expect(here.opened(alert.id)).to_be_visible()
+
+
+def test_overload_is_told_and_its_end(visit: Open, seed: Seed) -> None:
+    seed.room()
+    here = visit()
+    said = here.page.get_by_text("4 s behind")
+    seed.behind(4.2)
+    expect(said).to_be_visible()
+    seed.behind(0)
+    expect(said).to_have_count(0)
