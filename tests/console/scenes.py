@@ -1,0 +1,263 @@
+"""Every state that the page can be in, for screenshots and for axe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import expect
+
+from service.access.keys import Role
+from service.rooms.room import RoomState
+from tests.console.conftest import Open
+from tests.console.seeding import Seed
+from tests.console.visit import GONE, REFUSED_401, Visit
+from tests.server import Server
+
+ENGLISH, CHINESE = "en-US", "zh-CN"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a scene is built with."""
+
+    open_page: Open
+    seed: Seed
+    served: Server
+    locale: str
+
+    def visit(self, key: str | None = "", path: str = "/") -> Visit:
+        return self.open_page(key, path, locale=self.locale, reduced_motion="reduce")
+
+
+Scene = Callable[[Stage], Visit]
+
+
+def sign_in(stage: Stage) -> Visit:
+    here = stage.visit(None)
+    here.allow(*REFUSED_401)
+    here.page.goto(stage.served.url)
+    expect(here.page.locator("input")).to_be_visible()
+    return here
+
+
+def refused(stage: Stage) -> Visit:
+    here = sign_in(stage)
+    here.page.locator("input").fill("ek_no-such-key-0123456789")
+    here.press("Enter")
+    expect(here.page.get_by_role("alert").first).to_be_visible()
+    return here
+
+
+def first_start(stage: Stage) -> Visit:
+    return stage.visit()
+
+
+def quiet(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    return stage.visit()
+
+
+def feed(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    some = alerts(stage.seed)
+    expect(here.articles).to_have_count(len(some))
+    return here
+
+
+def case(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    talk(stage.seed)
+    opened = alerts(stage.seed)[1]
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    here.open(opened)
+    here.press("a")
+    expect(here.article(opened)).to_have_attribute("data-state", "acknowledged")
+    return here
+
+
+def deciding(stage: Stage) -> Visit:
+    here = case(stage)
+    here.press("u")
+    expect(here.page.get_by_role("radio").first).to_be_visible()
+    return here
+
+
+def undo(stage: Stage) -> Visit:
+    here = deciding(stage)
+    here.press("1", "Enter")
+    expect(here.page.get_by_role("radio")).to_have_count(0)
+    return here
+
+
+def room(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    talk(stage.seed)
+    alerts(stage.seed)
+    here = stage.visit()
+    here.page.get_by_role("button", name=re.compile("Late Night Lounge")).first.click()
+    expect(here.page.locator("[data-room='lounge']")).to_contain_text("good evening")
+    return here
+
+
+def burst(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    here = stage.visit()
+    found = stage.seed.burst(50)
+    gravest = next(alert for alert in found if alert.severity == "critical")
+    expect(here.article(gravest.id)).to_be_visible()
+    return here
+
+
+def waiting(stage: Stage) -> Visit:
+    """New ones behind the pill."""
+    here = feed(stage)
+    here.articles.first.hover()
+    stage.seed.burst(3)
+    expect(here.page.locator("button.pill, .pill button").first).to_be_visible()
+    return here
+
+
+def lost(stage: Stage) -> Visit:
+    here = feed(stage)
+    here.allow(*GONE)
+    here.context.set_offline(True)
+    here.connection("lost")
+    return here
+
+
+def caught_up(stage: Stage) -> Visit:
+    here = feed(stage)
+    with here.offline():
+        stage.seed.alert("harassment-insults")
+        stage.seed.talk("what was that")
+    here.live()
+    return here
+
+
+def overload(stage: Stage) -> Visit:
+    here = feed(stage)
+    stage.seed.gap(22)
+    stage.seed.behind(4.2)
+    expect(here.page.get_by_text(re.compile(r"\b4\b.*(behind|秒)")).first).to_be_visible()
+    return here
+
+
+def read_only(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    opened = alerts(stage.seed)[1]
+    here = stage.visit(stage.seed.key("Olga", Role.OBSERVER))
+    here.open(opened)
+    return here
+
+
+def revoked(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    opened = alerts(stage.seed)[1]
+    key = stage.seed.key("Ann Moderator")
+    here = stage.visit(key)
+    here.allow(*REFUSED_401)
+    here.open(opened)
+    stage.seed.revoke(key)
+    here.press("a")
+    expect(here.page.locator("input[type=password], input[name=key]")).to_be_visible()
+    return here
+
+
+def nothing_passes(stage: Stage) -> Visit:
+    rooms(stage.seed)
+    alerts(stage.seed)
+    return stage.visit(path="/?room=chess&severity=critical")
+
+
+def keyboard_map(stage: Stage) -> Visit:
+    here = feed(stage)
+    here.press("?")
+    expect(here.page.get_by_role("dialog")).to_be_visible()
+    return here
+
+
+def settings(stage: Stage) -> Visit:
+    here = feed(stage)
+    name = "设置" if stage.locale == CHINESE else "Settings"
+    here.page.get_by_role("button", name=name).click()
+    expect(here.page.get_by_role("dialog")).to_be_visible()
+    return here
+
+
+def rules(stage: Stage) -> Visit:
+    here = stage.visit(None)
+    here.page.goto(f"{stage.served.url}/rules")
+    expect(here.page.get_by_role("heading").first).to_be_visible()
+    return here
+
+
+SCENES: tuple[Scene, ...] = (
+    sign_in,
+    refused,
+    first_start,
+    quiet,
+    feed,
+    waiting,
+    burst,
+    case,
+    deciding,
+    undo,
+    room,
+    lost,
+    caught_up,
+    overload,
+    read_only,
+    revoked,
+    nothing_passes,
+    keyboard_map,
+    settings,
+    rules,
+)
+IN_CHINESE: tuple[Scene, ...] = (
+    sign_in,
+    first_start,
+    feed,
+    case,
+    room,
+    keyboard_map,
+    settings,
+    rules,
+)
+
+
+def rooms(seed: Seed) -> None:
+    seed.room(speakers=[("ann", "Ann"), ("mallory", "Mallory"), ("walt", "Walter Moreau")])
+    seed.room("chess", "Chess Corner", speakers=[("bo", "Bo"), ("li", "李雷")])
+    seed.room(
+        "history",
+        "History of science, every Tuesday at eight",
+        state=RoomState.LOST,
+        reason="no packets for 10 s",
+        speakers=[("grace", "Grace")],
+    )
+
+
+def talk(seed: Seed) -> None:
+    said = [
+        ("ann", "Ann", "good evening everyone and welcome", 55),
+        ("walt", "Walter Moreau", "hi ann, lovely to be here again", 48),
+        ("ann", "Ann", "tonight we talk about the music of the sea", 44),
+        ("walt", "Walter Moreau", "who is that, and what do you want", 30),
+        ("ann", "Ann", "please do not ask people for that here", 26),
+    ]
+    for speaker, name, text, ago_s in said:
+        seed.talk(text, speaker=(speaker, name), ago_s=ago_s)
+
+
+def alerts(seed: Seed) -> list[str]:
+    """One of each kind, gravest first."""
+    threat = seed.alert("threat-weapon", speaker=("walt", "Walter Moreau"), ago_s=95)
+    cards = seed.alert("scam-gift-cards", ago_s=34)
+    violence = seed.alert("threat-violence", "chess", ("li", "李雷"), provisional=True, ago_s=3)
+    insult = seed.alert("harassment-insults", "chess", ("bo", "Bo"), ago_s=700)
+    seed.repeat(insult, 2)
+    casino = seed.alert("gambling-promotion", ago_s=3000)
+    return [threat.id, cards.id, violence.id, insult.id, casino.id]

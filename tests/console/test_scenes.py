@@ -1,0 +1,64 @@
+"""Every state of the page, in both themes and at every width: without a finding of axe, and kept.
+
+The pictures go to `build/screenshots/`.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.console.conftest import Open
+from tests.console.scenes import CHINESE, ENGLISH, IN_CHINESE, SCENES, Scene, Stage
+from tests.console.seeding import Seed
+from tests.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+SIZES = {360: 740, 1280: 800, 1920: 1080}
+CHECKED = (360, 1280)
+THEMES = ("light", "dark")
+ALL = [(scene, ENGLISH) for scene in SCENES] + [(scene, CHINESE) for scene in IN_CHINESE]
+
+
+@pytest.mark.parametrize(
+    ("scene", "locale"), ALL, ids=[f"{scene.__name__}-{locale[:2]}" for scene, locale in ALL]
+)
+def test_nobody_is_kept_out_in_any_theme_at_any_width(
+    scene: Scene, locale: str, visit: Open, seed: Seed, served: Server
+) -> None:
+    here = scene(Stage(visit, seed, served, locale))
+    found = []
+    for theme in THEMES:
+        here.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for width, height in SIZES.items():
+            here.page.set_viewport_size({"width": width, "height": height})
+            keep(here.page, f"{scene.__name__}-{locale[:2]}-{theme}-{width}")
+            if width in CHECKED:
+                found += [f"{theme} {width}: {each}" for each in findings(here.page)]
+            assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    here.context.set_offline(False)
+    assert found == []
+
+
+def keep(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", animations="disabled")
+
+
+def findings(page: Page) -> list[str]:
+    """What axe-core says against the page as it is now."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    result: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{violation['id']} at {node['target']}: {node['failureSummary']}"
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
