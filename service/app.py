@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -59,6 +59,12 @@ from service.storage.one_server import for_one_server
 from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
+from service.storage.webhooks import SqlWebhooks
+from service.webhooks import routes as webhooks_routes
+from service.webhooks.address import parse_allowed
+from service.webhooks.relay import Relay
+from service.webhooks.sealing import make_seal
+from service.webhooks.sender import HttpSender
 
 log = structlog.get_logger()
 
@@ -99,6 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
         whip_routes,
         feed_routes,
         alerts_routes,
+        webhooks_routes,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     return app
@@ -180,8 +187,27 @@ def _wire(
     state.overload = OverloadWatch(
         state.pipeline.lag, state.events.add, measure=metrics.behind.set, clock=utc_now
     )
+    _wire_webhooks(state, settings, database)
     metrics.peers.set_function(state.whip.peers)
     metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
+
+
+def _wire_webhooks(state: State, settings: Settings, database: Database) -> None:
+    try:
+        allowed = parse_allowed(settings.webhook_allow)
+    except ValueError as error:
+        raise ConfigurationError(f"EARSHOT_WEBHOOK_ALLOW: {error}") from error
+    state.webhooks = SqlWebhooks(database)
+    state.seal = make_seal(settings.secret, settings.data_dir)
+    state.webhook_sender = HttpSender(allowed)
+    state.relay = Relay(
+        state.webhooks,
+        state.broadcaster,
+        state.webhook_sender,
+        state.seal,
+        metrics=state.metrics,
+        clock=utc_now,
+    )
 
 
 @asynccontextmanager
@@ -200,7 +226,8 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
                 ("whip", state.whip.run()),
                 ("feed", _again(app, "feed", state.broadcaster.run)),
                 ("overload", _again(app, "overload", state.overload.run)),
-                ("expiry", _again(app, "expiry", lambda: _expiring(database, settings))),
+                ("webhooks", _again(app, "webhooks", state.relay.run)),
+                ("expiry", _again(app, "expiry", lambda: _expiring(state, database, settings))),
             )
         ]
         try:
@@ -210,6 +237,7 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
             for loop in loops:
                 loop.cancel()
             await asyncio.wait(loops)
+            await state.webhook_sender.close()
             await state.ears.finish()
             state.pipeline.hurry()
             await state.queue.close()
@@ -241,8 +269,9 @@ async def _again(app: FastAPI, name: str, run: Callable[[], Coroutine[Any, Any, 
         await asyncio.sleep(_RETRY_S)
 
 
-async def _expiring(database: Database, settings: Settings) -> None:
+async def _expiring(state: State, database: Database, settings: Settings) -> None:
     while True:
+        await state.webhooks.expire(utc_now() - timedelta(days=settings.alert_days))
         gone = await expire(
             database, utc_now(), talk_hours=settings.talk_hours, alert_days=settings.alert_days
         )

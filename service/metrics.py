@@ -53,6 +53,27 @@ class Metrics:
         self.gap_seconds = Counter(
             "earshot_gap_seconds", "Length of the gaps together", registry=registry
         )
+        self.deliveries = Counter(
+            "earshot_webhook_deliveries", "Attempts, by outcome", ["outcome"], registry=registry
+        )
+        self.delivery_seconds = Histogram(
+            "earshot_webhook_request_seconds", "Time that receivers took", registry=registry
+        )
+        self.commit_to_delivery = Histogram(
+            "earshot_webhook_commit_to_delivery_seconds",
+            "From an event's commit to the receiver's answer",
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.breakers_open = Gauge(
+            "earshot_webhook_breakers_open", "Webhooks that fail again and again", registry=registry
+        )
+        self.hooks = Counter(
+            "earshot_hooks",
+            "Calls of room servers, by what came of them",
+            ["outcome"],
+            registry=registry,
+        )
         self.failures = Counter(
             "earshot_failures",
             "Items given up after an unexpected error",

@@ -35,6 +35,15 @@ class Settings(BaseSettings):
     ice_addresses: Annotated[list[str], NoDecode] = Field(
         [], description="Addresses that WebRTC offers, comma-separated; empty: by the host."
     )
+    secret: str | None = Field(
+        None, min_length=16, description="Seals stored webhook secrets, in place of a made key."
+    )
+    webhook_allow: Annotated[list[str], NoDecode] = Field(
+        [], description="Private networks and hosts that webhooks may call, comma-separated."
+    )
+    listen_to: Annotated[list[str], NoDecode] = Field(
+        [], description="Rooms a room server's hook may open: ids or globs, comma-separated."
+    )
     asr_model: str = Field(
         "micro", min_length=1, description="Model: micro (demo), a name, or a directory."
     )
@@ -59,7 +68,7 @@ class Settings(BaseSettings):
         None, ge=0, le=86_400, description="`earshot demo`: end this long after the table."
     )
 
-    @field_validator("ice_addresses", mode="before")
+    @field_validator("ice_addresses", "webhook_allow", "listen_to", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

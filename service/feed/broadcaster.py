@@ -87,6 +87,7 @@ class Broadcaster:
         self._subscriptions: set[Subscription] = set()
         self._dropped = dropped
         self._closed = False
+        self._news = asyncio.Event()
 
     @property
     def subscribers(self) -> int:
@@ -144,6 +145,10 @@ class Broadcaster:
         start = bisect_right(self._ring, cursor, key=attrgetter("id"))
         return list(islice(self._ring, start, start + self.page_events))
 
+    def next_news(self) -> asyncio.Event:
+        """Set once more has been read of the log. Ask for it before looking at `recent`."""
+        return self._news
+
     def join(self, subscription: Subscription) -> None:
         self._subscriptions.add(subscription)
 
@@ -159,6 +164,8 @@ class Broadcaster:
         self._wake_all()
 
     def _wake_all(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
         for subscription in self._subscriptions:
             subscription.wake()
 

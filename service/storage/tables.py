@@ -187,8 +187,91 @@ sessions = Table(
     "sessions",
     metadata,
     Column("digest", Text, primary_key=True),
-    Column(
-        "key_id", Text, ForeignKey(keys.c.id, ondelete="CASCADE"), nullable=False, index=True
-    ),
+    Column("key_id", Text, ForeignKey(keys.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("expires_at", UtcTime, nullable=False, index=True),
+)
+
+# `secret` and `old_secret` are sealed: see `service.webhooks.sealing`. A deleted endpoint stays, so
+# that its deliveries can be read, until they expire.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("types", Json, nullable=False),
+    Column("room", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("secret_rotated_at", UtcTime),
+    Column("deleted_at", UtcTime),
+    Column("secret", Text, nullable=False),
+    Column("old_secret", Text),
+)
+
+# How far an endpoint has come in the event log; `until` is set where a range is told again.
+webhook_lanes = Table(
+    "webhook_lanes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column(
+        "webhook_id",
+        Text,
+        ForeignKey(webhooks.c.id, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("cursor", Id, nullable=False),
+    Column("until", Id),
+    Column("told_until", Id, nullable=False),
+    Column("head_event_id", Id, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcTime),
+    Column("not_before", UtcTime),
+)
+
+# Attempts. An event's words are not here: its body is made again from the event.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("endpoint_id", Text, ForeignKey(webhooks.c.id, ondelete="CASCADE"), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("event_id", Id, index=True),
+    Column("type", Text, nullable=False),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer),
+    Column("error", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("next_attempt_at", UtcTime),
+    Column("body", Text),
+    Index(None, "endpoint_id", "at", "id"),
+)
+
+# Secrets of room servers that call us, sealed.
+hook_secrets = Table(
+    "hook_secrets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("room_server", Text, nullable=False, index=True),
+    Column("secret", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# Calls of room servers that were acted on, so that none is twice.
+hook_messages = Table(
+    "hook_messages",
+    metadata,
+    Column("room_server", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("signed_at", Id, nullable=False),
+    Column("received_at", UtcTime, nullable=False, index=True),
+    Column("outcome", Text, nullable=False),
 )

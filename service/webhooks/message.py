@@ -1,0 +1,109 @@
+"""What is sent: an event's body as bytes, the same at every attempt, and cut where it is too long.
+
+A body stays under 20 kB. Where an event's `data` is longer, its longest fields are cut (a text to
+its beginning, a list to its first items, an object to nothing) until it fits, and `data` gets a
+field `cut`: `{"fields": [...], "read": "/v1/..."}`, with the address where all of it can be read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.feed.event import EVENT_TYPES, Transient, body
+from service.feed.ports import Recorded
+from service.webhooks.delivery import message_id
+
+MAX_BYTES = 20_000
+PING = "webhook.ping"
+RESET = "feed.reset"
+LOGGED = frozenset(EVENT_TYPES) - {Transient.type}
+"""What can be asked for: levels are shown live only."""
+
+_KEPT_CHARACTERS = 500
+_KEPT_ITEMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    Attributes:
+        id: The `webhook-id`.
+        event_id: None for what is not in the event log.
+        at: When what it tells of was written down.
+    """
+
+    id: str
+    event_id: int | None
+    type: str
+    at: datetime
+    body: bytes
+
+
+def of_event(endpoint_id: str, event: Recorded) -> Message:
+    id_ = message_id(endpoint_id, str(event.id))
+    return Message(id_, event.id, event.type, event.at, body_of(event))
+
+
+def ping(endpoint_id: str, id_: str, now: datetime) -> Message:
+    """A test of the way there: no event, tried once, under an id of its own."""
+    return Message(id_, None, PING, now, _encode(body(PING, now, {"webhook_id": endpoint_id})))
+
+
+def reset(
+    endpoint_id: str, missed_from: int, missed_until: int, types: Collection[str], now: datetime
+) -> Message:
+    """Tells that events of these types, with ids in between, have expired undelivered."""
+    data = {
+        "webhook_id": endpoint_id,
+        "missed_from": missed_from,
+        "missed_until": missed_until,
+        "types": sorted(types),
+    }
+    id_ = message_id(endpoint_id, f"reset {missed_from}")
+    return Message(id_, None, RESET, now, _encode(body(RESET, now, data)))
+
+
+def body_of(event: Recorded, limit: int = MAX_BYTES) -> bytes:
+    """Fewer than `limit` bytes, whatever the event holds."""
+    whole = _encode(body(event.type, event.at, event.data))
+    if len(whole) < limit:
+        return whole
+    data, cut = dict(event.data), set[str]()
+    read = _address(event)
+    for short in (False, True):
+        for name in sorted(event.data, key=lambda name: -len(_encode(event.data[name]))):
+            data[name] = _shortened(event.data[name], nothing=short)
+            if data[name] != event.data[name]:
+                cut.add(name)
+            marked = {**data, "cut": {"fields": sorted(cut), "read": read}}
+            fitting = _encode(body(event.type, event.at, marked))
+            if len(fitting) < limit:
+                return fitting
+    return _encode(body(event.type, event.at, {"cut": {"fields": ["*"], "read": read}}))
+
+
+def _shortened(value: Any, *, nothing: bool) -> Any:
+    match value:
+        case str():
+            return "" if nothing else value[:_KEPT_CHARACTERS]
+        case list():
+            return [] if nothing else value[:_KEPT_ITEMS]
+        case dict():
+            return {}
+        case _:
+            return value
+
+
+def _address(event: Recorded) -> str:
+    """Where the whole of it is: the alert, or else the feed, whose next event it is."""
+    if event.type.startswith("alert.") and isinstance(event.data.get("id"), str):
+        return f"/v1/alerts/{event.data['id']}"
+    return f"/v1/feed?since={event.id - 1}&types={event.type}"
+
+
+def _encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

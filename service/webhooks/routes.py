@@ -1,0 +1,332 @@
+"""Webhooks over HTTP: who is told, what was tried, and telling again.
+
+Reads `app.state`: `webhooks` (a `WebhookStore`), `relay`, `webhook_sender`, `seal`, `clock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import Role
+from service.clock import Clock, Timestamp
+from service.errors import Problem
+from service.feed.ports import Recorded
+from service.rooms.routes import PLAIN
+from service.webhooks.address import MAX_URL
+from service.webhooks.delivery import Delivery, Head, Outcome
+from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State, new_id
+from service.webhooks.lane import CONTENT
+from service.webhooks.message import LOGGED, body_of
+from service.webhooks.ports import Lane, Sender, Waiting, WebhookStore
+from service.webhooks.relay import Relay, dropped
+from service.webhooks.sealing import Seal
+from service.webhooks.signing import make_secret
+
+log = structlog.get_logger()
+
+router = APIRouter(tags=["webhooks"])
+
+MOST_ENDPOINTS = 200
+
+WebhookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{16}$")]
+Manages = Annotated[Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN))]
+Type = Annotated[str, StringConstraints(max_length=60)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewWebhook(_Body):
+    url: str = Field(max_length=MAX_URL, description="Where to; https.")
+    types: list[Type] = Field([], max_length=50, description="Types of events; empty: all.")
+    room: str = Field(
+        "*",
+        pattern=r"^[A-Za-z0-9._:@+=*?-]{1,128}$",
+        description="Id of a room, or a glob over ids (`*`, `?`).",
+    )
+    description: str = Field("", max_length=200, pattern=PLAIN)
+
+
+class Change(_Body):
+    enabled: bool = Field(description="A disabled webhook goes on where it was once enabled.")
+
+
+class Again(_Body):
+    """One delivery, or all events of a stretch of time."""
+
+    delivery_id: str | None = Field(None, pattern=r"^dl_[0-9a-f]{16}$")
+    from_: AwareDatetime | None = Field(None, alias="from")
+    to: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made(Endpoint):
+    """A new webhook, with its secret, which is shown this once."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownWebhook(Endpoint):
+    """
+    Attributes:
+        failing: The last attempts failed: what waits is tried at growing distances.
+        waiting: Events it has not been told yet (counted up to 10,000).
+    """
+
+    failing: bool
+    waiting: int
+    waiting_since: Timestamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    items: Sequence[ShownWebhook]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """Attributes:
+    old_secret_until: Until then each call is signed with both.
+    """
+
+    secret: str
+    old_secret_until: Timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownDelivery(Delivery):
+    """
+    Attributes:
+        request_headers: As they were sent.
+        request_body: As it was sent; null once the event has expired.
+        response: The first 2 kB of the answer, as text.
+    """
+
+    request_headers: dict[str, str]
+    request_body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    items: Sequence[ShownDelivery]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """The events with these ids, as far as the webhook wants them, are sent again."""
+
+    first_event_id: int
+    last_event_id: int
+
+
+@router.post("/v1/webhooks", status_code=201, summary="Be told of events")
+async def add_webhook(
+    body: NewWebhook, request: Request, response: Response, caller: Manages
+) -> Made:
+    """It is told of what happens from now on. The secret is shown this once."""
+    state = request.app.state
+    store: WebhookStore = state.webhooks
+    seal: Seal = state.seal
+    sender: Sender = state.webhook_sender
+    clock: Clock = state.clock
+    _check_types(body.types)
+    if len(await store.all()) >= MOST_ENDPOINTS:
+        raise Problem(
+            409, "Too many webhooks", f"there are {MOST_ENDPOINTS} already; delete one first"
+        )
+    await sender.check(body.url)
+    endpoint = Endpoint(
+        id=new_id("wh"),
+        url=body.url,
+        types=sorted(set(body.types)),
+        room=body.room,
+        description=body.description,
+        state=State.ENABLED,
+        reason="",
+        created_by=caller.name,
+        created_at=clock(),
+    )
+    secret = make_secret()
+    await store.add(Sealed(endpoint, seal.close(secret, endpoint.id)))
+    await _relay(request).refresh(endpoint.id)
+    log.info("webhook.added", webhook=endpoint.id, by=caller.key_id)
+    response.headers["Location"] = f"/v1/webhooks/{endpoint.id}"
+    return Made(**asdict(endpoint), secret=secret)
+
+
+@router.get("/v1/webhooks", summary="List webhooks, oldest first")
+async def list_webhooks(request: Request, _: Manages) -> Webhooks:
+    store: WebhookStore = request.app.state.webhooks
+    return Webhooks([await _shown(request, one.endpoint) for one in await store.all()])
+
+
+@router.get("/v1/webhooks/{webhook_id}", summary="Show a webhook: its state, and what waits")
+async def show_webhook(webhook_id: WebhookId, request: Request, _: Manages) -> ShownWebhook:
+    return await _shown(request, (await _find(request, webhook_id, deleted=True)).endpoint)
+
+
+@router.patch("/v1/webhooks/{webhook_id}", summary="Enable or disable a webhook")
+async def change_webhook(
+    webhook_id: WebhookId, body: Change, request: Request, caller: Manages
+) -> ShownWebhook:
+    store: WebhookStore = request.app.state.webhooks
+    endpoint = (await _find(request, webhook_id)).endpoint
+    state = State.ENABLED if body.enabled else State.DISABLED
+    if endpoint.state is not state:
+        endpoint = replace(endpoint, state=state, reason=f"{state} by {caller.name}")
+        await store.change(endpoint)
+        await _relay(request).refresh(webhook_id)
+        log.info("webhook.changed", webhook=webhook_id, state=state, by=caller.key_id)
+    return await _shown(request, endpoint)
+
+
+@router.delete("/v1/webhooks/{webhook_id}", status_code=204, summary="Tell nothing more")
+async def delete_webhook(webhook_id: WebhookId, request: Request, caller: Manages) -> None:
+    """What waited for it is dropped; that is on record among its deliveries."""
+    store: WebhookStore = request.app.state.webhooks
+    clock: Clock = request.app.state.clock
+    sealed = await _find(request, webhook_id)
+    await _relay(request).flush()
+    waiting = (await store.waiting(sealed.endpoint)).events
+    reason = f"deleted by {caller.name}; {waiting} events that waited were dropped"
+    await store.delete(replace(sealed.endpoint, reason=reason), dropped(sealed, waiting, clock()))
+    await _relay(request).refresh(webhook_id)
+    log.info("webhook.deleted", webhook=webhook_id, dropped=waiting, by=caller.key_id)
+
+
+@router.post("/v1/webhooks/{webhook_id}/rotate", summary="Change a webhook's secret")
+async def rotate_secret(webhook_id: WebhookId, request: Request, caller: Manages) -> Rotated:
+    """For 24 hours each call is signed with the new secret and the one before it."""
+    store: WebhookStore = request.app.state.webhooks
+    seal: Seal = request.app.state.seal
+    clock: Clock = request.app.state.clock
+    await _find(request, webhook_id)
+    secret, now = make_secret(), clock()
+    await store.rotate(webhook_id, seal.close(secret, webhook_id), now)
+    await _relay(request).refresh(webhook_id)
+    log.info("webhook.rotated", webhook=webhook_id, by=caller.key_id)
+    return Rotated(secret, now + OLD_SECRET_FOR)
+
+
+@router.post("/v1/webhooks/{webhook_id}/ping", summary="Send a test event")
+async def ping_webhook(webhook_id: WebhookId, request: Request, _: Manages) -> ShownDelivery:
+    """Sends `webhook.ping` once and answers with what came of it, within 20 s or so."""
+    delivery = await _relay(request).ping(await _find(request, webhook_id))
+    return _shown_delivery(delivery, None)
+
+
+@router.get("/v1/webhooks/{webhook_id}/deliveries", summary="What was tried, newest first")
+async def list_deliveries(
+    webhook_id: WebhookId,
+    request: Request,
+    _: Manages,
+    outcome: Annotated[Sequence[Outcome], Query()] = (),
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Deliveries:
+    store: WebhookStore = request.app.state.webhooks
+    await _find(request, webhook_id, deleted=True)
+    await _relay(request).flush()
+    page, next_cursor = await store.deliveries(webhook_id, outcome, limit=limit, cursor=cursor)
+    return Deliveries([_shown_delivery(*one) for one in page], next_cursor)
+
+
+@router.post(
+    "/v1/webhooks/{webhook_id}/redeliver", status_code=202, summary="Send events once more"
+)
+async def redeliver(
+    webhook_id: WebhookId, body: Again, request: Request, caller: Manages
+) -> Redelivery:
+    """Beside what happens now, in their order, each under the `webhook-id` it had.
+
+    Give `delivery_id`, or `from` and, unless it is now, `to`.
+    """
+    store: WebhookStore = request.app.state.webhooks
+    endpoint = (await _find(request, webhook_id)).endpoint
+    if endpoint.state is not State.ENABLED:
+        raise Problem(409, "Webhook disabled", f"webhook {webhook_id} is disabled; enable it first")
+    await _relay(request).flush()
+    first, last = await _range(store, webhook_id, body, request.app.state.clock())
+    lane = Lane(f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head())
+    await store.redeliver(lane)
+    await _relay(request).refresh(webhook_id)
+    log.info("webhook.redelivers", webhook=webhook_id, first=first, last=last, by=caller.key_id)
+    return Redelivery(first, last)
+
+
+async def _range(
+    store: WebhookStore, webhook_id: str, body: Again, now: datetime
+) -> tuple[int, int]:
+    if body.delivery_id is not None and body.from_ is None and body.to is None:
+        found = await store.delivery(webhook_id, body.delivery_id)
+        if found is None:
+            raise Problem(404, "No such delivery", "it has expired, or is another webhook's")
+        if found.event_id is None:
+            raise Problem(409, "Not an event", f"a {found.type or 'drop'} cannot be sent again")
+        return found.event_id, found.event_id
+    if body.delivery_id is not None or body.from_ is None:
+        raise Problem(422, "What to send", "give either `delivery_id`, or `from` and `to`")
+    span = await store.span(body.from_, body.to or now + timedelta(seconds=1))
+    if span is None:
+        raise Problem(404, "No events", "nothing that is kept happened then")
+    return span
+
+
+async def _find(request: Request, webhook_id: str, *, deleted: bool = False) -> Sealed:
+    store: WebhookStore = request.app.state.webhooks
+    found = await store.get(webhook_id)
+    if found is None or (found.endpoint.state is State.DELETED and not deleted):
+        raise Problem(404, "No such webhook", f"no webhook has the id {webhook_id!r}")
+    return found
+
+
+async def _shown(request: Request, endpoint: Endpoint) -> ShownWebhook:
+    store: WebhookStore = request.app.state.webhooks
+    waiting = Waiting(0, None)
+    if endpoint.state is not State.DELETED:
+        waiting = await store.waiting(endpoint)
+    return ShownWebhook(
+        **asdict(endpoint),
+        failing=_relay(request).is_failing(endpoint.id),
+        waiting=waiting.events,
+        waiting_since=waiting.oldest_at,
+    )
+
+
+def _shown_delivery(delivery: Delivery, event: Recorded | None) -> ShownDelivery:
+    headers = dict(CONTENT) if delivery.message_id else {}
+    if delivery.message_id:
+        headers["webhook-id"] = delivery.message_id
+        headers["webhook-timestamp"] = str(int(delivery.at.timestamp()))
+        headers["webhook-signature"] = delivery.signature
+    body = delivery.body if event is None else body_of(event).decode()
+    fields: dict[str, Any] = asdict(delivery)
+    return ShownDelivery(**fields, request_headers=headers, request_body=body)
+
+
+def _check_types(types: Sequence[str]) -> None:
+    for type_ in types:
+        if type_ not in LOGGED:
+            raise Problem(
+                422,
+                "Unknown event type",
+                f"`types` has {type_[:60]!r}; the types are {', '.join(sorted(LOGGED))}",
+            )
+
+
+def _relay(request: Request) -> Relay:
+    relay: Relay = request.app.state.relay
+    return relay
