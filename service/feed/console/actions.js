@@ -43,7 +43,7 @@ export function makeActions(store) {
   async function step(id, name, body, change) {
     const before = store.state.alerts.get(id);
     if (!before || !store.canAct) {
-      if (before) notice(words("refused.role"));
+      if (before) notice(store.state.signedOut ?? words("refused.role"));
       return false;
     }
     put({ ...before, ...change });
@@ -151,7 +151,7 @@ export function makeActions(store) {
       if (await step(id, "acknowledge", {}, change)) offerUndo(id, "acknowledge", "open");
     },
     startDeciding(id, outcome) {
-      if (!store.canAct) return notice(words("refused.role"));
+      if (!store.canAct) return notice(store.state.signedOut ?? words("refused.role"));
       if (!["open", "acknowledged"].includes(store.state.alerts.get(id)?.state)) return undefined;
       return set({ deciding: { id, outcome } });
     },

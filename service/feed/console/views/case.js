@@ -19,8 +19,10 @@ export function Case({ store, id }) {
   const t = useWords();
   const alert = useStore(store, (state) => state.alerts.get(id));
   const loaded = useStore(store, (state) => state.cases.get(id));
+  const me = useStore(store, (state) => state.me);
   useEffect(() => {
     store.actions.loadCase(id);
+    if (!store.state.unmasked.has(id)) store.actions.unmask(id); // who opens it means to read it
   }, [id]);
 
   if (!alert) {
@@ -40,13 +42,18 @@ export function Case({ store, id }) {
         <${Conversation} store=${store} alert=${alert} loaded=${loaded} />
         <${Why} store=${store} alert=${alert} talk=${loaded?.talk || NOTHING} />
         <${Earlier} store=${store} alert=${alert} earlier=${loaded?.earlier} />
-        <${History} store=${store} alertId=${id} steps=${loaded?.history || NOTHING} mayAct=${store.canAct} />
+        <${History} store=${store} alertId=${id} steps=${loaded?.history || NOTHING} mayAct=${mayDecide(me)} />
       </div>
     </article>
   `;
 }
 
 const NOTHING = [];
+
+/** Whether the role may, be the person signed in at this moment or not. */
+function mayDecide(me) {
+  return me?.role === "moderator" || me?.role === "admin";
+}
 
 function Close({ store }) {
   const t = useWords();
@@ -106,16 +113,16 @@ function ownerWords(store, alert, t) {
 
 function Actions({ store, alert }) {
   const t = useWords();
-  useStore(store, (state) => state.me?.role); // a new sign-in may bring another role
+  const me = useStore(store, (state) => state.me);
   if (alert.state === "retracted") return html`<p class="soft case-said">${t("case.withdrawn")}</p>`;
-  if (!store.canAct) return html`<p class="soft case-said">${t("case.readonly")}</p>`;
+  if (!mayDecide(me)) return html`<p class="soft case-said">${t("case.readonly")}</p>`;
   if (alert.state === "resolved") {
     return html`<div class="actions">
       <p class="soft case-said">${t(alert.outcome === "upheld" ? "case.was_upheld" : "case.was_dismissed")}</p>
       <button type="button" class="button" onClick=${() => store.actions.reopen(alert.id)}>${t("action.reopen")}</button>
     </div>`;
   }
-  const othersCase = alert.owner && alert.owner !== store.state.me?.name;
+  const othersCase = alert.owner && alert.owner !== me.name;
   return html`
     <div class="actions">
       ${alert.state === "open" &&
@@ -178,8 +185,8 @@ function Conversation({ store, alert, loaded }) {
           ${t(shown ? "action.hide_words" : "action.show_words")} <kbd aria-hidden="true">X</kbd>
         </button>`}
       </div>
-      ${!loaded || (loaded.loading && !talk.length)
-        ? html`<${Waiting} />`
+      ${!loaded?.talk
+        ? !loaded?.error && html`<${Waiting} />`
         : !talk.length
           ? html`<p class="soft">${t("talk.nothing")}</p>`
           : html`
