@@ -23,6 +23,7 @@ from service.access.keys import Role
 from service.access.same_origin import refuse_foreign
 from service.access.sessions import COOKIE
 from service.clock import Clock
+from service.errors import Problem
 
 _BEARER = HTTPBearer(auto_error=False, description="A key made by `earshot key create`.")
 _COOKIE = APIKeyCookie(
@@ -49,6 +50,17 @@ def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
         return found
 
     return caller
+
+
+async def still_allowed(request: Request, caller: Caller) -> bool:
+    """Whether a request that is still being answered would be let in again.
+
+    So long as nobody can say (the database is away), yes.
+    """
+    try:
+        return (await _caller(request)).role is caller.role
+    except Problem as refused:
+        return refused.status >= 500
 
 
 def door_of(request: Request) -> Door:

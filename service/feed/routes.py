@@ -7,8 +7,9 @@ Reads `app.state.broadcaster` and `app.state.clock`. A stream ends when the clie
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -16,7 +17,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from service.access.authenticate import Caller
-from service.access.dependency import allow
+from service.access.dependency import allow, still_allowed
 from service.access.keys import Role
 from service.clock import Clock
 from service.errors import Problem, StoreAway
@@ -28,6 +29,9 @@ HEARTBEAT_S = 15.0
 """Shorter than the half minute after which proxies give up on a silent connection."""
 
 _AGAIN_S = 1.0
+CHECK_EVERY_S = 5.0
+"""A key that is revoked, or a session that ends, ends its feed before anything later is sent."""
+
 _CURSOR_DIGITS = 18
 _TYPES = frozenset({*EVENT_TYPES, sse.RESET})
 
@@ -52,7 +56,7 @@ class EventStream(StreamingResponse):
 )
 async def feed(
     request: Request,
-    _caller: Annotated[Caller, Depends(allow(*Role))],
+    caller: Annotated[Caller, Depends(allow(*Role))],
     last_event_id: Annotated[str | None, Header()] = None,
     since: Annotated[str | None, Query(description="A cursor; `Last-Event-ID` wins")] = None,
     room: Annotated[str | None, Query(description="Only events of this room")] = None,
@@ -69,7 +73,8 @@ async def feed(
     cursor = _cursor("Last-Event-ID", last_event_id) if last_event_id else _cursor("since", since)
     if cursor is None:
         cursor = await broadcaster.log.latest()
-    return EventStream(blocks(broadcaster, clock, cursor, wanted))
+    allowed = partial(still_allowed, request, caller)
+    return EventStream(blocks(broadcaster, clock, cursor, wanted, allowed))
 
 
 async def blocks(
@@ -77,10 +82,17 @@ async def blocks(
     clock: Clock,
     cursor: int,
     wanted: Wanted,
+    allowed: Callable[[], Awaitable[bool]],
     *,
     heartbeat_s: float = HEARTBEAT_S,
+    check_every_s: float = CHECK_EVERY_S,
 ) -> AsyncGenerator[bytes, None]:
-    """What one client is sent, a page or a heartbeat at a time, until the feed closes."""
+    """What one client is sent, a page or a heartbeat at a time.
+
+    Until the feed closes, or the client is `allowed` it no more.
+    """
+    loop = asyncio.get_running_loop()
+    checked = loop.time()
     with broadcaster.subscribe(cursor, wanted) as subscription:
         yield sse.opening(cursor)
         while True:
@@ -91,6 +103,10 @@ async def blocks(
                 await asyncio.sleep(_AGAIN_S)
             if broadcaster.closed:
                 return
+            if loop.time() - checked >= check_every_s:
+                if not await allowed():
+                    return
+                checked = loop.time()
             yield b"".join(sse.encode(item, clock()) for item in found) or sse.HEARTBEAT
 
 

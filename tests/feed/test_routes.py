@@ -171,9 +171,46 @@ async def test_a_client_goes_on_behind_its_cursor(
 
 async def test_a_silent_feed_sends_heartbeats(database: Database) -> None:
     broadcaster = Broadcaster(SqlEventLog(database))
-    async with aclosing(blocks(broadcaster, utc_now, 0, Wanted(), heartbeat_s=0.01)) as sent:
+    async with aclosing(
+        blocks(broadcaster, utc_now, 0, Wanted(), always, heartbeat_s=0.01)
+    ) as sent:
         assert [await anext(sent) for _ in range(3)] == [opening(0), HEARTBEAT, HEARTBEAT]
     assert broadcaster.subscribers == 0
+
+
+async def always() -> bool:
+    return True
+
+
+async def test_nothing_more_is_sent_to_a_client_whose_key_has_been_revoked(
+    database: Database,
+) -> None:
+    broadcaster = Broadcaster(SqlEventLog(database))
+    answers = iter([True, False])
+
+    async def allowed() -> bool:
+        return next(answers)
+
+    sending = blocks(
+        broadcaster, utc_now, 0, Wanted(), allowed, heartbeat_s=0.01, check_every_s=0.0
+    )
+    assert [block async for block in sending] == [opening(0), HEARTBEAT]
+    assert broadcaster.subscribers == 0
+
+
+async def test_a_feed_ends_when_its_key_is_revoked(running: Running, database: Database) -> None:
+    keys = SqlKeys(database)
+    made, secret = make_key("leaver", Role.OBSERVER, utc_now())
+    await keys.add(made, digest_of(secret))
+    async with running.stream(Authorization=f"Bearer {secret}") as stream:
+        await stream.block()
+        await keys.revoke(made.id, utc_now())
+        async with asyncio.timeout(15):
+            while True:  # it ends with what would be sent first once the check is due
+                running.broadcaster.show(SpeakerLevels("lobby", {"ann": -20.0}), utc_now())
+                if not await stream.block():
+                    break
+                await asyncio.sleep(0.1)
 
 
 async def test_levels_come_without_a_cursor(running: Running) -> None:
