@@ -30,8 +30,7 @@ export function Case({ store, id }) {
     return html`<div class="case"><${Close} store=${store} /><p class="soft case-wait">${text}</p></div>`;
   }
   return html`
-    <article class="case" key=${id} data-alert=${id} data-severity=${alert.severity} data-state=${alert.state}
-      aria-labelledby="case-title">
+    <div class="case" key=${id} data-case=${id} data-severity=${alert.severity} data-state=${alert.state}>
       <${Top} store=${store} alert=${alert} />
       <div class="case-scroll">
         ${loaded?.error &&
@@ -44,7 +43,7 @@ export function Case({ store, id }) {
         <${Earlier} store=${store} alert=${alert} earlier=${loaded?.earlier} />
         <${History} store=${store} alertId=${id} steps=${loaded?.history || NOTHING} mayAct=${mayDecide(me)} />
       </div>
-    </article>
+    </div>
   `;
 }
 

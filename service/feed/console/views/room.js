@@ -19,7 +19,7 @@ export function Room({ store, id }) {
     if (!store.state.talk.get(id)) store.actions.loadTalk(id);
   }, [id]);
   return html`
-    <article class="case room-view" key=${id} data-room=${id} aria-labelledby="room-title">
+    <div class="case room-view" key=${id} data-room=${id}>
       <header class="case-top">
         <div class="case-line">
           ${room && html`<span class="room-state"><${StateMark} state=${room.state} />${t(`room.${room.state}`)}</span>`}
@@ -34,7 +34,7 @@ export function Room({ store, id }) {
       </header>
       ${talk ? html`<${Running} store=${store} room=${room} id=${id} talk=${talk} />`
         : html`<p class="soft case-wait">${t("case.loading")}</p>`}
-    </article>
+    </div>
   `;
 }
 
