@@ -54,12 +54,14 @@ from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.expiry import expire
 from service.storage.hearing import SqlHearing
+from service.storage.hooks import SqlHooks
 from service.storage.keys import SqlKeys
 from service.storage.one_server import for_one_server
 from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
 from service.storage.webhooks import SqlWebhooks
+from service.webhooks import hook_routes, inbound
 from service.webhooks import routes as webhooks_routes
 from service.webhooks.address import parse_allowed
 from service.webhooks.relay import Relay
@@ -70,6 +72,10 @@ log = structlog.get_logger()
 
 _EXPIRE_EVERY_S = 600.0
 _RETRY_S = 1.0
+_LIMITS = {
+    whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES,
+    hook_routes.PATH: inbound.MAX_BYTES,
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -93,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_route_name,
     )
     install_problems(app)
-    app.add_middleware(BodyLimit, exceptions={whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES})
+    app.add_middleware(BodyLimit, exceptions=_LIMITS)
     app.add_middleware(whip_routes.WhipCors)
     for part in (
         static,
@@ -106,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         feed_routes,
         alerts_routes,
         webhooks_routes,
+        hook_routes,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     return app
@@ -200,6 +207,17 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
     state.webhooks = SqlWebhooks(database)
     state.seal = make_seal(settings.secret, settings.data_dir)
     state.webhook_sender = HttpSender(allowed)
+    state.hook_store = SqlHooks(database)
+    state.hooks = inbound.Hooks(
+        state.hook_store,
+        state.seal,
+        state.supervisor,
+        state.ears,
+        packs=lambda: state.packs,
+        listen_to=settings.listen_to,
+        metrics=state.metrics,
+        clock=utc_now,
+    )
     state.relay = Relay(
         state.webhooks,
         state.broadcaster,
@@ -272,6 +290,7 @@ async def _again(app: FastAPI, name: str, run: Callable[[], Coroutine[Any, Any, 
 async def _expiring(state: State, database: Database, settings: Settings) -> None:
     while True:
         await state.webhooks.expire(utc_now() - timedelta(days=settings.alert_days))
+        await state.hook_store.forget(utc_now() - inbound.REMEMBERED_FOR)
         gone = await expire(
             database, utc_now(), talk_hours=settings.talk_hours, alert_days=settings.alert_days
         )

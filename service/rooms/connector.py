@@ -29,6 +29,10 @@ class RoomConnector(Protocol):
         """Begin to hear the room; nothing changes where it is heard already."""
         ...
 
+    async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
+        """Let go of one speaker, who may come again; False where they are not heard."""
+        ...
+
     async def leave(self, room_id: str, reason: str) -> None:
         """Let go of every speaker of the room; nothing is heard of it afterwards.
 

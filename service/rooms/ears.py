@@ -143,6 +143,15 @@ class Ears:
             self._metrics.failures.labels("farewell").inc()
             log.exception("ears.farewell_failed", room=speaker.room_id)
 
+    async def speaker_changed(self, speaker: Speaker) -> bool:
+        """Their name or role is another now; False where they are not heard."""
+        listener = self._listeners.get((speaker.room_id, speaker.id))
+        if listener is None:
+            return False
+        await self._rooms.speaker_joined(speaker, self._clock())
+        listener.speaker = speaker
+        return True
+
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
         listener = self._listeners.get((room_id, speaker_id))
         if listener is not None:

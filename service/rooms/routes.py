@@ -117,7 +117,7 @@ class Talk:
 async def open_room(body: NewRoom, request: Request, response: Response, _: Manages) -> Room:
     """201 for a new room, 200 where the same room is listened to already."""
     supervisor: Supervisor = request.app.state.supervisor
-    _check_packs(body.policies, request.app.state.packs)
+    check_packs(body.policies, request.app.state.packs)
     room, new = await supervisor.open(
         body.id,
         title=body.title,
@@ -213,7 +213,8 @@ def _heard_in(ears: Ears, room_id: str) -> list[ShownSpeaker]:
     ]
 
 
-def _check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:
+def check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:
+    """Raises: Problem 422, where one of them is not loaded."""
     known = [pack.pack for pack in loaded]
     for name in asked:
         if name not in known:

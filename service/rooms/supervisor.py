@@ -108,6 +108,12 @@ class Supervisor:
                 raise
         log.info("room.closed", room=room_id)
 
+    async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
+        """Stop listening to one speaker; False where they are not heard."""
+        room = await self._store.get(room_id)
+        way_in = None if room is None else self._connectors.get(str(room.connector.get("kind")))
+        return way_in is not None and await way_in.dismiss(room_id, speaker_id, reason)
+
     def _one_at_a_time(self, room_id: str) -> asyncio.Lock:
         """A room that is slow to close holds up no other."""
         return self._changing.setdefault(room_id, asyncio.Lock())

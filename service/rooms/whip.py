@@ -80,6 +80,13 @@ class WhipConnector:
                 if session.speaker.room_id == room_id:
                     tasks.create_task(self._drop(session.id, reason), name=f"drop {session.id}")
 
+    async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
+        session_id = self._taken.get((room_id, speaker_id))
+        if session_id not in self._sessions:
+            return False
+        await self._drop(session_id, reason)
+        return True
+
     def peers(self) -> int:
         """Publishers connected or connecting."""
         return len(self._sessions)

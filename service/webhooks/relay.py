@@ -105,6 +105,10 @@ class Relay:
         finally:
             self._changed.set()
 
+    def wake(self) -> None:
+        """There is a new endpoint or a range to tell again; what is under way goes on."""
+        self._changed.set()
+
     async def ping(self, sealed: Sealed) -> Delivery:
         """Try the way there once, whatever the endpoint's state."""
         endpoint = sealed.endpoint

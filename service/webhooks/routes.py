@@ -161,7 +161,7 @@ async def add_webhook(
     )
     secret = make_secret()
     await store.add(Sealed(endpoint, seal.close(secret, endpoint.id)))
-    await _relay(request).refresh(endpoint.id)
+    _relay(request).wake()
     log.info("webhook.added", webhook=endpoint.id, by=caller.key_id)
     response.headers["Location"] = f"/v1/webhooks/{endpoint.id}"
     return Made(**asdict(endpoint), secret=secret)
@@ -262,7 +262,7 @@ async def redeliver(
     first, last = await _range(store, webhook_id, body, request.app.state.clock())
     lane = Lane(f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head())
     await store.redeliver(lane)
-    await _relay(request).refresh(webhook_id)
+    _relay(request).wake()
     log.info("webhook.redelivers", webhook=webhook_id, first=first, last=last, by=caller.key_id)
     return Redelivery(first, last)
 

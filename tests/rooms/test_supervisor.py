@@ -25,6 +25,9 @@ class Way:
     async def join(self, room: Room) -> None:
         self.joined.append(room.id)
 
+    async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
+        return False
+
     async def leave(self, room_id: str, reason: str) -> None:
         while self.slow == room_id:  # noqa: ASYNC110 - until the test lets go
             await asyncio.sleep(0)

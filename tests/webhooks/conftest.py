@@ -71,9 +71,13 @@ class Running:
 
     async def until(self, sealed: Sealed, count: int) -> list[Delivery]:
         """The attempts, once there are so many."""
+        found: list[Delivery] = []
         async with asyncio.timeout(10):
-            while len(found := await self.deliveries(sealed)) < count:
-                await asyncio.sleep(0.02)
+            while len(found) < count:
+                commit = self.database.next_commit()
+                found = await self.deliveries(sealed)
+                if len(found) < count:
+                    await commit.wait()
         return found
 
 

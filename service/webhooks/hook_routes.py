@@ -1,0 +1,123 @@
+"""Room servers call us here.
+
+Reads `app.state`: `hooks`, `hook_store` (a `HookStore`), `seal`, `clock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Request, Response, Security
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import Role
+from service.clock import Clock
+from service.errors import Problem
+from service.webhooks.endpoint import new_id
+from service.webhooks.inbound import TYPES, Done, Hooks, HookSecret, HookStore, SealedHookSecret
+from service.webhooks.sealing import Seal
+from service.webhooks.signing import make_secret
+
+log = structlog.get_logger()
+
+router = APIRouter(tags=["hooks"])
+
+PATH = "/v1/hooks/rooms"
+
+_SIGNATURE = APIKeyHeader(
+    name="webhook-signature",
+    scheme_name="StandardWebhooks",
+    auto_error=False,
+    description="Standard Webhooks: with `webhook-id` and `webhook-timestamp`.",
+)
+Manages = Annotated[Caller, Depends(allow(Role.ADMIN))]
+SecretId = Annotated[str, Path(pattern=r"^hs_[0-9a-f]{16}$")]
+
+_EVENT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "data"],
+                    "properties": {
+                        "type": {"type": "string", "examples": list(TYPES)},
+                        "timestamp": {"type": "string", "format": "date-time"},
+                        "data": {"type": "object"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class NewSecret(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    room_server: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Its name.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeSecret(HookSecret):
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookSecrets:
+    items: Sequence[HookSecret]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    outcome: Done
+
+
+@router.post(PATH, summary="A room server's events", openapi_extra=_EVENT)
+async def receive_hook(
+    request: Request, response: Response, _: Annotated[str | None, Security(_SIGNATURE)]
+) -> Received:
+    """Signed by Standard Webhooks with a secret of `POST /v1/hooks/secrets`.
+
+    200: acted on, now or before. 202: taken, and nothing was to be done.
+    """
+    hooks: Hooks = request.app.state.hooks
+    done = await hooks.receive(request.headers, await request.body())
+    if done in (Done.IGNORED, Done.NOT_LISTENED):
+        response.status_code = 202
+    return Received(done)
+
+
+@router.post("/v1/hooks/secrets", status_code=201, summary="Let a room server call")
+async def add_hook_secret(body: NewSecret, request: Request, caller: Manages) -> MadeSecret:
+    """Its secret, shown this once. A room server has two at most, so that it can change them."""
+    store: HookStore = request.app.state.hook_store
+    seal: Seal = request.app.state.seal
+    clock: Clock = request.app.state.clock
+    secret = make_secret()
+    shown = HookSecret(new_id("hs"), body.room_server, caller.name, clock())
+    await store.add_secret(SealedHookSecret(shown, seal.close(secret, shown.id)))
+    log.info("hook.secret_added", secret=shown.id, by=caller.key_id)
+    return MadeSecret(**asdict(shown), secret=secret)
+
+
+@router.get("/v1/hooks/secrets", summary="List room servers' secrets, without the secrets")
+async def list_hook_secrets(request: Request, _: Manages) -> HookSecrets:
+    store: HookStore = request.app.state.hook_store
+    return HookSecrets([one.shown for one in await store.secrets()])
+
+
+@router.delete("/v1/hooks/secrets/{secret_id}", status_code=204, summary="Believe it no more")
+async def remove_hook_secret(secret_id: SecretId, request: Request, caller: Manages) -> None:
+    store: HookStore = request.app.state.hook_store
+    if not await store.remove_secret(secret_id):
+        raise Problem(404, "No such secret", f"no secret has the id {secret_id!r}")
+    log.info("hook.secret_removed", secret=secret_id, by=caller.key_id)

@@ -1,0 +1,260 @@
+"""What room servers tell us, by Standard Webhooks.
+
+A call is believed if it is signed with a secret of POST /v1/hooks/secrets, recently, and was not
+seen before. A retry (the same `webhook-id`, signed anew) is answered and does nothing; the very
+same call once more is a replay, and refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any, Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+import structlog
+from pydantic import BaseModel, Field, ValidationError
+
+from policies.pack import Pack
+from service.clock import Clock, Timestamp
+from service.errors import Problem
+from service.metrics import Metrics
+from service.rooms.ears import Ears
+from service.rooms.room import RoomState, Speaker
+from service.rooms.routes import PLAIN, Id, NewRoom, check_packs
+from service.rooms.supervisor import Supervisor
+from service.webhooks.sealing import CannotOpen, Seal
+from service.webhooks.signing import BadSignature, Signed, verify
+
+log = structlog.get_logger()
+
+MAX_BYTES = 20_000
+TYPES = ("room.started", "room.ended", "speaker.joined", "speaker.left", "speaker.role_changed")
+MOST_SECRETS = 2
+"""Of one room server: the new one and the one it replaces."""
+REMEMBERED_FOR = timedelta(days=7)
+"""Longer than any sender retries."""
+
+
+class Done(StrEnum):
+    """What came of a call that was believed.
+
+    IGNORED: of a type that is not known here, or about something that is not heard here.
+    NOT_LISTENED: the operator's filter (EARSHOT_LISTEN_TO) does not name the room.
+    """
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    NOT_LISTENED = "not_listened"
+
+
+@dataclass(frozen=True, slots=True)
+class HookSecret:
+    """A room server's secret, as it may be shown."""
+
+    id: str
+    room_server: str
+    created_by: str
+    created_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class SealedHookSecret:
+    shown: HookSecret
+    secret: str = field(repr=False)
+
+
+class HookStore(Protocol):
+    async def add_secret(self, secret: SealedHookSecret) -> None:
+        """Raises: Problem 409, where the room server has two already."""
+        ...
+
+    async def secrets(self) -> Sequence[SealedHookSecret]:
+        """Oldest first."""
+        ...
+
+    async def remove_secret(self, secret_id: str) -> bool: ...
+
+    async def signed_at(self, room_server: str, message_id: str) -> int | None:
+        """The Unix seconds of the newest signature that a call with this id had."""
+        ...
+
+    async def record(self, signed: Signed, outcome: str, now: datetime) -> None: ...
+
+    async def forget(self, before: datetime) -> None:
+        """Calls received before."""
+        ...
+
+
+class _Event(BaseModel):
+    type: str = Field(max_length=100)
+    data: dict[str, Any]
+
+
+class _Ref(BaseModel):
+    id: Id
+
+
+class _Speaker(_Ref):
+    name: str = Field("", max_length=200, pattern=PLAIN)
+    role: str = Field("speaker", max_length=50, pattern=PLAIN)
+
+
+class _RoomData(BaseModel):
+    room: _Ref
+
+
+class _SpeakerData(_RoomData):
+    speaker: _Speaker
+
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+class Hooks:
+    """
+    Args:
+        packs: Those that are loaded now.
+        listen_to: Ids and globs of the rooms that `room.started` may open.
+    """
+
+    def __init__(
+        self,
+        store: HookStore,
+        seal: Seal,
+        supervisor: Supervisor,
+        ears: Ears,
+        *,
+        packs: Callable[[], Sequence[Pack]],
+        listen_to: Sequence[str],
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._seal = seal
+        self._supervisor = supervisor
+        self._ears = ears
+        self._packs = packs
+        self._listen_to = listen_to
+        self._metrics = metrics
+        self._clock = clock
+        self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> Done:
+        """Act on a call, once.
+
+        Args:
+            headers: By lower-case name.
+
+        Raises:
+            Problem: 401 where it is not to be believed; 422 where it cannot be understood, and
+                what `Supervisor.open` raises.
+        """
+        try:
+            signed = verify(await self._signers(), headers, body, self._clock())
+            lock = self._under_way.setdefault(f"{signed.signer} {signed.id}", asyncio.Lock())
+            async with lock:
+                done = await self._once(signed, body)
+        except BadSignature as error:
+            self._metrics.hooks.labels(error.kind).inc()
+            log.warning("hook.refused", kind=error.kind)
+            raise Problem(401, "Not signed", str(error)) from error
+        except Problem:
+            self._metrics.hooks.labels("invalid").inc()
+            raise
+        self._metrics.hooks.labels(done).inc()
+        return done
+
+    async def _signers(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = {}
+        for one in await self._store.secrets():
+            try:
+                secret = self._seal.open(one.secret, one.shown.id)
+            except CannotOpen:
+                log.error("hook.secret_unreadable", secret=one.shown.id)
+                continue
+            found.setdefault(one.shown.room_server, []).append(secret)
+        return found
+
+    async def _once(self, signed: Signed, body: bytes) -> Done:
+        before = await self._store.signed_at(signed.signer, signed.id)
+        if before is not None and signed.timestamp <= before:
+            raise BadSignature("replayed", "this very call came before; sign each attempt anew")
+        done = Done.DUPLICATE if before is not None else await self._act(_parse(body))
+        await self._store.record(signed, done, self._clock())
+        log.info("hook.received", room_server=signed.signer, outcome=done)
+        return done
+
+    async def _act(self, event: _Event) -> Done:
+        match event.type:
+            case "room.started":
+                return await self._started(event.data)
+            case "room.ended":
+                return await self._ended(_read(_RoomData, event.data).room.id)
+            case "speaker.left":
+                told = _read(_SpeakerData, event.data)
+                reason = "the room server said so"
+                gone = await self._supervisor.dismiss(told.room.id, told.speaker.id, reason)
+                return Done.DONE if gone else Done.IGNORED
+            case "speaker.joined" | "speaker.role_changed":
+                told = _read(_SpeakerData, event.data)
+                name = told.speaker.name or told.speaker.id
+                speaker = Speaker(told.room.id, told.speaker.id, name, told.speaker.role)
+                known = await self._ears.speaker_changed(speaker)
+                return Done.DONE if known else Done.IGNORED
+            case _:
+                return Done.IGNORED
+
+    async def _started(self, data: Mapping[str, Any]) -> Done:
+        room_id = _read(_RoomData, data).room.id
+        if not any(fnmatchcase(room_id, wanted) for wanted in self._listen_to):
+            return Done.NOT_LISTENED
+        told = data["room"]
+        if told.get("connector") is None:
+            return Done.IGNORED
+        room = _read(NewRoom, {name: told[name] for name in NewRoom.model_fields if name in told})
+        check_packs(room.policies, self._packs())
+        await self._supervisor.open(
+            room.id,
+            title=room.title,
+            connector=room.connector.model_dump(),
+            languages=room.languages,
+            policies=room.policies,
+        )
+        return Done.DONE
+
+    async def _ended(self, room_id: str) -> Done:
+        try:
+            room = await self._supervisor.find(room_id)
+            if room.state is RoomState.ENDED:
+                return Done.IGNORED
+            await self._supervisor.close(room_id)
+        except Problem as error:
+            if error.status == 404:  # never heard here, or ended meanwhile
+                return Done.IGNORED
+            raise
+        return Done.DONE
+
+
+def _parse(body: bytes) -> _Event:
+    try:
+        return _read(_Event, json.loads(body))
+    except (ValueError, RecursionError) as error:
+        raise Problem(
+            422, "Not an event", "the body must be JSON: {type, timestamp, data}"
+        ) from error
+
+
+def _read(kind: type[_Kind], data: object) -> _Kind:
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in ("data", *first["loc"]))
+        raise Problem(422, "Invalid event", f"{where}: {first['msg']}") from error
