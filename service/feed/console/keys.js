@@ -1,0 +1,86 @@
+// The keyboard map: one key each, never while somebody types.
+
+const SEVERITY_OF = { 1: "low", 2: "medium", 3: "high", 4: "critical" };
+
+const TYPES = new Set(["checkbox", "radio", "button", "submit"]);
+
+function isTyping(element) {
+  if (element.isContentEditable || element.tagName === "TEXTAREA" || element.tagName === "SELECT") return true;
+  return element.tagName === "INPUT" && !TYPES.has(element.type);
+}
+
+/** What has its own use for Enter. */
+function isPressed(element) {
+  return element.closest("button, a[href], summary, input, [role=tab]") !== null;
+}
+
+/** @param {object} store */
+export function installKeys(store) {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !store.state.me) return;
+    const typing = isTyping(event.target);
+    if (event.key === "Escape" && typing) {
+      event.target.blur();
+      event.preventDefault();
+      return;
+    }
+    if (typing || (store.state.overlay && event.key !== "Escape")) return;
+    if (press(store, event)) event.preventDefault();
+  });
+}
+
+/** @returns {boolean} whether the key meant something here */
+function press(store, event) {
+  const { actions, state } = store;
+  const id = state.selected ?? state.opened;
+  switch (event.key) {
+    case "j":
+    case "k":
+      actions.move(event.key === "j" ? 1 : -1);
+      return true;
+    case "Enter":
+      if (!state.selected || isPressed(event.target)) return false;
+      actions.open(state.selected);
+      return true;
+    case "a":
+      return id !== null && (actions.acknowledge(id), true);
+    case "u":
+    case "d":
+      return id !== null && (decide(store, id, event.key === "u" ? "upheld" : "dismissed"), true);
+    case "z":
+      actions.undo();
+      return true;
+    case "x":
+      return (id ?? state.room) !== null && (actions.unmask(id ?? `room:${state.room}`), true);
+    case "/":
+      actions.setTab("feed");
+      focusOn(".filters select");
+      return true;
+    case "r":
+      actions.setTab("rooms");
+      focusOn(".rooms-column button");
+      return true;
+    case "?":
+      actions.setOverlay("help");
+      return true;
+    case "Escape":
+      actions.back();
+      return true;
+    default:
+      if (!SEVERITY_OF[event.key] || state.deciding) return false;
+      actions.setFilter("severity", SEVERITY_OF[event.key]);
+      return true;
+  }
+}
+
+/** The reasons stand in the case, so it opens with them. */
+function decide(store, id, outcome) {
+  if (store.state.opened !== id) store.actions.open(id);
+  store.actions.startDeciding(id, outcome);
+}
+
+/** Once what was just asked for is drawn. */
+function focusOn(selector) {
+  requestAnimationFrame(() => setTimeout(() => document.querySelector(selector)?.focus()));
+}

@@ -1,0 +1,57 @@
+// What the page says about itself: each in one line, and only while it is so.
+
+import { html } from "../html.js";
+import { useNow, useStore } from "../store.js";
+import { age } from "../time.js";
+import { useWords } from "../words.js";
+import { SignInAgain } from "./signin.js";
+
+const DEMO = "demo model: understands only the simulated voices";
+const PATIENCE_MS = 1500; // a connection that is back at once is no news
+
+/** @param {{store}} props */
+export function Banners({ store }) {
+  const signedOut = useStore(store, (state) => state.signedOut);
+  return html`
+    <div class="banners">
+      ${signedOut !== null
+        ? html`<${SignInAgain} store=${store} said=${signedOut} />`
+        : html`<${Connection} store=${store} />`}
+      <${Overload} store=${store} />
+      <${Model} store=${store} />
+    </div>
+  `;
+}
+
+function Connection({ store }) {
+  const t = useWords();
+  const connection = useStore(store, (state) => state.connection);
+  if (connection.state === "lost") return html`<${Lost} connection=${connection} store=${store} />`;
+  if (connection.state !== "caught-up") return null;
+  return html`<p class="banner caught-up" role="status">${t("banner.caught_up", { n: connection.missed })}</p>`;
+}
+
+function Lost({ store, connection }) {
+  const t = useWords();
+  const now = useNow(1000) - store.offset_ms;
+  if (now - connection.since < PATIENCE_MS) return null;
+  const { last_event_at: last } = connection;
+  const said = last ? t("banner.lost", { time: age(now - last, t) }) : t("banner.lost_never");
+  return html`<p class="banner lost">${said}</p>`;
+}
+
+function Overload({ store }) {
+  const t = useWords();
+  const overload = useStore(store, (state) => state.overload);
+  if (!overload) return null;
+  return html`<p class="banner overload" role="status">
+    ${t("banner.overload", { n: Math.max(1, Math.round(overload.behind_s)) })}
+  </p>`;
+}
+
+function Model({ store }) {
+  const t = useWords();
+  const notice = useStore(store, (state) => state.status.notice);
+  if (!notice) return null;
+  return html`<p class="banner model">${notice === DEMO ? t("banner.demo") : html`<bdi>${notice}</bdi>`}</p>`;
+}

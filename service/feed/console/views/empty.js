@@ -1,0 +1,100 @@
+// Why the feed is empty: nothing is listened to, all is quiet, or the filters leave nothing.
+
+import { html, useState } from "../html.js";
+import { useNow, useStore } from "../store.js";
+import { age } from "../time.js";
+import { useWords } from "../words.js";
+import { ClearFilters } from "./feed.js";
+import { areSet } from "./filters.js";
+
+/** @param {{store}} props */
+export function Empty({ store }) {
+  const rooms = useStore(store, (state) => state.rooms);
+  const filters = useStore(store, (state) => state.filters);
+  if (areSet(filters)) return html`<${NothingPasses} store=${store} />`;
+  return rooms.size ? html`<${Quiet} store=${store} />` : html`<${FirstStart} store=${store} />`;
+}
+
+/** "3 rooms", "11 speakers". */
+function useCovered(store, t) {
+  const rooms = useStore(store, (state) => state.rooms);
+  const speakers = [...rooms.values()].reduce((sum, room) => sum + room.speakers.size, 0);
+  return { rooms: t("rooms.count", { n: rooms.size }), speakers: t("rooms.speakers", { n: speakers }) };
+}
+
+function Quiet({ store }) {
+  const t = useWords();
+  const now = useNow(1000);
+  const covered = useCovered(store, t);
+  const latest = useStore(store, (state) => state.latest_at);
+  const time = latest && age(now - Date.parse(latest), t);
+  return html`
+    <div class="empty">
+      <svg class="empty-mark" viewBox="0 0 120 40" width="120" height="40" aria-hidden="true">
+        <path d="M4 20h28l5-5 6 10 6-16 7 24 6-17 5 8 4-4h45" />
+      </svg>
+      <p class="empty-title">${t("quiet.title")}</p>
+      <p>${t(latest ? "quiet.line" : "quiet.yet", { ...covered, time })}</p>
+    </div>
+  `;
+}
+
+function NothingPasses({ store }) {
+  const t = useWords();
+  const covered = useCovered(store, t);
+  return html`
+    <div class="empty">
+      <p class="empty-title">${t("none.title")}</p>
+      <p class="soft">${t("none.how", covered)}</p>
+      <${ClearFilters} store=${store} />
+    </div>
+  `;
+}
+
+function FirstStart({ store }) {
+  const t = useWords();
+  const notice = useStore(store, (state) => state.status.notice);
+  const { origin } = location;
+  const room = [
+    'curl -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\',
+    `  -d '{"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}' \\`,
+    `  ${origin}/v1/rooms`,
+  ].join("\n");
+  const speaker = [
+    'curl -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\',
+    `  -d '{"speaker_id": "ann", "name": "Ann", "role": "speaker", "expires_in_s": 3600}' \\`,
+    `  ${origin}/v1/rooms/lounge/publish-tokens`,
+  ].join("\n");
+  const [before, after] = t("empty.speaker", { path: "\u0001" }).split("\u0001");
+  return html`
+    <div class="empty first-start">
+      <p class="empty-title">${t("empty.title")}</p>
+      <p>${t("empty.how")}</p>
+      <ol>
+        <li><p>${t("empty.room")}</p><${Command} text=${room} /></li>
+        <li><p>${before}<code>/whip/lounge</code>${after}</p><${Command} text=${speaker} /></li>
+        ${notice && html`<li><p>${t("empty.simulated")}</p><${Command} text=${`earshot simulate --url ${origin} --key $KEY`} /></li>`}
+      </ol>
+    </div>
+  `;
+}
+
+function Command({ text }) {
+  const t = useWords();
+  const [copied, setCopied] = useState(false);
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+      setTimeout(() => setCopied(false), 2000);
+    } catch {
+      // not allowed here: the text can be selected by hand
+    }
+  }
+  return html`
+    <div class="command">
+      <pre tabindex="0"><code>${text}</code></pre>
+      <button type="button" class="button small" onClick=${copy}>${t(copied ? "empty.copied" : "empty.copy")}</button>
+    </div>
+  `;
+}

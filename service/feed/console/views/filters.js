@@ -1,0 +1,48 @@
+// What the feed is narrowed to. The choice stands in the page's address.
+
+import { html, useMemo } from "../html.js";
+import { useStore } from "../store.js";
+import { NO_FILTERS, SEVERITIES, STATES } from "../url.js";
+import { useWords } from "../words.js";
+import { categoryName } from "./shared.js";
+
+/** @param {{store}} props */
+export function Filters({ store }) {
+  const t = useWords();
+  const filters = useStore(store, (state) => state.filters);
+  const rooms = useStore(store, (state) => state.rooms);
+  const categories = useStore(store, (state) => state.categories);
+  const roomOptions = useMemo(() => {
+    const found = [...rooms.values()].map((room) => [room.id, room.title || room.id]);
+    if (filters.room && !rooms.has(filters.room)) found.push([filters.room, filters.room]);
+    return found.sort(([, one], [, other]) => one.localeCompare(other));
+  }, [rooms, filters.room]);
+  const known = new Set([...categories, filters.category].filter(Boolean));
+  const categoryOptions = [...known].map((each) => [each, categoryName(each, t)]);
+  return html`
+    <div class="filters" role="group" aria-label=${t("filter.label")}>
+      <${Choice} store=${store} name="room" options=${[["", t("filter.any_room")], ...roomOptions]} />
+      <${Choice} store=${store} name="severity" options=${SEVERITIES.map((each) => [each, t(`severity.${each}`)])} />
+      <${Choice} store=${store} name="category" options=${[["", t("filter.any_category")], ...categoryOptions]} />
+      <${Choice} store=${store} name="state" options=${STATES.map((each) => [each, t(`filter.${each}`)])} />
+    </div>
+  `;
+}
+
+function Choice({ store, name, options }) {
+  const t = useWords();
+  const value = useStore(store, (state) => state.filters[name]);
+  return html`
+    <label class="filter" data-set=${value !== NO_FILTERS[name] ? "" : undefined}>
+      <span>${t(`filter.${name}`)}</span>
+      <select value=${value} onChange=${(event) => store.actions.setFilter(name, event.target.value)}>
+        ${options.map(([each, text]) => html`<option key=${each} value=${each} selected=${each === value}>${text}</option>`)}
+      </select>
+    </label>
+  `;
+}
+
+/** Whether the list is narrowed at all. */
+export function areSet(filters) {
+  return Object.keys(NO_FILTERS).some((name) => filters[name] !== NO_FILTERS[name]);
+}

@@ -1,0 +1,149 @@
+// A long list of which only what can be seen is in the page. Rows may differ in height: they are
+// measured once shown, and what the reader looks at stays where it is when others change.
+
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../html.js";
+
+const BEYOND = 8; // rows kept ready above and below
+const GUESS_PX = 76;
+const NEAR_END = 40; // rows before the end at which more is asked for
+
+/** Where each row begins; one more than there are rows. */
+export function offsetsOf(ids, heights, guess = GUESS_PX) {
+  const offsets = new Float64Array(ids.length + 1);
+  for (let index = 0; index < ids.length; index += 1) {
+    offsets[index + 1] = offsets[index] + (heights.get(ids[index]) ?? guess);
+  }
+  return offsets;
+}
+
+/** The last row that begins at or above a height. */
+export function rowAt(offsets, px) {
+  let [low, high] = [0, Math.max(0, offsets.length - 2)];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (offsets[middle] <= px) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/**
+ * @param {object} props
+ * @param {string[]} props.ids
+ * @param {(id: string, index: number) => object} props.row draws one; its element has `data-row=id`
+ * @param {string|null} props.chosen comes into view and gets the focus when it changes, or `focusing` does
+ * @param {any} props.focusing
+ * @param {() => void} props.onEnd near the end of what there is
+ * @param {(reading: boolean) => void} props.onReading whether somebody is in the list or below its top
+ */
+export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, label, busy }) {
+  const box = useRef(null);
+  const heights = useRef(new Map());
+  const anchor = useRef(null); // {index, id, into}: what stands at the top edge
+  const wanted = useRef(null);
+  const [view, setView] = useState({ top: 0, height: 800 });
+  const [measured, again] = useState(0);
+
+  const places = useMemo(() => new Map(ids.map((id, index) => [id, index])), [ids]);
+  const offsets = useMemo(() => offsetsOf(ids, heights.current, guess(heights.current)), [ids, measured]);
+  const first = Math.max(0, rowAt(offsets, view.top) - BEYOND);
+  const last = Math.min(ids.length, rowAt(offsets, view.top + view.height) + 1 + BEYOND);
+
+  const look = () => {
+    const { scrollTop: top, clientHeight: height } = box.current;
+    const index = rowAt(offsets, top);
+    anchor.current = top > 0 ? { index, id: ids[index], into: top - offsets[index] } : null;
+    setView((before) => (before.top === top && before.height === height ? before : { top, height }));
+  };
+
+  useLayoutEffect(() => {
+    const resized = new ResizeObserver(() => {
+      heights.current.clear(); // another width: other heights
+      again((count) => count + 1);
+      look();
+    });
+    resized.observe(box.current);
+    return () => resized.disconnect();
+  }, []);
+
+  // Measure what is shown; put the anchor back to where it was; give the focus that was asked for.
+  useLayoutEffect(() => {
+    let changed = false;
+    for (const element of box.current.querySelectorAll("[data-row]")) {
+      const { height } = element.getBoundingClientRect();
+      if (height > 0 && Math.abs((heights.current.get(element.dataset.row) ?? 0) - height) > 0.4) {
+        heights.current.set(element.dataset.row, height);
+        changed = true;
+      }
+    }
+    const kept = anchor.current;
+    if (kept) {
+      const index = places.get(kept.id) ?? Math.min(kept.index, ids.length - 1);
+      const top = offsets[index] + kept.into;
+      if (Math.abs(top - box.current.scrollTop) > 1) box.current.scrollTop = top;
+    }
+    if (changed) again((count) => count + 1);
+    const element = wanted.current && find(box.current, wanted.current);
+    if (element) {
+      wanted.current = null;
+      element.focus({ preventScroll: true });
+    }
+  });
+
+  // What was chosen by key comes into view, and the focus with it.
+  useEffect(() => {
+    const index = places.get(chosen);
+    if (index === undefined) return;
+    const { activeElement: active } = document;
+    const elsewhere = active !== document.body && !box.current.contains(active);
+    if (elsewhere && focusing === null) return; // typing, or working in the case
+    const { scrollTop, clientHeight } = box.current;
+    const [from, to] = [offsets[index], offsets[index + 1]];
+    if (from < scrollTop) box.current.scrollTop = Math.max(0, from - 8);
+    else if (to > scrollTop + clientHeight) box.current.scrollTop = to - clientHeight + 8;
+    const element = find(box.current, chosen);
+    if (element) element.contains(active) || element.focus({ preventScroll: true });
+    else wanted.current = chosen;
+    look();
+  }, [chosen, focusing]);
+
+  useEffect(() => {
+    if (last > ids.length - NEAR_END) onEnd();
+  }, [last, ids.length]);
+
+  const pointer = useRef(false);
+  const reading = () => {
+    const focus = box.current?.querySelector(":focus-visible");
+    onReading(pointer.current || Boolean(focus) || box.current.scrollTop > 0);
+  };
+  const inside = (is) => (event) => {
+    if (event.pointerType !== "mouse") return;
+    pointer.current = is;
+    reading();
+  };
+  useEffect(() => () => onReading(false), []);
+
+  return html`
+    <div class="list" ref=${box} onScroll=${() => (look(), reading())} onPointerEnter=${inside(true)}
+      onPointerLeave=${inside(false)} onFocusIn=${reading} onFocusOut=${() => setTimeout(() => box.current && reading())}>
+      <div class="list-whole" role="feed" aria-label=${label} aria-busy=${busy ? "true" : "false"}
+        style=${{ height: `${offsets[ids.length]}px` }}>
+        <div class="list-window" role="presentation" style=${{ transform: `translateY(${offsets[first]}px)` }}>
+          ${ids.slice(first, last).map((id, index) => row(id, first + index))}
+        </div>
+      </div>
+    </div>
+  `;
+}
+
+function find(box, id) {
+  return box.querySelector(`[data-row="${CSS.escape(id)}"]`);
+}
+
+/** Rows not yet seen are as high as those seen are on average. */
+function guess(heights) {
+  if (!heights.size) return GUESS_PX;
+  let sum = 0;
+  for (const height of heights.values()) sum += height;
+  return sum / heights.size;
+}
