@@ -74,6 +74,7 @@ function Top({ store, alert }) {
       <div class="case-line">
         <${Severity} severity=${alert.severity} t=${t} />
         <span class="state-word" data-state=${alert.state} data-outcome=${alert.outcome}>${stateWord(alert, t)}</span>
+        ${alert.owner && html`<span class="case-owner">${ownerWords(store, alert, t)}</span>`}
         ${alert.repeats > 0 &&
         html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
         <time class="soft" datetime=${alert.raised_at} title=${exactTime(alert.raised_at)}>
@@ -87,7 +88,6 @@ function Top({ store, alert }) {
           <bdi>${room?.title || alert.room_id}</bdi>
         </button>
         <span class="case-rule">${ruleText(policies, alert.matches[0], t.language).title}</span>
-        ${alert.owner && html`<span class="soft case-owner">${ownerWords(store, alert, t)}</span>`}
       </p>
       ${mine
         ? html`<${Decide} store=${store} alertId=${alert.id} outcome=${mine} onDone=${() => store.actions.decideLater()} />`
@@ -116,7 +116,7 @@ function Actions({ store, alert }) {
   if (alert.state === "retracted") return html`<p class="soft case-said">${t("case.withdrawn")}</p>`;
   if (!mayDecide(me)) return html`<p class="soft case-said">${t("case.readonly")}</p>`;
   if (alert.state === "resolved") {
-    return html`<div class="actions">
+    return html`<div class="actions decided">
       <p class="soft case-said">${t(alert.outcome === "upheld" ? "case.was_upheld" : "case.was_dismissed")}</p>
       <button type="button" class="button" onClick=${() => store.actions.reopen(alert.id)}>${t("action.reopen")}</button>
     </div>`;

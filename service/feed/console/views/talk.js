@@ -5,7 +5,7 @@ import { initials, rows, spansInTalk } from "../lines.js";
 import { isSevere, maskWords, pieces } from "../text.js";
 import { exactTime, timeOfDay } from "../time.js";
 import { useWords } from "../words.js";
-import { ruleTitle, seconds } from "./shared.js";
+import { Severity, ruleTitle, seconds } from "./shared.js";
 
 /** Labels for everybody in the talk; `first` (a speaker id) wins its letter. */
 export function useInitials(talk, first) {
@@ -100,7 +100,7 @@ function Line({ store, row, label, marks, focus, shown, onOpen }) {
         ${others.map(({ alert }) => html`
           <button key=${alert.id} type="button" class="alert-link" data-severity=${alert.severity}
             onClick=${() => onOpen(alert.id)}>
-            <span class="severity-word">${t(`severity.${alert.severity}`)}</span>
+            <${Severity} severity=${alert.severity} t=${t} />
             <span class="alert-link-title">${ruleTitle(store, alert.matches[0], t)}</span>
             ${alert.state === "resolved" && html`<span class="soft">${t(`state.${alert.outcome || "resolved"}`)}</span>`}
             ${alert.state === "retracted" && html`<span class="soft">${t("state.retracted")}</span>`}
