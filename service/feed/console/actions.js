@@ -6,7 +6,7 @@ import { writePrefs } from "./prefs.js";
 import { recorded } from "./reasons.js";
 import { makeSession } from "./session.js";
 import { LEAVES_MS, listed, roomOf, swept, withAlert, withPage, withPending } from "./state.js";
-import { listQuery, readUrl, writeUrl } from "./url.js";
+import { NO_FILTERS, listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 
 const NOTICE_MS = 12_000;
@@ -114,14 +114,16 @@ export function makeActions(store) {
       const { order, selected } = store.state;
       const at = order.indexOf(selected);
       const to = at < 0 ? 0 : Math.min(Math.max(at + by, 0), order.length - 1);
-      if (order.length) set({ selected: order[to] });
+      if (!order.length) return;
+      set({ selected: order[to], moved: {} });
+      if (store.state.opened && store.state.opened !== order[to]) actions.open(order[to], false);
     },
-    open(id) {
+    open(id, push = true) {
       set({ opened: id, selected: id, room: null, tab: "case", deciding: null });
-      address(true);
+      address(push);
     },
     close() {
-      set({ opened: null, deciding: null, tab: "feed" });
+      set({ opened: null, deciding: null, tab: "feed", moved: {} });
       address(true);
     },
     openRoom(id) {
@@ -194,7 +196,12 @@ export function makeActions(store) {
 
     setFilter(name, value) {
       set({ filters: { ...store.state.filters, [name]: value }, selected: null });
-      address(false);
+      address(true);
+      loadList();
+    },
+    clearFilters() {
+      set({ filters: NO_FILTERS, selected: null });
+      address(true);
       loadList();
     },
     async loadMore() {

@@ -32,6 +32,7 @@ export function initialState() {
     reading: false,
     filters: NO_FILTERS,
     selected: null,
+    moved: null, // another one each time the list is asked to give the chosen one the focus
     opened: null,
     room: null,
     tab: "feed",

@@ -2,6 +2,10 @@
 
 export const SEVERITIES = ["low", "medium", "high", "critical"];
 export const STATES = ["undecided", "open", "acknowledged", "resolved", "retracted", "all"];
+export const CATEGORIES = [
+  "child_sexual_exploitation", "hate", "indiscriminate_weapons", "non_violent_crimes", "privacy_violations",
+  "sex_related_crimes", "sexual_content", "suicide_self_harm", "violent_crimes",
+];
 export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided" };
 
 /** @returns {{filters: object, opened: string|null, room: string|null}} what an address says; odd values are left out */
@@ -9,11 +13,12 @@ export function readUrl(search) {
   const asked = new URLSearchParams(search);
   const severity = asked.get("severity");
   const state = asked.get("state");
+  const category = asked.get("category");
   return {
     filters: {
       room: asked.get("room") || "",
       severity: SEVERITIES.includes(severity) ? severity : NO_FILTERS.severity,
-      category: asked.get("category") || "",
+      category: CATEGORIES.includes(category) ? category : NO_FILTERS.category,
       state: STATES.includes(state) ? state : NO_FILTERS.state,
     },
     opened: asked.get("alert") || null,

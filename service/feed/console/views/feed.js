@@ -38,7 +38,7 @@ function List({ store, order }) {
   const selected = useStore(store, (state) => state.selected);
   const more = useStore(store, (state) => state.cursor !== null);
   const loading = useStore(store, (state) => state.loading);
-  const focusing = useStore(store, (state) => state.moved ?? null);
+  const focusing = useStore(store, (state) => state.moved);
   const drawn = useRef(new Map());
   const size = more ? -1 : order.length;
 

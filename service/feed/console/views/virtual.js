@@ -31,8 +31,8 @@ export function rowAt(offsets, px) {
  * @param {object} props
  * @param {string[]} props.ids
  * @param {(id: string, index: number) => object} props.row draws one; its element has `data-row=id`
- * @param {string|null} props.chosen comes into view and gets the focus when it changes, or `focusing` does
- * @param {any} props.focusing
+ * @param {string|null} props.chosen
+ * @param {any} props.focusing when it changes, the chosen row comes into view and gets the focus
  * @param {() => void} props.onEnd near the end of what there is
  * @param {(reading: boolean) => void} props.onReading whether somebody is in the list or below its top
  */
@@ -91,12 +91,18 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
   });
 
   // What was chosen by key comes into view, and the focus with it.
+  const asked = useRef(focusing);
   useEffect(() => {
     const index = places.get(chosen);
-    if (index === undefined) return;
     const { activeElement: active } = document;
-    const elsewhere = active !== document.body && !box.current.contains(active);
-    if (elsewhere && focusing === null) return; // typing, or working in the case
+    const byKey = asked.current !== focusing;
+    asked.current = focusing;
+    if (index === undefined) return;
+    if (!byKey) {
+      // The one that had the focus has left the list: the next one takes it.
+      if (active === document.body) find(box.current, chosen)?.focus({ preventScroll: true });
+      return;
+    }
     const { scrollTop, clientHeight } = box.current;
     const [from, to] = [offsets[index], offsets[index + 1]];
     if (from < scrollTop) box.current.scrollTop = Math.max(0, from - 8);
