@@ -12,7 +12,8 @@ import { setLanguage, words } from "./words.js";
 const store = createStore();
 setLanguage(store.state.prefs.language);
 store.actions.applyTheme();
-store.set(readUrl(location.search));
+const address = readUrl(location.search);
+store.set({ ...address, tab: address.opened ? "case" : "feed" });
 store.alarm = createAlarm({
   prefs: () => store.state.prefs,
   words: (alert) => notificationWords(store, alert),

@@ -8,7 +8,8 @@ import { useWords } from "../words.js";
 import { gapReason } from "./talk.js";
 import { seconds } from "./shared.js";
 
-const FLOOR_DBFS = -54; // quieter than this is an empty meter
+const FLOOR_DBFS = -60; // quieter than this is an empty meter
+const LEAST_SPEAKING = 0.1; // whoever speaks is seen to
 const GAP_SHOWN_MS = 5 * 60_000;
 
 const URGENCY = { lost: 0, degraded: 1, joining: 2, listening: 3, ended: 4 };
@@ -137,7 +138,8 @@ function useMeters(store, roomId, t) {
 }
 
 function show(row, dbfs, speaking, t) {
-  const share = dbfs === undefined ? 0 : Math.min(1, Math.max(0, 1 - dbfs / FLOOR_DBFS));
+  const loud = dbfs === undefined ? 0 : Math.min(1, Math.max(0, 1 - dbfs / FLOOR_DBFS));
+  const share = speaking ? Math.max(loud, LEAST_SPEAKING) : loud;
   const meter = row.querySelector(".meter");
   meter.firstElementChild.style.setProperty("--level", share.toFixed(2));
   if (row.classList.contains("speaking") === speaking) return;
