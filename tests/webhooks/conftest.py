@@ -69,6 +69,15 @@ class Running:
         page, _ = await self.store.deliveries(sealed.endpoint.id, (), limit=1000, cursor=None)
         return [one for one, _ in page][::-1]
 
+    async def nothing_waits(self, sealed: Sealed) -> None:
+        """Returns once everything is delivered and on record."""
+        async with asyncio.timeout(10):
+            while True:
+                commit = self.database.next_commit()
+                if not (await self.store.waiting(sealed.endpoint)).events:
+                    return
+                await commit.wait()
+
     async def until(self, sealed: Sealed, count: int) -> list[Delivery]:
         """The attempts, once there are so many."""
         found: list[Delivery] = []
