@@ -30,7 +30,7 @@ export function Case({ store, id }) {
     return html`<div class="case"><${Close} store=${store} /><p class="soft case-wait">${text}</p></div>`;
   }
   return html`
-    <div class="case" key=${id} data-case=${id} data-severity=${alert.severity} data-state=${alert.state}>
+    <div class="case" key=${id} data-alert=${id} data-severity=${alert.severity} data-state=${alert.state}>
       <${Top} store=${store} alert=${alert} />
       <div class="case-scroll">
         ${loaded?.error &&
