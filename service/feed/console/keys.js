@@ -1,5 +1,7 @@
 // The keyboard map: one key each, never while somebody types.
 
+import { REASONS } from "./reasons.js";
+
 const SEVERITY_OF = { 1: "low", 2: "medium", 3: "high", 4: "critical" };
 
 const TYPES = new Set(["checkbox", "radio", "button", "submit"]);
@@ -68,7 +70,12 @@ function press(store, event) {
       actions.back();
       return true;
     default:
-      if (!SEVERITY_OF[event.key] || state.deciding) return false;
+      if (!SEVERITY_OF[event.key]) return false;
+      if (state.deciding) {
+        const reason = REASONS[state.deciding.outcome][Number(event.key) - 1];
+        if (reason) actions.draft(state.deciding.id, { code: reason.code });
+        return true;
+      }
       actions.setFilter("severity", SEVERITY_OF[event.key]);
       return true;
   }

@@ -56,13 +56,17 @@ function FirstStart({ store }) {
   const notice = useStore(store, (state) => state.status.notice);
   const { origin } = location;
   const room = [
-    'curl -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\',
-    `  -d '{"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}' \\`,
+    'curl -H "Authorization: Bearer $KEY" \\',
+    '  -H "Content-Type: application/json" \\',
+    `  -d '{"id": "lounge", "title": "Late Night Lounge",`,
+    `       "connector": {"kind": "whip"}}' \\`,
     `  ${origin}/v1/rooms`,
   ].join("\n");
   const speaker = [
-    'curl -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\',
-    `  -d '{"speaker_id": "ann", "name": "Ann", "role": "speaker", "expires_in_s": 3600}' \\`,
+    'curl -H "Authorization: Bearer $KEY" \\',
+    '  -H "Content-Type: application/json" \\',
+    `  -d '{"speaker_id": "ann", "name": "Ann",`,
+    `       "role": "speaker", "expires_in_s": 3600}' \\`,
     `  ${origin}/v1/rooms/lounge/publish-tokens`,
   ].join("\n");
   const [before, after] = t("empty.speaker", { path: "\u0001" }).split("\u0001");
@@ -71,15 +75,17 @@ function FirstStart({ store }) {
       <p class="empty-title">${t("empty.title")}</p>
       <p>${t("empty.how")}</p>
       <ol>
-        <li><p>${t("empty.room")}</p><${Command} text=${room} /></li>
-        <li><p>${before}<code>/whip/lounge</code>${after}</p><${Command} text=${speaker} /></li>
-        ${notice && html`<li><p>${t("empty.simulated")}</p><${Command} text=${`earshot simulate --url ${origin} --key $KEY`} /></li>`}
+        <li><${Command} text=${room}>${t("empty.room")}<//></li>
+        <li><${Command} text=${speaker}>${before}<code>/whip/lounge</code>${after}<//></li>
+        ${notice && html`<li>
+          <${Command} text=${`earshot simulate --url ${origin} --key $KEY`}>${t("empty.simulated")}<//>
+        </li>`}
       </ol>
     </div>
   `;
 }
 
-function Command({ text }) {
+function Command({ text, children }) {
   const t = useWords();
   const [copied, setCopied] = useState(false);
   async function copy() {
@@ -92,9 +98,10 @@ function Command({ text }) {
     }
   }
   return html`
-    <div class="command">
-      <pre tabindex="0"><code>${text}</code></pre>
+    <div class="command-head">
+      <p>${children}</p>
       <button type="button" class="button small" onClick=${copy}>${t(copied ? "empty.copied" : "empty.copy")}</button>
     </div>
+    <pre class="command" tabindex="0"><code>${text}</code></pre>
   `;
 }

@@ -33,12 +33,12 @@ function Choice({ store, name, options }) {
   const t = useWords();
   const value = useStore(store, (state) => state.filters[name]);
   return html`
-    <label class="filter" data-set=${value !== NO_FILTERS[name] ? "" : undefined}>
-      <span>${t(`filter.${name}`)}</span>
-      <select value=${value} onChange=${(event) => store.actions.setFilter(name, event.target.value)}>
+    <div class="filter" data-set=${value !== NO_FILTERS[name] ? "" : undefined}>
+      <label for=${`filter-${name}`}>${t(`filter.${name}`)}</label>
+      <select id=${`filter-${name}`} value=${value} onChange=${(event) => store.actions.setFilter(name, event.target.value)}>
         ${options.map(([each, text]) => html`<option key=${each} value=${each} selected=${each === value}>${text}</option>`)}
       </select>
-    </label>
+    </div>
   `;
 }
 

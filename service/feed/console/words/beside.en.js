@@ -97,7 +97,7 @@ export default {
   "rooms.title": "Rooms",
   "rooms.count": ["{n} room", "{n} rooms"],
   "rooms.speakers": ["{n} speaker", "{n} speakers"],
-  "rooms.empty": "Nothing is listened to yet.",
+  "rooms.empty": "No room yet.",
   "rooms.nobody": "Nobody is speaking here yet.",
   "rooms.open_alerts": ["{n} open alert", "{n} open alerts"],
   "room.listening": "listening",

@@ -97,7 +97,7 @@ export default {
   "rooms.title": "房间",
   "rooms.count": "{n} 个房间",
   "rooms.speakers": "{n} 位发言者",
-  "rooms.empty": "尚未收听任何房间。",
+  "rooms.empty": "还没有房间。",
   "rooms.nobody": "还没有人发言。",
   "rooms.open_alerts": "{n} 条待处理警报",
   "room.listening": "正在收听",
