@@ -14,8 +14,7 @@ export function Decide({ store, alertId, outcome, onDone }) {
   const draft = useStore(store, (state) => state.drafts.get(alertId)) || {};
   const form = useRef(null);
   const reasons = REASONS[outcome];
-  const code = reasons.some((reason) => reason.code === draft.code) ? draft.code : reasons[0].code;
-  const text = draft.reason || "";
+  const code = chosen(reasons, draft);
 
   useEffect(() => {
     form.current.querySelector("input:checked").focus({ preventScroll: true });
@@ -23,7 +22,8 @@ export function Decide({ store, alertId, outcome, onDone }) {
   }, [outcome, alertId]);
 
   function confirm() {
-    store.actions.decide(alertId, outcome, code, text);
+    const latest = store.state.drafts.get(alertId) || {}; // who types fast is ahead of what is drawn
+    store.actions.decide(alertId, outcome, chosen(reasons, latest), latest.reason || "");
     onDone();
   }
 
@@ -81,7 +81,7 @@ export function Decide({ store, alertId, outcome, onDone }) {
           rows="2"
           maxlength="1900"
           dir="auto"
-          value=${text}
+          value=${draft.reason || ""}
           onInput=${(event) => store.actions.draft(alertId, { reason: event.target.value })}
         ></textarea>
       </label>
@@ -95,6 +95,11 @@ export function Decide({ store, alertId, outcome, onDone }) {
       </div>
     </form>
   `;
+}
+
+/** The draft's reason, or the first where it has none for this outcome. */
+function chosen(reasons, draft) {
+  return reasons.some((reason) => reason.code === draft.code) ? draft.code : reasons[0].code;
 }
 
 function take(event) {

@@ -68,7 +68,8 @@ function NoteBox({ store, alertId }) {
   const text = useStore(store, (state) => state.drafts.get(alertId)?.note) || "";
   const add = (event) => {
     event.preventDefault();
-    if (text.trim()) store.actions.note(alertId, text.trim());
+    const latest = store.state.drafts.get(alertId)?.note?.trim(); // ahead of what is drawn
+    if (latest) store.actions.note(alertId, latest);
   };
   return html`
     <form class="note-box" onSubmit=${add}>

@@ -60,7 +60,7 @@ function RoomCard({ store, room, opened, flagged }) {
   const labels = useMemo(() => initials(speakers), [room.speakers]);
   const meters = useMeters(store, room.id, t);
   return html`
-    <li class="room-card" data-room=${room.id} data-state=${room.state} aria-current=${opened ? "true" : undefined}>
+    <li class="room-card" data-listed=${room.id} data-state=${room.state} aria-current=${opened ? "true" : undefined}>
       <button type="button" class="room-open" onClick=${() => store.actions.openRoom(room.id)}>
         <span class="room-title"><bdi>${room.title || room.id}</bdi></span>
         <span class="room-state"><${StateMark} state=${room.state} />${t(`room.${room.state}`)}</span>
