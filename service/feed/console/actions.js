@@ -12,7 +12,7 @@ import { setLanguage, words } from "./words.js";
 const NOTICE_MS = 12_000;
 const EARLIER = 20;
 const TOLD = { 403: "refused.403", 409: "refused.409", 429: "refused.busy", 503: "refused.busy" };
-const THEME_COLOURS = { light: "#ffffff", dark: "#14171c" };
+const THEME_COLOURS = { light: "#ffffff", dark: "#1b1f26" };
 
 let notices = 0;
 
@@ -272,8 +272,10 @@ export function makeActions(store) {
       const root = document.documentElement;
       if (theme === "system") delete root.dataset.theme;
       else root.dataset.theme = theme;
-      const meta = document.querySelector('meta[name="theme-color"]');
-      if (meta && THEME_COLOURS[theme]) meta.content = THEME_COLOURS[theme];
+      for (const meta of document.querySelectorAll('meta[name="theme-color"]')) {
+        const system = meta.media.includes("dark") ? "dark" : "light";
+        meta.content = THEME_COLOURS[theme === "system" ? system : theme];
+      }
     },
     setOverlay(overlay) {
       set({ overlay });

@@ -137,6 +137,11 @@ export function follow(tell) {
     hurry();
   }
 
+  /** The browser knows at once that there is no network; silence would tell only much later. */
+  function cut() {
+    running?.abort();
+  }
+
   let ticked = Date.now();
   const ticking = setInterval(() => {
     const now = Date.now();
@@ -148,10 +153,12 @@ export function follow(tell) {
   }, 3000);
   const looked = () => document.visibilityState === "visible" && wake();
   addEventListener("online", wake);
+  addEventListener("offline", cut);
   document.addEventListener("visibilitychange", looked);
   function tidy() {
     clearInterval(ticking);
     removeEventListener("online", wake);
+    removeEventListener("offline", cut);
     document.removeEventListener("visibilitychange", looked);
   }
 

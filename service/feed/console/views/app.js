@@ -64,7 +64,8 @@ function Nothing() {
   const [before, after] = t("case.choose_how", { key: "\u0001" }).split("\u0001");
   return html`<div class="nothing">
     <p class="nothing-title">${t("case.choose")}</p>
-    <p class="soft">${before}<kbd>Enter</kbd>${after}</p>
+    <p class="soft with-keys">${before}<kbd>Enter</kbd>${after}</p>
+    <p class="soft with-touch">${t("case.choose_touch")}</p>
   </div>`;
 }
 

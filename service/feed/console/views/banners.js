@@ -1,9 +1,10 @@
 // What the page says about itself: each in one line, and only while it is so.
 
-import { html } from "../html.js";
+import { html, useState } from "../html.js";
 import { useNow, useStore } from "../store.js";
 import { age } from "../time.js";
 import { useWords } from "../words.js";
+import { Cross } from "./shared.js";
 import { SignInAgain } from "./signin.js";
 
 const DEMO = "demo model: understands only the simulated voices";
@@ -49,9 +50,15 @@ function Overload({ store }) {
   </p>`;
 }
 
+/** Read once, it may go until the page is opened anew. */
 function Model({ store }) {
   const t = useWords();
   const notice = useStore(store, (state) => state.status.notice);
-  if (!notice) return null;
-  return html`<p class="banner model">${notice === DEMO ? t("banner.demo") : html`<bdi>${notice}</bdi>`}</p>`;
+  const [hidden, setHidden] = useState("");
+  if (!notice || notice === hidden) return null;
+  return html`<div class="banner model">
+    <p>${notice === DEMO ? t("banner.demo") : html`<bdi>${notice}</bdi>`}</p>
+    <button type="button" class="icon-button" aria-label=${t("banner.hide")} title=${t("banner.hide")}
+      onClick=${() => setHidden(notice)}><${Cross} /></button>
+  </div>`;
 }

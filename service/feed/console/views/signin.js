@@ -3,6 +3,7 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
+import { Looks } from "./looks.js";
 
 /** @param {{store}} props */
 export function SignIn({ store }) {
@@ -11,7 +12,10 @@ export function SignIn({ store }) {
   return html`
     <main class="door">
       <div class="door-box">
-        <h1><img src="/console/icon.svg" width="32" height="32" alt="" />earshot</h1>
+        <div class="door-top">
+          <h1><img src="/console/icon.svg" width="32" height="32" alt="" />earshot</h1>
+          <${Looks} store=${store} />
+        </div>
         <h2>${t("signin.title")}</h2>
         <p>${t("signin.how")}</p>
         <${KeyForm} store=${store} />

@@ -3,6 +3,7 @@
 import { html } from "../html.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
+import { Looks } from "./looks.js";
 
 const READS_ONLY = new Set(["observer", "room_server"]);
 
@@ -21,6 +22,7 @@ export function Topbar({ store }) {
           <bdi>${me.name}</bdi> <span class="soft">${t(`role.${me.role}`)}</span>
         </p>
         <a class="topbar-link" href="/rules" target="_blank" rel="noopener">${t("topbar.rules")}</a>
+        <${Looks} store=${store} />
         <button type="button" class="icon-button" aria-label=${t("topbar.help")} title=${`${t("topbar.help")} (?)`}
           onClick=${() => store.actions.setOverlay("help")}><${KeyboardIcon} /></button>
         <button type="button" class="icon-button" aria-label=${t("topbar.settings")} title=${t("topbar.settings")}

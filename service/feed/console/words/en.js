@@ -19,10 +19,13 @@ export default {
   "topbar.help": "Keyboard",
   "topbar.settings": "Settings",
   "topbar.rules": "Rules",
+  "looks.light": "Light theme",
+  "looks.dark": "Dark theme",
   "topbar.read_only": "Read-only",
   "topbar.read_only_why": "Your key may look, but not decide.",
   "case.choose": "Nothing opened",
   "case.choose_how": "Choose an alert and press {key}, or a room to read along.",
+  "case.choose_touch": "Choose an alert, or a room to read along.",
 
   // Sign-in
   "signin.title": "Sign in",
@@ -39,6 +42,7 @@ export default {
   "banner.caught_up": ["{n} event while you were away", "{n} events while you were away"],
   "banner.overload": "Transcription is {n} s behind: alerts come later than usual.",
   "banner.demo": "demo model: understands only the simulated voices",
+  "banner.hide": "Hide this notice",
 
   // Filters
   "filter.label": "Filters",

@@ -19,10 +19,13 @@ export default {
   "topbar.help": "键盘",
   "topbar.settings": "设置",
   "topbar.rules": "规则",
+  "looks.light": "浅色主题",
+  "looks.dark": "深色主题",
   "topbar.read_only": "只读",
   "topbar.read_only_why": "你的密钥只能查看，不能处理。",
   "case.choose": "尚未打开任何内容",
   "case.choose_how": "选择一条警报并按 {key}，或打开一个房间旁听文字。",
+  "case.choose_touch": "选择一条警报，或打开一个房间旁听文字。",
 
   // Sign-in
   "signin.title": "登录",
@@ -39,6 +42,7 @@ export default {
   "banner.caught_up": "你离开期间有 {n} 个事件",
   "banner.overload": "转写落后 {n} 秒：警报会比平时晚到。",
   "banner.demo": "演示模型：只听得懂模拟的声音",
+  "banner.hide": "隐藏此提示",
 
   // Filters
   "filter.label": "筛选",
