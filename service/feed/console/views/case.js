@@ -205,7 +205,7 @@ function Conversation({ store, alert, loaded }) {
 }
 
 function Waiting() {
-  return html`<div class="waiting" aria-hidden="true"><i></i><i></i><i></i></div>`;
+  return html`<div class="waiting" aria-hidden="true"><i class="bar"></i><i class="bar"></i><i class="bar"></i></div>`;
 }
 
 function Why({ store, alert, talk }) {

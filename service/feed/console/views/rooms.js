@@ -80,7 +80,7 @@ function RoomCard({ store, room, opened, flagged }) {
                   ${speaker.role && speaker.role !== "speaker" && html`<span class="soft role">${roleWord(speaker.role, t)}</span>`}
                 </span>
                 <span class="meter" role="meter" aria-label=${t("meter.label", { name: speaker.name })}
-                  aria-valuemin="0" aria-valuemax="1" aria-valuenow="0" aria-valuetext=${t("meter.silent")}><i></i></span>
+                  aria-valuemin="0" aria-valuemax="1" aria-valuenow="0" aria-valuetext=${t("meter.silent")}><span class="level"></span></span>
               </li>`)}
           </ul>`
         : html`<p class="soft room-nobody">${t("rooms.nobody")}</p>`}

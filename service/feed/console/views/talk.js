@@ -94,7 +94,7 @@ function Line({ store, row, label, marks, focus, shown, onOpen }) {
               <bdi>${line.speaker_name}</bdi>
               ${together && html`<span class="soft together">${t("talk.together")}</span>`}
             </span>`
-          : html`<span class="visually-hidden">${line.speaker_name}: </span>`}
+          : html`<span class="visually-hidden"><bdi>${line.speaker_name}</bdi>: </span>`}
         <p><bdi dir="auto" lang=${line.language || undefined}><${Said} line=${line} marks=${marks} shown=${shown} /></bdi></p>
         ${(line.provisional || line.marks.length > 0) && html`<${Doubts} line=${line} />`}
         ${others.map(({ alert }) => html`
