@@ -61,7 +61,7 @@ from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
 from service.storage.webhooks import SqlWebhooks
-from service.webhooks import hook_routes, inbound
+from service.webhooks import hook_routes, inbound, openapi
 from service.webhooks import routes as webhooks_routes
 from service.webhooks.address import parse_allowed
 from service.webhooks.relay import Relay
@@ -99,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_route_name,
     )
     install_problems(app)
+    openapi.describe(app)
     app.add_middleware(BodyLimit, exceptions=_LIMITS)
     app.add_middleware(whip_routes.WhipCors)
     for part in (

@@ -57,7 +57,8 @@ POSTGRES = Need(
     ("postgresql",),
     prepare=_NO_SERVER_OF_ITS_OWN,
 )
-NEEDS = (BROWSER, POSTGRES)
+NODE = Need("node", "node", ("tests/webhooks",), ("nodejs",))
+NEEDS = (BROWSER, POSTGRES, NODE)
 
 CHROMIUM = shutil.which("chromium")
 """Debian's browser, or None."""

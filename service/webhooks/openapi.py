@@ -1,0 +1,61 @@
+"""The `webhooks` section of the OpenAPI document: every event that is sent, with an example."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+EXAMPLES = Path(__file__).parent / "examples.json"
+"""Event type -> body. A test holds it against what is sent."""
+
+_HEADERS = {
+    "webhook-id": "The same for every attempt at one event",
+    "webhook-timestamp": "Unix seconds of this attempt",
+    "webhook-signature": "`v1,` and base64 of HMAC-SHA256; two in a rotation, a space between",
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Add the section to the app's document."""
+    for type_, example in json.loads(EXAMPLES.read_text("utf-8")).items():
+        app.webhooks.post(
+            type_,
+            summary=f"Sent to webhooks: {type_}",
+            operation_id=f"on_{type_}",
+            openapi_extra=_request(type_, example),
+        )(_receiver)
+
+
+async def _receiver() -> None:
+    """Answer with 2xx within 20 s; see docs/webhooks.md."""
+
+
+def _request(type_: str, example: dict[str, Any]) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": type_},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object"},
+        },
+    }
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "in": "header",
+                "required": True,
+                "description": text,
+                "schema": {"type": "string"},
+            }
+            for name, text in _HEADERS.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": example}},
+        },
+    }
