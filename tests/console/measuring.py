@@ -58,7 +58,7 @@ async ([last, screens]) => {
   box ??= document.scrollingElement;
   const began = performance.now();
   let frames = 0;
-  while (!document.querySelector(`article[data-alert="${last}"]:not(.case)`)) {
+  while (!document.querySelector(`article[data-alert="${last}"]`)) {
     if (performance.now() - began > 60000) throw new Error('the end of the list was never reached');
     box.scrollTop += box.clientHeight * screens;
     await frame();

@@ -56,12 +56,16 @@ def first_start(stage: Stage) -> Visit:
 
 def quiet(stage: Stage) -> Visit:
     rooms(stage.seed)
-    return stage.visit()
+    here = stage.visit()
+    people(stage.seed)
+    expect(here.page.get_by_text("李雷").first).to_be_visible()
+    return here
 
 
 def feed(stage: Stage) -> Visit:
     rooms(stage.seed)
     here = stage.visit(stage.seed.key("Ann Moderator"))
+    people(stage.seed)
     some = alerts(stage.seed)
     expect(here.articles).to_have_count(len(some))
     return here
@@ -72,6 +76,7 @@ def case(stage: Stage) -> Visit:
     talk(stage.seed)
     opened = alerts(stage.seed)[1]
     here = stage.visit(stage.seed.key("Ann Moderator"))
+    people(stage.seed)
     here.open(opened)
     here.press("a")
     expect(here.article(opened)).to_have_attribute("data-state", "acknowledged")
@@ -97,6 +102,7 @@ def room(stage: Stage) -> Visit:
     talk(stage.seed)
     alerts(stage.seed)
     here = stage.visit()
+    people(stage.seed)
     here.page.get_by_role("button", name=re.compile("Late Night Lounge")).first.click()
     expect(here.page.locator("[data-room='lounge']")).to_contain_text("good evening")
     return here
@@ -105,6 +111,7 @@ def room(stage: Stage) -> Visit:
 def burst(stage: Stage) -> Visit:
     rooms(stage.seed)
     here = stage.visit()
+    people(stage.seed)
     found = stage.seed.burst(50)
     gravest = next(alert for alert in found if alert.severity == "critical")
     expect(here.article(gravest.id)).to_be_visible()
@@ -229,15 +236,23 @@ IN_CHINESE: tuple[Scene, ...] = (
 
 
 def rooms(seed: Seed) -> None:
-    seed.room(speakers=[("ann", "Ann"), ("mallory", "Mallory"), ("walt", "Walter Moreau")])
-    seed.room("chess", "Chess Corner", speakers=[("bo", "Bo"), ("li", "李雷")])
-    seed.room(
-        "history",
-        "History of science, every Tuesday at eight",
-        state=RoomState.LOST,
-        reason="no packets for 10 s",
-        speakers=[("grace", "Grace")],
-    )
+    seed.room()
+    seed.room("chess", "Chess Corner")
+    title = "History of science, every Tuesday at eight"
+    seed.room("history", title, state=RoomState.LOST, reason="no packets for 10 s")
+
+
+def people(seed: Seed) -> None:
+    """They join under the open page."""
+    seed.joins("lounge", "ann", "Ann", "host")
+    for room, id_, name in (
+        ("lounge", "mallory", "Mallory"),
+        ("lounge", "walt", "Walter Moreau"),
+        ("chess", "bo", "Bo"),
+        ("chess", "li", "李雷"),
+        ("history", "grace", "Grace"),
+    ):
+        seed.joins(room, id_, name)
 
 
 def talk(seed: Seed) -> None:

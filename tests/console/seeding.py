@@ -105,10 +105,9 @@ class Seed:
         *,
         state: RoomState = RoomState.LISTENING,
         reason: str = "",
-        speakers: Sequence[tuple[str, str]] = (("mallory", "Mallory"), ("ann", "Ann")),
         ago_s: float = 900,
     ) -> Room:
-        """A room that is listened to, its speakers given by id and name; the first is its host."""
+        """A room that is listened to, nobody in it yet."""
         room = Room(
             id=id_,
             title=title,
@@ -121,10 +120,6 @@ class Seed:
 
         async def write() -> Room:
             await self._rooms.add(room)
-            for place, (speaker_id, name) in enumerate(speakers):
-                role = "speaker" if place else "host"
-                speaker = Speaker(id_, speaker_id, name, role)
-                await self._rooms.speaker_joined(speaker, _ago(ago_s))
             return await self._rooms.set_state(id_, state, reason)
 
         return self._do(write)
@@ -132,8 +127,10 @@ class Seed:
     def room_state(self, room_id: str, state: RoomState, reason: str = "") -> None:
         self._do(lambda: self._rooms.set_state(room_id, state, reason))
 
-    def joins(self, room_id: str, speaker_id: str, name: str) -> None:
-        self._do(lambda: self._rooms.speaker_joined(Speaker(room_id, speaker_id, name), utc_now()))
+    def joins(self, room_id: str, speaker_id: str, name: str, role: str = "speaker") -> None:
+        """Pages that are open hear of it; the server itself lists only whom it hears."""
+        speaker = Speaker(room_id, speaker_id, name, role)
+        self._do(lambda: self._rooms.speaker_joined(speaker, utc_now()))
 
     def leaves(self, room_id: str, speaker_id: str, name: str) -> None:
         speaker = Speaker(room_id, speaker_id, name)

@@ -93,7 +93,7 @@ def test_a_new_alert_outside_the_filter_does_not_show(
 def test_filters_that_leave_nothing_say_so_and_how_to_undo_it(
     visit: Open, four: dict[str, str], seed: Seed
 ) -> None:
-    seed.room("empty", "Empty Hall", speakers=[])
+    seed.room("empty", "Empty Hall")
     here = visit(path="/?room=empty")
     expect(here.articles).to_have_count(0)
     here.page.get_by_role("button", name=re.compile("(clear|all|remove)", re.IGNORECASE)).click()

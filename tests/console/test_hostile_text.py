@@ -27,11 +27,13 @@ def elements(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("text", [MARKUP, TURNED, LONG], ids=["markup", "turned", "long"])
 def test_it_stays_text_everywhere(text: str, visit: Open, seed: Seed) -> None:
-    seed.room(title=text, speakers=[("mallory", text)])
+    seed.room(title=text)
     said = f"{text} {INSIDE}"
     alert = seed.alert(said=said, marked=INSIDE, speaker=("mallory", text), ago_s=20)
     seed.talk(text, speaker=("mallory", text), ago_s=10)
     here = visit()
+    seed.joins("lounge", "mallory", text)
+    expect(here.rooms.get_by_text(text.split()[0]).first).to_be_attached()
     article = here.article(alert.id)
     expect(article).to_contain_text(text.split()[0])
     expect(article.locator("mark")).to_have_text(INSIDE)
@@ -48,10 +50,10 @@ def test_it_stays_text_everywhere(text: str, visit: Open, seed: Seed) -> None:
 
 
 def test_each_piece_of_foreign_text_is_isolated(visit: Open, seed: Seed) -> None:
-    seed.room(title=TURNED, speakers=[("mallory", TURNED)])
+    seed.room(title=TURNED)
     alert = seed.alert(said=TURNED, speaker=("mallory", TURNED))
     here = visit()
-    expect(here.article(alert.id)).to_be_visible()
+    seed.joins("lounge", "mallory", TURNED)
     here.open(alert.id)
     loose = here.page.evaluate(
         """text => {
@@ -72,9 +74,10 @@ def test_each_piece_of_foreign_text_is_isolated(visit: Open, seed: Seed) -> None
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_long_words_push_nothing_out_of_the_page(width: int, visit: Open, seed: Seed) -> None:
-    seed.room(title=LONG, speakers=[("mallory", LONG)])
+    seed.room(title=LONG)
     alert = seed.alert(said=f"{LONG} {LONG}", speaker=("mallory", LONG))
     here = visit(width=width)
+    seed.joins("lounge", "mallory", LONG)
     expect(here.article(alert.id)).to_be_visible()
     assert here.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     box = here.article(alert.id).bounding_box()

@@ -70,14 +70,14 @@ class Visit:
     @property
     def articles(self) -> Locator:
         """The alerts shown in the feed."""
-        return self.page.locator("article[data-alert]:not(.case)")
+        return self.page.locator("article[data-alert]")
 
     def article(self, alert_id: str) -> Locator:
-        return self.page.locator(f"article[data-alert='{alert_id}']:not(.case)")
+        return self.page.locator(f"article[data-alert='{alert_id}']")
 
     def opened(self, alert_id: str) -> Locator:
         """The case of this alert, where it is the one that is open."""
-        return self.page.locator(f"article.case[data-alert='{alert_id}']")
+        return self.page.locator(f".case[data-alert='{alert_id}']")
 
     @property
     def case(self) -> Locator:
