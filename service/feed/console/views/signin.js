@@ -2,6 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
+import { exactTime } from "../time.js";
 import { useWords } from "../words.js";
 import { Looks } from "./looks.js";
 
@@ -78,8 +79,11 @@ function KeyForm({ store }) {
   `;
 }
 
-/** The server's words as a sentence of their own. */
+const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+
+/** The server's words as a sentence of their own, its times as people read them. */
 function sentence(text) {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  const told = text.replace(INSTANT, exactTime);
+  const begun = told.charAt(0).toUpperCase() + told.slice(1);
   return /[.。！？!?]$/.test(begun) ? begun : `${begun}.`;
 }
