@@ -36,6 +36,8 @@ log = structlog.get_logger()
 router = APIRouter(tags=["webhooks"])
 
 MOST_ENDPOINTS = 200
+MOST_RANGES = 20
+"""Redeliveries of one webhook that may wait."""
 
 WebhookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{16}$")]
 Manages = Annotated[Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN))]
@@ -259,6 +261,10 @@ async def redeliver(
     if endpoint.state is not State.ENABLED:
         raise Problem(409, "Webhook disabled", f"webhook {webhook_id} is disabled; enable it first")
     await _relay(request).flush()
+    if sum(lane.endpoint_id == webhook_id for lane in await store.lanes()) > MOST_RANGES:
+        raise Problem(
+            409, "Redelivering already", f"{MOST_RANGES} redeliveries are under way; wait for them"
+        )
     first, last = await _range(store, webhook_id, body, request.app.state.clock())
     lane = Lane(f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head())
     await store.redeliver(lane)

@@ -76,9 +76,8 @@ async def crash_webhooks(data: Path, url: str, seed: int, kills: int) -> Afterma
         writing.cancel()
         await asyncio.wait([writing])
         logged = [event.id for event in await SqlEventLog(database).read(before, 1_000_000)]
-        async with asyncio.timeout(_END_S):
-            for one in there:
-                await _all(one, len(logged))
+        for one in there:
+            await one.until_different(len(logged), _END_S)
     return Aftermath(
         logged=logged,
         got={id_: [call.id for call in one.calls] for id_, one in zip(made, there, strict=True)},
@@ -104,13 +103,6 @@ def _add(server: Server, url: str) -> str:
         made = client.post("/v1/webhooks", json={"url": url, "types": ["alert.raised"]})
         id_: str = made.raise_for_status().json()["id"]
         return id_
-
-
-async def _all(there: Receiver, count: int) -> None:
-    """Returns once so many different messages have come."""
-    while len({call.id for call in there.calls}) < count:
-        there.news.clear()
-        await there.news.wait()
 
 
 def _stumbling(chance: random.Random) -> Behaviour:

@@ -168,6 +168,17 @@ async def test_a_room_that_closes_while_a_speaker_joins_lets_them_go_again() -> 
         assert connector.peers() == 0
 
 
+async def test_one_speaker_is_let_go_of_and_may_come_again() -> None:
+    async with connecting() as (connector, audience):
+        await connector.publish(a_speaker(), OFFER)
+        assert not await connector.dismiss("lobby", "bob", "told to")
+        assert not await connector.dismiss("cellar", "ann", "told to")
+        assert await connector.dismiss("lobby", "ann", "told to")
+        assert (audience.here, connector.peers()) == ([], 0)
+        await connector.publish(a_speaker(), OFFER)
+        assert audience.here == ["ann"]
+
+
 async def test_a_session_belongs_to_its_room() -> None:
     async with connecting("lobby", "stage") as (connector, _):
         session = await connector.publish(a_speaker(), OFFER)

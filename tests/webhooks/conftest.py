@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
 
 from service.clock import utc_now
+from service.errors import StoreAway
 from service.feed.broadcaster import Broadcaster
 from service.feed.event import Event
 from service.metrics import Metrics
@@ -105,7 +106,7 @@ async def relaying(
     seal = seal or Seal(secrets.token_bytes(32))
     relay = Relay(store, feed, sender, seal, metrics=metrics, clock=utc_now, chance=chance)
     tasks = [
-        asyncio.create_task(feed.run(), name="feed"),
+        asyncio.create_task(_again(feed.run), name="feed"),
         asyncio.create_task(relay.run(), name="relay"),
     ]
     try:
@@ -117,6 +118,14 @@ async def relaying(
             with suppress(asyncio.CancelledError):
                 await task
         await sender.close()
+
+
+async def _again(run: Callable[[], Awaitable[None]]) -> None:
+    """As the server does, where the database is away."""
+    while True:
+        with suppress(StoreAway):
+            await run()
+        await asyncio.sleep(0.1)
 
 
 @pytest.fixture

@@ -53,6 +53,13 @@ class Receiver:
                 await self.news.wait()
         return self.calls
 
+    async def until_different(self, count: int, timeout: float = 60) -> None:
+        """Returns once so many different messages have come."""
+        async with asyncio.timeout(timeout):
+            while len({call.id for call in self.calls}) < count:
+                self.news.clear()
+                await self.news.wait()
+
     async def serve(self, reader: Reader, writer: Writer) -> None:
         self.connections += 1
         try:

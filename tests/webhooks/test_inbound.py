@@ -1,0 +1,96 @@
+"""What a room server tells about speakers who are heard."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from service.metrics import Metrics
+from service.rooms.room import Speaker
+from service.storage.engine import Database
+from service.storage.event_log import SqlEventLog
+from service.storage.hooks import SqlHooks
+from service.webhooks.inbound import Done, Hooks, HookSecret, SealedHookSecret
+from service.webhooks.sealing import Seal
+from service.webhooks.signing import headers_for, make_secret
+from tests.api import Api
+from tests.storage.examples import NOW, SetClock
+
+pytestmark = pytest.mark.anyio
+
+
+class RoomServer:
+    def __init__(self, database: Database, api: Api) -> None:
+        self.store, self.seal = SqlHooks(database), Seal(secrets.token_bytes(32))
+        self.secret, self.count = make_secret(), 0
+        self.hooks = Hooks(
+            self.store,
+            self.seal,
+            api.supervisor,
+            api.ears,
+            packs=lambda: [],
+            listen_to=["*"],
+            metrics=Metrics(),
+            clock=api.clock,
+        )
+
+    async def tell(self, type_: str, data: Mapping[str, Any]) -> Done:
+        body = json.dumps({"type": type_, "data": data}).encode()
+        self.count += 1
+        return await self.hooks.receive(
+            headers_for([self.secret], f"msg_{self.count}", NOW, body), body
+        )
+
+
+@pytest.fixture
+def api(database: Database) -> Api:
+    return Api(database, SetClock())
+
+
+@pytest.fixture
+async def rooms(database: Database, api: Api) -> RoomServer:
+    rooms = RoomServer(database, api)
+    shown = HookSecret("hs_1", "rooms", "ann", NOW)
+    sealed = rooms.seal.close(rooms.secret, shown.id)
+    await rooms.store.add_secret(SealedHookSecret(shown, sealed))
+    return rooms
+
+
+def about(id_: str = "ann", **more: str) -> dict[str, Any]:
+    return {"room": {"id": "lobby"}, "speaker": {"id": id_, **more}}
+
+
+async def test_a_speaker_who_is_heard_gets_another_name_and_role(
+    database: Database, api: Api, rooms: RoomServer
+) -> None:
+    room = {"id": "lobby", "connector": {"kind": "whip"}}
+    assert await rooms.tell("room.started", {"room": room}) is Done.DONE
+    assert await rooms.tell("speaker.role_changed", about(role="host")) is Done.IGNORED
+    await api.ears.speaker_joined(Speaker("lobby", "ann", "Ann", "listener"))
+    told = about(name="Anna", role="host")
+    assert await rooms.tell("speaker.role_changed", told) is Done.DONE
+    assert await rooms.tell("speaker.joined", told) is Done.DONE
+    anna = Speaker("lobby", "ann", "Anna", "host")
+    assert api.ears.speakers("lobby") == [anna]
+    assert await api.rooms.speakers("lobby") == [anna]
+    types = [event.type for event in await SqlEventLog(database).read(0, 10)]
+    assert types == ["room.joined", "speaker.joined", "speaker.joined"]
+
+
+async def test_a_speaker_who_is_not_heard_is_ignored(rooms: RoomServer) -> None:
+    assert await rooms.tell("speaker.left", about()) is Done.IGNORED
+    assert await rooms.tell("speaker.joined", about()) is Done.IGNORED
+    assert await rooms.tell("room.ended", {"room": {"id": "lobby"}}) is Done.IGNORED
+
+
+async def test_a_secret_that_cannot_be_opened_is_as_if_it_were_not_there(
+    api: Api, rooms: RoomServer
+) -> None:
+    shown = HookSecret("hs_0", "others", "ann", NOW)
+    other = Seal(secrets.token_bytes(32)).close(make_secret(), shown.id)
+    await rooms.store.add_secret(SealedHookSecret(shown, other))
+    assert await rooms.tell("hand.raised", {}) is Done.IGNORED
