@@ -4,6 +4,8 @@
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../html.js";
 
 const BEYOND = 8; // rows kept ready above and below
+const BEYOND_FAST = 2; // the same while the list flies past
+const SETTLED_MS = 90; // then it flies no more: rows are measured, which costs a layout
 const GUESS_PX = 76;
 const NEAR_END = 40; // rows before the end at which more is asked for
 
@@ -41,19 +43,33 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
   const heights = useRef(new Map());
   const anchor = useRef(null); // {index, id, into}: what stands at the top edge
   const wanted = useRef(null);
-  const [view, setView] = useState({ top: 0, height: 800 });
+  const settling = useRef(null); // the timer, while the list flies past
+  const [view, setView] = useState({ top: 0, height: 800, fast: false });
   const [measured, again] = useState(0);
 
   const places = useMemo(() => new Map(ids.map((id, index) => [id, index])), [ids]);
   const offsets = useMemo(() => offsetsOf(ids, heights.current, guess(heights.current)), [ids, measured]);
-  const first = Math.max(0, rowAt(offsets, view.top) - BEYOND);
-  const last = Math.min(ids.length, rowAt(offsets, view.top + view.height) + 1 + BEYOND);
+  const beyond = view.fast ? BEYOND_FAST : BEYOND;
+  const first = Math.max(0, rowAt(offsets, view.top) - beyond);
+  const last = Math.min(ids.length, rowAt(offsets, view.top + view.height) + 1 + beyond);
 
   const look = () => {
     const { scrollTop: top, clientHeight: height } = box.current;
     const index = rowAt(offsets, top);
     anchor.current = top > 0 ? { index, id: ids[index], into: top - offsets[index] } : null;
-    setView((before) => (before.top === top && before.height === height ? before : { top, height }));
+    setView((before) => {
+      if (before.top === top && before.height === height) return before;
+      const fast = Math.abs(before.top - top) > height;
+      if (fast || settling.current) settle();
+      return { top, height, fast: fast || settling.current !== null };
+    });
+  };
+  const settle = () => {
+    clearTimeout(settling.current);
+    settling.current = setTimeout(() => {
+      settling.current = null;
+      setView((before) => ({ ...before, fast: false }));
+    }, SETTLED_MS);
   };
 
   useLayoutEffect(() => {
@@ -68,6 +84,7 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
 
   // Measure what is shown; put the anchor back to where it was; give the focus that was asked for.
   useLayoutEffect(() => {
+    if (view.fast) return;
     let changed = false;
     for (const element of box.current.querySelectorAll("[data-row]")) {
       const { height } = element.getBoundingClientRect();
@@ -90,9 +107,10 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
     }
   });
 
-  // What was chosen by key comes into view, and the focus with it.
+  // What was chosen by key comes into view, and the focus with it: before the next key is heard, or
+  // the focus would choose again what has been left behind.
   const asked = useRef(focusing);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const index = places.get(chosen);
     const { activeElement: active } = document;
     const byKey = asked.current !== focusing;
@@ -127,7 +145,13 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
     pointer.current = is;
     reading();
   };
-  useEffect(() => () => onReading(false), []);
+  useEffect(
+    () => () => {
+      clearTimeout(settling.current);
+      onReading(false);
+    },
+    [],
+  );
 
   return html`
     <div class="list" ref=${box} onScroll=${() => (look(), reading())} onPointerEnter=${inside(true)}
