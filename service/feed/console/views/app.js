@@ -28,6 +28,7 @@ function Console({ store }) {
   const opened = useStore(store, (state) => state.opened);
   const room = useStore(store, (state) => state.room);
   const overlay = useStore(store, (state) => state.overlay);
+  const open = useOpen(store);
   return html`
     <div class="page" data-tab=${tab} data-beside=${opened || room ? "open" : "empty"}>
       <${Topbar} store=${store} />
@@ -51,10 +52,9 @@ function Console({ store }) {
         <${Toasts} store=${store} />
         <${Said} store=${store} />
       </main>
-      <${Tabs} store=${store} tab=${tab} />
+      <${Tabs} store=${store} tab=${tab} open=${open} />
       ${overlay === "help" && html`<${Help} store=${store} />`}
       ${overlay === "settings" && html`<${Settings} store=${store} />`}
-      <${Title} store=${store} />
     </div>
   `;
 }
@@ -71,9 +71,8 @@ function Nothing() {
 
 const TABS = ["feed", "rooms", "case"];
 
-function Tabs({ store, tab }) {
+function Tabs({ store, tab, open }) {
   const t = useWords();
-  const open = useStore(store, (state) => openOnes(state).length);
   const choose = (name) => () => store.actions.setTab(name);
   const keydown = (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -97,10 +96,6 @@ function Tabs({ store, tab }) {
   `;
 }
 
-function openOnes({ order, pending, alerts }) {
-  return [...order, ...pending].filter((id) => alerts.get(id)?.state === "open");
-}
-
 /** What changes is also said to those who listen to the page: grave things at once. */
 function Said({ store }) {
   const { polite, assertive } = useStore(store, (state) => state.said);
@@ -110,14 +105,17 @@ function Said({ store }) {
   `;
 }
 
-/** How many wait is in the title too, for whoever has the page in another tab. */
-function Title({ store }) {
+/** How many nobody has taken; in the title too, for whoever has the page in another tab. */
+function useOpen(store) {
   const order = useStore(store, (state) => state.order);
   const pending = useStore(store, (state) => state.pending);
   const alerts = useStore(store, (state) => state.alerts);
-  const open = useMemo(() => openOnes({ order, pending, alerts }).length, [order, pending, alerts]);
+  const open = useMemo(() => {
+    const isOpen = (id) => alerts.get(id)?.state === "open";
+    return order.filter(isOpen).length + pending.filter(isOpen).length;
+  }, [order, pending, alerts]);
   useEffect(() => {
     document.title = open ? `(${open}) earshot` : "earshot";
   }, [open]);
-  return null;
+  return open;
 }

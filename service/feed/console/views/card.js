@@ -1,6 +1,6 @@
 // One alert in the feed: readable in two seconds. The words first, then who, where, why.
 
-import { html } from "../html.js";
+import { html, useMemo } from "../html.js";
 import { useNow, useStore } from "../store.js";
 import { marking, maskWords, pieces } from "../text.js";
 import { age, exactTime } from "../time.js";
@@ -39,14 +39,14 @@ export function Card({ store, id, index, size }) {
 function Said({ store, alert }) {
   const t = useWords();
   const unmasked = useStore(store, (state) => state.unmasked.has(alert.id));
-  const { spans, severe } = marking(alert);
+  const { spans, severe } = useMemo(() => marking(alert), [alert]);
   const masked = severe && !unmasked;
-  const shown = shortened(pieces(alert.excerpt, spans)).map((piece) => {
+  const shown = useMemo(() => shortened(pieces(alert.excerpt, spans)).map((piece) => {
     if (!piece.marked) return piece.text;
     if (!masked) return html`<mark>${piece.text}</mark>`;
     return html`<mark class="masked"><span aria-hidden="true">${maskWords(piece.text)}</span
       ><span class="visually-hidden">${t("card.masked")}</span></mark>`;
-  });
+  }), [alert, masked, t]);
   const words = html`“<bdi dir="auto">${shown}</bdi>”`;
   return alert.state === "retracted" ? html`<s>${words}</s>` : words;
 }
@@ -82,7 +82,8 @@ function About({ store, alert }) {
 function Since({ alert }) {
   const t = useWords();
   const now = useNow(1000);
-  return html`<time class="card-since" datetime=${alert.raised_at} title=${exactTime(alert.raised_at)}>
+  const exact = useMemo(() => exactTime(alert.raised_at), [alert.raised_at, t]);
+  return html`<time class="card-since" datetime=${alert.raised_at} title=${exact}>
     ${age(now - Date.parse(alert.raised_at), t)}
   </time>`;
 }
