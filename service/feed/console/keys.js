@@ -57,6 +57,7 @@ function press(store, event) {
       return (id ?? state.room) !== null && (actions.unmask(id ?? `room:${state.room}`), true);
     case "/":
       actions.setTab("feed");
+      document.querySelector(".filters:not([data-open])")?.previousElementSibling.click();
       focusOn(".filters select");
       return true;
     case "r":

@@ -71,11 +71,11 @@ function About({ store, alert }) {
       part === "\u0001" ? html`<bdi class="card-speaker">${alert.speaker_name}</bdi>`
       : part === "\u0002" ? html`<bdi>${room || alert.room_id}</bdi>`
       : part)}
+    ${alert.repeats > 0 && html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
     ${alert.state === "retracted"
       ? html`<span class="card-note">${t("card.withdrawn")}</span>`
       : html`<span class="card-rule">${alert.matches.length > 0 && ruleText(policies, alert.matches[0], t.language).title}</span>`}
     ${alert.provisional && alert.state !== "retracted" && html`<span class="card-note speaking">${t("card.provisional")}</span>`}
-    ${alert.repeats > 0 && html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
   `;
 }
 

@@ -15,6 +15,9 @@ export function Empty({ store }) {
   return rooms.size ? html`<${Quiet} store=${store} />` : html`<${FirstStart} store=${store} />`;
 }
 
+/** Where silence may hide something. */
+const NOT_HEARD = new Set(["lost", "degraded"]);
+
 /** "3 rooms", "11 speakers". */
 function useCovered(store, t) {
   const rooms = useStore(store, (state) => state.rooms);
@@ -27,14 +30,17 @@ function Quiet({ store }) {
   const now = useNow(1000);
   const covered = useCovered(store, t);
   const latest = useStore(store, (state) => state.latest_at);
+  const rooms = useStore(store, (state) => state.rooms);
+  const deaf = [...rooms.values()].filter((room) => NOT_HEARD.has(room.state)).length;
   const time = latest && age(now - Date.parse(latest), t);
   return html`
     <div class="empty">
-      <svg class="empty-mark" viewBox="0 0 120 40" width="120" height="40" aria-hidden="true">
+      <svg class="empty-mark" data-deaf=${deaf ? "" : undefined} viewBox="0 0 120 40" width="120" height="40" aria-hidden="true">
         <path d="M4 20h28l5-5 6 10 6-16 7 24 6-17 5 8 4-4h45" />
       </svg>
-      <p class="empty-title">${t("quiet.title")}</p>
+      <p class="empty-title">${t(deaf ? "quiet.not_all" : "quiet.title")}</p>
       <p>${t(latest ? "quiet.line" : "quiet.yet", { ...covered, time })}</p>
+      ${deaf > 0 && html`<p class="empty-deaf">${t("quiet.deaf", { n: deaf })}</p>`}
     </div>
   `;
 }

@@ -8,6 +8,8 @@ import { Empty } from "./empty.js";
 import { Filters, areSet } from "./filters.js";
 import { VirtualList } from "./virtual.js";
 
+const DRAWN_KEPT = 1000; // cards: a page that is open for days forgets those of yesterday
+
 /** @param {{store}} props */
 export function Feed({ store }) {
   const order = useStore(store, (state) => state.order);
@@ -17,10 +19,10 @@ export function Feed({ store }) {
     <div class="feed">
       <div class="feed-head">
         <${Summary} store=${store} />
+        ${pending.length > 0 && html`<${NewOnes} store=${store} count=${pending.length} />`}
         <${Filters} store=${store} />
       </div>
       <div class="feed-body">
-        ${pending.length > 0 && html`<${NewOnes} store=${store} count=${pending.length} />`}
         ${order.length > 0
           ? html`<${List} store=${store} order=${order} />`
           : html`<div class="list">${ready ? html`<${Empty} store=${store} />` : html`<${Waiting} />`}</div>`}
@@ -47,6 +49,7 @@ function List({ store, order }) {
     const known = drawn.current.get(id);
     if (known && known.index === index && known.size === size) return known.card;
     const card = html`<${Card} key=${id} store=${store} id=${id} index=${index} size=${size} />`;
+    if (drawn.current.size > DRAWN_KEPT) drawn.current.clear();
     drawn.current.set(id, { index, size, card });
     return card;
   };

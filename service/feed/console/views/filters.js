@@ -1,6 +1,6 @@
 // What the feed is narrowed to. The choice stands in the page's address.
 
-import { html, useMemo } from "../html.js";
+import { html, useMemo, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { NO_FILTERS, SEVERITIES, STATES } from "../url.js";
 import { useWords } from "../words.js";
@@ -18,9 +18,12 @@ export function Filters({ store }) {
     return found.sort(([, one], [, other]) => one.localeCompare(other));
   }, [rooms, filters.room]);
   const known = new Set([...categories, filters.category].filter(Boolean));
+  const [open, setOpen] = useState(false); // on a narrow page the alerts come first
   const categoryOptions = [...known].map((each) => [each, categoryName(each, t)]);
   return html`
-    <div class="filters" role="group" aria-label=${t("filter.label")}>
+    <button type="button" class="button small filters-toggle" data-set=${areSet(filters) ? "" : undefined} aria-expanded=${open ? "true" : "false"}
+      aria-controls="filters" onClick=${() => setOpen(!open)}>${t("filter.label")}</button>
+    <div id="filters" class="filters" role="group" aria-label=${t("filter.label")} data-open=${open ? "" : undefined}>
       <${Choice} store=${store} name="room" options=${[["", t("filter.any_room")], ...roomOptions]} />
       <${Choice} store=${store} name="severity" options=${SEVERITIES.map((each) => [each, t(`severity.${each}`)])} />
       <${Choice} store=${store} name="category" options=${[["", t("filter.any_category")], ...categoryOptions]} />

@@ -89,6 +89,8 @@ export default {
   "empty.copy": "Copy",
   "empty.copied": "Copied",
   "quiet.title": "All quiet",
+  "quiet.not_all": "Quiet, as far as we hear",
+  "quiet.deaf": ["{n} room is not heard in full", "{n} rooms are not heard in full"],
   "quiet.line": "{rooms}, {speakers}, nothing flagged for {time}",
   "quiet.yet": "{rooms}, {speakers}, nothing flagged yet",
   "none.title": "No alert passes these filters",

@@ -89,6 +89,8 @@ export default {
   "empty.copy": "复制",
   "empty.copied": "已复制",
   "quiet.title": "一切平静",
+  "quiet.not_all": "听得到的地方都平静",
+  "quiet.deaf": "有 {n} 个房间没有完整听到",
   "quiet.line": "{rooms}，{speakers}，已有 {time}没有警报",
   "quiet.yet": "{rooms}，{speakers}，还没有警报",
   "none.title": "没有符合这些筛选条件的警报",
