@@ -39,6 +39,7 @@ from service.listening.overload import OverloadChanged, OverloadWatch, Pace
 from service.listening.segmenter import SegmenterSettings
 from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
+from service.openapi import DescribedApp
 from service.pipeline import Pipeline
 from service.problems import install_problems
 from service.queries import refuse_unknown_query
@@ -87,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises (on start-up):
         ConfigurationError: a setting, file or model is unusable.
     """
-    app = FastAPI(
+    app = DescribedApp(
         title="earshot",
         description="Real-time moderation for social audio rooms.",
         version="1",

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
@@ -79,7 +79,7 @@ async def status(request: Request, _: AnyKey) -> Status:
     )
 
 
-@router.get("/metrics", summary="For Prometheus")
+@router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
 async def metrics(request: Request, _: AnyKey) -> Response:
     found: Metrics = request.app.state.metrics
     return Response(found.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

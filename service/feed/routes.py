@@ -41,9 +41,11 @@ router = APIRouter()
 class EventStream(StreamingResponse):
     """Closes its generator at once, however the response ends."""
 
+    media_type = "text/event-stream"
+
     def __init__(self, blocks: AsyncGenerator[bytes, None]) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(blocks, media_type="text/event-stream", headers=headers)
+        super().__init__(blocks, headers=headers)
         self._blocks = blocks
 
     async def stream_response(self, send: Send) -> None:

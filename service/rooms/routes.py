@@ -113,7 +113,12 @@ class Talk:
     next_cursor: str | None
 
 
-@router.post("/v1/rooms", status_code=201, summary="Start listening to a room")
+@router.post(
+    "/v1/rooms",
+    status_code=201,
+    summary="Start listening to a room",
+    responses={200: {"model": Room, "description": "The room is listened to already"}},
+)
 async def open_room(body: NewRoom, request: Request, response: Response, _: Manages) -> Room:
     """201 for a new room, 200 where the same room is listened to already."""
     supervisor: Supervisor = request.app.state.supervisor

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,6 +28,13 @@ MAX_SDP_BYTES = 64 * 1024
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
+
+_BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="PublishToken",
+    description="A token of `POST /v1/rooms/{room_id}/publish-tokens`.",
+)
+"""Shows the lock in OpenAPI; the refusals are ours."""
 
 router = APIRouter(tags=["whip"])
 
@@ -51,11 +59,12 @@ class WhipCors:
 
 
 async def _speaker(
-    request: Request, authorization: Annotated[str | None, Header()] = None
+    request: Request,
+    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Speaker:
     """The speaker whom the publish token admits."""
     refuse_in_address(request.query_params.keys())
-    scheme, _, token = (authorization or "").partition(" ")
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise _no_token("send the publish token in the header `Authorization: Bearer TOKEN`")
     tokens: TokenStore = request.app.state.tokens

@@ -1,0 +1,39 @@
+"""The JSON Schema of every event's `data`, made from the event types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from service.feed.event import EVENT_TYPES
+
+REF = "#/components/schemas/{model}"
+
+_SUBJECTS = ("alert", "room", "speaker")
+"""Fields of an event whose own fields stand in `data` beside the event's: see `feed.event.data`."""
+
+
+def data_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
+    """By event type what `data` is, and by name the schemas that these refer to."""
+    of_types: dict[str, Any] = {}
+    named: dict[str, Any] = {}
+    for type_, kind in EVENT_TYPES.items():
+        schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template=REF)
+        named |= schema.pop("$defs", {})
+        of_types[type_] = _flat(schema)
+    return of_types, named
+
+
+def _flat(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """As flat as `feed.event.data` makes it: the subject's fields, and the event's own."""
+    fields: Mapping[str, Any] = schema["properties"]
+    subject = next((field for name, field in fields.items() if name in _SUBJECTS), None)
+    if subject is None:
+        return dict(schema)
+    own = {name: field for name, field in fields.items() if name not in _SUBJECTS}
+    if not own:
+        return dict(subject)
+    required = [name for name in schema["required"] if name in own]
+    return {"allOf": [subject, {"type": "object", "properties": own, "required": required}]}
