@@ -118,6 +118,7 @@ def reading(server: Server) -> Iterator[Reader]:
     """Follows the feed on a thread of its own."""
     reader, begun = Reader(), threading.Event()
     client = server.client()
+    client.timeout = httpx.Timeout(10, read=None)  # a heartbeat comes every 15 s
     stream = client.stream("GET", "/v1/feed", params={"types": "alert.raised"})
 
     def follow() -> None:

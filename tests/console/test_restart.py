@@ -89,7 +89,7 @@ def test_a_decision_made_while_the_server_is_away_is_not_lost_in_silence(
     if not form.get_by_role("radio").count():
         here.case.get_by_role("button", name="Dismiss").click()
     expect(form.get_by_role("textbox")).to_have_value("only a joke")
-    here.press("Enter")
+    form.get_by_role("textbox").press("Enter")
     expect(here.page.get_by_role("button", name="Undo")).to_be_visible()
 
 

@@ -54,7 +54,7 @@ async def client(folder: Path) -> AsyncIterator[AsyncClient]:
         ("/console/icon.svg", "image/svg+xml"),
     ],
 )
-async def test_each_file_has_its_media_type_and_strict_headers(
+async def test_each_file_has_its_media_type_and_nothing_guesses_another(
     client: AsyncClient, path: str, media_type: str
 ) -> None:
     found = await client.get(path)
@@ -62,6 +62,14 @@ async def test_each_file_has_its_media_type_and_strict_headers(
     assert found.headers["content-type"] == media_type
     assert found.headers["cache-control"] == "no-cache"
     assert found.headers["x-content-type-options"] == "nosniff"
+    assert found.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/console/index.html", "/console/icon.svg"])
+async def test_what_can_be_opened_as_a_page_is_sent_with_strict_headers(
+    client: AsyncClient, path: str
+) -> None:
+    found = await client.get(path)
     assert found.headers["referrer-policy"] == "no-referrer"
     assert found.headers["cross-origin-opener-policy"] == "same-origin"
     assert "microphone=()" in found.headers["permissions-policy"]

@@ -5,7 +5,7 @@ import { withLine } from "./lines.js";
 import { writePrefs } from "./prefs.js";
 import { recorded } from "./reasons.js";
 import { makeSession } from "./session.js";
-import { LEAVES_MS, listed, roomOf, swept, withAlert, withPage, withPending } from "./state.js";
+import { LEAVES_MS, roomOf, swept, withAlert, withAnswer, withPage, withPending } from "./state.js";
 import { NO_FILTERS, listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 
@@ -46,13 +46,16 @@ export function makeActions(store) {
       if (before) notice(store.state.signedOut ?? words("refused.role"));
       return false;
     }
-    put({ ...before, ...change });
+    const shown = { ...before, ...change };
+    put(shown);
+    const told = () => store.state.alerts.get(id) !== shown; // by an event that came first
     try {
-      put(await post(alertPath(id, name), body));
+      const answer = await post(alertPath(id, name), body);
+      if (!told()) put(answer);
       if (store.state.cases.has(id)) session.readCase(id);
       return true;
     } catch (refused) {
-      put(before);
+      if (!told()) put(before);
       tell(refused);
       if (refused.status === 409) await again(id);
       return false;
@@ -62,8 +65,9 @@ export function makeActions(store) {
   /** Another was first: show what is so now. */
   async function again(id) {
     try {
+      const before = store.state.alerts.get(id);
       const { talk, gaps, history, ...alert } = await get(alertPath(id));
-      put(alert);
+      if (store.state.alerts.get(id) === before) put(alert);
       if (store.state.cases.has(id)) session.keepCase(id, { talk, gaps, history });
     } catch (refused) {
       tell(refused);
@@ -87,11 +91,10 @@ export function makeActions(store) {
     const asked = JSON.stringify(store.state.filters);
     set({ loading: true });
     try {
+      const before = store.state.alerts;
       const page = await get(`/v1/alerts?${listQuery(store.state.filters)}`);
       if (JSON.stringify(store.state.filters) !== asked) return; // chosen otherwise meanwhile
-      const alerts = new Map(store.state.alerts);
-      for (const alert of page.items) alerts.set(alert.id, alert);
-      set({ ...listed(alerts, page.items.map((alert) => alert.id), page.next_cursor), loading: false });
+      set({ ...withAnswer(store.state, before, page), loading: false });
     } catch (refused) {
       set({ loading: false });
       tell(refused);
@@ -227,16 +230,21 @@ export function makeActions(store) {
       const known = store.state.cases.get(id);
       set(withMap("cases", id, { talk: null, gaps: [], history: [], ...known, loading: true, error: null }));
       try {
+        const before = store.state.alerts.get(id);
         const { talk, gaps, history, ...alert } = await get(alertPath(id));
         if (!store.state.alerts.has(id)) set(withMap("alerts", id, alert));
-        else put(alert);
+        else if (store.state.alerts.get(id) === before) put(alert); // else an event has told more since
         session.keepCase(id, { talk, gaps, history });
         const asked = new URLSearchParams({ room: alert.room_id, speaker: alert.speaker_id, limit: EARLIER });
         const { items } = await get(`/v1/alerts?${asked}`);
         const earlier = items.filter((one) => one.id !== id && one.raised_at <= alert.raised_at);
         session.keepCase(id, { earlier, loading: false });
       } catch (refused) {
-        if (refused.status === 401) session.signedOut(refused);
+        if (refused.status === 401) {
+          session.signedOut(refused); // said once, above; signing in again reads the case too
+          session.keepCase(id, { loading: false });
+          return;
+        }
         const error = refused.detail || words("refused.unreachable");
         session.keepCase(id, { loading: false, error: refused.status === 404 ? words("case.unknown") : error });
       }

@@ -33,7 +33,14 @@ export function makeSession(store) {
     if (!again || early !== null) return read();
     connection({ state: "live", since: Date.now() });
     setTimeout(caughtUp, 1200);
+    readOpened();
     return undefined;
+  }
+
+  /** What the open case could not be told while there was no connection. */
+  function readOpened() {
+    const { opened: id, cases } = store.state;
+    if (cases.has(id)) store.actions.loadCase(id);
   }
 
   /** Read the lists; what happened since the feed was opened is applied on top of them. */
@@ -60,6 +67,7 @@ export function makeSession(store) {
       early = null;
       connection({ state: "live", since: Date.now() });
       if (waiting.length) events(waiting);
+      readOpened();
     } catch (failed) {
       if (failed.status === 401) signedOut(failed);
       else setTimeout(begin, 2000); // the feed is open but the lists are not: from the beginning
