@@ -215,7 +215,21 @@ export function withLists(state, { rooms, page }) {
   };
 }
 
-export function listed(alerts, order, cursor) {
+/**
+ * The list as read for other filters, with what events have told since it was asked for.
+ * @param {Map} before the alerts when it was asked for
+ */
+export function withAnswer(state, before, page) {
+  const alerts = new Map(state.alerts);
+  const told = (id) => state.alerts.get(id) !== before.get(id);
+  for (const alert of page.items) if (!told(alert.id)) alerts.set(alert.id, alert);
+  const ids = new Set(page.items.map((alert) => alert.id));
+  for (const id of state.alerts.keys()) if (told(id)) ids.add(id);
+  const order = [...ids].filter((id) => passes(alerts.get(id), state.filters));
+  return listed(alerts, order.sort(gravestFirst(alerts)), page.next_cursor);
+}
+
+function listed(alerts, order, cursor) {
   return { alerts, order, pending: [], leaving: new Map(), cursor };
 }
 
