@@ -2,6 +2,7 @@
 // Pure: no page, no clock, no words of the interface.
 
 const PAUSE_MS = 4000; // shorter ones are how people talk
+const TOGETHER_MS = 700; // an utterance ends with a pause of its own: a shorter overlap is none
 const JOINED_MS = 2500; // the same speaker going on: no new heading
 
 /**
@@ -119,7 +120,7 @@ export function rows(talk, gaps = []) {
         last !== null &&
         last.speaker_id === line.speaker_id &&
         thing.at - Date.parse(last.ended_at) < JOINED_MS;
-      const together = quietSince !== null && thing.at < quietSince - 200 && !goesOn;
+      const together = quietSince !== null && thing.at < quietSince - TOGETHER_MS && !goesOn;
       out.push({ kind: "line", at: thing.at, line, heading: !goesOn, together });
       last = line;
     }
