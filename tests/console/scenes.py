@@ -132,6 +132,7 @@ def lost(stage: Stage) -> Visit:
     here.allow(*GONE)
     here.context.set_offline(True)
     here.connection("lost")
+    expect(here.page.locator(".banner.lost")).to_be_visible()
     return here
 
 
@@ -140,7 +141,8 @@ def caught_up(stage: Stage) -> Visit:
     with here.offline():
         stage.seed.alert("harassment-insults")
         stage.seed.talk("what was that")
-    here.live()
+        expect(here.page.locator(".banner.lost")).to_be_visible()
+    expect(here.page.locator(".banner.caught-up")).to_be_visible()
     return here
 
 
@@ -177,6 +179,21 @@ def nothing_passes(stage: Stage) -> Visit:
     rooms(stage.seed)
     alerts(stage.seed)
     return stage.visit(path="/?room=chess&severity=critical")
+
+
+def hostile(stage: Stage) -> Visit:
+    """Names and words that are markup, very long, or written from the right."""
+    names = ("<b>Bold</b> & <i>bolder</i>", "W" * 90, "\u202eמישהו\u202c سلام", "Zoë 👩🏽\u200d🚀")
+    stage.seed.room(title="<script>alert(1)</script> " + "long " * 30)
+    here = stage.visit()
+    found = [
+        stage.seed.alert(said=f"{name} send me your gift card codes {name}", speaker=(id_, name))
+        for id_, name in zip("abcd", names, strict=True)
+    ]
+    for id_, name in zip("abcd", names, strict=True):
+        stage.seed.joins("lounge", id_, name)
+    here.open(found[1].id)
+    return here
 
 
 def keyboard_map(stage: Stage) -> Visit:
@@ -219,6 +236,7 @@ SCENES: tuple[Scene, ...] = (
     read_only,
     revoked,
     nothing_passes,
+    hostile,
     keyboard_map,
     settings,
     rules,
