@@ -259,6 +259,7 @@ export function makeActions(store) {
         const live = store.state.talk.get(id)?.items || [];
         const items = live.reduce(withLine, [...page.items].reverse());
         set(withMap("talk", id, { items, next_cursor: page.next_cursor, loading: false }));
+        if (room) set(withMap("titles", id, room.title));
         if (room && room.state !== "ended") {
           set(withMap("rooms", id, roomOf(room, store.state.rooms.get(id))));
         }

@@ -47,10 +47,11 @@ export function makeSession(store) {
   async function read() {
     early = [];
     try {
-      const [status, policies, rooms, page] = await Promise.all([
+      const [status, policies, rooms, { items: ended }, page] = await Promise.all([
         get("/v1/status"),
         get("/v1/policies"),
         all(`/v1/rooms?${LIVE_ROOMS}&limit=200`),
+        get("/v1/rooms?state=ended&limit=200"),
         get(`/v1/alerts?${listQuery(store.state.filters)}`),
       ]);
       const latest = await get("/v1/alerts?limit=1");
@@ -59,7 +60,7 @@ export function makeSession(store) {
         status,
         overload: status.overloaded ? { behind_s: status.behind_s } : null,
         ...policiesOf(policies.items),
-        ...withLists(store.state, { rooms, page }),
+        ...withLists(store.state, { rooms, ended, page }),
         latest_at: latest.items[0]?.raised_at ?? null,
         ready: true,
       });

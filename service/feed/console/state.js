@@ -22,6 +22,7 @@ export function initialState() {
     policies: new Map(),
     categories: [],
     rooms: new Map(),
+    titles: new Map(), // also of rooms that have ended: their alerts are still decided
     alerts: new Map(),
     order: [],
     pending: [],
@@ -100,7 +101,7 @@ function apply(draft, event, now) {
   } else if (type === "transcript.heard") heard(draft, data);
   else if (type === "audio.gap") gap(draft, data);
   else if (type === "room.joined" || type === "room.state") putRoom(draft, data);
-  else if (type === "room.left") draft.own("rooms").delete(data.id);
+  else if (type === "room.left") putRoom(draft, { ...data, state: "ended" });
   else if (type === "speaker.joined") speaker(draft, data, true);
   else if (type === "speaker.left") speaker(draft, data, false);
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
@@ -176,6 +177,7 @@ function inOpenCase(draft, roomId, change) {
 }
 
 function putRoom(draft, room) {
+  if (room.title) draft.own("titles").set(room.id, room.title);
   if (room.state === "ended") {
     draft.own("rooms").delete(room.id);
     return;
@@ -204,13 +206,19 @@ export function roomOf(listed, known) {
   return { ...listed, speakers: new Map(speakers), gaps };
 }
 
+/** A room's title, or its id where nothing else is known of it. */
+export function roomTitle(state, id) {
+  return state.titles.get(id) || id;
+}
+
 /** The lists as just read: everything shown is what the server says now. */
-export function withLists(state, { rooms, page }) {
+export function withLists(state, { rooms, ended, page }) {
   const alerts = new Map(state.alerts);
   for (const alert of page.items) alerts.set(alert.id, alert);
   const order = page.items.map((alert) => alert.id);
   return {
     rooms: new Map(rooms.map((room) => [room.id, roomOf(room, state.rooms.get(room.id))])),
+    titles: new Map([...state.titles, ...[...ended, ...rooms].map((room) => [room.id, room.title])]),
     ...listed(alerts, order, page.next_cursor),
   };
 }

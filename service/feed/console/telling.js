@@ -1,5 +1,6 @@
 // Alerts told to those who do not look at the list: screen readers, desktop notifications.
 
+import { roomTitle } from "./state.js";
 import { marking, maskWords, pieces } from "./text.js";
 import { ruleText } from "./views/shared.js";
 import { language, words } from "./words.js";
@@ -10,7 +11,7 @@ function names(store, alert) {
   return {
     severity: words(`severity.${alert.severity}`),
     name: alert.speaker_name,
-    room: store.state.rooms.get(alert.room_id)?.title || alert.room_id,
+    room: roomTitle(store.state, alert.room_id),
     rule: ruleText(store.state.policies, alert.matches[0], language()).title,
   };
 }

@@ -1,6 +1,7 @@
 // One alert in the feed: readable in two seconds. The words first, then who, where, why.
 
 import { html, useMemo } from "../html.js";
+import { roomTitle } from "../state.js";
 import { useNow, useStore } from "../store.js";
 import { marking, maskWords, pieces } from "../text.js";
 import { age, exactTime } from "../time.js";
@@ -63,13 +64,13 @@ function shortened(found) {
 
 function About({ store, alert }) {
   const t = useWords();
-  const room = useStore(store, (state) => state.rooms.get(alert.room_id)?.title);
+  const room = useStore(store, (state) => roomTitle(state, alert.room_id));
   const policies = useStore(store, (state) => state.policies);
   const names = t("card.in", { name: "\u0001", room: "\u0002" }).split(/([\u0001\u0002])/);
   return html`
     ${names.map((part) =>
       part === "\u0001" ? html`<bdi class="card-speaker">${alert.speaker_name}</bdi>`
-      : part === "\u0002" ? html`<bdi>${room || alert.room_id}</bdi>`
+      : part === "\u0002" ? html`<bdi>${room}</bdi>`
       : part)}
     ${alert.repeats > 0 && html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
     ${alert.state === "retracted"

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
 import { recorded } from "../reasons.js";
+import { roomTitle } from "../state.js";
 import { useNow, useStore } from "../store.js";
 import { isSevere } from "../text.js";
 import { age, exactTime } from "../time.js";
@@ -65,7 +66,7 @@ function Close({ store }) {
 function Top({ store, alert }) {
   const t = useWords();
   const now = useNow(1000);
-  const room = useStore(store, (state) => state.rooms.get(alert.room_id));
+  const room = useStore(store, (state) => roomTitle(state, alert.room_id));
   const deciding = useStore(store, (state) => state.deciding);
   const policies = useStore(store, (state) => state.policies);
   const mine = deciding?.id === alert.id ? deciding.outcome : null;
@@ -85,7 +86,7 @@ function Top({ store, alert }) {
       <h2 id="case-title"><bdi>${alert.speaker_name}</bdi></h2>
       <p class="case-where">
         <button type="button" class="link" onClick=${() => store.actions.openRoom(alert.room_id)}>
-          <bdi>${room?.title || alert.room_id}</bdi>
+          <bdi>${room}</bdi>
         </button>
         <span class="case-rule">${ruleText(policies, alert.matches[0], t.language).title}</span>
       </p>

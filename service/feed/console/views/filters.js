@@ -11,12 +11,13 @@ export function Filters({ store }) {
   const t = useWords();
   const filters = useStore(store, (state) => state.filters);
   const rooms = useStore(store, (state) => state.rooms);
+  const titles = useStore(store, (state) => state.titles);
   const categories = useStore(store, (state) => state.categories);
   const roomOptions = useMemo(() => {
     const found = [...rooms.values()].map((room) => [room.id, room.title || room.id]);
-    if (filters.room && !rooms.has(filters.room)) found.push([filters.room, filters.room]);
+    if (filters.room && !rooms.has(filters.room)) found.push([filters.room, titles.get(filters.room) || filters.room]);
     return found.sort(([, one], [, other]) => one.localeCompare(other));
-  }, [rooms, filters.room]);
+  }, [rooms, titles, filters.room]);
   const known = new Set([...categories, filters.category].filter(Boolean));
   const [open, setOpen] = useState(false); // on a narrow page the alerts come first
   const categoryOptions = [...known].map((each) => [each, categoryName(each, t)]);

@@ -1,6 +1,7 @@
 // A room's running transcript: everything heard, alerts in place, gaps in line.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
+import { roomTitle } from "../state.js";
 import { useStore } from "../store.js";
 import { isSevere } from "../text.js";
 import { useWords } from "../words.js";
@@ -15,6 +16,7 @@ export function Room({ store, id }) {
   const t = useWords();
   const room = useStore(store, (state) => state.rooms.get(id));
   const talk = useStore(store, (state) => state.talk.get(id));
+  const title = useStore(store, (state) => roomTitle(state, id));
   useEffect(() => {
     if (!store.state.talk.get(id)) store.actions.loadTalk(id);
   }, [id]);
@@ -29,7 +31,7 @@ export function Room({ store, id }) {
             <${Cross} />
           </button>
         </div>
-        <h2 id="room-title"><bdi>${room?.title || id}</bdi></h2>
+        <h2 id="room-title"><bdi>${title}</bdi></h2>
         ${room?.reason && room.state !== "listening" && html`<p class="room-reason">${roomReason(room.reason, t)}</p>`}
       </header>
       ${talk ? html`<${Running} store=${store} room=${room} id=${id} talk=${talk} />`
@@ -76,7 +78,7 @@ function Running({ store, room, id, talk }) {
       </button>`}
     </div>
     <div class="talk-box running" ref=${follow.box} onScroll=${onScroll} tabindex="0" role="region"
-      aria-label=${t("room.talk", { name: room?.title || id })}>
+      aria-label=${t("room.talk", { name: roomTitle(store.state, id) })}>
       ${talk.next_cursor
         ? html`<button type="button" class="button quiet earlier-talk" disabled=${talk.loading} onClick=${earlier}>
             ${t(talk.loading ? "case.loading" : "room.earlier")}
