@@ -51,7 +51,7 @@ class Alert:
     Attributes:
         excerpt: The whole utterance (with the words before it that a phrase over a cut began in).
         repeats: Further hits within the rule's cool-down.
-        owner: Name of the person who has taken it on, empty where nobody has.
+        owner: Name of the person who has taken it on or decided it, empty where nobody has.
         outcome: What was decided, None until it is resolved.
     """
 

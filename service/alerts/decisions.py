@@ -54,11 +54,9 @@ class Person:
     def resolve(
         self, alert: Alert, history: Sequence[Step], outcome: Outcome, reason: str = ""
     ) -> Decision:
-        """Whoever had taken it on remains its owner."""
+        """Whoever decides owns it from now on, whoever had taken it on."""
         _require(alert, history, "resolve", UNDECIDED)
-        after = replace(
-            alert, state=AlertState.RESOLVED, outcome=outcome, owner=alert.owner or self.name
-        )
+        after = replace(alert, state=AlertState.RESOLVED, outcome=outcome, owner=self.name)
         step = Step(alert.id, self.now, self.name, f"resolve: {outcome}", reason)
         return Decision(AlertResolved(after, outcome, reason), step)
 

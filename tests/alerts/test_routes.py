@@ -48,11 +48,11 @@ async def test_an_alert_goes_from_hand_to_hand_on_record(api: Api) -> None:
         decided = await do(mo, "resolve", outcome="dismissed", reason="banter")
         assert (decided["state"], decided["owner"], decided["outcome"]) == (
             "resolved",
-            "Zoë",
+            "Mo",
             "dismissed",
         )
         again = await do(jo, "reopen", to="acknowledged", reason="not banter")
-        assert (again["state"], again["owner"], again["outcome"]) == ("acknowledged", "Zoë", None)
+        assert (again["state"], again["owner"], again["outcome"]) == ("acknowledged", "Mo", None)
         assert (await do(jo, "reopen"))["owner"] == ""
         assert await actions(mo) == [
             ("Mo", "acknowledge", ""),
