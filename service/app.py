@@ -25,6 +25,7 @@ from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.packs import shipped_packs
 from service import operations, policy_routes, rules_page
+from service.access import audit_routes, key_routes
 from service.access import routes as access_routes
 from service.access.attempts import Attempts
 from service.access.first_admin import ensure_admin
@@ -52,6 +53,7 @@ from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
 from service.storage.alerts import SqlAlerts
+from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.expiry import expire
@@ -114,6 +116,8 @@ def create_app(settings: Settings) -> FastAPI:
         operations,
         policy_routes,
         access_routes,
+        key_routes,
+        audit_routes,
         rooms_routes,
         whip_routes,
         feed_routes,
@@ -157,7 +161,9 @@ async def _serving(
         transcriber = await queue.start()
         app.state.model = transcriber.model
         log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
-        app.state.first_key = await ensure_admin(app.state.keys, settings.admin_key, utc_now())
+        app.state.first_key = await ensure_admin(
+            app.state.keys, app.state.audit, settings.admin_key, utc_now()
+        )
         async with _running(app, settings, database):
             yield
     finally:
@@ -171,6 +177,7 @@ def _wire(
     state.clock = utc_now
     state.kept = rules_page.Kept(settings.talk_hours, settings.alert_days)
     state.keys = SqlKeys(database)
+    state.audit = SqlAudit(database)
     state.sessions = SqlSessions(database)
     state.attempts = Attempts()
     state.rooms = SqlRooms(database)

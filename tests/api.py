@@ -20,6 +20,7 @@ from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
 from service.storage.alerts import SqlAlerts
+from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.hearing import SqlHearing
 from service.storage.keys import SqlKeys
@@ -37,6 +38,7 @@ class Api:
         self.rooms = SqlRooms(database, clock)
         self.tokens = SqlTokens(database)
         self.keys = SqlKeys(database)
+        self.audit = SqlAudit(database)
         self.ears = Ears(
             make_ear=self._make_ear,
             on_utterance=lambda listener, utterance: None,
@@ -67,6 +69,7 @@ class Api:
         state.clock, state.attempts, state.packs = self.clock, Attempts(), []
         state.alerts, state.hearing, state.rooms = self.alerts, self.hearing, self.rooms
         state.tokens, state.keys, state.ears = self.tokens, self.keys, self.ears
+        state.audit = self.audit
         state.supervisor, state.whip = self.supervisor, self.whip
         return app
 

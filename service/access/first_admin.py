@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from service.access.keys import Role, digest_of, make_key
-from service.access.ports import KeyStore
+from service.access.audit import SERVER, Action, make_entry
+from service.access.keys import Key, Role, digest_of, make_key
+from service.access.ports import AuditStore, KeyStore
 from service.errors import ConfigurationError
 
 
-async def ensure_admin(store: KeyStore, given: str | None, now: datetime) -> str | None:
+async def ensure_admin(
+    store: KeyStore, audit: AuditStore, given: str | None, now: datetime
+) -> str | None:
     """See to it that there is an admin key; return its secret if one was made here.
 
     Args:
@@ -19,17 +22,23 @@ async def ensure_admin(store: KeyStore, given: str | None, now: datetime) -> str
         ConfigurationError: The given key is empty, revoked, expired or of another role.
     """
     if given is not None:
-        await _store_given(store, given, now)
+        await _store_given(store, audit, given, now)
         return None
     for key in await store.all():
         if key.role is Role.ADMIN and key.valid(now):
             return None
     key, secret = make_key("first admin", Role.ADMIN, now)
-    await store.add(key, digest_of(secret))
+    await _add(store, audit, key, secret)
     return secret
 
 
-async def _store_given(store: KeyStore, given: str, now: datetime) -> None:
+async def _add(store: KeyStore, audit: AuditStore, key: Key, secret: str) -> None:
+    await store.add(key, digest_of(secret))
+    reason = f"{key.role} for {key.name}"
+    await audit.add(make_entry(SERVER, Action.KEY_MADE, key.id, key.created_at, reason=reason))
+
+
+async def _store_given(store: KeyStore, audit: AuditStore, given: str, now: datetime) -> None:
     if not given.strip() or given != given.strip():
         raise ConfigurationError(
             "EARSHOT_ADMIN_KEY is empty or has spaces around it; give a long random key or unset it"
@@ -37,7 +46,7 @@ async def _store_given(store: KeyStore, given: str, now: datetime) -> None:
     known = await store.find(digest_of(given))
     if known is None:
         key, _ = make_key("first admin", Role.ADMIN, now, secret=given)
-        await store.add(key, digest_of(given))
+        await _add(store, audit, key, given)
     elif known.role is not Role.ADMIN or not known.valid(now):
         state = "no longer valid" if known.role is Role.ADMIN else f"of role {known.role}"
         raise ConfigurationError(

@@ -11,6 +11,8 @@ from hashlib import sha256
 from service.clock import Timestamp
 
 PREFIX = "ek_"
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""One line that cannot steer the terminal it is printed on."""
 LAST_USED_EVERY = timedelta(minutes=1)
 """A key's last use is written at most this often."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from service.access.audit import Entry
 from service.access.keys import Key
 from service.access.sessions import Session
 
@@ -40,3 +41,17 @@ class SessionStore(Protocol):
         ...
 
     async def end(self, digest: str) -> None: ...
+
+
+class AuditStore(Protocol):
+    async def add(self, entry: Entry) -> None: ...
+
+    async def page(
+        self, who: str | None, subject: str | None, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Entry], str | None]:
+        """Newest first, and the cursor of the next page; None lets all names and subjects through.
+
+        Raises:
+            Problem: 400, the cursor is none of ours.
+        """
+        ...

@@ -1,6 +1,6 @@
 """`/v1/session`: a page shows its key once, and goes on with a cookie that no script can read.
 
-Reads `app.state`: `keys`, `sessions`, `attempts`, `clock`.
+Reads `app.state`: `keys`, `sessions`, `attempts`, `audit`, `clock`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.access.audit import Action
 from service.access.authenticate import Caller, find_key, refuse_in_address
 from service.access.dependency import allow, door_of
 from service.access.keys import Role, digest_of
+from service.access.on_record import record
 from service.access.ports import SessionStore
 from service.access.same_origin import refuse_foreign
 from service.access.sessions import COOKIE, make_session
@@ -59,6 +61,7 @@ async def sign_in(shown: ShownKey, request: Request, response: Response) -> Sign
     before = request.cookies.get(COOKIE)
     if before:
         await sessions.end(digest_of(before))
+    await record(request, Caller(key.name, key.role, key.id), Action.SIGNED_IN, key.id)
     _set_cookie(request, response, token, session.expires_at - now)
     return SignedIn(key.name, key.role, key.id, session.expires_at)
 
@@ -75,7 +78,11 @@ async def sign_out(request: Request, response: Response) -> None:
     if token:
         refuse_foreign(request.method, request.url.scheme, request.headers)
         sessions: SessionStore = request.app.state.sessions
-        await sessions.end(digest_of(token))
+        found = await sessions.find(digest_of(token))
+        if found is not None:
+            key = found[1]
+            await sessions.end(digest_of(token))
+            await record(request, Caller(key.name, key.role, key.id), Action.SIGNED_OUT, key.id)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 

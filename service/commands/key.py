@@ -9,10 +9,12 @@ from typing import TypeVar
 
 import click
 
-from service.access.keys import Role, digest_of, make_key
+from service.access.audit import COMMAND_LINE, Action, make_entry
+from service.access.keys import Key, Role, digest_of, make_key
 from service.clock import iso, utc_now
 from service.errors import Failed
 from service.settings import load_settings
+from service.storage.audit import SqlAudit
 from service.storage.keys import SqlKeys
 from service.storage.schema import open_database
 
@@ -37,7 +39,15 @@ def create(name: str, role: Role, days: int | None) -> None:
     """Make a key and print it, once."""
     lifetime = timedelta(days=days) if days else None
     made, secret = make_key(name, Role(role), utc_now(), lifetime=lifetime)
-    asyncio.run(_with_keys(lambda keys: keys.add(made, digest_of(secret))))
+
+    async def add(keys: SqlKeys, audit: SqlAudit) -> None:
+        await keys.add(made, digest_of(secret))
+        reason = f"{made.role} for {made.name}"
+        await audit.add(
+            make_entry(COMMAND_LINE, Action.KEY_MADE, made.id, made.created_at, reason=reason)
+        )
+
+    asyncio.run(_with_keys(add))
     click.echo(secret)
     click.echo(f"{made.id}: {made.role} for {made.name}; it is not shown again", err=True)
 
@@ -45,7 +55,7 @@ def create(name: str, role: Role, days: int | None) -> None:
 @key.command(name="list")
 def list_() -> None:
     """List all keys, without their secrets."""
-    for each in asyncio.run(_with_keys(lambda keys: keys.all())):
+    for each in asyncio.run(_with_keys(lambda keys, _: keys.all())):
         state = "revoked" if each.revoked_at else "valid" if each.valid(utc_now()) else "expired"
         used = f"last used {iso(each.last_used_at)}" if each.last_used_at else "never used"
         click.echo(f"{each.id}  {each.role:<12}{state:<9}{used:<37}{each.name}")
@@ -53,16 +63,26 @@ def list_() -> None:
 
 @key.command()
 @click.argument("key_id")
-def revoke(key_id: str) -> None:
+@click.option("--reason", default="", help="Why, for the audit.")
+def revoke(key_id: str, reason: str) -> None:
     """Refuse the key KEY_ID (as shown by list) from now on."""
-    if asyncio.run(_with_keys(lambda keys: keys.revoke(key_id, utc_now()))) is None:
+
+    async def act(keys: SqlKeys, audit: SqlAudit) -> Key | None:
+        now = utc_now()
+        found = await keys.revoke(key_id, now)
+        if found is not None and found.revoked_at == now:  # and not long ago
+            entry = make_entry(COMMAND_LINE, Action.KEY_REVOKED, key_id, now, reason=reason)
+            await audit.add(entry)
+        return found
+
+    if asyncio.run(_with_keys(act)) is None:
         raise Failed(f"there is no key {key_id}; `earshot key list` shows them all")
     click.echo(f"{key_id} is revoked")
 
 
-async def _with_keys(act: Callable[[SqlKeys], Awaitable[_Result]]) -> _Result:
+async def _with_keys(act: Callable[[SqlKeys, SqlAudit], Awaitable[_Result]]) -> _Result:
     database = await open_database(load_settings().database())
     try:
-        return await act(SqlKeys(database))
+        return await act(SqlKeys(database), SqlAudit(database))
     finally:
         await database.close()

@@ -1,6 +1,6 @@
 """Rooms over HTTP: open, show, end; let speakers publish.
 
-Reads `app.state`: `supervisor`, `rooms`, `tokens`, `hearing`, `ears`, `packs`, `clock`.
+Reads `app.state`: `supervisor`, `rooms`, `tokens`, `hearing`, `ears`, `packs`, `audit`, `clock`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.pack import Pack
+from service.access.audit import Action
 from service.access.authenticate import Caller
 from service.access.dependency import allow
-from service.access.keys import Role
+from service.access.keys import PLAIN, Role
+from service.access.on_record import record
 from service.access.publish_tokens import digest_of, make_token
 from service.clock import Clock, Timestamp
 from service.errors import Problem
@@ -31,9 +33,6 @@ router = APIRouter(tags=["rooms"])
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}$"
 """What a room server may use as an id here: safe in a path, a log and a file name."""
-
-PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""One line that cannot steer the terminal it is printed on."""
 
 _GAPS_SHOWN = 50
 
@@ -119,7 +118,7 @@ class Talk:
     summary="Start listening to a room",
     responses={200: {"model": Room, "description": "The room is listened to already"}},
 )
-async def open_room(body: NewRoom, request: Request, response: Response, _: Manages) -> Room:
+async def open_room(body: NewRoom, request: Request, response: Response, caller: Manages) -> Room:
     """201 for a new room, 200 where the same room is listened to already."""
     supervisor: Supervisor = request.app.state.supervisor
     check_packs(body.policies, request.app.state.packs)
@@ -131,7 +130,9 @@ async def open_room(body: NewRoom, request: Request, response: Response, _: Mana
         policies=body.policies,
     )
     response.headers["Location"] = f"/v1/rooms/{room.id}"
-    if not new:
+    if new:
+        await record(request, caller, Action.ROOM_OPENED, room.id)
+    else:
         response.status_code = 200
     return room
 
@@ -181,16 +182,23 @@ async def list_talk(
 
 
 @router.delete("/v1/rooms/{room_id}", status_code=204, summary="Stop listening to a room")
-async def close_room(room_id: RoomId, request: Request, _: Manages) -> None:
+async def close_room(
+    room_id: RoomId,
+    request: Request,
+    caller: Manages,
+    reason: Annotated[str, Query(max_length=500, pattern=PLAIN)] = "",
+) -> None:
+    """Give a `reason` for the audit."""
     supervisor: Supervisor = request.app.state.supervisor
     await supervisor.close(room_id)
+    await record(request, caller, Action.ROOM_CLOSED, room_id, reason)
 
 
 @router.post(
     "/v1/rooms/{room_id}/publish-tokens", status_code=201, summary="Let one speaker publish"
 )
 async def make_publish_token(
-    room_id: RoomId, body: NewToken, request: Request, _: Manages
+    room_id: RoomId, body: NewToken, request: Request, caller: Manages
 ) -> Token:
     """A token that admits exactly this speaker to this room until it expires; shown once."""
     supervisor: Supervisor = request.app.state.supervisor
@@ -201,6 +209,8 @@ async def make_publish_token(
     expires_at = clock() + timedelta(seconds=body.expires_in_s)
     speaker = Speaker(room_id, body.speaker_id, body.name or body.speaker_id, body.role)
     await tokens.add_token(digest_of(token), speaker, expires_at)
+    reason = f"for speaker {body.speaker_id}"
+    await record(request, caller, Action.PUBLISH_TOKEN_MADE, room_id, reason)
     return Token(token, expires_at)
 
 

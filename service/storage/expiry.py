@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, delete, func, insert, select, upda
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.rooms.room import RoomState
+from service.storage.audit import remove_expired_entries
 from service.storage.engine import Database
 from service.storage.rooms import remove_expired_tokens
 from service.storage.sessions import remove_expired_sessions
@@ -40,6 +41,7 @@ async def expire(
     - An alert goes `alert_days` after it was raised, with its history, hits and every event that
       carries its words, however recent; then the talk around it may go.
     - Gaps, all other events, and rooms that ended, with their speakers, go after `alert_days`.
+    - Who changed what goes after a year, or `alert_days` if that is longer.
 
     A feed cursor is too old only if an event after it was removed: `pruned` keeps the highest
     id removed of each type. Talk of a day ago does not disturb a client that was here since.
@@ -55,6 +57,7 @@ async def expire(
         old_rooms = await connection.execute(delete(rooms).where(ended))
         await remove_expired_tokens(connection, now)
         await remove_expired_sessions(connection, now)
+        await remove_expired_entries(connection, now, timedelta(days=alert_days))
     await database.forget_deleted()
     return Expired(
         talk=old_talk,

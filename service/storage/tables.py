@@ -191,6 +191,23 @@ sessions = Table(
     Column("expires_at", UtcTime, nullable=False, index=True),
 )
 
+# Append-only; nothing in it is a secret or was said.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "at", "id"),
+    Index(None, "who", "at"),
+    Index(None, "subject", "at"),
+)
+
 # `secret` and `old_secret` are sealed: see `service.webhooks.sealing`. A deleted endpoint stays, so
 # that its deliveries can be read, until they expire.
 webhooks = Table(

@@ -21,12 +21,13 @@ import structlog
 from pydantic import BaseModel, Field, ValidationError
 
 from policies.pack import Pack
+from service.access.keys import PLAIN
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.room import RoomState, Speaker
-from service.rooms.routes import PLAIN, Id, NewRoom, check_packs
+from service.rooms.routes import Id, NewRoom, check_packs
 from service.rooms.supervisor import Supervisor
 from service.webhooks.sealing import CannotOpen, Seal
 from service.webhooks.signing import BadSignature, Signed, verify

@@ -16,11 +16,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
-from service.access.keys import Role
+from service.access.keys import PLAIN, Role
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.feed.ports import Recorded
-from service.rooms.routes import PLAIN
 from service.webhooks.address import MAX_URL
 from service.webhooks.delivery import Delivery, Head, Outcome
 from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State, new_id

@@ -13,6 +13,7 @@ from service.access.dependency import allow
 from service.access.keys import Key, Role, digest_of, make_key
 from service.access.sessions import COOKIE, LIFETIME
 from service.problems import install_problems
+from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.expiry import expire
 from service.storage.keys import SqlKeys
@@ -32,13 +33,14 @@ class Page:
         self.database = database
         self.clock = SetClock()
         self.keys = SqlKeys(database)
+        self.audit = SqlAudit(database)
         self.sessions = SqlSessions(database)
         self.app = FastAPI()
         install_problems(self.app)
         self.app.include_router(routes.router)
         state = self.app.state
         state.keys, state.sessions, state.clock = self.keys, self.sessions, self.clock
-        state.attempts = Attempts()
+        state.attempts, state.audit = Attempts(), self.audit
 
         @self.app.post("/act")
         async def act(

@@ -116,5 +116,13 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(server: Server) ->
         assert ann.post("/v1/rooms", json={}).status_code == 403
         listed = next(line for line in run("list").splitlines() if line.endswith("Ann"))
         assert secret not in listed
-        run("revoke", listed.split()[0])
+        key_id = listed.split()[0]
+        for _ in range(2):
+            run("revoke", key_id, "--reason", "lost")
         assert ann.get("/v1/alerts").status_code == 401
+    with server.client() as admin:
+        entries = admin.get("/v1/audit", params={"subject": key_id}).json()["items"]
+    assert [(one["who"], one["action"], one["reason"]) for one in entries] == [
+        ("command line", "key.revoked", "lost"),
+        ("command line", "key.made", "moderator for Ann"),
+    ]

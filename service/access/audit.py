@@ -1,0 +1,67 @@
+"""Who changed what, when and why: on record for every change that a key or a command makes.
+
+What people decide about an alert stands in that alert's own history (`service.alerts`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from service.clock import Timestamp
+
+COMMAND_LINE = "command line"
+SERVER = "server"
+
+
+class Action(StrEnum):
+    ROOM_OPENED = "room.opened"
+    ROOM_CLOSED = "room.closed"
+    PUBLISH_TOKEN_MADE = "publish_token.made"
+    KEY_MADE = "key.made"
+    KEY_REVOKED = "key.revoked"
+    SIGNED_IN = "session.signed_in"
+    SIGNED_OUT = "session.signed_out"
+    WEBHOOK_ADDED = "webhook.added"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_DELETED = "webhook.deleted"
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_REDELIVERED = "webhook.redelivered"
+    HOOK_SECRET_ADDED = "hook_secret.added"
+    HOOK_SECRET_REMOVED = "hook_secret.removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. Holds no secret and nothing that was said.
+
+    Attributes:
+        who: The name on the key, `command line`, or `server` for what it does by itself.
+        key_id: Of the key; empty where it was none.
+        role: Of the key; empty where it was none.
+        subject: The id of what was changed.
+    """
+
+    id: str
+    at: Timestamp
+    who: str
+    key_id: str
+    role: str
+    action: Action
+    subject: str
+    reason: str
+
+
+def make_entry(
+    who: str,
+    action: Action,
+    subject: str,
+    now: datetime,
+    *,
+    reason: str = "",
+    key_id: str = "",
+    role: str = "",
+) -> Entry:
+    return Entry("au_" + secrets.token_hex(8), now, who, key_id, role, action, subject, reason)

@@ -1,0 +1,37 @@
+"""`/v1/audit`: who changed what. Reads `app.state.audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from service.access.audit import Entry
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import PLAIN, Role
+from service.access.ports import AuditStore
+
+router = APIRouter(tags=["access"])
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    items: Sequence[Entry]
+    next_cursor: str | None
+
+
+@router.get("/v1/audit", summary="Who changed what, newest first")
+async def list_audit(
+    request: Request,
+    _: Annotated[Caller, Depends(allow(Role.ADMIN))],
+    who: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,
+    subject: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Audit:
+    """`who` is the name on a key, `subject` the id of a room, key, webhook or secret."""
+    store: AuditStore = request.app.state.audit
+    return Audit(*await store.page(who, subject, limit=limit, cursor=cursor))

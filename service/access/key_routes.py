@@ -1,0 +1,96 @@
+"""`/v1/keys`: admins make, list and revoke keys. Reads `app.state`: `keys`, `audit`, `clock`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from service.access.audit import Action
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import PLAIN, Key, Role, digest_of, make_key
+from service.access.on_record import record
+from service.access.ports import KeyStore
+from service.clock import Clock
+from service.errors import Problem
+
+router = APIRouter(tags=["access"])
+
+Manages = Annotated[Caller, Depends(allow(Role.ADMIN))]
+KeyId = Annotated[str, Path(pattern=r"^key_[0-9a-f]{12}$")]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)
+]
+
+
+class NewKey(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field(description="The person or machine that will hold it.")
+    role: Role
+    expires_in_days: int | None = Field(
+        None, ge=1, le=3650, description="Left out: it is valid until it is revoked."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeKey(Key):
+    """A new key, with its secret, which is shown this once."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    items: Sequence[Key]
+    next_cursor: str | None = None
+
+
+@router.post("/v1/keys", status_code=201, summary="Make a key for a person or a machine")
+async def add_key(body: NewKey, request: Request, response: Response, caller: Manages) -> MadeKey:
+    """The secret is shown this once; only its hash is kept."""
+    store: KeyStore = request.app.state.keys
+    clock: Clock = request.app.state.clock
+    lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
+    key, secret = make_key(body.name, body.role, clock(), lifetime=lifetime)
+    await store.add(key, digest_of(secret))
+    await record(request, caller, Action.KEY_MADE, key.id, f"{key.role} for {key.name}")
+    response.headers["Cache-Control"] = "no-store"
+    return MadeKey(**asdict(key), secret=secret)
+
+
+@router.get("/v1/keys", summary="List keys, oldest first, without their secrets")
+async def list_keys(request: Request, _: Manages) -> Keys:
+    """Revoked and expired ones too; when each was last used, to the minute."""
+    store: KeyStore = request.app.state.keys
+    return Keys(await store.all())
+
+
+@router.delete("/v1/keys/{key_id}", status_code=204, summary="Refuse a key from now on")
+async def revoke_key(
+    key_id: KeyId,
+    request: Request,
+    caller: Manages,
+    reason: Annotated[str, Query(max_length=500, pattern=PLAIN)] = "",
+) -> None:
+    """Pages that are signed in with it are signed out, and feeds that it follows end."""
+    store: KeyStore = request.app.state.keys
+    clock: Clock = request.app.state.clock
+    if key_id == caller.key_id:
+        raise Problem(
+            409,
+            "Your own key",
+            f"you are using key {key_id} yourself; revoke it with another admin's key, or by "
+            "`earshot key revoke` on the server",
+        )
+    now = clock()
+    key = await store.revoke(key_id, now)
+    if key is None:
+        raise Problem(404, "No such key", f"no key has the id {key_id!r}; `GET /v1/keys` lists all")
+    if key.revoked_at == now:  # and not long ago
+        await record(request, caller, Action.KEY_REVOKED, key_id, reason)
