@@ -134,7 +134,12 @@ async def trickle(
     await whip.trickle(session, candidates, if_match)
 
 
-@router.delete(PREFIX + "{room_id}/{session_id}", status_code=200, summary="Stop publishing")
+@router.delete(
+    PREFIX + "{room_id}/{session_id}",
+    status_code=200,
+    summary="Stop publishing",
+    response_class=Response,
+)
 async def end(
     room_id: RoomId, session_id: SessionId, request: Request, speaker: Publishing
 ) -> Response:
