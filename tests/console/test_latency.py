@@ -41,7 +41,6 @@ speakers:
       - {{at_s: 2.5, clip: {CLIPS}/trudy-insult.opus, text: you are a stupid idiot,
          alerts: true, rule: harassment-insults}}
 """
-BUSY_MACHINE_TRIES = 3
 
 
 def test_a_room_speaks_and_its_alerts_are_on_the_page(
@@ -77,17 +76,12 @@ def test_a_room_speaks_and_its_alerts_are_on_the_page(
 
 
 def test_ten_thousand_alerts_scroll_without_a_long_task(visit: Open, seed: Seed) -> None:
-    """The bar is the issue's own; other work on the machine may cost a try."""
+    """By processor time, so that what else the machine does counts for nothing."""
     seed.room()
     *_, last = seed.alerts(10_000)
-    longest = []
-    for _ in range(BUSY_MACHINE_TRIES):
-        here = visit()
-        expect(here.articles.first).to_be_visible()
-        scrolled = scroll_through(here.page, last)
-        print(scrolled)  # noqa: T201
-        assert scrolled.articles < 200
-        longest.append(scrolled.longest_ms)
-        if longest[-1] <= LONGEST_TASK_MS:
-            break
-    assert min(longest) <= LONGEST_TASK_MS
+    here = visit()
+    expect(here.articles.first).to_be_visible()
+    scrolled = scroll_through(here.page, last)
+    print(scrolled)  # noqa: T201
+    assert scrolled.articles < 200
+    assert scrolled.longest_cpu_ms <= LONGEST_TASK_MS
