@@ -229,6 +229,7 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
         state.ears,
         packs=lambda: state.packs,
         listen_to=settings.listen_to,
+        audit=state.audit,
         metrics=state.metrics,
         clock=utc_now,
     )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import structlog
 from fastapi import Request
 
 from service.access.audit import Action, make_entry
 from service.access.authenticate import Caller
 from service.access.ports import AuditStore
 from service.clock import Clock
+from service.errors import StoreAway
+
+log = structlog.get_logger()
 
 
 async def record(
     request: Request, caller: Caller, action: Action, subject: str, reason: str = ""
 ) -> None:
-    """Put on record what the caller has just done."""
+    """Put on record what the caller has just done.
+
+    Raises:
+        StoreAway: The change is made and not on record here; the log has it.
+    """
     audit: AuditStore = request.app.state.audit
     clock: Clock = request.app.state.clock
     entry = make_entry(
@@ -25,4 +33,8 @@ async def record(
         key_id=caller.key_id,
         role=caller.role,
     )
-    await audit.add(entry)
+    try:
+        await audit.add(entry)
+    except StoreAway:
+        log.error("audit.not_recorded", action=action, subject=subject, by=caller.key_id)
+        raise

@@ -1,6 +1,6 @@
 """Room servers call us here.
 
-Reads `app.state`: `hooks`, `hook_store` (a `HookStore`), `seal`, `clock`.
+Reads `app.state`: `hooks`, `hook_store` (a `HookStore`), `seal`, `audit`, `clock`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.access.audit import Action
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
+from service.access.on_record import record
 from service.clock import Clock
 from service.errors import Problem
 from service.webhooks.endpoint import new_id
@@ -81,7 +83,12 @@ class Received:
     outcome: Done
 
 
-@router.post(PATH, summary="A room server's events", openapi_extra=_EVENT)
+@router.post(
+    PATH,
+    summary="A room server's events",
+    openapi_extra=_EVENT,
+    responses={202: {"model": Received, "description": "Nothing was to be done"}},
+)
 async def receive_hook(
     request: Request, response: Response, _: Annotated[str | None, Security(_SIGNATURE)]
 ) -> Received:
@@ -105,6 +112,8 @@ async def add_hook_secret(body: NewSecret, request: Request, caller: Manages) ->
     secret = make_secret()
     shown = HookSecret(new_id("hs"), body.room_server, caller.name, clock())
     await store.add_secret(SealedHookSecret(shown, seal.close(secret, shown.id)))
+    reason = f"for {body.room_server}"
+    await record(request, caller, Action.HOOK_SECRET_ADDED, shown.id, reason)
     log.info("hook.secret_added", secret=shown.id, by=caller.key_id)
     return MadeSecret(**asdict(shown), secret=secret)
 
@@ -120,4 +129,5 @@ async def remove_hook_secret(secret_id: SecretId, request: Request, caller: Mana
     store: HookStore = request.app.state.hook_store
     if not await store.remove_secret(secret_id):
         raise Problem(404, "No such secret", f"no secret has the id {secret_id!r}")
+    await record(request, caller, Action.HOOK_SECRET_REMOVED, secret_id)
     log.info("hook.secret_removed", secret=secret_id, by=caller.key_id)

@@ -21,7 +21,9 @@ import structlog
 from pydantic import BaseModel, Field, ValidationError
 
 from policies.pack import Pack
-from service.access.keys import PLAIN
+from service.access.audit import Action, make_entry
+from service.access.keys import PLAIN, Role
+from service.access.ports import AuditStore
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
@@ -134,6 +136,7 @@ class Hooks:
         *,
         packs: Callable[[], Sequence[Pack]],
         listen_to: Sequence[str],
+        audit: AuditStore,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -143,6 +146,7 @@ class Hooks:
         self._ears = ears
         self._packs = packs
         self._listen_to = listen_to
+        self._audit = audit
         self._metrics = metrics
         self._clock = clock
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -187,17 +191,19 @@ class Hooks:
         before = await self._store.signed_at(signed.signer, signed.id)
         if before is not None and signed.timestamp <= before:
             raise BadSignature("replayed", "this very call came before; sign each attempt anew")
-        done = Done.DUPLICATE if before is not None else await self._act(_parse(body))
+        done = (
+            Done.DUPLICATE if before is not None else await self._act(_parse(body), signed.signer)
+        )
         await self._store.record(signed, done, self._clock())
         log.info("hook.received", room_server=signed.signer, outcome=done)
         return done
 
-    async def _act(self, event: _Event) -> Done:
+    async def _act(self, event: _Event, room_server: str) -> Done:
         match event.type:
             case "room.started":
-                return await self._started(event.data)
+                return await self._started(event.data, room_server)
             case "room.ended":
-                return await self._ended(_read(_RoomData, event.data).room.id)
+                return await self._ended(_read(_RoomData, event.data).room.id, room_server)
             case "speaker.left":
                 told = _read(_SpeakerData, event.data)
                 reason = "the room server said so"
@@ -212,7 +218,7 @@ class Hooks:
             case _:
                 return Done.IGNORED
 
-    async def _started(self, data: Mapping[str, Any]) -> Done:
+    async def _started(self, data: Mapping[str, Any], room_server: str) -> Done:
         room_id = _read(_RoomData, data).room.id
         if not any(fnmatchcase(room_id, wanted) for wanted in self._listen_to):
             return Done.NOT_LISTENED
@@ -221,16 +227,18 @@ class Hooks:
             return Done.IGNORED
         room = _read(NewRoom, {name: told[name] for name in NewRoom.model_fields if name in told})
         check_packs(room.policies, self._packs())
-        await self._supervisor.open(
+        _, new = await self._supervisor.open(
             room.id,
             title=room.title,
             connector=room.connector.model_dump(),
             languages=room.languages,
             policies=room.policies,
         )
+        if new:
+            await self._record(room_server, Action.ROOM_OPENED, room.id)
         return Done.DONE
 
-    async def _ended(self, room_id: str) -> Done:
+    async def _ended(self, room_id: str, room_server: str) -> Done:
         try:
             room = await self._supervisor.find(room_id)
             if room.state is RoomState.ENDED:
@@ -240,7 +248,19 @@ class Hooks:
             if error.status == 404:  # never heard here, or ended meanwhile
                 return Done.IGNORED
             raise
+        await self._record(room_server, Action.ROOM_CLOSED, room_id)
         return Done.DONE
+
+    async def _record(self, room_server: str, action: Action, room_id: str) -> None:
+        entry = make_entry(
+            room_server,
+            action,
+            room_id,
+            self._clock(),
+            reason="by its signed event",
+            role=Role.ROOM_SERVER,
+        )
+        await self._audit.add(entry)
 
 
 def _parse(body: bytes) -> _Event:

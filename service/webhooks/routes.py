@@ -1,6 +1,7 @@
 """Webhooks over HTTP: who is told, what was tried, and telling again.
 
-Reads `app.state`: `webhooks` (a `WebhookStore`), `relay`, `webhook_sender`, `seal`, `clock`.
+Reads `app.state`: `webhooks` (a `WebhookStore`), `relay`, `webhook_sender`, `seal`, `audit`,
+`clock`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import structlog
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from service.access.audit import Action
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
+from service.access.on_record import record
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.feed.ports import Recorded
@@ -163,6 +166,7 @@ async def add_webhook(
     secret = make_secret()
     await store.add(Sealed(endpoint, seal.close(secret, endpoint.id)))
     _relay(request).wake()
+    await record(request, caller, Action.WEBHOOK_ADDED, endpoint.id)
     log.info("webhook.added", webhook=endpoint.id, by=caller.key_id)
     response.headers["Location"] = f"/v1/webhooks/{endpoint.id}"
     return Made(**asdict(endpoint), secret=secret)
@@ -190,6 +194,7 @@ async def change_webhook(
         endpoint = replace(endpoint, state=state, reason=f"{state} by {caller.name}")
         await store.change(endpoint)
         await _relay(request).refresh(webhook_id)
+        await record(request, caller, Action.WEBHOOK_CHANGED, webhook_id, state)
         log.info("webhook.changed", webhook=webhook_id, state=state, by=caller.key_id)
     return await _shown(request, endpoint)
 
@@ -205,6 +210,8 @@ async def delete_webhook(webhook_id: WebhookId, request: Request, caller: Manage
     reason = f"deleted by {caller.name}; {waiting} events that waited were dropped"
     await store.delete(replace(sealed.endpoint, reason=reason), dropped(sealed, waiting, clock()))
     await _relay(request).refresh(webhook_id)
+    told = f"{waiting} events that waited were dropped"
+    await record(request, caller, Action.WEBHOOK_DELETED, webhook_id, told)
     log.info("webhook.deleted", webhook=webhook_id, dropped=waiting, by=caller.key_id)
 
 
@@ -218,6 +225,7 @@ async def rotate_secret(webhook_id: WebhookId, request: Request, caller: Manages
     secret, now = make_secret(), clock()
     await store.rotate(webhook_id, seal.close(secret, webhook_id), now)
     await _relay(request).refresh(webhook_id)
+    await record(request, caller, Action.WEBHOOK_ROTATED, webhook_id)
     log.info("webhook.rotated", webhook=webhook_id, by=caller.key_id)
     return Rotated(secret, now + OLD_SECRET_FOR)
 
@@ -268,6 +276,8 @@ async def redeliver(
     lane = Lane(f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head())
     await store.redeliver(lane)
     _relay(request).wake()
+    reason = f"events {first} to {last}"
+    await record(request, caller, Action.WEBHOOK_REDELIVERED, webhook_id, reason)
     log.info("webhook.redelivers", webhook=webhook_id, first=first, last=last, by=caller.key_id)
     return Redelivery(first, last)
 

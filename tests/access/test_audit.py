@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from service.access.audit import Action
 from service.access.first_admin import ensure_admin
 from service.access.keys import Role
 from service.storage.engine import Database
 from service.storage.sessions import SqlSessions
+from tests.access.test_every_route import TABLE, Guard
 from tests.access.test_key_routes import audit
 from tests.api import Api
+from tests.server import Server
 from tests.storage.examples import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
 
 MILLISECOND = timedelta(milliseconds=1)
+UNCHANGING = {
+    "POST /v1/webhooks/{webhook_id}/ping": "it is among the deliveries, and changes nothing",
+    **{
+        f"POST /v1/alerts/{{alert_id}}/{step}": "it stands in the alert's own history"
+        for step in ("acknowledge", "assign", "notes", "reopen", "resolve")
+    },
+}
+"""Calls that are no GET, and why the audit does without them."""
+
 ROOM = {"id": "lounge", "connector": {"kind": "whip"}}
 
 
@@ -71,3 +86,64 @@ async def test_signing_in_and_out_is_on_record(api: Api, database: Database) -> 
             ("first admin", "session.signed_in", key.id, ""),
             ("server", "key.made", key.id, "admin for first admin"),
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A call of `route` that changes something; `{name}` in it is filled from earlier answers."""
+
+    route: str
+    action: Action
+    body: dict[str, Any] | None = None
+    gives: str = ""
+
+
+CHANGES = (
+    Change("POST /v1/rooms", Action.ROOM_OPENED, ROOM, "room_id"),
+    Change(
+        "POST /v1/rooms/{room_id}/publish-tokens", Action.PUBLISH_TOKEN_MADE, {"speaker_id": "a"}
+    ),
+    Change("DELETE /v1/rooms/{room_id}", Action.ROOM_CLOSED),
+    Change("POST /v1/keys", Action.KEY_MADE, {"name": "Mo", "role": "observer"}, "key_id"),
+    Change("DELETE /v1/keys/{key_id}", Action.KEY_REVOKED),
+    Change(
+        "POST /v1/webhooks", Action.WEBHOOK_ADDED, {"url": "https://rooms.invalid/"}, "webhook_id"
+    ),
+    Change(
+        "POST /v1/webhooks/{webhook_id}/redeliver",
+        Action.WEBHOOK_REDELIVERED,
+        {"from": "2026-01-01T00:00:00Z"},
+    ),
+    Change("PATCH /v1/webhooks/{webhook_id}", Action.WEBHOOK_CHANGED, {"enabled": False}),
+    Change("POST /v1/webhooks/{webhook_id}/rotate", Action.WEBHOOK_ROTATED),
+    Change("DELETE /v1/webhooks/{webhook_id}", Action.WEBHOOK_DELETED),
+    Change("POST /v1/hooks/secrets", Action.HOOK_SECRET_ADDED, {"room_server": "r"}, "secret_id"),
+    Change("DELETE /v1/hooks/secrets/{secret_id}", Action.HOOK_SECRET_REMOVED),
+)
+
+
+def test_every_call_that_changes_something_says_so_or_why_not() -> None:
+    keyed = {route for route, rule in TABLE.items() if not isinstance(rule, Guard)}
+    changing = {route for route in keyed if not route.startswith("GET ")}
+    assert {change.route for change in CHANGES} | set(UNCHANGING) == changing
+    others = {Action.SIGNED_IN, Action.SIGNED_OUT}
+    assert {change.action for change in CHANGES} | others == set(Action)
+
+
+def test_every_call_that_changes_something_is_on_record(shared_server: Server) -> None:
+    ids: dict[str, str] = {}
+    with shared_server.client() as client:
+        for change in CHANGES:
+            method, _, path = change.route.partition(" ")
+            answer = client.request(method, path.format(**ids), json=change.body)
+            assert answer.is_success, (change.route, answer.text)
+            if change.gives:
+                ids[change.gives] = answer.json()["id"]
+        entries = client.get("/v1/audit").json()["items"]
+    assert [entry["action"] for entry in reversed(entries)] == [
+        Action.KEY_MADE,  # the first admin's, by the server
+        *(change.action for change in CHANGES),
+    ]
+    assert {entry["who"] for entry in entries} == {"server", "first admin"}
+    assert {entry["subject"] for entry in entries} >= set(ids.values())
+    assert not re.search(r"whsec_|ek_|pt_", str(entries))

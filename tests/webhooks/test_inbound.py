@@ -34,6 +34,7 @@ class RoomServer:
             api.ears,
             packs=lambda: [],
             listen_to=["*"],
+            audit=api.audit,
             metrics=Metrics(),
             clock=api.clock,
         )
@@ -94,3 +95,18 @@ async def test_a_secret_that_cannot_be_opened_is_as_if_it_were_not_there(
     other = Seal(secrets.token_bytes(32)).close(make_secret(), shown.id)
     await rooms.store.add_secret(SealedHookSecret(shown, other))
     assert await rooms.tell("hand.raised", {}) is Done.IGNORED
+
+
+async def test_what_a_room_server_opens_and_ends_is_on_record_under_its_name(
+    rooms: RoomServer, api: Api
+) -> None:
+    lounge = {"room": {"id": "lounge", "connector": {"kind": "whip"}}}
+    for _ in range(2):
+        await rooms.tell("room.started", lounge)
+    for _ in range(2):
+        await rooms.tell("room.ended", lounge)
+    entries, _ = await api.audit.page(None, "lounge", limit=10)
+    assert sorted((one.who, one.role, one.action) for one in entries) == [
+        ("rooms", "room_server", "room.closed"),
+        ("rooms", "room_server", "room.opened"),
+    ]
