@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from service.access.audit import Action
+from service.access.audit import Action, Entry
 from service.access.first_admin import ensure_admin
 from service.access.keys import Role
+from service.errors import StoreAway
 from service.storage.engine import Database
 from service.storage.sessions import SqlSessions
 from tests.access.test_every_route import TABLE, Guard
@@ -147,3 +150,28 @@ def test_every_call_that_changes_something_is_on_record(shared_server: Server) -
     assert {entry["who"] for entry in entries} == {"server", "first admin"}
     assert {entry["subject"] for entry in entries} >= set(ids.values())
     assert not re.search(r"whsec_|ek_|pt_", str(entries))
+
+
+class Away:
+    """An audit that cannot be written."""
+
+    async def add(self, entry: Entry) -> None:
+        raise StoreAway("the database does not answer")
+
+    async def page(
+        self, who: str | None, subject: str | None, *, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[Entry], str | None]:
+        return (), None
+
+
+async def test_what_cannot_be_put_on_record_is_in_the_log(api: Api) -> None:
+    api.app.state.audit = Away()
+    async with api.caller("Ada", Role.ADMIN) as ada:
+        with capture_logs() as logged:
+            answer = await ada.post("/v1/rooms", json=ROOM)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert (await ada.get("/v1/rooms/lounge")).status_code == 200
+    (line,) = [line for line in logged if line["event"] == "audit.not_recorded"]
+    assert (line["action"], line["subject"]) == ("room.opened", "lounge")
+    assert line["by"].startswith("key_")
