@@ -62,7 +62,7 @@ function RoomCard({ store, room, opened, flagged }) {
   return html`
     <li class="room-card" data-listed=${room.id} data-state=${room.state} aria-current=${opened ? "true" : undefined}>
       <button type="button" class="room-open" onClick=${() => store.actions.openRoom(room.id)}>
-        <span class="room-title"><bdi>${room.title || room.id}</bdi></span>
+        <span class="room-title" title=${room.title}><bdi>${room.title || room.id}</bdi></span>
         <span class="room-state"><${StateMark} state=${room.state} />${t(`room.${room.state}`)}</span>
         ${flagged && html`<span class="count" title=${t("rooms.open_alerts", { n: flagged })}>
           <span aria-hidden="true">${flagged}</span><span class="visually-hidden">${t("rooms.open_alerts", { n: flagged })}</span>
