@@ -95,5 +95,7 @@ class SqlEventLog:
             left = deadline - loop.time()
             if left <= 0:
                 return False
+            # Not `wait_for`: before Python 3.12 it forgets a cancellation that comes with the commit.
             with suppress(TimeoutError):
-                await asyncio.wait_for(commit.wait(), min(left, POLL_S))
+                async with asyncio.timeout(min(left, POLL_S)):
+                    await commit.wait()

@@ -103,8 +103,12 @@ class SqlWebhooks:
                 values = _lane_columns(lane)
                 is_it = webhook_lanes.c.id == values.pop("id")
                 await connection.execute(update(webhook_lanes).where(is_it).values(values))
-            if tried:
-                await connection.execute(insert(deliveries), [asdict(one) for one in tried])
+            # A write that was broken off may have been committed all the same, and is made again.
+            ids = select(deliveries.c.id).where(deliveries.c.id.in_([one.id for one in tried]))
+            there = set((await connection.scalars(ids)).all()) if tried else set()
+            rows = [asdict(one) for one in tried if one.id not in there]
+            if rows:
+                await connection.execute(insert(deliveries), rows)
 
     async def end_lane(self, lane_id: str) -> None:
         async with self._database.write() as connection:

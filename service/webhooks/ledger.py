@@ -72,7 +72,21 @@ class Ledger:
                 await asyncio.sleep(_RETRY_S)
 
     async def flush(self) -> None:
-        """Write all there is. What cannot be written is kept for the next time."""
+        """Write all there is. What cannot be written is kept for the next time.
+
+        Whoever is cancelled meanwhile waits for it all the same: a transaction that is broken off
+        may hold SQLite's lock for a while.
+        """
+        writing = asyncio.create_task(self._write(), name="webhooks writing")
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            if not writing.cancelled():
+                writing.exception()  # what could not be written stays noted
+            raise
+
+    async def _write(self) -> None:
         async with self._writing:
             self._news.clear()
             lanes, tried = self._lanes, self._deliveries[:]

@@ -74,6 +74,17 @@ async def test_waiting_ends_when_its_time_is_up(database: Database) -> None:
     assert not await SqlEventLog(database).wait_beyond(0, 0)
 
 
+@pytest.mark.anyio
+async def test_waiting_that_is_cancelled_as_a_commit_comes_ends(database: Database) -> None:
+    waiting = asyncio.create_task(SqlEventLog(database).wait_beyond(10**9, 30))
+    await asyncio.sleep(0.05)
+    await write(database)
+    waiting.cancel()
+    async with asyncio.timeout(2):
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+
 ACTS = st.lists(
     st.one_of(
         st.tuples(st.just("commit"), st.integers(1, 4)),

@@ -110,6 +110,14 @@ async def test_progress_and_attempts_come_back_as_they_were(
         await store.deliveries("wh_1", (), limit=2, cursor="none of ours")
 
 
+async def test_what_is_written_twice_is_there_once(store: SqlWebhooks) -> None:
+    await store.add(an_endpoint())
+    await store.write([], [a_delivery(1)])
+    await store.write([], [a_delivery(1), a_delivery(2)])
+    page, _ = await store.deliveries("wh_1", (), limit=5, cursor=None)
+    assert [one.id for one, _ in page] == ["dl_2", "dl_1"]
+
+
 async def test_a_disabled_endpoint_has_no_lanes_until_it_is_enabled(store: SqlWebhooks) -> None:
     sealed = an_endpoint()
     await store.add(sealed)

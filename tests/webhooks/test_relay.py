@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import secrets
 
 import pytest
 from standardwebhooks import Webhook
 
+from service.storage.engine import Database
+from service.storage.webhooks import SqlWebhooks
 from service.webhooks.delivery import Outcome, message_id
 from service.webhooks.endpoint import State
+from service.webhooks.sealing import Seal
 from tests.storage.examples import a_gap, a_transcript
-from tests.webhooks.conftest import Running
+from tests.webhooks.conftest import Running, relaying
 from tests.webhooks.receivers import answers, in_turn, receiver
 
 pytestmark = pytest.mark.anyio
@@ -80,3 +85,22 @@ async def test_410_disables_the_endpoint_which_goes_on_where_it_was(running: Run
         assert [call.id for call in calls[1:]] == [
             message_id(sealed.endpoint.id, str(number)) for number in (1, 2, 3)
         ]
+
+
+async def test_it_stops_at_any_moment_and_goes_on_where_it_was(database: Database) -> None:
+    seal, chance = Seal(secrets.token_bytes(32)), random.Random(7)
+    async with receiver(answers(200)) as there:
+        total = 0
+        for _ in range(30):
+            async with asyncio.timeout(4), relaying(database, seal=seal) as running:
+                if not total:
+                    await running.add(there.url)
+                count = chance.randint(1, 10)
+                total += count
+                await running.gaps(count)
+                await asyncio.sleep(chance.choice([0, 0.01, 0.1, 0.12]) * chance.random() * 2)
+        async with relaying(database, seal=seal):
+            await there.until_different(total)
+    first = list(dict.fromkeys(call.id for call in there.calls))
+    (lane,) = await SqlWebhooks(database).lanes()
+    assert first == [message_id(lane.endpoint_id, str(n)) for n in range(1, total + 1)]
