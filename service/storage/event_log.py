@@ -95,7 +95,7 @@ class SqlEventLog:
             left = deadline - loop.time()
             if left <= 0:
                 return False
-            # Not `wait_for`: before Python 3.12 it forgets a cancellation that comes with the commit.
+            # `wait_for` forgets, before Python 3.12, a cancellation that comes with the commit.
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, POLL_S)):
                     await commit.wait()
