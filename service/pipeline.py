@@ -119,7 +119,8 @@ class Pipeline:
                 log.exception("pipeline.record_failed", utterance=utterance.id, wait_s=wait_s)
             self._metrics.failures.labels("record").inc()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurried.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._hurried.wait()
         await self._record(listener, utterance, transcript, reading)
 
     async def _record(

@@ -255,7 +255,8 @@ async def _until_lost(
     while connection.connectionState == "connected" and silent_s < _SILENT_SERVER_S:
         changed.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await changed.wait()
         now_received = await _packets_received(sender)
         silent_s = silent_s + 1.0 if received and now_received == received else 0.0
         received = now_received

@@ -129,7 +129,8 @@ class _Session(Hold):
         """Looks now and then: a cut network closes nothing."""
         while not self._ended.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._ended.wait()
                 return
             try:
                 await self._connection.execute("SELECT 1")

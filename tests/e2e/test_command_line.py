@@ -76,7 +76,12 @@ UNUSABLE = {
     "an address of another machine": Unusable("EARSHOT_HOST", "192.0.2.7", ["192.0.2.7"]),
     "an ICE address of words": Unusable("EARSHOT_ICE_ADDRESSES", "here, there", ["'here'"]),
     "a short admin key": Unusable("EARSHOT_ADMIN_KEY", "hunter2", ["16 characters"]),
-    "a database elsewhere": Unusable("EARSHOT_DATABASE_URL", "postgresql://a/b", ["postgresql"]),
+    "a database that is not there": Unusable(
+        "EARSHOT_DATABASE_URL",
+        "postgresql://me:secret@127.0.0.1:1/b",
+        ["cannot be reached", "start PostgreSQL"],
+    ),
+    "a database of another kind": Unusable("EARSHOT_DATABASE_URL", "mysql://a/b", ["mysql"]),
     "data below a file": Unusable("EARSHOT_DATA_DIR", "{tmp}/file/data", ["{tmp}/file/data"]),
     "data in /proc": Unusable("EARSHOT_DATA_DIR", "/proc/earshot", ["/proc/earshot"]),
     "a database of noise": Unusable("EARSHOT_DATA_DIR", "{tmp}/garbage", [NO_DATABASE]),
