@@ -102,3 +102,52 @@ def test_held_down_command_keys_of_the_browser_stay_the_browsers(visit: Open, se
     here.press("Control+a", "Alt+u", "Meta+d")
     expect(here.article(alert.id)).to_have_attribute("data-state", "open")
     expect(here.case.get_by_role("radio")).to_have_count(0)
+
+
+def test_keys_work_on_the_case_that_is_shown_after_the_way_back(visit: Open, seed: Seed) -> None:
+    seed.room()
+    first, second = seed.alert(ago_s=40), seed.alert("threat-weapon", ago_s=20)
+    here = visit(seed.key("Ann Moderator"))
+    here.article(first.id).click()
+    here.article(second.id).click()
+    expect(here.opened(second.id)).to_have_count(1)
+    here.page.go_back()
+    expect(here.opened(first.id)).to_have_count(1)
+
+    here.press("a")
+    expect(here.article(first.id)).to_have_attribute("data-state", "acknowledged")
+    expect(here.article(second.id)).to_have_attribute("data-state", "open")
+
+
+def test_keys_work_on_the_case_that_is_shown_once_its_alert_has_left_the_list(
+    visit: Open, seed: Seed
+) -> None:
+    seed.room()
+    other, mine = seed.alert(ago_s=40), seed.alert("threat-weapon", ago_s=20)
+    here = visit(seed.key("Ann Moderator"))
+    here.article(mine.id).click()
+    here.press("d")
+    expect(here.case.get_by_role("radio").first).to_be_focused()
+    here.press("Enter")
+    expect(here.article(mine.id)).to_have_count(0, timeout=15_000)
+    here.case.get_by_role("button", name="Reopen").click()
+    expect(here.article(mine.id)).to_have_attribute("data-state", "open")
+
+    here.press("a")
+    expect(here.article(mine.id)).to_have_attribute("data-state", "acknowledged")
+    expect(here.article(other.id)).to_have_attribute("data-state", "open")
+
+
+def test_enter_that_comes_before_the_box_has_the_focus_leaves_the_box_open(
+    visit: Open, seed: Seed
+) -> None:
+    seed.room()
+    alert = seed.alert()
+    here = visit(seed.key("Ann Moderator"))
+    here.article(alert.id).click()
+    here.press("d")
+    expect(here.case.get_by_role("radio").first).to_be_focused()
+    here.article(alert.id).focus()
+    here.press("Enter")
+    expect(here.case.get_by_role("radio").first).to_be_visible()
+    expect(here.article(alert.id)).to_have_attribute("data-state", "open")

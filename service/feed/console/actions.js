@@ -136,7 +136,8 @@ export function makeActions(store) {
     goTo(search) {
       const { filters, opened } = readUrl(search);
       const changed = JSON.stringify(filters) !== JSON.stringify(store.state.filters);
-      set({ filters, opened, tab: opened ? "case" : "feed" });
+      const selected = opened ?? store.state.selected; // keys work on the case that is shown
+      set({ filters, opened, selected, deciding: null, tab: opened ? "case" : "feed" });
       if (changed) loadList();
     },
     /** Esc: one step back, whatever that is here. */

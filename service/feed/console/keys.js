@@ -32,10 +32,15 @@ export function installKeys(store) {
   });
 }
 
+/** The alert whose case is shown, unless the focus is in the list: a step must not hit another. */
+function meant({ opened, selected }, element) {
+  return element.closest(".card") ? selected ?? opened : opened ?? selected;
+}
+
 /** @returns {boolean} whether the key meant something here */
 function press(store, event) {
   const { actions, state } = store;
-  const id = state.selected ?? state.opened;
+  const id = meant(state, event.target);
   switch (event.key) {
     case "j":
     case "k":
@@ -43,6 +48,7 @@ function press(store, event) {
       return true;
     case "Enter":
       if (!state.selected || isPressed(event.target)) return false;
+      if (state.deciding?.id === state.selected) return true; // pressed before the box had the focus
       actions.open(state.selected);
       return true;
     case "a":
