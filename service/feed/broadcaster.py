@@ -106,10 +106,24 @@ class Broadcaster:
         checked = loop.time()
         while True:
             if await self.log.wait_beyond(self._head, timeout=FORGET_EVERY_S):
-                self._keep(await self.log.read(self._head, self.page_events))
+                page = await self.log.read(self._head, self.page_events)
+                self._keep(await self._beyond_expired(page))
             if loop.time() - checked >= FORGET_EVERY_S:
                 await self.forget_expired()
                 checked = loop.time()
+
+    async def _beyond_expired(self, page: Sequence[Recorded]) -> Sequence[Recorded]:
+        """The page, or what of it lies behind events that expired before they were read here.
+
+        Who has not seen those must hear of them from the log: the ring begins anew behind them.
+        """
+        if page and page[-1].id - self._head == len(page):
+            return page
+        expired = await self.log.pruned_until()
+        if expired > self._head:
+            self._ring.clear()
+            self._floor = self._head = expired
+        return [event for event in page if event.id > self._head]
 
     async def forget_expired(self) -> None:
         """Let go of recent events up to the last that has expired from the log."""

@@ -27,7 +27,7 @@ def test_a_token_does_not_admit_to_the_room_that_has_its_id_later(shared_server:
         asked = {"speaker_id": "ann", "name": "Ann"}
         token = client.post("/v1/rooms/den/publish-tokens", json=asked).json()["token"]
         client.delete("/v1/rooms/den").raise_for_status()
-        assert publish(shared_server, token).status_code == 404
+        assert publish(shared_server, token).status_code == 401
         client.post("/v1/rooms", json={**ROOM, "title": "Another"}).raise_for_status()
         assert publish(shared_server, token).status_code == 401
         client.delete("/v1/rooms/den").raise_for_status()

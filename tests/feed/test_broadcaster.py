@@ -99,6 +99,36 @@ async def test_a_slow_subscriber_misses_nothing_and_keeps_nothing_for_itself(
             assert await drain(slow) == list(range(1, 31))
 
 
+class Held(SqlEventLog):
+    """A log that tells of nothing new before it is let go."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.let_go = asyncio.Event()
+
+    async def wait_beyond(self, cursor: int, timeout: float) -> bool:
+        await self.let_go.wait()
+        return await super().wait_beyond(cursor, timeout)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("later", [0, 2])
+async def test_what_expires_before_the_broadcaster_has_read_it_is_told_as_lost(
+    database: Database, later: int
+) -> None:
+    log = Held(database)
+    broadcaster = Broadcaster(log)
+    async with following(broadcaster):
+        with broadcaster.subscribe(0, ALL) as subscription:
+            assert await subscription.next(0.05) == ()
+            await write(database, 3)
+            await expire(database, NOW + timedelta(days=40), talk_hours=24, alert_days=30)
+            await write(database, later)
+            log.let_go.set()
+            found = list(await subscription.next(5))
+            assert found[0] == Reset(cursor=3 + later, missed_from=0)
+
+
 @pytest.mark.anyio
 async def test_a_subscriber_gets_the_rooms_and_types_it_asked_for(database: Database) -> None:
     broadcaster = Broadcaster(SqlEventLog(database), ring_events=4, page_events=2)

@@ -92,7 +92,7 @@ export function makeSession(store) {
     if (!told.length) return;
     if (away !== null) away.missed += told.filter((event) => Date.parse(event.timestamp) - store.offset_ms < away.until).length;
     const { state, raised, stale } = applyEvents(store.state, told, Date.now());
-    set(state);
+    set({ ...state, undo: stillMine(state.undo, state) });
     for (const alert of raised) store.alarm?.(alert);
     saying(raised);
     if (stale.has(store.state.opened)) readCase(store.state.opened);
@@ -167,7 +167,9 @@ export function makeSession(store) {
     async signIn(key) {
       try {
         const me = await post("/v1/session", { key: key.trim() });
-        set({ me, signedOut: null, signInError: null, asked: true });
+        const before = store.state.me;
+        const mine = before === null || before.name === me.name ? {} : { drafts: new Map(), deciding: null, undo: null };
+        set({ ...mine, me, signedOut: null, signInError: null, asked: true }); // words of another person are theirs
         begin();
       } catch (failed) {
         set({ asked: true });
@@ -192,6 +194,14 @@ function merged(known, read) {
   const ids = new Set(read.map((line) => line.utterance_id));
   const rest = known.filter((line) => !ids.has(line.utterance_id));
   return [...read, ...rest].sort((one, other) => (one.started_at < other.started_at ? -1 : 1));
+}
+
+/** An undo takes back one's own step, not what another did after it. */
+function stillMine(undo, { alerts, me }) {
+  const alert = undo && alerts.get(undo.alert_id);
+  if (!alert) return undo;
+  const done = undo.what === "acknowledge" ? alert.state === "acknowledged" : alert.outcome === undo.what;
+  return done && alert.owner === me?.name ? undo : null;
 }
 
 function policiesOf(packs) {
