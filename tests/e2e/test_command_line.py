@@ -103,11 +103,14 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module")
 def refusals(places: Path) -> Mapping[str, Done]:
-    """What `earshot serve` said to each unusable setting."""
-    usual = {"EARSHOT_PORT": "0", "EARSHOT_DATA_DIR": str(places / "data")}
+    """What `earshot serve` said to each unusable setting; each has its own data, as one server has."""
     calls = [
-        (["serve"], {**usual, case.variable: case.value.format(tmp=places)})
-        for case in UNUSABLE.values()
+        (
+            ["serve"],
+            {"EARSHOT_PORT": "0", "EARSHOT_DATA_DIR": str(places / f"data-{number}")}
+            | {case.variable: case.value.format(tmp=places)},
+        )
+        for number, case in enumerate(UNUSABLE.values())
     ]
     return dict(zip(UNUSABLE, together(calls), strict=True))
 
