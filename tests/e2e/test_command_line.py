@@ -103,7 +103,7 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module")
 def refusals(places: Path) -> Mapping[str, Done]:
-    """What `earshot serve` said to each unusable setting; each has its own data, as one server has."""
+    """What `earshot serve` said to each unusable setting. Each has its own data: servers share none."""
     calls = [
         (
             ["serve"],
