@@ -103,7 +103,7 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module")
 def refusals(places: Path) -> Mapping[str, Done]:
-    """What `earshot serve` said to each unusable setting. Each has its own data: servers share none."""
+    """What `earshot serve` said to each unusable setting; no two share their data."""
     calls = [
         (
             ["serve"],
