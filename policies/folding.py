@@ -1,8 +1,7 @@
-"""Text as the matchers compare it, with the way back to the text as it was.
+"""Characters as the matchers compare them, with the way back to the text as it was.
 
-NFKC and case folding (Unicode Standard, 3.13 and annex 15), apostrophes inside words kept and of
-one kind, invisible characters dropped, everything else that is no letter, mark or digit a gap
-between words; one space between words, or none in a language written without.
+NFKC and case folding (Unicode Standard, 3.13 and annex 15), apostrophes of one kind, invisible
+characters dropped, everything else that is no letter, mark or digit a gap between words.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from policies.language import Language
 from policies.match import Span
 
 _APOSTROPHES = "'\u2019\u2018\u201b\u02bc\u02b9\u2032\u00b4`\uff07"
@@ -21,48 +20,35 @@ _ASCII = {
     code: chr(code).lower() if chr(code).isalnum() else "'" if chr(code) in _APOSTROPHES else " "
     for code in range(128)
 }
+_PLAIN_HAN = re.compile("[\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff，。！？、：；“”…]*")
+"""Text in which every code point folds by itself to exactly one."""
+_BY_ITSELF = _ASCII | dict.fromkeys(map(ord, "，。！？、：；“”…"), " ")
 _WORD = re.compile(r"[^ ']+(?:'[^ ']+)*")
 _LONGEST_CLUSTER = 32
 """Code points. Unicode's stream-safe format allows 30 marks; sorting them takes quadratic time."""
 
 
-class Normalized:
-    """Words for the matchers.
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A whole text after folding, gaps and stray apostrophes still in it.
 
-    Where they come from is worked out only when it is asked for: most of what is said matches
-    nothing.
-
-    Args:
-        folded: The whole text after folding, gaps and stray apostrophes still in it.
-        starts: For each code point of `folded`, the offset in the original where it comes from.
-        ends: For each code point of `folded`, the offset in the original just after it.
+    Attributes:
+        starts: For each code point of `text`, the offset in the original where it comes from.
+        ends: For each code point of `text`, the offset in the original just after it.
     """
 
-    __slots__ = ("_ends", "_folded", "_language", "_origins", "_starts", "text")
-
-    def __init__(
-        self, folded: str, starts: Sequence[int], ends: Sequence[int], language: Language
-    ) -> None:
-        self._folded = folded
-        self._starts = starts
-        self._ends = ends
-        self._language = language
-        self._origins: Sequence[int] | None = None
-        self.text: str = language.separator.join(folded[b:e] for b, e in _words(folded))
-
-    def span(self, start: int, end: int) -> Span:
-        """Where the words `text[start:end]`, at least one code point, are in the original."""
-        if self._origins is None:
-            self._origins = _origins(self._folded, len(self._language.separator))
-        first, last = self._origins[start], self._origins[end - 1]
-        return self._starts[first], self._ends[last]
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
 
 
-def normalize(text: str, language: Language) -> Normalized:
+def fold(text: str) -> Folded:
     """Any text is taken, lone surrogates too. Time is linear in its length."""
+    size = len(text)
     if text.isascii():
-        size = len(text)
-        return Normalized(text.translate(_ASCII), range(size), range(1, size + 1), language)
+        return Folded(text.translate(_ASCII), range(size), range(1, size + 1))
+    if _PLAIN_HAN.fullmatch(text):
+        return Folded(text.translate(_BY_ITSELF), range(size), range(1, size + 1))
     folded: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -71,26 +57,17 @@ def normalize(text: str, language: Language) -> Normalized:
         folded.append(plain)
         starts.extend([start] * len(plain))
         ends.extend([end] * len(plain))
-    return Normalized("".join(folded), starts, ends, language)
+    return Folded("".join(folded), starts, ends)
 
 
-def _words(folded: str) -> Iterator[Span]:
+def words(folded: str) -> Iterator[Span]:
+    """Where each word of a folded text begins and ends: apostrophes only inside words."""
     for word in _WORD.finditer(folded):
         begin, end = word.span()
         while begin < end and not folded[begin].isalnum():  # a mark with no letter to stand on
             begin += 1
         if begin < end:
             yield begin, end
-
-
-def _origins(folded: str, gap: int) -> list[int]:
-    """For each code point of the words, `gap` more between two of them, its offset in `folded`."""
-    origins: list[int] = []
-    for begin, end in _words(folded):
-        if origins:
-            origins.extend([begin] * gap)
-        origins.extend(range(begin, end))
-    return origins
 
 
 def _clusters(text: str) -> Iterator[Span]:

@@ -2,91 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from policies.before import Before
+from policies.judging.found import Found, Said
+from policies.judging.judgement import Judgement, judge
 from policies.language import Language
-from policies.match import Match, Span
-from policies.matchers.exact import ExactPhrases
+from policies.listener import Listener
+from policies.match import Match, Status
 from policies.normalize import normalize
 from policies.pack import Pack, Rule
+from policies.saying import Reading, say
 from policies.spoken import Context, Spoken
 
-_MOST_QUOTES = 3
-_LONGEST_QUOTE = 120
+HEARD = (Status.ACTIVE, Status.SHADOW)
+"""Of the rules with these statuses matches are made in rooms."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Listener:
-    """One language: its phrases, and for each the rules that have it."""
+class Verdict:
+    """
+    Attributes:
+        live: What rules that are active found, the gravest first.
+        shadow: What the others found: to be counted and compared, never an alert.
+    """
 
-    exact: ExactPhrases
-    owners: tuple[tuple[int, ...], ...]
+    live: Sequence[Match]
+    shadow: Sequence[Match]
 
 
 class Matcher:
-    """Compiled once and never changed: to change the packs, make another and swap it in."""
+    """Compiled once and never changed: to change the packs, make another and swap it in.
 
-    __slots__ = ("_listeners", "_rules")
+    Args:
+        statuses: The rules with another one are left out.
+    """
 
-    def __init__(self, packs: Sequence[Pack]) -> None:
-        rules = [(pack, rule) for pack in packs for rule in pack.policies]
+    __slots__ = ("_listeners", "_most_readings", "_rules")
+
+    def __init__(self, packs: Sequence[Pack], statuses: Collection[Status] = HEARD) -> None:
+        rules = [
+            (pack, rule) for pack in packs for rule in pack.policies if rule.status in statuses
+        ]
         rules.sort(key=lambda entry: -entry[1].severity.rank)
         self._rules: tuple[tuple[Pack, Rule], ...] = tuple(rules)
-        self._listeners = {language.value: self._listen(language) for language in Language}
+        numbered = [(number, rule) for number, (_, rule) in enumerate(rules)]
+        self._listeners = {each.value: Listener(numbered, each) for each in Language}
+        self._most_readings = max((rule.hypotheses for _, rule in rules), default=0)
 
     def match(self, spoken: Spoken, context: Context) -> list[Match]:
-        """One for each rule that applies, the gravest first, then in the order of the packs."""
+        """One for each active rule that applies, the gravest first, then in the packs' order."""
+        return list(self.verdict(spoken, context).live)
+
+    def verdict(self, spoken: Spoken, context: Context) -> Verdict:
+        """One match for each rule that applies, live and shadow apart."""
+        matches: list[Match] = []
+        judged: set[int] = set()
+        for reading in self._readings(spoken):
+            for number, judgement in self._judgements(reading.spoken, context, reading.number):
+                if number not in judged and judgement.places:
+                    judged.add(number)
+                    if judgement.applies:
+                        listener = self._listeners[spoken.language]
+                        matches.append(say(spoken, reading, judgement, listener.wanted))
+        matches.sort(key=lambda match: -match.severity.rank)
+        live = [match for match in matches if match.status is Status.ACTIVE]
+        return Verdict(live, [match for match in matches if match.status is not Status.ACTIVE])
+
+    def judgements(self, spoken: Spoken, context: Context) -> Sequence[Judgement]:
+        """Of every rule of which anything was heard, whether it applies or not, and why."""
+        return [judgement for _, judgement in self._judgements(spoken, context, 0)]
+
+    def listener(self, language: Language) -> Listener:
+        """What hears one language."""
+        return self._listeners[language.value]
+
+    def _judgements(
+        self, spoken: Spoken, context: Context, reading: int
+    ) -> Iterator[tuple[int, Judgement]]:
         listener = self._listeners.get(spoken.language)
         if listener is None:
-            return []
-        found: dict[int, list[Span]] = {}
-        for phrase, span in listener.exact.find(normalize(spoken.text, Language(spoken.language))):
-            if span[1] > spoken.new_from:
-                for number in listener.owners[phrase]:
-                    found.setdefault(number, []).append(span)
-        return [
-            self._say(spoken.text, number, _merge(found[number]))
-            for number in sorted(found)
-            if context.packs is None or self._rules[number][0].pack in context.packs
-        ]
+            return
+        words = normalize(spoken.text, listener.language)
+        hits = listener.hear(words)
+        if not hits:
+            return
+        said = Said(words, listener.language, spoken.times)
+        found: dict[int, list[Found]] = {}
+        for hit in hits:
+            for number, group in listener.owners[hit.entry]:
+                found.setdefault(number, []).append(Found(group, said, hit))
+        before = Before(self._listeners, context)
+        for number in sorted(found):
+            pack, rule = self._rules[number]
+            here = context.packs is None or pack.pack in context.packs
+            if here and reading <= rule.hypotheses:
+                everything = [*before.found(number, rule), *found[number]]
+                yield number, judge(pack, rule, everything, spoken, context)
 
-    def _listen(self, language: Language) -> _Listener:
-        owners: dict[str, list[int]] = {}
-        for number, (_, rule) in enumerate(self._rules):
-            if language in rule.languages:
-                for phrase in dict.fromkeys(rule.match.phrases.of(language)):
-                    owners.setdefault(phrase, []).append(number)
-        return _Listener(ExactPhrases(list(owners), language), tuple(map(tuple, owners.values())))
-
-    def _say(self, text: str, number: int, spans: tuple[Span, ...]) -> Match:
-        pack, rule = self._rules[number]
-        return Match(
-            pack=pack.pack,
-            pack_version=pack.version,
-            rule_id=rule.id,
-            severity=rule.severity,
-            category=rule.category.value,
-            spans=spans,
-            explanation=f"heard {_quotes(text, spans)}: {rule.title}",
-            cooldown_s=rule.cooldown_s,
-        )
-
-
-def _merge(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """In order; those that share a code point become one."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return tuple(merged)
-
-
-def _quotes(text: str, spans: Sequence[Span]) -> str:
-    words = [" ".join(text[start:end].split()) for start, end in spans]
-    short = [w if len(w) <= _LONGEST_QUOTE else w[: _LONGEST_QUOTE - 1] + "…" for w in words]
-    different = list(dict.fromkeys(short))
-    more = "" if len(different) <= _MOST_QUOTES else f" and {len(different) - _MOST_QUOTES} more"
-    return ", ".join(f"“{quote}”" for quote in different[:_MOST_QUOTES]) + more
+    def _readings(self, spoken: Spoken) -> Iterator[Reading]:
+        """What was said as it was written down, then as it may have been said."""
+        yield Reading(0, spoken)
+        if spoken.new_from == 0 and spoken.text:
+            others = spoken.hypotheses[: self._most_readings]
+            for number, text in enumerate(others, 1):
+                yield Reading(number, Spoken(text, spoken.language))

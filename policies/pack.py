@@ -5,139 +5,113 @@ Fields that are not here are refused, so that a file never promises what is not 
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, model_validator
 
-from policies.finding import quote
+from policies.fields import (
+    Decimal,
+    GroupName,
+    Line,
+    Lines,
+    Name,
+    Part,
+    Prose,
+    SchemaVersion,
+    Seconds,
+    Spoken,
+    Translation,
+    Translations,
+    Version,
+    Whole,
+    YesNo,
+    refusal,
+)
 from policies.language import Language
+from policies.listen import Before, Escalation, Except, Group, Scope, When
+from policies.match import Action, Status
 from policies.severity import Severity
 from policies.taxonomy import Category
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-_NUMBER = r"(?:0|[1-9][0-9]{0,8})"
-_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-[0-9a-z]+(?:[.-][0-9a-z]+)*)?")
-_DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-MAX_COOLDOWN_S = 24 * 3600
-MAX_PHRASES = 10_000
 MAX_RULES = 1000
+MAX_GROUPS = 20
 
 
-def _refusal(problem: str, remedy: str) -> PydanticCustomError:
-    context = {"problem": problem, "remedy": remedy}
-    return PydanticCustomError("refused", "{problem}; {remedy}", context)
+def _as_example(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
 
 
-def _name(value: str) -> str:
-    if len(value) > 64 or not _NAME.fullmatch(value):
-        problem = f"{quote(value)} is not a name"
-        raise _refusal(problem, "use a-z, 0-9 and single hyphens, as in scam-gift-cards")
-    return value
-
-
-def _version(value: str) -> str:
-    if len(value) > 64 or not _VERSION.fullmatch(value):
-        raise _refusal(f"{quote(value)} is not a version", "write three numbers, as in 1.0.0")
-    return value
-
-
-def _seconds(value: object) -> float:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not found:
-        shown = quote(value) if isinstance(value, str) else "this"
-        raise _refusal(f"{shown} is not a duration", "write it as in 0s, 30s, 10m or 2h")
-    seconds = float(int(found[1]) * _SECONDS[found[2]])
-    if seconds > MAX_COOLDOWN_S:
-        raise _refusal(f"{quote(found[0])} is too long", "use 24h or less")
-    return seconds
-
-
-def _schema(value: object) -> int:
-    if value not in ("1", 1):
-        raise _refusal("this schema is not known here", "write schema: 1")
-    return 1
-
-
-def _printable(value: str) -> str:
-    found = _CONTROL.search(value)
-    if found:
-        raise _refusal(f"contains the control character U+{ord(found[0]):04X}", "remove it")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Version = Annotated[str, AfterValidator(_version)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_printable)]
-Prose = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable)]
-Phrase = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-Example = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Phrases(_Part):
-    """By language."""
-
-    en: Annotated[tuple[Phrase, ...], Field(max_length=MAX_PHRASES)] = ()
-    zh: Annotated[tuple[Phrase, ...], Field(max_length=MAX_PHRASES)] = ()
-
-    def of(self, language: Language) -> tuple[str, ...]:
-        return self.zh if language is Language.ZH else self.en
-
-
-class Translation(_Part):
-    """What people read, in one language."""
-
-    title: Line
-    description: Prose
-
-
-class Translations(_Part):
-    """By language; a language that is not here reads the pack's own words."""
-
-    en: Translation | None = None
-    zh: Translation | None = None
-
-    def of(self, language: Language) -> Translation | None:
-        return self.zh if language is Language.ZH else self.en
-
-
-class Listen(_Part):
-    """What a rule listens for.
+class Example(Part):
+    """Words to try a rule on; in a file, plain text or this.
 
     Attributes:
-        tolerance: How far what was heard may be from a phrase; `exact` compares normalised words.
+        turns: Utterances one after another instead of `text`: the rule is tried on the last.
+        language: If not as the characters show.
+        speaker: Of the turns before the last: the same speaker, or another.
+        role: The speaker's.
+        hypotheses: Further readings of the same sound.
     """
 
-    phrases: Phrases
-    tolerance: Literal["exact"] = "exact"
+    text: Spoken | None = None
+    turns: Annotated[tuple[Spoken, ...], Field(min_length=2, max_length=10)] = ()
+    language: Language | None = None
+    same_speaker: YesNo = True
+    role: Line | None = None
+    room: Line | None = None
+    tags: Lines = ()
+    hypotheses: Annotated[tuple[Spoken, ...], Field(max_length=10)] = ()
+
+    @model_validator(mode="after")
+    def _text_or_turns(self) -> Example:
+        if (self.text is None) == (not self.turns):
+            raise refusal("has neither text nor turns, or both", "give one of the two")
+        return self
+
+    @property
+    def last(self) -> str:
+        """What the rule is tried on."""
+        return self.turns[-1] if self.text is None else self.text
 
 
-class Tests(_Part):
-    """Examples that are tried whenever the pack is loaded; one that fails refuses the pack."""
-
-    must_match: Annotated[tuple[Example, ...], Field(min_length=3, max_length=1000)]
-    must_not_match: Annotated[tuple[Example, ...], Field(min_length=3, max_length=1000)]
+Examples = Annotated[Example, BeforeValidator(_as_example)]
+_ListOfExamples = tuple[Examples, ...]
 
 
-class Rule(_Part):
+class Tests(Part):
+    """Examples that are tried whenever the pack is loaded; one that fails refuses the pack.
+
+    Attributes:
+        must_match: Matches that no exception excuses.
+        must_not_match: Nothing at all.
+        must_excuse: Matches that an exception excuses, to be reviewed or at a lower severity.
+    """
+
+    must_match: Annotated[_ListOfExamples, Field(min_length=3, max_length=1000)]
+    must_not_match: Annotated[_ListOfExamples, Field(min_length=3, max_length=1000)]
+    must_excuse: Annotated[_ListOfExamples, Field(max_length=1000)] = ()
+
+
+class Rule(Part):
     """One policy of a pack.
 
     Attributes:
+        version: The rule's own; the pack's where it has none.
         title: For moderators and for a room's members.
         description: What is listened for and why, for a room's members; shown on `/rules`.
         translations: Of title and description.
+        owner: Who answers for the rule; the pack's where it has none.
+        references: Where the harm and the rule are explained.
+        false_positives: What it is known to take for a violation.
+        match: Groups by name.
+        hypotheses: How many further readings of the sound are tried; each one less likely.
         cooldown_s: See `Match.cooldown_s`; `cooldown` in the file, with its unit.
+        mask: The words that matched are not written out in explanations.
+        budget_fa_per_hour: False alarms an hour on benign speech above which the rule is refused.
     """
 
     id: Name
+    version: Version | None = None
+    status: Status = Status.ACTIVE
     title: Line
     category: Category
     subcategory: str | None = None
@@ -145,20 +119,33 @@ class Rule(_Part):
     languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     description: Prose
     translations: Translations = Translations()
-    match: Listen
+    owner: Line | None = None
+    references: Lines = ()
+    false_positives: Lines = ()
+    match: Annotated[dict[GroupName, Group], Field(min_length=1, max_length=MAX_GROUPS)]
+    when: When = When()
+    except_: Except = Field(default=Except(), alias="except")
+    scope: Scope = Scope()
+    context: Before = Before()
+    hypotheses: Annotated[Whole, Field(ge=0, le=10)] = 0
+    escalate: Annotated[tuple[Escalation, ...], Field(max_length=5)] = ()
     cooldown_s: Seconds = Field(default=30.0, alias="cooldown")
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=6)] = (Action.ALERT,)
+    mask: YesNo = False
+    budget_fa_per_hour: Annotated[Decimal, Field(ge=0, le=100)] | None = None
     tests: Tests
 
 
-class Pack(_Part):
+class Pack(Part):
     """One file of policies, swapped in and out as a whole."""
 
-    schema_version: Annotated[Literal[1], BeforeValidator(_schema)] = Field(alias="schema")
+    schema_version: SchemaVersion = Field(alias="schema")
     pack: Name
     version: Version
     title: Line
     description: Prose
     translations: Translations = Translations()
+    owner: Line | None = None
     policies: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=MAX_RULES)]
 
 

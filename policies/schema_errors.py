@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from policies.fields import Patterns, Phrases, Translation, Translations
 from policies.finding import Finding, Location, quote
-from policies.pack import Listen, Pack, Phrases, Rule, Tests, Translation, Translations
+from policies.listen import Before, Escalation, Except, Group, Near, Scope, When
+from policies.pack import Example, Pack, Rule, Tests
 
 _MODELS: Mapping[str, type[BaseModel]] = {
     "": Pack,
@@ -20,17 +22,30 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "policies.translations": Translations,
     "policies.translations.en": Translation,
     "policies.translations.zh": Translation,
-    "policies.match": Listen,
-    "policies.match.phrases": Phrases,
+    "policies.match.*": Group,
+    "policies.match.*.phrases": Phrases,
+    "policies.match.*.patterns": Patterns,
+    "policies.when": When,
+    "policies.when.near": Near,
+    "policies.except": Except,
+    "policies.except.allow": Phrases,
+    "policies.scope": Scope,
+    "policies.context": Before,
+    "policies.escalate": Escalation,
     "policies.tests": Tests,
+    "policies.tests.must_match": Example,
+    "policies.tests.must_not_match": Example,
+    "policies.tests.must_excuse": Example,
 }
+_KEY = "[key]"
+"""What pydantic adds to the place of a mapping's key."""
 
 
 def schema_findings(error: ValidationError) -> Iterator[Finding]:
     for details in error.errors(include_url=False):
         if _long_enough(details):
             continue
-        where = tuple(details["loc"])
+        where = tuple(step for step in details["loc"] if step != _KEY)
         problem, remedy = _words(where, details)
         yield Finding(where, problem, remedy)
 
@@ -52,7 +67,7 @@ def _words(where: Location, details: ErrorDetails) -> tuple[str, str]:
             return "is not a field known here", _fields(where)
         case "string_type":
             return f"must be text, not {_kind(details['input'])}", "write it on one line"
-        case "model_type" | "model_attributes_type":
+        case "model_type" | "model_attributes_type" | "dict_type":
             found = _kind(details["input"])
             return f"must be a mapping, not {found}", "write its fields indented below it"
         case "tuple_type":
@@ -62,6 +77,12 @@ def _words(where: Location, details: ErrorDetails) -> tuple[str, str]:
             return f"has {size} of the {least} items it needs", f"give at least {least}"
         case "too_long":
             return f"has more than {context['max_length']} items", "split it up"
+        case "greater_than_equal":
+            return f"is less than {context['ge']:g}", f"write {context['ge']:g} or more"
+        case "greater_than":
+            return f"is not more than {context['gt']:g}", f"write more than {context['gt']:g}"
+        case "less_than_equal":
+            return f"is more than {context['le']:g}", f"write {context['le']:g} or less"
         case "string_too_short":
             return "is empty", "fill it in"
         case "string_too_long":
@@ -74,7 +95,10 @@ def _words(where: Location, details: ErrorDetails) -> tuple[str, str]:
 
 
 def _fields(where: Location) -> str:
-    model = _MODELS.get(".".join(step for step in where[:-1] if isinstance(step, str)))
+    steps = [step for step in where[:-1] if isinstance(step, str)]
+    if steps[:2] == ["policies", "match"] and len(steps) > 2:
+        steps[2] = "*"
+    model = _MODELS.get(".".join(steps))
     if model is None:
         return "remove it"
     names = [field.alias or name for name, field in model.model_fields.items()]

@@ -23,7 +23,7 @@ from policies.finding import PackInvalid
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.pack import Pack
-from policies.packs import shipped_packs
+from policies.packs import demo_packs, shipped_packs
 from service import operations, policy_routes, rules_page
 from service.access import audit_routes, key_routes
 from service.access import routes as access_routes
@@ -314,8 +314,12 @@ async def _expiring(state: State, database: Database, settings: Settings) -> Non
 
 
 def load_packs(settings: Settings) -> list[Pack]:
-    """Raises: ConfigurationError with every error of every pack."""
-    folder = settings.policy_dir or shipped_packs()
+    """The operator's; else those that are shipped, for the demo model the one in its words.
+
+    Raises: ConfigurationError with every error of every pack.
+    """
+    shipped = demo_packs() if settings.asr_model == MICRO else shipped_packs()
+    folder = settings.policy_dir or shipped
     try:
         return load_folder(folder)
     except PackInvalid as error:

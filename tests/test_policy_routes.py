@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from policies.load import load_folder
-from policies.packs import shipped_packs
+from policies.packs import demo_packs
 from service.access.keys import Role
 from service.storage.engine import Database
 from tests.api import Api
@@ -62,7 +62,7 @@ async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) 
 
 
 async def test_phrases_are_not_shown(api: Api) -> None:
-    api.app.state.packs = load_folder(shipped_packs())
+    api.app.state.packs = load_folder(demo_packs())
     async with api.caller("Mo") as client:
         assert "florbin" not in (await client.get("/v1/policies")).text
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from policies.language import Language
 from policies.load import load_folder
-from policies.packs import shipped_packs
+from policies.packs import demo_packs
 from policies.taxonomy import Category
 from service import rules_page
 from service.rules_page import Kept, page, preferred
@@ -22,7 +22,7 @@ from tests.policies.writing import pack, rule
 pytestmark = pytest.mark.anyio
 
 KEPT = Kept(talk_hours=24, alert_days=30)
-SHIPPED = load_folder(shipped_packs())
+SHIPPED = load_folder(demo_packs())
 
 
 class Page(HTMLParser):

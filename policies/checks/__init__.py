@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from policies.checks.duplicate_ids import duplicate_ids
 from policies.checks.duplicate_phrases import duplicate_phrases
+from policies.checks.groups import groups
 from policies.checks.inline_tests import inline_tests
 from policies.checks.languages import languages
+from policies.checks.patterns import patterns
 from policies.checks.phrase_length import phrase_length
+from policies.checks.self_harm import self_harm
 from policies.checks.subcategories import subcategories
 from policies.finding import Finding
 from policies.pack import Rule
@@ -19,8 +22,11 @@ Check = Callable[[Mapping[int, Rule]], Iterable[Finding]]
 STRUCTURE: tuple[Check, ...] = (
     duplicate_ids,
     duplicate_phrases,
+    groups,
     languages,
+    patterns,
     phrase_length,
+    self_harm,
     subcategories,
 )
 """Independent of one another."""

@@ -1,22 +1,19 @@
-"""A phrase that says the same as an earlier one of its rule is a slip, often for another phrase."""
+"""A phrase that says the same as an earlier one of its group is a slip for another phrase."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from policies.checks.phrases import every_phrase
 from policies.finding import Finding, quote
-from policies.language import Language
-from policies.normalize import normalize
 from policies.pack import Rule
 
 
 def duplicate_phrases(rules: Mapping[int, Rule]) -> Iterator[Finding]:
-    for index, rule in rules.items():
-        for language in Language:
-            first: dict[str, int] = {}
-            for number, phrase in enumerate(rule.match.phrases.of(language)):
-                words = normalize(phrase, language).text
-                if words and first.setdefault(words, number) != number:
-                    where = ("policies", index, "match", "phrases", language.value, number)
-                    problem = f"{quote(phrase)} sounds the same as phrase [{first[words]}] above"
-                    yield Finding(where, problem, "remove one of the two")
+    first: dict[tuple[object, ...], int] = {}
+    for where, phrase, _, words in every_phrase(rules):
+        *group, number = where
+        if words.text and first.setdefault((*group, words.text), int(number)) != number:
+            problem = f"{quote(phrase)} sounds the same as phrase"
+            above = f"[{first[(*group, words.text)]}] above"
+            yield Finding(where, f"{problem} {above}", "remove one of the two")

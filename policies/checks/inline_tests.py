@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from policies.finding import Finding, Location, quote
 from policies.language import Language
-from policies.match import Match
+from policies.match import Match, Status
 from policies.matcher import Matcher
-from policies.pack import Pack, Rule
-from policies.spoken import Context, Spoken
+from policies.pack import Example, Pack, Rule
+from policies.spoken import Context, Earlier, Spoken
 
 _HAN = re.compile("[\u3400-\u9fff]")
-_NOWHERE = Context(room_id="", speaker_id="")
+_TURN_S = 3.0
+"""Seconds from the beginning of one turn of an example to that of the next."""
+_SPEAKER, _ANOTHER = "speaker", "another"
 
 
 def inline_tests(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     """Needs rules without other findings."""
     for index, rule in rules.items():
         matcher = Matcher([_alone(rule)])
-        for wanted, kind, examples in (
-            (True, "must_match", rule.tests.must_match),
-            (False, "must_not_match", rule.tests.must_not_match),
+        for kind, examples in (
+            ("must_match", rule.tests.must_match),
+            ("must_not_match", rule.tests.must_not_match),
+            ("must_excuse", rule.tests.must_excuse),
         ):
             for number, example in enumerate(examples):
                 where = ("policies", index, "tests", kind, number)
@@ -31,14 +34,34 @@ def inline_tests(rules: Mapping[int, Rule]) -> Iterator[Finding]:
                     problem = f"is read as '{language}', which is not in languages"
                     yield Finding(where, problem, f"add {language} to languages, or remove it")
                     continue
-                matches = matcher.match(Spoken(example, language), _NOWHERE)
-                if bool(matches) != wanted:
-                    yield _failed(where, example, matches)
+                matches = matcher.match(*situation(example))
+                yield from _judged(where, kind, example, matches)
 
 
-def language_of(example: str) -> Language:
-    """Chinese if any character of it is."""
-    return Language.ZH if _HAN.search(example) else Language.EN
+def language_of(example: Example) -> Language:
+    """As it says; else Chinese if any character of it is."""
+    if example.language is not None:
+        return example.language
+    return Language.ZH if _HAN.search(example.last) else Language.EN
+
+
+def situation(example: Example) -> tuple[Spoken, Context]:
+    """What a matcher is given for an example."""
+    before = example.turns[:-1]
+    speaker = _SPEAKER if example.same_speaker else _ANOTHER
+    language = language_of(example)
+    earlier = [
+        Earlier(text, language, speaker, (len(before) - number) * _TURN_S)
+        for number, text in enumerate(before)
+    ]
+    context = Context(
+        room_id=example.room or "",
+        speaker_id=_SPEAKER,
+        role=example.role or "",
+        tags=frozenset(example.tags),
+        earlier=earlier,
+    )
+    return Spoken(example.last, language, hypotheses=example.hypotheses), context
 
 
 def _alone(rule: Rule) -> Pack:
@@ -48,13 +71,25 @@ def _alone(rule: Rule) -> Pack:
         version="0.0.0",
         title=rule.title,
         description=rule.description,
-        policies=(rule,),
+        policies=(rule.model_copy(update={"status": Status.ACTIVE}),),
     )
 
 
-def _failed(where: Location, example: str, matches: list[Match]) -> Finding:
-    if not matches:
-        return Finding(where, "does not match", "add a phrase that is in it, or remove it")
-    start, end = matches[0].spans[0]
-    problem = f"matches, because of {quote(example[start:end])}"
-    return Finding(where, problem, "narrow that phrase, or remove the example")
+def _judged(
+    where: Location, kind: str, example: Example, matches: Sequence[Match]
+) -> Iterator[Finding]:
+    excused = bool(matches) and bool(matches[0].excused_by)
+    match kind, bool(matches), excused:
+        case (("must_match" | "must_excuse"), False, _):
+            yield Finding(where, "does not match", "add a phrase that is in it, or remove it")
+        case "must_match", True, True:
+            reasons = "; ".join(matches[0].excused_by)
+            problem = f"is excused: {reasons}"
+            yield Finding(where, problem, "put it under must_excuse, or narrow the exception")
+        case "must_excuse", True, False:
+            problem = "matches, and no exception excuses it"
+            yield Finding(where, problem, "add an exception, or put it under must_match")
+        case "must_not_match", True, _:
+            start, end = matches[0].spans[0]
+            problem = f"matches, because of {quote(example.last[start:end])}"
+            yield Finding(where, problem, "narrow that phrase, or remove the example")

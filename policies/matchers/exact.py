@@ -1,4 +1,4 @@
-"""Phrases word for word, by Aho-Corasick. The only ahocorasick_rs import.
+"""Phrases word for word.
 
 Where words are written apart, phrase and text are padded with spaces, so that a phrase is found
 only between word boundaries.
@@ -6,31 +6,41 @@ only between word boundaries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from ahocorasick_rs import AhoCorasick
+from collections.abc import Iterator, Mapping
 
 from policies.language import Language
-from policies.match import Span
-from policies.normalize import Normalized, normalize
+from policies.match import Layer
+from policies.matchers.automaton import Automaton
+from policies.matchers.hit import Hit
+from policies.normalize import Normalized
 
 
 class ExactPhrases:
     """Compiled once, then only read: threads may share it.
 
     Args:
-        phrases: As written; each must have a word in it.
+        phrases: By number; each must have a word in it.
     """
 
-    def __init__(self, phrases: Sequence[str], language: Language) -> None:
+    def __init__(self, phrases: Mapping[int, Normalized], language: Language) -> None:
         self._pad = language.separator
-        padded = [f"{self._pad}{normalize(p, language).text}{self._pad}" for p in phrases]
-        self._automaton = AhoCorasick(padded)
+        entries: dict[str, list[int]] = {}
+        for number, phrase in phrases.items():
+            entries.setdefault(f"{self._pad}{phrase.text}{self._pad}", []).append(number)
+        self._entries = tuple(map(tuple, entries.values()))
+        self._automaton = Automaton(list(entries))
 
-    def find(self, heard: Normalized) -> Iterator[tuple[int, Span]]:
-        """The number of each phrase found and where it is in the original, overlaps included."""
+    def find(self, heard: Normalized) -> Iterator[Hit]:
+        """Every phrase at every place, overlaps included."""
         pad = len(self._pad)
-        padded = f"{self._pad}{heard.text}{self._pad}"
-        for phrase, start, end in self._automaton.find_matches_as_indexes(padded, overlapping=True):
+        for found, start, end in self._automaton.find(f"{self._pad}{heard.text}{self._pad}"):
             # Both pads cost the same: the phrase's first is where the text's first was added.
-            yield phrase, heard.span(start, end - 2 * pad)
+            first, last = heard.word_at(start), heard.word_at(end - 2 * pad - 1)
+            if pad or self._whole(heard, start, end):
+                for entry in self._entries[found]:
+                    yield Hit(entry, first, last, Layer.EXACT)
+
+    @staticmethod
+    def _whole(heard: Normalized, start: int, end: int) -> bool:
+        """Whether no Latin word is cut by the place's edges."""
+        return heard.begins_at(start) and (end == len(heard.text) or heard.begins_at(end))

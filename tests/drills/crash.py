@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from policies.packs import shipped_packs
+from policies.packs import demo_packs
 from service.simulation.client import FeedEvent, ServerClient
 from service.simulation.run import run
 from service.simulation.script import DEMO_SCRIPT, Line, Script, load_script
@@ -155,7 +155,7 @@ def _said(clips: Sequence[Line], start_s: float, end_s: float) -> Iterator[Line]
 
 def _without_cooldown(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    for pack in shipped_packs().glob("*.yaml"):
+    for pack in demo_packs().glob("*.yaml"):
         text = pack.read_text().replace("cooldown: 30s", "cooldown: 0s")
         (folder / pack.name).write_text(text)
     return folder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.packs import shipped_packs
+from policies.packs import demo_packs
 from service.simulation.script import DEMO_SCRIPT
 from tests.e2e.commands import Done, earshot, together
 
@@ -147,7 +147,7 @@ def test_wrong_usage_shows_the_right_one() -> None:
 
 
 def test_packs_are_checked(places: Path) -> None:
-    folders = (shipped_packs(), places / "packs", places / "gone")
+    folders = (demo_packs(), places / "packs", places / "gone")
     good, bad, absent = together([(["policy", "check", str(each)], {}) for each in folders])
     assert (good.code, good.err) == (0, "")
     assert "is fine" in good.out

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.match import Match
+from policies.match import Action, Match
 from policies.severity import Severity
 from policies.spoken import Context
 from tests.policies.writing import hear, heard, pack, rule
@@ -30,6 +30,9 @@ def test_a_match_says_everything_about_its_rule() -> None:
             spans=((13, 29),),
             explanation="heard “GIFT card, codes”: Asking for codes",
             cooldown_s=600.0,
+            rule_version="1.2.3",
+            score=5.0,
+            actions=(Action.ALERT,),
         )
     ]
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from policies.fields import Phrases, Translation, Translations
 from policies.language import Language
 from policies.load import load_text
-from policies.pack import Phrases, Translation, Translations, words_in
+from policies.pack import words_in
 from policies.severity import Severity
 from tests.policies.writing import HEADER, errors, pack_text, rule, rule_text
 

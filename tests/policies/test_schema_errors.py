@@ -31,7 +31,7 @@ def test_each_kind_of_error_has_its_words(change: str, error: str) -> None:
 def test_an_item_that_is_refused_does_not_make_its_list_too_short() -> None:
     tests = "tests: {must_match: [a, '', c], must_not_match: [a, b, c]}"
     (found,) = errors(pack_text(rule_text(tests=tests)))
-    assert found.endswith("policies[0].tests.must_match[1]: is empty; fill it in")
+    assert found.endswith("policies[0].tests.must_match[1].text: is empty; fill it in")
 
 
 def test_a_pack_needs_a_rule() -> None:

@@ -28,7 +28,7 @@ def rule(
         "severity": "medium",
         "languages": [code for code, phrases in (("en", en), ("zh", zh)) if phrases] or ["en"],
         "description": "What is listened for.",
-        "match": {"phrases": {"en": list(en), "zh": list(zh)}},
+        "match": {"words": {"phrases": {"en": list(en), "zh": list(zh)}}},
         "tests": {"must_match": ["a", "b", "c"], "must_not_match": ["d", "e", "f"]},
     }
     return Rule.model_validate(fields | changes)
@@ -67,7 +67,7 @@ FIELDS: Mapping[str, str] = {
     "severity": "severity: high",
     "languages": "languages: [en]",
     "description": "description: Asking for codes.",
-    "match": "match: {phrases: {en: [read me the code, your card number]}}",
+    "match": "match: {words: {phrases: {en: [read me the code, your card number]}}}",
     "cooldown": "cooldown: 30s",
     "tests": "tests: {must_match: [read me the code, your card number, Read me the CODE], "
     "must_not_match: [read me a book, the code, your card]}",

@@ -5,10 +5,10 @@ from tests.policies.writing import rule
 
 
 def test_phrases_that_normalize_to_the_same_words_are_found() -> None:
-    codes = rule(en=["gift card", "don't pay", "Gift-Card!", "don’t PAY"])
+    codes = rule(en=["gift card", "don't pay", "Gift-Card!", "do not PAY"])
     assert [(finding.where[-1], finding.problem) for finding in duplicate_phrases({7: codes})] == [
         (2, "'Gift-Card!' sounds the same as phrase [0] above"),
-        (3, "'don’t PAY' sounds the same as phrase [1] above"),
+        (3, "'do not PAY' sounds the same as phrase [1] above"),
     ]
 
 

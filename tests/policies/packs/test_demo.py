@@ -8,7 +8,7 @@ from policies.language import Language
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.pack import Pack, Rule, words_in
-from policies.packs import shipped_packs
+from policies.packs import demo_packs
 from policies.severity import Severity
 from policies.spoken import Spoken
 from policies.taxonomy import Category
@@ -84,7 +84,7 @@ VIOLATIONS = [
 
 @pytest.fixture(scope="module")
 def packs() -> list[Pack]:
-    return load_folder(shipped_packs())
+    return load_folder(demo_packs())
 
 
 def sentences() -> list[str]:

@@ -1,0 +1,1 @@
+"""From phrases that were heard to whether a rule applies: one question a file."""

@@ -1,0 +1,119 @@
+"""Whether what was found is what a rule waits for."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from policies.judging.found import Found
+from policies.listen import Group, Near, When
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One place at which a rule's conditions hold.
+
+    Attributes:
+        found: What makes it one.
+        beside: What else had to be heard.
+        score: Of all of it.
+    """
+
+    found: tuple[Found, ...]
+    beside: tuple[Found, ...]
+    score: float
+
+    @property
+    def everything(self) -> tuple[Found, ...]:
+        return (*self.found, *self.beside)
+
+
+def occurrences(
+    when: When, groups: Mapping[str, Group], found: Sequence[Found]
+) -> Iterator[Occurrence]:
+    """Every place at which `when` holds; `found` is in the order in which it was said."""
+    heard: dict[str, list[Found]] = {}
+    for each in found:
+        if each.group in groups:
+            heard.setdefault(each.group, []).append(each)
+    main, beside = _places(when, groups, heard)
+    for place in main:
+        score = _score(groups, (*place, *beside))
+        if when.score is None or score >= when.score:
+            yield Occurrence(place, beside, score)
+
+
+def _places(
+    when: When, groups: Mapping[str, Group], heard: Mapping[str, Sequence[Found]]
+) -> tuple[Sequence[tuple[Found, ...]], tuple[Found, ...]]:
+    """The places of the narrowest condition, and what the others found; none if one fails."""
+    conditions: list[Sequence[tuple[Found, ...]]] = []
+    if when.near is not None:
+        conditions.append(list(_near(when.near, heard)))
+    if when.all:
+        together = all(group in heard for group in when.all)
+        conditions.append([_of(when.all, heard)] if together else [])
+    if when.any:
+        conditions.append([(each,) for each in _of(when.any, heard)])
+    if not conditions:
+        everything = _of(tuple(groups), heard)
+        one_by_one = [(each,) for each in everything]
+        conditions.append([everything] if when.score and everything else one_by_one)
+    if not all(conditions):
+        return [], ()
+    main, *others = conditions
+    beside = dict.fromkeys(each for other in others for place in other for each in place)
+    return main, tuple(beside)
+
+
+def _of(names: Sequence[str], heard: Mapping[str, Sequence[Found]]) -> tuple[Found, ...]:
+    wanted = [each for name in names for each in heard.get(name, ())]
+    return tuple(sorted(wanted, key=lambda each: (each.first, each.last)))
+
+
+def _near(near: Near, heard: Mapping[str, Sequence[Found]]) -> Iterator[tuple[Found, ...]]:
+    """For each place that may begin it, the nearest of every other group after it."""
+    if not all(group in heard for group in near.groups):
+        return
+    starts = {group: [each.first for each in heard[group]] for group in near.groups}
+    for group in near.groups[:1] if near.ordered else near.groups:
+        for first in heard[group]:
+            place = _from(first, near, heard, starts)
+            if place is not None and _is_near(near, place):
+                yield place
+
+
+def _from(
+    first: Found,
+    near: Near,
+    heard: Mapping[str, Sequence[Found]],
+    starts: Mapping[str, Sequence[int]],
+) -> tuple[Found, ...] | None:
+    place = [first]
+    for group in near.groups:
+        if group == first.group:
+            continue
+        after = place[-1].last + 1 if near.ordered else first.first
+        number = bisect_left(starts[group], after)
+        if number == len(starts[group]):
+            return None
+        place.append(heard[group][number])
+    return tuple(sorted(place, key=lambda each: (each.first, each.last)))
+
+
+def _is_near(near: Near, place: Sequence[Found]) -> bool:
+    first, last = place[0], place[-1]
+    if near.within_words is not None and last.first - first.last - 1 > near.within_words:
+        return False
+    if near.within_seconds is None:
+        return True
+    return last.seconds[0] - first.seconds[1] <= near.within_seconds
+
+
+def _score(groups: Mapping[str, Group], found: Sequence[Found]) -> float:
+    """The groups' weights, each less by how far its nearest phrase was."""
+    nearest: dict[str, float] = {}
+    for each in found:
+        nearest[each.group] = min(nearest.get(each.group, 1.0), each.hit.distance)
+    return sum(groups[name].weight * (1 - distance) for name, distance in nearest.items())

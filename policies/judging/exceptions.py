@@ -1,0 +1,86 @@
+"""What speaks for a speaker: negation, reported speech, phrases that a rule allows.
+
+They only ever say that a person should look before anything is thought of it: hateful speech, too,
+says "not" and "they say".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from policies.judging.found import Found
+from policies.language import Language
+from policies.listen import Except
+from policies.normalize import Normalized
+
+ALLOWED = "except.allow"
+"""The name under which allowed phrases are found, beside the rule's groups."""
+REACH = 8
+"""Words (characters in Chinese) between an allowed phrase and what it excuses."""
+
+_NEGATIONS = frozenset(
+    "not never no nobody none neither nor without hardly stop against refuse refused avoid".split()
+)
+_REPORTS = frozenset(
+    "said says saying told tells asked asks asking wrote writes posted reported claims claimed "
+    "warned warns heard quote quoted quoting article news headline movie film song lyrics".split()
+)
+_OWN_WORDS = frozenset({"i", "we"})
+"""Whoever says so of their own words says them again."""
+
+_ZH_NEGATION = re.compile(
+    "对不起|差不多|不过|不但|不仅|不管|不然|不如|是不是|要不|好不|忍不住|恨不得|巴不得|特别|别人|区别|没事"
+    "|(不|没|别|勿|未|禁止|拒绝|停止|反对)"
+)
+"""The first line only looks like one."""
+_ZH_REPORT = re.compile(
+    "(?:我|咱|我们)(?:刚才|刚刚)?(?:说|跟你说|告诉)"
+    "|(说|听说|据说|报道|新闻|写道|提到|所谓|引用|电影里|歌词|告诉我|问我|警告)"
+)
+
+
+def excuses(written: Except, place: Sequence[Found], allowed: Sequence[Found]) -> tuple[str, ...]:
+    """What speaks for the speaker at one place, in words; empty if nothing does.
+
+    `place` holds what was found in the utterance that is judged, in its order; `allowed` the
+    allowed phrases in it.
+    """
+    said = place[0].said
+    first = place[0].hit.first
+    reasons = []
+    if written.negation is not None:
+        cue = _cue(said.words, said.language, first, written.negation, negation=True)
+        if cue:
+            reasons.append(f"negated by “{cue}”")
+    if written.reported_speech is not None:
+        cue = _cue(said.words, said.language, first, written.reported_speech, negation=False)
+        if cue:
+            reasons.append(f"reported speech: “{cue}”")
+    for each in allowed:
+        if any(_within_reach(each, found) for found in place):
+            words = said.words.words[each.hit.first : each.hit.last + 1]
+            reasons.append(f"allowed: “{said.language.separator.join(words)}”")
+            break
+    return tuple(reasons)
+
+
+def _within_reach(allowed: Found, found: Found) -> bool:
+    gap = max(found.hit.first - allowed.hit.last, allowed.hit.first - found.hit.last) - 1
+    return gap <= REACH
+
+
+def _cue(words: Normalized, language: Language, before: int, within: int, *, negation: bool) -> str:
+    """The last cue in the words before a place, empty if there is none."""
+    start = max(0, before - within)
+    if language is Language.ZH:
+        pattern = _ZH_NEGATION if negation else _ZH_REPORT
+        cues = pattern.finditer("".join(words.words[start:before]))
+        return next((cue[1] for cue in reversed(list(cues)) if cue[1]), "")
+    known = _NEGATIONS if negation else _REPORTS
+    for number in range(before - 1, start - 1, -1):
+        word = words.words[number]
+        own = not negation and number > 0 and words.words[number - 1] in _OWN_WORDS
+        if word in known and not own:
+            return word
+    return ""

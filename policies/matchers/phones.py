@@ -1,0 +1,202 @@
+"""English phrases by their sound, through what recognisers make of words.
+
+Pieces of each phrase's sounds are looked for (Aho-Corasick over classes of sounds); where one is
+found, the words around it are compared with the whole phrase: first by the number of edits between
+classes, a quick bound, then by the weighted distance of `pronouncing.phones`. What is found always
+begins and ends with whole words.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import NamedTuple
+
+from policies.match import Layer
+from policies.matchers.automaton import Automaton
+from policies.matchers.distance import edits
+from policies.matchers.hit import Hit
+from policies.normalize import Normalized
+from policies.pronouncing import phones
+from policies.pronouncing.english import sounds
+from policies.tolerance import SHARE, Tolerance
+from policies.wording.english import FUNCTION_WORDS
+
+_MOST_READINGS = 4
+"""Of one phrase; more would be rare ways to say it."""
+MOST_OF_A_WORD = 0.4
+"""Of a meaning word's sounds, the weighted share that must not differ."""
+_PIECE = 5
+"""Sounds of a piece that is looked for; shorter ones are everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One way to say a phrase.
+
+    Attributes:
+        most: The weighted distance up to which it is heard.
+        edits: The most edits between classes of sounds that this leaves room for.
+        telling: Where in it the words are that carry the meaning.
+    """
+
+    entry: int
+    said: str
+    classes: str
+    most: float
+    edits: int
+    telling: tuple[tuple[int, int], ...]
+
+
+class _Piece(NamedTuple):
+    """A part of a reading's classes that is looked for, and what stands before and after it."""
+
+    reading: _Reading
+    head: str
+    tail: str
+    edits: int
+
+
+class EnglishPhones:
+    """Compiled once, then only read: threads may share it.
+
+    Args:
+        phrases: By number, with how far from each may be heard; an exact one is left out.
+    """
+
+    def __init__(self, phrases: Mapping[int, tuple[Normalized, Tolerance]]) -> None:
+        pieces: dict[str, list[_Piece]] = {}
+        for entry, (phrase, tolerance) in phrases.items():
+            for ways in _ways(phrase.words) if tolerance is not Tolerance.EXACT else ():
+                reading = _reading(entry, phrase.words, ways, tolerance)
+                for start, end in _pieces(reading):
+                    classes = reading.classes
+                    piece = _Piece(reading, classes[:start], classes[end:], reading.edits)
+                    pieces.setdefault(classes[start:end], []).append(piece)
+        self._pieces = tuple(map(tuple, pieces.values()))
+        self._automaton = Automaton(list(pieces))
+
+    def find(self, heard: Normalized) -> Iterator[Hit]:
+        """Every stretch of words that is near enough to a phrase, overlaps included."""
+        if not self._pieces:
+            return
+        said = _Said(heard.words)
+        tried: set[tuple[int, int, int]] = set()
+        for found, start, end in self._automaton.find(said.classes):
+            for piece in self._pieces[found]:
+                for first, last in _places(piece, said, start, end):
+                    key = (id(piece.reading), first, last)
+                    if key not in tried:
+                        tried.add(key)
+                        distance = _distance(piece.reading, said, first, last)
+                        if distance is not None:
+                            yield Hit(piece.reading.entry, first, last, Layer.PHONES, distance)
+
+
+def sound_length(words: Sequence[str]) -> int:
+    """Sounds of a phrase as it is said most often; 0 where a word of it has none."""
+    return phones.length("".join(next(_ways(words), ())))
+
+
+def _ways(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The ways to say a phrase, word by word; none where a word of it has no sound."""
+    return islice(product(*map(sounds, words)), _MOST_READINGS)
+
+
+class _Said:
+    """The sounds of what was heard, and where in them each word begins and ends."""
+
+    __slots__ = ("begins", "classes", "ends", "said")
+
+    def __init__(self, words: Sequence[str]) -> None:
+        said: list[str] = []
+        self.begins: list[int] = []
+        self.ends: list[int] = []
+        at = 0
+        for word in words:
+            ways = sounds(word)
+            self.begins.append(at)
+            if ways:
+                said.append(ways[0])
+                at += len(ways[0])
+            self.ends.append(at)
+        self.said = "".join(said)
+        self.classes = phones.fold(self.said)
+
+    def firsts(self, low: int, high: int) -> range:
+        """Numbers of the words that begin between two places, those included."""
+        return _between(self.begins, low, high)
+
+    def lasts(self, low: int, high: int) -> range:
+        """Numbers of the words that end between two places, those included."""
+        return _between(self.ends, low, high)
+
+
+def _between(places: Sequence[int], low: int, high: int) -> range:
+    start = bisect_left(places, low)
+    return range(start, bisect_right(places, high, start))
+
+
+def _places(piece: _Piece, said: _Said, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """First and last word of every stretch around a found piece that may be the whole phrase.
+
+    Before and after the piece no more edits are spent than the phrase has in all: that rules out
+    most pieces that are there by chance, with two comparisons of short strings.
+    """
+    _, head, tail, most = piece
+    classes, begins, ends = said.classes, said.begins, said.ends
+    firsts = [
+        (first, spent)
+        for first in said.firsts(start - len(head) - most, min(start, start - len(head) + most))
+        if (spent := edits(head, classes[begins[first] : start], score_cutoff=most)) <= most
+    ]
+    if not firsts:
+        return
+    for last in said.lasts(max(end, end + len(tail) - most), end + len(tail) + most):
+        spent_after = edits(tail, classes[end : ends[last]], score_cutoff=most)
+        for first, spent in firsts:
+            if spent + spent_after <= most and first <= last:
+                yield first, last
+
+
+def _reading(
+    entry: int, words: Sequence[str], ways: Sequence[str], tolerance: Tolerance
+) -> _Reading:
+    said = "".join(ways)
+    most = SHARE[tolerance] * len(said)
+    telling, at = [], 0
+    for word, way in zip(words, ways, strict=True):
+        if word not in FUNCTION_WORDS:
+            telling.append((at, at + len(way)))
+        at += len(way)
+    edits = int(most / phones.LEAST)
+    return _Reading(entry, said, phones.fold(said), most, edits, tuple(telling))
+
+
+def _pieces(reading: _Reading) -> Iterator[tuple[int, int]]:
+    """Where the pieces are; a homophone is one piece, as all of it must be there."""
+    size = len(reading.said)
+    count = max(1, min(reading.edits + 1, size // _PIECE))
+    for number in range(count):
+        yield number * size // count, (number + 1) * size // count
+
+
+def _distance(reading: _Reading, said: _Said, first: int, last: int) -> float | None:
+    """As a share of the phrase's sounds; None where it is too far."""
+    heard, size = said.said[said.begins[first] : said.ends[last]], len(reading.said)
+    if not reading.edits:  # a homophone: the classes are the same
+        return phones.distance(reading.said, heard, size) / size
+    found = phones.distance(reading.said, heard, reading.most)
+    if found > reading.most or not _has_its_meaning(reading, heard):
+        return None
+    return found / size
+
+
+def _has_its_meaning(reading: _Reading, heard: str) -> bool:
+    """Whether no word that carries the meaning is mostly another: "kill you" is not "tell you"."""
+    costs = phones.costs_by_phone(reading.said, heard)
+    return all(
+        sum(costs[begin:end]) < MOST_OF_A_WORD * (end - begin) for begin, end in reading.telling
+    )

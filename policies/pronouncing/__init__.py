@@ -1,0 +1,1 @@
+"""How words sound: what the matchers that hear through recognition errors compare."""
