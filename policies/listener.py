@@ -11,7 +11,7 @@ from policies.matchers.hit import Hit
 from policies.matchers.patterns import Patterns
 from policies.matchers.phones import EnglishPhones, sound_length
 from policies.matchers.pinyin import MandarinSyllables, syllable_length
-from policies.normalize import Normalized, normalize
+from policies.normalize import Normalized, phrase
 from policies.pack import Rule
 from policies.tolerance import Tolerance, resolve
 
@@ -30,8 +30,8 @@ class Listener:
         owners: dict[tuple[str, Tolerance | None], list[Owner]] = {}
         for number, rule in rules:
             if language in rule.languages:
-                for phrase, tolerance, group in _listened_for(rule, language):
-                    owners.setdefault((phrase, tolerance), []).append((number, group))
+                for wanted, tolerance, group in _listened_for(rule, language):
+                    owners.setdefault((wanted, tolerance), []).append((number, group))
         self.language = language
         self.wanted: Sequence[str] = [wanted for wanted, _ in owners]
         """Phrases and patterns as written, by their number in `Hit.entry`."""
@@ -44,7 +44,7 @@ class Listener:
             if tolerance is None:
                 patterns[entry] = wanted
             else:
-                words = normalize(wanted, language)
+                words = phrase(wanted, language)
                 phrases[entry] = (words, concrete(tolerance, language, words))
         self._exact = ExactPhrases({n: words for n, (words, _) in phrases.items()}, language)
         self._patterns = Patterns(patterns)
@@ -67,12 +67,12 @@ class Listener:
 def _listened_for(rule: Rule, language: Language) -> Iterator[tuple[str, Tolerance | None, str]]:
     """Phrase and tolerance, or pattern and None, with the name of its group."""
     for name, group in rule.match.items():
-        for phrase in group.phrases.of(language):
-            yield phrase, group.tolerance, name
+        for words in group.phrases.of(language):
+            yield words, group.tolerance, name
         for pattern in group.patterns.of(language):
             yield pattern, None, name
-    for phrase in rule.except_.allow.of(language):
-        yield phrase, Tolerance.EXACT, ALLOWED
+    for words in rule.except_.allow.of(language):
+        yield words, Tolerance.EXACT, ALLOWED
 
 
 def concrete(tolerance: Tolerance, language: Language, words: Normalized) -> Tolerance:

@@ -11,7 +11,7 @@ Span = tuple[int, int]
 """Half-open Unicode code-point offsets into `Spoken.text`."""
 
 
-class Status(StrEnum):
+class RuleStatus(StrEnum):
     """How far a rule has come."""
 
     DRAFT = "draft"
@@ -80,7 +80,7 @@ class Match:
     explanation: str
     cooldown_s: float = 0.0
     rule_version: str = ""
-    status: Status = Status.ACTIVE
+    status: RuleStatus = RuleStatus.ACTIVE
     layer: Layer = Layer.EXACT
     distance: float = 0.0
     score: float = 0.0

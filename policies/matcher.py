@@ -10,13 +10,13 @@ from policies.judging.found import Found, Said
 from policies.judging.judgement import Judgement, judge
 from policies.language import Language
 from policies.listener import Listener
-from policies.match import Match, Status
+from policies.match import Match, RuleStatus
 from policies.normalize import normalize
 from policies.pack import Pack, Rule
 from policies.saying import Reading, say
 from policies.spoken import Context, Spoken
 
-HEARD = (Status.ACTIVE, Status.SHADOW)
+HEARD = (RuleStatus.ACTIVE, RuleStatus.SHADOW)
 """Of the rules with these statuses matches are made in rooms."""
 
 
@@ -41,7 +41,7 @@ class Matcher:
 
     __slots__ = ("_listeners", "_most_readings", "_rules")
 
-    def __init__(self, packs: Sequence[Pack], statuses: Collection[Status] = HEARD) -> None:
+    def __init__(self, packs: Sequence[Pack], statuses: Collection[RuleStatus] = HEARD) -> None:
         rules = [
             (pack, rule) for pack in packs for rule in pack.policies if rule.status in statuses
         ]
@@ -67,8 +67,8 @@ class Matcher:
                         listener = self._listeners[spoken.language]
                         matches.append(say(spoken, reading, judgement, listener.wanted))
         matches.sort(key=lambda match: -match.severity.rank)
-        live = [match for match in matches if match.status is Status.ACTIVE]
-        return Verdict(live, [match for match in matches if match.status is not Status.ACTIVE])
+        live = [match for match in matches if match.status is RuleStatus.ACTIVE]
+        return Verdict(live, [match for match in matches if match.status is not RuleStatus.ACTIVE])
 
     def judgements(self, spoken: Spoken, context: Context) -> Sequence[Judgement]:
         """Of every rule of which anything was heard, whether it applies or not, and why."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from policies import folding
@@ -79,6 +80,12 @@ class Normalized:
 def normalize(text: str, language: Language) -> Normalized:
     """Any text is taken, lone surrogates too. Time is linear in its length."""
     return Normalized(folding.fold(text), language)
+
+
+@lru_cache(maxsize=65_536)
+def phrase(text: str, language: Language) -> Normalized:
+    """The same, remembered: a pack's phrases are looked at several times while it is loaded."""
+    return normalize(text, language)
 
 
 def _chinese_words(text: str) -> Sequence[str]:

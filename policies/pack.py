@@ -29,7 +29,7 @@ from policies.fields import (
 )
 from policies.language import Language
 from policies.listen import Before, Escalation, Except, Group, Scope, When
-from policies.match import Action, Status
+from policies.match import Action, RuleStatus
 from policies.severity import Severity
 from policies.taxonomy import Category
 
@@ -111,7 +111,7 @@ class Rule(Part):
 
     id: Name
     version: Version | None = None
-    status: Status = Status.ACTIVE
+    status: RuleStatus = RuleStatus.ACTIVE
     title: Line
     category: Category
     subcategory: str | None = None

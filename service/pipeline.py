@@ -107,7 +107,7 @@ class Pipeline:
         self, listener: Listener, utterance: Utterance, transcript: Transcript
     ) -> None:
         packs = frozenset(listener.room.policies) or None
-        reading = self._reader.read(utterance, transcript, packs)
+        reading = self._reader.read(utterance, transcript, packs, listener.speaker.role)
         for wait_s in self._retry_after_s:
             if self._hurried.is_set() or len(self._waiting) > self._most_behind:
                 break

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from policies.language import Language
+from policies.match import RuleStatus
 from policies.pack import Pack, Rule
 from policies.severity import Severity
 from policies.taxonomy import Category
@@ -28,6 +29,8 @@ class Words:
 @dataclass(frozen=True, slots=True)
 class ShownRule:
     id: str
+    version: str
+    status: RuleStatus
     title: str
     description: str
     category: Category
@@ -66,13 +69,15 @@ def _pack(pack: Pack) -> ShownPack:
         title=pack.title,
         description=pack.description,
         translations=_translations(pack),
-        policies=[_rule(rule) for rule in pack.policies],
+        policies=[_rule(pack, rule) for rule in pack.policies],
     )
 
 
-def _rule(rule: Rule) -> ShownRule:
+def _rule(pack: Pack, rule: Rule) -> ShownRule:
     return ShownRule(
         id=rule.id,
+        version=rule.version or pack.version,
+        status=rule.status,
         title=rule.title,
         description=rule.description,
         category=rule.category,

@@ -10,7 +10,8 @@ from asr.speech import EndedBy, Transcript, Utterance
 from asr.stitch import Join, end_of, joins
 from policies.match import Match
 from policies.matcher import Matcher
-from policies.spoken import Context, Spoken
+from policies.spoken import Context, Spoken, Timed
+from service.recent import Recent
 
 _APART = timedelta(seconds=1)
 """Two parts of one stretch lie closer together, whatever packets were lost at the cut."""
@@ -26,12 +27,15 @@ class Reading:
     Attributes:
         text: What the matches' spans point into: the transcript's text, or that with the words
             before it in which a phrase over a cut began.
+        matches: Of rules that are active: what becomes alerts.
+        shadow: Of rules in shadow: to be counted, never an alert.
         new_from: Where in `text` the transcript's own words begin.
     """
 
     text: str
     matches: Sequence[Match]
     new_from: int = 0
+    shadow: Sequence[Match] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +61,60 @@ class Reader:
 
     def __init__(self, matcher: Callable[[], Matcher]) -> None:
         self._matcher = matcher
+        self._recent = Recent()
         self._before: dict[tuple[str, str], _Part] = {}
 
     def read(
-        self, utterance: Utterance, transcript: Transcript, packs: frozenset[str] | None
+        self,
+        utterance: Utterance,
+        transcript: Transcript,
+        packs: frozenset[str] | None,
+        role: str = "",
     ) -> Reading:
-        """Match the words; over the cut, too, where the utterance goes on from another."""
+        """Match the words; over the cut, too, where the utterance goes on from another.
+
+        `role` is the speaker's.
+        """
         key = (utterance.room_id, utterance.speaker_id)
-        context = Context(*key, packs)
+        now = transcript.started_at
+        context = Context(
+            *key,
+            packs,
+            role=role,
+            earlier=self._recent.earlier(utterance.room_id, now),
+            hits=self._recent.hits(utterance.room_id, now),
+        )
         matcher = self._matcher()
         before = self._before.pop(key, None)
         if before is not None and before.goes_on_in(utterance):
             reading = _over_the_cut(matcher, context, before, utterance, transcript)
         else:
-            spoken = Spoken(transcript.text, transcript.language)
-            reading = Reading(transcript.text, matcher.match(spoken, context))
+            verdict = matcher.verdict(_spoken(transcript), context)
+            reading = Reading(transcript.text, verdict.live, shadow=verdict.shadow)
         if utterance.ended_by is EndedBy.LENGTH:
             self._before[key] = _Part(utterance.part, transcript, reading)
+        self._recent.add(transcript, reading.matches)
         return reading
 
     def forget(self, utterance: Utterance) -> None:
         """The utterance got no transcript: what follows it cannot be joined to it."""
         self._before.pop((utterance.room_id, utterance.speaker_id), None)
+
+
+def _spoken(transcript: Transcript) -> Spoken:
+    """Each word with its place in the text; without times where one cannot be found there."""
+    times: list[Timed] = []
+    at = 0
+    for word in transcript.words:
+        start = transcript.text.find(word.text, at)
+        if start < 0:
+            times.clear()
+            break
+        at = start + len(word.text)
+        times.append(Timed(start, at, word.start_ms / 1000, word.end_ms / 1000))
+    return Spoken(
+        transcript.text, transcript.language, hypotheses=transcript.hypotheses, times=times
+    )
 
 
 def _over_the_cut(
@@ -88,15 +124,14 @@ def _over_the_cut(
     told = _told_at_the_end(before, utterance.overlap_ms)
 
     def read(join: Join) -> Reading:
-        matches = [
-            match
-            for match in matcher.match(
-                Spoken(join.text, transcript.language, join.new_from), context
-            )
-            if (match.pack, match.rule_id) not in told
-            or any(end > join.repeated_until for _, end in match.spans)
-        ]
-        return Reading(join.text, matches, join.new_from)
+        def fresh(match: Match) -> bool:
+            again = any(end > join.repeated_until for _, end in match.spans)
+            return again or (match.pack, match.rule_id) not in told
+
+        spoken = Spoken(join.text, transcript.language, join.new_from)
+        verdict = matcher.verdict(spoken, context)
+        live, shadow = (list(filter(fresh, each)) for each in (verdict.live, verdict.shadow))
+        return Reading(join.text, live, join.new_from, shadow)
 
     readings = [read(join) for join in joins(before.transcript, transcript, utterance.overlap_ms)]
     return _without_what_was_carried(max(readings, key=lambda reading: len(reading.matches)))
@@ -107,20 +142,23 @@ def _told_at_the_end(before: _Part, overlap_ms: int) -> frozenset[_Rule]:
     told_from = len(before.reading.text) - end_of(before.transcript, overlap_ms)
     return frozenset(
         (match.pack, match.rule_id)
-        for match in before.reading.matches
+        for match in (*before.reading.matches, *before.reading.shadow)
         if any(end > told_from for _, end in match.spans)
     )
 
 
 def _without_what_was_carried(reading: Reading) -> Reading:
     """Drop the words of the part before, but for those in which a match begins."""
-    starts = [start for match in reading.matches for start, _ in match.spans]
+    everything = (*reading.matches, *reading.shadow)
+    starts = [start for match in everything for start, _ in match.spans]
     shift = min([reading.new_from, *starts])
+
+    def shifted(match: Match) -> Match:
+        return replace(match, spans=tuple((a - shift, b - shift) for a, b in match.spans))
+
     return Reading(
         reading.text[shift:],
-        [
-            replace(match, spans=tuple((a - shift, b - shift) for a, b in match.spans))
-            for match in reading.matches
-        ],
+        list(map(shifted, reading.matches)),
         reading.new_from - shift,
+        list(map(shifted, reading.shadow)),
     )

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from policies.language import Language
+from policies.matcher import HEARD
 from policies.pack import Pack, Rule, words_in
 from service.feed.static import PAGE_HEADERS
 from service.rules_words import CATEGORIES, NAMES, TAGS, TEXTS, duration
@@ -116,7 +117,7 @@ def _pack(pack: Pack, language: Language) -> str:
     return (
         f"<section>\n<h2{tag}>{escape(told.title)}</h2>\n"
         f"<p{tag}>{escape(told.description)}</p>\n"
-        f"{''.join(_rule(rule, language) for rule in pack.policies)}"
+        f"{''.join(_rule(rule, language) for rule in pack.policies if rule.status in HEARD)}"
         f"<p><small>{escape(version)}</small></p>\n</section>\n"
     )
 

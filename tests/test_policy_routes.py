@@ -22,7 +22,8 @@ def api(database: Database) -> Api:
 async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) -> None:
     zh = {"title": "标题", "description": "说明"}
     translated = rule("asks", en=["read me"], translations={"zh": zh}, subcategory="scams_fraud")
-    api.app.state.packs = [pack(translated, rule("threatens"))]
+    threatens = rule("threatens", version="2.0.0", status="shadow")
+    api.app.state.packs = [pack(translated, threatens)]
     async with api.caller("Mo", role) as client:
         found = await client.get("/v1/policies")
     assert found.json() == {
@@ -36,6 +37,8 @@ async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) 
                 "policies": [
                     {
                         "id": "asks",
+                        "version": "1.2.3",
+                        "status": "active",
                         "title": "Title of asks",
                         "description": "What is listened for.",
                         "category": "non_violent_crimes",
@@ -46,6 +49,8 @@ async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) 
                     },
                     {
                         "id": "threatens",
+                        "version": "2.0.0",
+                        "status": "shadow",
                         "title": "Title of threatens",
                         "description": "What is listened for.",
                         "category": "non_violent_crimes",

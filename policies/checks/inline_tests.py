@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from policies.finding import Finding, Location, quote
 from policies.language import Language
-from policies.match import Match, Status
+from policies.match import Match, RuleStatus
 from policies.matcher import Matcher
 from policies.pack import Example, Pack, Rule
 from policies.spoken import Context, Earlier, Spoken
@@ -71,7 +71,7 @@ def _alone(rule: Rule) -> Pack:
         version="0.0.0",
         title=rule.title,
         description=rule.description,
-        policies=(rule.model_copy(update={"status": Status.ACTIVE}),),
+        policies=(rule.model_copy(update={"status": RuleStatus.ACTIVE}),),
     )
 
 

@@ -1,13 +1,12 @@
-"""Every phrase of some rules, normalised once for all the checks."""
+"""Every phrase of some rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from policies.finding import Location
 from policies.language import Language
-from policies.normalize import Normalized, normalize
+from policies.normalize import Normalized, phrase
 from policies.pack import Rule
 
 Written = tuple[Location, str, Language, Normalized]
@@ -20,13 +19,8 @@ def every_phrase(rules: Mapping[int, Rule]) -> Iterator[Written]:
         for language in Language:
             for name, group in rule.match.items():
                 where = ("policies", index, "match", name, "phrases", language.value)
-                for number, phrase in enumerate(group.phrases.of(language)):
-                    yield (*where, number), phrase, language, _words(phrase, language)
+                for number, written in enumerate(group.phrases.of(language)):
+                    yield (*where, number), written, language, phrase(written, language)
             allow = ("policies", index, "except", "allow", language.value)
-            for number, phrase in enumerate(rule.except_.allow.of(language)):
-                yield (*allow, number), phrase, language, _words(phrase, language)
-
-
-@lru_cache(maxsize=32_768)
-def _words(phrase: str, language: Language) -> Normalized:
-    return normalize(phrase, language)
+            for number, written in enumerate(rule.except_.allow.of(language)):
+                yield (*allow, number), written, language, phrase(written, language)

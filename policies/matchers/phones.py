@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple
 
@@ -32,8 +32,7 @@ _PIECE = 5
 """Sounds of a piece that is looked for; shorter ones are everywhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     """One way to say a phrase.
 
     Attributes:
@@ -42,7 +41,6 @@ class _Reading:
         telling: Where in it the words are that carry the meaning.
     """
 
-    entry: int
     said: str
     classes: str
     most: float
@@ -53,6 +51,7 @@ class _Reading:
 class _Piece(NamedTuple):
     """A part of a reading's classes that is looked for, and what stands before and after it."""
 
+    entry: int
     reading: _Reading
     head: str
     tail: str
@@ -69,11 +68,10 @@ class EnglishPhones:
     def __init__(self, phrases: Mapping[int, tuple[Normalized, Tolerance]]) -> None:
         pieces: dict[str, list[_Piece]] = {}
         for entry, (phrase, tolerance) in phrases.items():
-            for ways in _ways(phrase.words) if tolerance is not Tolerance.EXACT else ():
-                reading = _reading(entry, phrase.words, ways, tolerance)
+            for reading in _readings(tuple(phrase.words), tolerance):
                 for start, end in _pieces(reading):
                     classes = reading.classes
-                    piece = _Piece(reading, classes[:start], classes[end:], reading.edits)
+                    piece = _Piece(entry, reading, classes[:start], classes[end:], reading.edits)
                     pieces.setdefault(classes[start:end], []).append(piece)
         self._pieces = tuple(map(tuple, pieces.values()))
         self._automaton = Automaton(list(pieces))
@@ -83,16 +81,16 @@ class EnglishPhones:
         if not self._pieces:
             return
         said = _Said(heard.words)
-        tried: set[tuple[int, int, int]] = set()
+        tried: set[tuple[int, str, int, int]] = set()
         for found, start, end in self._automaton.find(said.classes):
             for piece in self._pieces[found]:
                 for first, last in _places(piece, said, start, end):
-                    key = (id(piece.reading), first, last)
+                    key = (piece.entry, piece.reading.said, first, last)
                     if key not in tried:
                         tried.add(key)
                         distance = _distance(piece.reading, said, first, last)
                         if distance is not None:
-                            yield Hit(piece.reading.entry, first, last, Layer.PHONES, distance)
+                            yield Hit(piece.entry, first, last, Layer.PHONES, distance)
 
 
 def sound_length(words: Sequence[str]) -> int:
@@ -145,7 +143,7 @@ def _places(piece: _Piece, said: _Said, start: int, end: int) -> Iterator[tuple[
     Before and after the piece no more edits are spent than the phrase has in all: that rules out
     most pieces that are there by chance, with two comparisons of short strings.
     """
-    _, head, tail, most = piece
+    _, _, head, tail, most = piece
     classes, begins, ends = said.classes, said.begins, said.ends
     firsts = [
         (first, spent)
@@ -161,18 +159,23 @@ def _places(piece: _Piece, said: _Said, start: int, end: int) -> Iterator[tuple[
                 yield first, last
 
 
-def _reading(
-    entry: int, words: Sequence[str], ways: Sequence[str], tolerance: Tolerance
-) -> _Reading:
+@lru_cache(maxsize=65_536)
+def _readings(words: tuple[str, ...], tolerance: Tolerance) -> Sequence[_Reading]:
+    """Remembered, because a pack's phrases are compiled several times while it is loaded."""
+    if tolerance is Tolerance.EXACT:
+        return ()
+    return [_reading(words, ways, SHARE[tolerance]) for ways in _ways(words)]
+
+
+def _reading(words: Sequence[str], ways: Sequence[str], share: float) -> _Reading:
     said = "".join(ways)
-    most = SHARE[tolerance] * len(said)
+    most = share * len(said)
     telling, at = [], 0
     for word, way in zip(words, ways, strict=True):
         if word not in FUNCTION_WORDS:
             telling.append((at, at + len(way)))
         at += len(way)
-    edits = int(most / phones.LEAST)
-    return _Reading(entry, said, phones.fold(said), most, edits, tuple(telling))
+    return _Reading(said, phones.fold(said), most, int(most / phones.LEAST), tuple(telling))
 
 
 def _pieces(reading: _Reading) -> Iterator[tuple[int, int]]:

@@ -27,7 +27,8 @@ class Triage:
 def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> Triage:
     """Part the matches into new ones and those still cooling down since an earlier alert.
 
-    The order of `matches` does not matter; that of `history` does: the latest first.
+    A hit with which repetition made a rule graver is new within the cool-down, too. The order of
+    `matches` does not matter; that of `history` does: the latest first.
     """
     fresh: list[Match] = []
     repeated: list[str] = []
@@ -41,7 +42,7 @@ def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> T
             ),
             None,
         )
-        if earlier is None:
+        if earlier is None or match.reached:
             fresh.append(match)
         elif earlier.alert_id not in repeated:
             repeated.append(earlier.alert_id)

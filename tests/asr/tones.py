@@ -53,7 +53,7 @@ class Listener:
     """
 
     language: str = "en"
-    garbled: str = "uh"
+    garbled: str = "wha"
     timed: bool = True
     off_ms: Callable[[int], int] = lambda number: 0
     model: str = "tones"
