@@ -41,7 +41,7 @@ class Near(Part):
     """The groups are heard close to one another.
 
     Attributes:
-        within_words: Words (characters in Chinese) that may lie between the first and the last.
+        within_words: Words (characters in Chinese) that may lie between them, all together.
         within_seconds: Seconds from the end of the first to the beginning of the last.
         ordered: In the order in which `groups` names them.
     """

@@ -13,20 +13,29 @@ from policies.tolerance import SHORTEST as SHORTEST_SOUND
 from policies.tolerance import Tolerance
 
 SHORTEST: Mapping[Language, int] = {Language.EN: 3, Language.ZH: 2}
-"""Letters, digits or characters, without spaces."""
+"""Letters, digits or characters, without spaces, of what makes a match by itself."""
 _UNITS: Mapping[Language, str] = {Language.EN: "sounds", Language.ZH: "syllables"}
 
 
 def phrase_length(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     for written in every_phrase(rules):
         where, phrase, language, words = written
-        size, shortest = sum(map(str.isalnum, words.text)), SHORTEST[language]
+        size = sum(map(str.isalnum, words.text))
+        shortest = SHORTEST[language] if _alone(written, rules) else 1
         if size < shortest:
             problem = "has no words in it" if size == 0 else "is too short"
             remedy = f"give at least {shortest} letters, or remove it"
             yield Finding(where, f"{quote(phrase)} {problem}", remedy)
         else:
             yield from _too_short_to_be_loose(written, rules)
+
+
+def _alone(written: Written, rules: Mapping[int, Rule]) -> bool:
+    """Whether the phrase makes a match, or excuses one, without any other beside it."""
+    where = written[0]
+    when = rules[int(where[1])].when
+    together = (*when.all, *(when.near.groups if when.near else ()))
+    return where[2] != "match" or where[3] not in together
 
 
 def _too_short_to_be_loose(written: Written, rules: Mapping[int, Rule]) -> Iterator[Finding]:

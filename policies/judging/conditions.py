@@ -104,11 +104,20 @@ def _from(
 
 def _is_near(near: Near, place: Sequence[Found]) -> bool:
     first, last = place[0], place[-1]
-    if near.within_words is not None and last.first - first.last - 1 > near.within_words:
+    if near.within_words is not None and _between(place) > near.within_words:
         return False
     if near.within_seconds is None:
         return True
     return last.seconds[0] - first.seconds[1] <= near.within_seconds
+
+
+def _between(place: Sequence[Found]) -> int:
+    """Words from the first to the last that belong to none of them."""
+    words, end = 0, place[0].last
+    for each in place[1:]:
+        words += max(0, each.first - end - 1)
+        end = max(end, each.last)
+    return words
 
 
 def _score(groups: Mapping[str, Group], found: Sequence[Found]) -> float:

@@ -31,13 +31,16 @@ _OWN_WORDS = frozenset({"i", "we"})
 
 _ZH_NEGATION = re.compile(
     "对不起|差不多|不过|不但|不仅|不管|不然|不如|是不是|要不|好不|忍不住|恨不得|巴不得|特别|别人|区别|没事"
-    "|(不|没|别|勿|未|禁止|拒绝|停止|反对)"
+    r"|(?P<same>.)[不没](?P=same)"
+    "|(?P<cue>不|没|别|勿|未|禁止|拒绝|停止|反对)"
 )
-"""The first line only looks like one."""
+"""What is before the cues only looks like one."""
 _ZH_REPORT = re.compile(
-    "(?:我|咱|我们)(?:刚才|刚刚)?(?:说|跟你说|告诉)"
-    "|(说|听说|据说|报道|新闻|写道|提到|所谓|引用|电影里|歌词|告诉我|问我|警告)"
+    "(?P<cue>听说|据说|报道|新闻|写道|提到|所谓|引用|电影里|歌词"
+    "|(?:他|她|它|们|有人|人家|别人|老师|爸|妈|同学|朋友|哥|姐|老板|领导|警察|电视)"
+    "(?:刚才|昨天|今天|总|老|就|还|都|跟我|对我|和我){0,2}(?:说|告诉我|问我|警告))"
 )
+"""Somebody else's words; whoever says "I said" says it again."""
 
 
 def excuses(written: Except, place: Sequence[Found], allowed: Sequence[Found]) -> tuple[str, ...]:
@@ -76,7 +79,7 @@ def _cue(words: Normalized, language: Language, before: int, within: int, *, neg
     if language is Language.ZH:
         pattern = _ZH_NEGATION if negation else _ZH_REPORT
         cues = pattern.finditer("".join(words.words[start:before]))
-        return next((cue[1] for cue in reversed(list(cues)) if cue[1]), "")
+        return next((cue["cue"] for cue in reversed(list(cues)) if cue["cue"]), "")
     known = _NEGATIONS if negation else _REPORTS
     for number in range(before - 1, start - 1, -1):
         word = words.words[number]

@@ -52,7 +52,7 @@ class Patterns:
 
     def find(self, heard: Normalized) -> Iterator[Hit]:
         """The places of every pattern; those of one pattern do not overlap."""
-        for number in self._set.Match(heard.text) if self._entries else ():
+        for number in (self._set.Match(heard.text) if self._entries else None) or ():
             for found in self._compiled[number].finditer(heard.text):
                 start, end = found.span()
                 words = heard.text[start:end]

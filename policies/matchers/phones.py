@@ -26,8 +26,10 @@ from policies.wording.english import FUNCTION_WORDS
 
 _MOST_READINGS = 4
 """Of one phrase; more would be rare ways to say it."""
-MOST_OF_A_WORD = 0.4
-"""Of a meaning word's sounds, the weighted share that must not differ."""
+_MOST_OF_A_WORD = 0.4
+"""Of the sounds of a word that carries meaning, the weighted share that must not differ."""
+_ALMOST_ALL = 0.8
+"""Of what it costs to leave out a small word at an edge: "coming for" is not "coming for you"."""
 _PIECE = 5
 """Sounds of a piece that is looked for; shorter ones are everywhere."""
 
@@ -38,14 +40,14 @@ class _Reading(NamedTuple):
     Attributes:
         most: The weighted distance up to which it is heard.
         edits: The most edits between classes of sounds that this leaves room for.
-        telling: Where in it the words are that carry the meaning.
+        limits: Where in it words are that must be there, and the cost that none may reach.
     """
 
     said: str
     classes: str
     most: float
     edits: int
-    telling: tuple[tuple[int, int], ...]
+    limits: tuple[tuple[int, int, float], ...]
 
 
 class _Piece(NamedTuple):
@@ -170,12 +172,18 @@ def _readings(words: tuple[str, ...], tolerance: Tolerance) -> Sequence[_Reading
 def _reading(words: Sequence[str], ways: Sequence[str], share: float) -> _Reading:
     said = "".join(ways)
     most = share * len(said)
-    telling, at = [], 0
-    for word, way in zip(words, ways, strict=True):
+    edits = int(most / phones.LEAST)
+    return _Reading(said, phones.fold(said), most, edits, tuple(_limits(words, ways)))
+
+
+def _limits(words: Sequence[str], ways: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+    at, edges = 0, (0, len(words) - 1)
+    for number, (word, way) in enumerate(zip(words, ways, strict=True)):
         if word not in FUNCTION_WORDS:
-            telling.append((at, at + len(way)))
+            yield at, at + len(way), _MOST_OF_A_WORD * len(way)
+        elif number in edges and len(way) > 1:
+            yield at, at + len(way), _ALMOST_ALL * sum(phones.SKIP[phone] for phone in way)
         at += len(way)
-    return _Reading(said, phones.fold(said), most, int(most / phones.LEAST), tuple(telling))
 
 
 def _pieces(reading: _Reading) -> Iterator[tuple[int, int]]:
@@ -198,8 +206,6 @@ def _distance(reading: _Reading, said: _Said, first: int, last: int) -> float | 
 
 
 def _has_its_meaning(reading: _Reading, heard: str) -> bool:
-    """Whether no word that carries the meaning is mostly another: "kill you" is not "tell you"."""
+    """Whether no word that must be there is mostly another: "kill you" is not "tell you"."""
     costs = phones.costs_by_phone(reading.said, heard)
-    return all(
-        sum(costs[begin:end]) < MOST_OF_A_WORD * (end - begin) for begin, end in reading.telling
-    )
+    return all(sum(costs[begin:end]) < limit for begin, end, limit in reading.limits)
