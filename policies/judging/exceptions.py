@@ -35,6 +35,7 @@ _ZH_NEGATION = re.compile(
     "|(?P<cue>不|没|别|勿|未|禁止|拒绝|停止|反对)"
 )
 """What is before the cues only looks like one."""
+_LONGEST_DECOY = 3
 _ZH_REPORT = re.compile(
     "(?P<cue>听说|据说|报道|新闻|写道|提到|所谓|引用|电影里|歌词"
     "|(?:他|她|它|们|有人|人家|别人|老师|爸|妈|同学|朋友|哥|姐|老板|领导|警察|电视)"
@@ -77,9 +78,7 @@ def _cue(words: Normalized, language: Language, before: int, within: int, *, neg
     """The last cue in the words before a place, empty if there is none."""
     start = max(0, before - within)
     if language is Language.ZH:
-        pattern = _ZH_NEGATION if negation else _ZH_REPORT
-        cues = pattern.finditer("".join(words.words[start:before]))
-        return next((cue["cue"] for cue in reversed(list(cues)) if cue["cue"]), "")
+        return _chinese_cue(words.words, start, before, negation=negation)
     known = _NEGATIONS if negation else _REPORTS
     for number in range(before - 1, start - 1, -1):
         word = words.words[number]
@@ -87,3 +86,12 @@ def _cue(words: Normalized, language: Language, before: int, within: int, *, neg
         if word in known and not own:
             return word
     return ""
+
+
+def _chinese_cue(words: Sequence[str], start: int, before: int, *, negation: bool) -> str:
+    """Looks a little further back, so that no decoy is cut in half."""
+    margin = min(start, _LONGEST_DECOY)
+    pattern = _ZH_NEGATION if negation else _ZH_REPORT
+    cues = pattern.finditer("".join(words[start - margin : before]))
+    found = [cue["cue"] for cue in cues if cue["cue"] and cue.end() > margin]
+    return found[-1] if found else ""
