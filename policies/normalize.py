@@ -20,8 +20,9 @@ from policies.wording import chinese, english
 
 _ASCII_WORD = re.compile(r"[^ ']+(?:'[^ ']+)*")
 _HAN_AND_GAPS = re.compile("[ \u3400-\u4dbf\u4e00-\u9fff]*")
-_PIECE = re.compile(r"[0-9a-z]+(?:'[a-z]+)*|.", re.DOTALL)
-"""Of a word in Chinese text: Latin letters and digits stay together, anything else stands alone."""
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
+_PIECE = re.compile(f"[{_HAN}]|[^{_HAN}]+")
+"""Of a word in Chinese text: each Han character alone, anything else together."""
 
 
 class Normalized:

@@ -26,7 +26,7 @@ from policies.wording.english import FUNCTION_WORDS
 
 _MOST_READINGS = 4
 """Of one phrase; more would be rare ways to say it."""
-_MOST_OF_A_WORD = 0.4
+_MOST_OF_A_WORD = 1 / 3
 """Of the sounds of a word that carries meaning, the weighted share that must not differ."""
 _ALMOST_ALL = 0.8
 """Of what it costs to leave out a small word at an edge: "coming for" is not "coming for you"."""

@@ -15,7 +15,7 @@ from policies.matchers.automaton import Automaton
 from policies.matchers.distance import edits
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized
-from policies.pronouncing.pinyin import alike, syllables
+from policies.pronouncing.pinyin import alike, readings, syllable
 from policies.tolerance import Tolerance
 
 _MOST_READINGS = 64
@@ -91,15 +91,15 @@ class MandarinSyllables:
                         yield Hit(reading.entry, first, end - 1, Layer.PINYIN, 1 / size)
 
     def _readings(self, words: Sequence[str]) -> Iterator[str]:
-        ways = (syllables(word) or (self._latin.get(word, _OTHER),) for word in words)
+        each = zip(words, readings(words), strict=True)
+        ways = (said or (self._latin.get(word, _OTHER),) for word, said in each)
         return islice(map("".join, product(*ways)), _MOST_READINGS)
 
     def _usual(self, word: str) -> str:
-        ways = syllables(word)
-        return ways[0] if ways else self._latin.get(word, _OTHER)
+        return syllable(word) or self._latin.get(word, _OTHER)
 
-    def _alike(self, syllable: str) -> str:
-        return syllable if syllable >= _FIRST_LATIN else alike(syllable)
+    def _alike(self, coded: str) -> str:
+        return coded if coded >= _FIRST_LATIN else alike(coded)
 
 
 _FIRST_LATIN = "\uf000"
@@ -111,7 +111,7 @@ def syllable_length(words: Sequence[str]) -> int:
 
 
 def _latin_words(phrases: Iterator[Normalized]) -> Mapping[str, str]:
-    words = {word: None for phrase in phrases for word in phrase.words if not syllables(word)}
+    words = {word: None for phrase in phrases for word in phrase.words if not syllable(word)}
     last = ord(_OTHER) - 1
     return {word: chr(min(ord(_FIRST_LATIN) + n, last)) for n, word in enumerate(words)}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from pypinyin import lazy_pinyin
 from pypinyin.constants import PINYIN_DICT
 
 _INITIALS = ("", *"bpmfdtnlgkhjqxrzcsyw", "zh", "ch", "sh")
@@ -24,50 +25,62 @@ _ALIKE_FINALS: Mapping[str, str] = {
 }  # fmt: skip
 """What many speakers, and so recognisers, take for one another."""
 
-_DIGITS = ("ling", "yi", "er", "san", "si", "wu", "liu", "qi", "ba", "jiu")
+_DIGIT_NAMES: Mapping[str, str] = dict(
+    zip("0123456789", "ling yi er san si wu liu qi ba jiu".split(), strict=True)
+)
 
 
 @lru_cache(maxsize=65_536)
-def syllables(char: str) -> tuple[str, ...]:
-    """Every reading of one character or digit, each as one code point, the usual one first.
+def syllable(char: str) -> str:
+    """The usual reading of one character or digit as one code point; empty if it is not Chinese."""
+    if len(char) != 1:
+        return ""
+    if char in _DIGIT_NAMES:
+        return _syllable(_DIGIT_NAMES[char])
+    return _syllable(_usual(PINYIN_DICT.get(ord(char), "")))
 
-    None for what is not Chinese.
+
+def readings(chars: Sequence[str]) -> Sequence[tuple[str, ...]]:
+    """For each character or digit of a phrase its readings, each as one code point.
+
+    The usual one, which a text is read with, and the one that it has in these words; rare and
+    archaic ones are left out. None for what is not Chinese.
     """
-    if char.isdigit() and char.isascii():
-        names: tuple[str, ...] = (_DIGITS[int(char)],) if len(char) == 1 else ()
-    else:
-        names = _names(PINYIN_DICT.get(ord(char), "")) if len(char) == 1 else ()
-    return tuple(dict.fromkeys(_coded(*found) for name in names if (found := _parted(name))))
+    usual = [syllable(char) for char in chars]
+    meant = usual
+    if all(len(char) == 1 and ord(char) in PINYIN_DICT for char in chars):
+        meant = [_syllable(name) for name in lazy_pinyin("".join(chars), v_to_u=False)]
+    pairs = zip(usual, meant, strict=True)
+    return [tuple(dict.fromkeys(filter(None, pair))) for pair in pairs]
 
 
 @lru_cache(maxsize=4096)
-def alike(syllable: str) -> str:
+def alike(coded: str) -> str:
     """The one code point that stands for every syllable taken for this one."""
-    initial, final = _apart(syllable)
+    initial, final = _apart(coded)
     return _coded(_ALIKE_INITIALS.get(initial, initial), _ALIKE_FINALS.get(final, final))
 
 
-def spelled(syllable: str) -> str:
-    """The letters of a code point of `syllables`."""
-    return "".join(_apart(syllable))
+def spelled(coded: str) -> str:
+    """The letters of a code point of `syllable`."""
+    return "".join(_apart(coded))
 
 
-def _names(marked: str) -> tuple[str, ...]:
-    apart = unicodedata.normalize("NFD", marked).replace("u\u0308", "v")
-    return tuple("".join(c for c in apart if not unicodedata.combining(c)).split(","))
+def _usual(marked: str) -> str:
+    """The first of the readings, without its tone."""
+    apart = unicodedata.normalize("NFD", marked.split(",")[0]).replace("u\u0308", "v")
+    return "".join(char for char in apart if not unicodedata.combining(char))
 
 
-def _parted(name: str) -> tuple[str, str] | None:
+def _syllable(name: str) -> str:
     found = _SYLLABLE.fullmatch(name)
-    if found is None or found[2] not in _FINALS:
-        return None
-    return found[1], found[2]
+    return _coded(found[1], found[2]) if found and found[2] in _FINALS else ""
 
 
 def _coded(initial: str, final: str) -> str:
     return chr(_BASE + _INITIALS.index(initial) * len(_FINALS) + _FINALS.index(final))
 
 
-def _apart(syllable: str) -> tuple[str, str]:
-    initial, final = divmod(ord(syllable) - _BASE, len(_FINALS))
+def _apart(coded: str) -> tuple[str, str]:
+    initial, final = divmod(ord(coded) - _BASE, len(_FINALS))
     return _INITIALS[initial], _FINALS[final]

@@ -20,8 +20,17 @@ def number_at(words: Sequence[str], place: int) -> tuple[Sequence[str], int]:
     word = words[place]
     if word.isascii() and word.isdigit():
         return list(word), 1
+    if word == "oh" and _in_digits(words, place):
+        return ["0"], 1
     value, end = _value_at(words, place)
     return (list(str(value)), end - place) if end > place else ((), 0)
+
+
+def _in_digits(words: Sequence[str], place: int) -> bool:
+    """Whether an "oh" stands where a digit does: two digits after it, or one on either side."""
+    around = [words[at] if 0 <= at < len(words) else "" for at in (place - 1, place + 1, place + 2)]
+    before, after, second = (word in _ONES or word.isdigit() or word == "oh" for word in around)
+    return after and (before or second)
 
 
 def _value_at(words: Sequence[str], place: int) -> tuple[int, int]:

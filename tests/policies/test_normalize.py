@@ -37,6 +37,8 @@ HAN = st.text(st.sampled_from("把驗證碼验证码發给我一二三十百千�
         ("twenty-five and twenty twelve", "2 5 and 2 0 1 2"),
         ("hundreds, a thousand things", "hundreds 1 0 0 0 things"),
         ("$1,000", "1 0 0 0"),
+        ("oh seven eight oh five one oh", "0 7 8 0 5 1 oh"),
+        ("oh one more thing, oh", "oh 1 more thing oh"),
         ("that's what he's for", "that is what he is for"),
         ("we'll be in hell, well", "we will be in hell well"),
         ("", ""),
