@@ -98,4 +98,8 @@ def _chinese_words(text: str) -> Sequence[str]:
 def _pieces(text: str) -> Iterator[Span]:
     for begin, end in folding.words(text):
         for piece in _PIECE.finditer(text, begin, end):
-            yield piece.span()
+            start, stop = piece.span()
+            while start < stop and not text[start].isalnum():  # a mark after a Han character
+                start += 1
+            if start < stop:
+                yield start, stop
