@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from policies.before import Before
+from policies.judging.exceptions import ALLOWED
 from policies.judging.found import Found, Said
 from policies.judging.judgement import Judgement, judge
 from policies.language import Language
@@ -97,7 +98,8 @@ class Matcher:
         for number in sorted(found):
             pack, rule = self._rules[number]
             here = context.packs is None or pack.pack in context.packs
-            if here and reading <= rule.hypotheses:
+            heard = any(each.group != ALLOWED for each in found[number])
+            if here and heard and reading <= rule.hypotheses:
                 everything = [*before.found(number, rule), *found[number]]
                 yield number, judge(pack, rule, everything, spoken, context)
 

@@ -10,8 +10,8 @@ from asr.speech import EndedBy, Transcript, Utterance
 from asr.stitch import Join, end_of, joins
 from policies.match import Match
 from policies.matcher import Matcher
+from policies.recent import Recent
 from policies.spoken import Context, Spoken, Timed
-from service.recent import Recent
 
 _APART = timedelta(seconds=1)
 """Two parts of one stretch lie closer together, whatever packets were lost at the cut."""
@@ -76,24 +76,25 @@ class Reader:
         `role` is the speaker's.
         """
         key = (utterance.room_id, utterance.speaker_id)
-        now = transcript.started_at
+        at_s = transcript.started_at.timestamp()
         context = Context(
             *key,
             packs,
             role=role,
-            earlier=self._recent.earlier(utterance.room_id, now),
-            hits=self._recent.hits(utterance.room_id, now),
+            earlier=self._recent.earlier(utterance.room_id, at_s),
+            hits=self._recent.hits(utterance.room_id, at_s),
         )
         matcher = self._matcher()
+        spoken = _spoken(transcript)
         before = self._before.pop(key, None)
         if before is not None and before.goes_on_in(utterance):
             reading = _over_the_cut(matcher, context, before, utterance, transcript)
         else:
-            verdict = matcher.verdict(_spoken(transcript), context)
+            verdict = matcher.verdict(spoken, context)
             reading = Reading(transcript.text, verdict.live, shadow=verdict.shadow)
         if utterance.ended_by is EndedBy.LENGTH:
             self._before[key] = _Part(utterance.part, transcript, reading)
-        self._recent.add(transcript, reading.matches)
+        self._recent.add(*key, at_s, spoken, (*reading.matches, *reading.shadow))
         return reading
 
     def forget(self, utterance: Utterance) -> None:

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
     asr_cache_dir: Path | None = Field(None, description="Folder of fetched models.")
     policy_dir: Path | None = Field(None, description="Folder of policy packs; empty: shipped.")
+    corpus_dir: Path | None = Field(
+        None, description="Folder of benign speech (.jsonl) for rules' false-alarm budgets."
+    )
     silence_ms: int = Field(500, ge=200, le=3000, description="Pause that ends an utterance, ms.")
     talk_hours: int = Field(24, ge=0, le=8760, description="Hours that unmatched speech is kept.")
     alert_days: int = Field(30, ge=1, le=3650, description="Days that alerts are kept.")

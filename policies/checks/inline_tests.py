@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from policies import stored
 from policies.finding import Finding, Location, quote
 from policies.language import Language
 from policies.match import Match, RuleStatus
@@ -12,7 +12,6 @@ from policies.matcher import Matcher
 from policies.pack import Example, Pack, Rule
 from policies.spoken import Context, Earlier, Spoken
 
-_HAN = re.compile("[\u3400-\u9fff]")
 _TURN_S = 3.0
 """Seconds from the beginning of one turn of an example to that of the next."""
 _SPEAKER, _ANOTHER = "speaker", "another"
@@ -40,9 +39,7 @@ def inline_tests(rules: Mapping[int, Rule]) -> Iterator[Finding]:
 
 def language_of(example: Example) -> Language:
     """As it says; else Chinese if any character of it is."""
-    if example.language is not None:
-        return example.language
-    return Language.ZH if _HAN.search(example.last) else Language.EN
+    return example.language or stored.language_of(example.last)
 
 
 def situation(example: Example) -> tuple[Spoken, Context]:

@@ -14,7 +14,7 @@ from tests.policies.writing import HEADER, pack_text, rule_text
 
 
 def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Result:
-    clean = {"EARSHOT_POLICY_DIR": None} | dict(env or {})
+    clean = {"EARSHOT_POLICY_DIR": None, "EARSHOT_CORPUS_DIR": None} | dict(env or {})
     return CliRunner().invoke(policy, [str(each) for each in arguments], env=clean)
 
 
@@ -107,7 +107,7 @@ def test_without_paths_the_operator_s_folder_is_taken_or_the_shipped_one(good: P
 
 def test_the_service_has_the_same_commands() -> None:
     assert earshot_policy is policy
-    assert sorted(policy.commands) == ["check", "match", "test"]
+    assert sorted(policy.commands) == ["backtest", "check", "explain", "match", "test"]
 
 
 def test_it_runs_as_a_module() -> None:

@@ -1,0 +1,114 @@
+"""What was said in each room lately, and which rules it hit: what rules over several utterances and
+repetition need. In memory only, and bounded: a restart begins anew."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar, overload
+
+from policies.match import Match
+from policies.spoken import Earlier, PastHit, Spoken
+
+_T = TypeVar("_T")
+
+MOST_UTTERANCES = 40
+"""Kept of a room; a rule looks at ten at most, of one speaker perhaps."""
+MOST_HITS = 1_000
+"""Kept of a room; the oldest give way."""
+MOST_ROOMS = 2_000
+"""The room that has been silent for longest gives way."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    spoken: Spoken
+    speaker_id: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    match: Match
+    speaker_id: str
+    at_s: float
+
+
+@dataclass(slots=True)
+class _Room:
+    said: deque[_Said] = field(default_factory=lambda: deque(maxlen=MOST_UTTERANCES))
+    hits: deque[_Hit] = field(default_factory=lambda: deque(maxlen=MOST_HITS))
+
+
+class Recent:
+    """Of every room what was heard lately. `at_s` counts seconds from any one moment."""
+
+    def __init__(self) -> None:
+        self._rooms: OrderedDict[str, _Room] = OrderedDict()
+
+    def earlier(self, room_id: str, at_s: float) -> Sequence[Earlier]:
+        """What was said in the room before, the oldest first."""
+        room = self._rooms.get(room_id)
+        said = tuple(room.said) if room else ()
+        return _Later(lambda: _before(said, at_s))
+
+    def hits(self, room_id: str, at_s: float) -> Sequence[PastHit]:
+        """Rules that applied in the room before."""
+        room = self._rooms.get(room_id)
+        hits = tuple(room.hits) if room else ()
+        return _Later(lambda: _hits_before(hits, at_s))
+
+    def add(
+        self, room_id: str, speaker_id: str, at_s: float, spoken: Spoken, matches: Sequence[Match]
+    ) -> None:
+        """Remember an utterance and what of it counts as a hit: nothing that is excused does."""
+        room = self._rooms.setdefault(room_id, _Room())
+        self._rooms.move_to_end(room_id)
+        if len(self._rooms) > MOST_ROOMS:
+            self._rooms.popitem(last=False)
+        if spoken.text:
+            room.said.append(_Said(spoken, speaker_id, at_s))
+        for match in matches:
+            if not match.excused_by:
+                room.hits.append(_Hit(match, speaker_id, at_s))
+
+
+class _Later(Sequence[_T]):
+    """A list that is made when it is first looked at: most of what is said hits nothing."""
+
+    def __init__(self, make: Callable[[], list[_T]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> list[_T]:
+        return self._make()
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[_T]: ...
+
+    def __getitem__(self, index: int | slice) -> _T | list[_T]:
+        return self._made[index]
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+def _before(said: Sequence[_Said], at_s: float) -> list[Earlier]:
+    before = sorted((each for each in said if each.at_s < at_s), key=lambda each: each.at_s)
+    return [
+        Earlier(each.spoken.text, each.spoken.language, each.speaker_id, at_s - each.at_s)
+        for each in before
+    ]
+
+
+def _hits_before(hits: Sequence[_Hit], at_s: float) -> list[PastHit]:
+    return [
+        PastHit(hit.match.pack, hit.match.rule_id, hit.speaker_id, at_s - hit.at_s)
+        for hit in hits
+        if hit.at_s < at_s
+    ]
