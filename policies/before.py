@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from policies.judging.found import Found, Said
@@ -27,15 +26,18 @@ class Before:
     def __init__(self, listeners: Mapping[str, Listener], context: Context) -> None:
         self._listeners = listeners
         self._context = context
+        self._heard: dict[int, _Heard | None] = {}
 
     def found(self, number: int, rule: Rule) -> Iterator[Found]:
         """What of a rule (with its number) was found in the utterances that count for it."""
-        if rule.context.utterances == 1 or not self._context.earlier:
+        if rule.context.utterances == 1:
             return
-        counting = [each for each in self._heard if self._counts(each.earlier, rule)]
-        counting = counting[-(rule.context.utterances - 1) :]
-        offset = -sum(len(each.words.words) for each in counting)
-        for each in counting:
+        counting = [
+            place for place, each in enumerate(self._context.earlier) if self._counts(each, rule)
+        ]
+        heard = [self._hear(place) for place in counting[-(rule.context.utterances - 1) :]]
+        offset = -sum(len(each.words.words) for each in heard if each)
+        for each in filter(None, heard):
             language = each.listener.language
             from_s = -each.earlier.ago_s
             said = Said(each.words, language, offset=offset, from_s=from_s, now=False)
@@ -49,13 +51,13 @@ class Before:
         same = not rule.context.same_speaker or earlier.speaker_id == self._context.speaker_id
         return same and 0 <= earlier.ago_s <= rule.context.seconds
 
-    @cached_property
-    def _heard(self) -> Sequence[_Heard]:
-        return list(self._hear())
-
-    def _hear(self) -> Iterator[_Heard]:
-        for earlier in self._context.earlier:
+    def _hear(self, place: int) -> _Heard | None:
+        if place not in self._heard:
+            earlier = self._context.earlier[place]
             listener = self._listeners.get(earlier.language)
-            if listener is not None:
+            if listener is None:
+                self._heard[place] = None
+            else:
                 words = normalize(earlier.text, listener.language)
-                yield _Heard(earlier, listener, words, listener.hear(words))
+                self._heard[place] = _Heard(earlier, listener, words, listener.hear(words))
+        return self._heard[place]

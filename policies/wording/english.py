@@ -61,6 +61,8 @@ _NUMBER_WORDS = (
 _LETTERS = frozenset("bcdefghjklmnopqrstuvwxyz")
 """Single letters that are no words."""
 _NOT_PLAIN = frozenset(CONTRACTIONS) | FILLERS | _LETTERS | frozenset(_NUMBER_WORDS)
+_MAY_BEGIN = _NOT_PLAIN | {"a", "i", "oh"}
+"""Words with which something that is not plain may begin."""
 _DIGIT = re.compile(r"[0-9]")
 _LEAST_WITH_WORDS = 3
 """Letters in a row that are an abbreviation although "a" or "i" is among them."""
@@ -74,6 +76,10 @@ def meant(words: Sequence[str]) -> Words:
     found = Writer()
     place = 0
     while place < len(words):
+        if words[place] not in _MAY_BEGIN and not _DIGIT.search(words[place]):
+            found.add([words[place]], place, place)
+            place += 1
+            continue
         for read in _READERS:
             texts, size = read(words, place)
             if size:
