@@ -8,7 +8,6 @@ begins and ends with whole words.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, product
@@ -84,15 +83,13 @@ class EnglishPhones:
             return
         said = _Said(heard.words)
         tried: set[tuple[int, str, int, int]] = set()
-        for found, start, end in self._automaton.find(said.classes):
-            for piece in self._pieces[found]:
-                for first, last in _places(piece, said, start, end):
-                    key = (piece.entry, piece.reading.said, first, last)
-                    if key not in tried:
-                        tried.add(key)
-                        distance = _distance(piece.reading, said, first, last)
-                        if distance is not None:
-                            yield Hit(piece.entry, first, last, Layer.PHONES, distance)
+        for piece, first, last in _stretches(self._automaton, self._pieces, said):
+            key = (piece.entry, piece.reading.said, first, last)
+            if key not in tried:
+                tried.add(key)
+                distance = _distance(piece.reading, said, first, last)
+                if distance is not None:
+                    yield Hit(piece.entry, first, last, Layer.PHONES, distance)
 
 
 def sound_length(words: Sequence[str]) -> int:
@@ -108,57 +105,65 @@ def _ways(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
 class _Said:
     """The sounds of what was heard, and where in them each word begins and ends."""
 
-    __slots__ = ("begins", "classes", "ends", "said")
+    __slots__ = ("begins", "classes", "ends", "first_from", "last_from", "said")
 
     def __init__(self, words: Sequence[str]) -> None:
         said: list[str] = []
         self.begins: list[int] = []
         self.ends: list[int] = []
+        self.first_from: list[int] = [0]
+        """For each place the number of the first word that begins there or later."""
+        self.last_from: list[int] = [0]
+        """For each place the number of the first word that ends there or later."""
         at = 0
-        for word in words:
+        for number, word in enumerate(words):
             ways = sounds(word)
             self.begins.append(at)
             if ways:
                 said.append(ways[0])
                 at += len(ways[0])
+                self.first_from.extend([number + 1] * len(ways[0]))
+                self.last_from.extend([number] * len(ways[0]))
             self.ends.append(at)
         self.said = "".join(said)
         self.classes = phones.fold(self.said)
 
-    def firsts(self, low: int, high: int) -> range:
-        """Numbers of the words that begin between two places, those included."""
-        return _between(self.begins, low, high)
 
-    def lasts(self, low: int, high: int) -> range:
-        """Numbers of the words that end between two places, those included."""
-        return _between(self.ends, low, high)
-
-
-def _between(places: Sequence[int], low: int, high: int) -> range:
-    start = bisect_left(places, low)
-    return range(start, bisect_right(places, high, start))
-
-
-def _places(piece: _Piece, said: _Said, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _stretches(
+    automaton: Automaton, listed: Sequence[Sequence[_Piece]], said: _Said
+) -> Iterator[tuple[_Piece, int, int]]:
     """First and last word of every stretch around a found piece that may be the whole phrase.
 
     Before and after the piece no more edits are spent than the phrase has in all: that rules out
-    most pieces that are there by chance, with two comparisons of short strings.
+    most pieces that are there by chance, with two comparisons of short strings. Written as one loop
+    because nearly all the time that matching takes is spent here.
     """
-    _, _, head, tail, most = piece
     classes, begins, ends = said.classes, said.begins, said.ends
-    firsts = [
-        (first, spent)
-        for first in said.firsts(start - len(head) - most, min(start, start - len(head) + most))
-        if (spent := edits(head, classes[begins[first] : start], score_cutoff=most)) <= most
-    ]
-    if not firsts:
-        return
-    for last in said.lasts(max(end, end + len(tail) - most), end + len(tail) + most):
-        spent_after = edits(tail, classes[end : ends[last]], score_cutoff=most)
-        for first, spent in firsts:
-            if spent + spent_after <= most and first <= last:
-                yield first, last
+    first_from, last_from = said.first_from, said.last_from
+    size, words = len(classes), len(begins)
+    for found, start, end in automaton.find(classes):
+        for piece in listed[found]:
+            _, _, head, tail, most = piece
+            place = start - len(head)
+            low, high = max(0, place - most), min(start, place + most)
+            if high < 0:
+                continue
+            firsts = []
+            for first in range(first_from[low], first_from[high + 1] if high < size else words):
+                spent = edits(head, classes[begins[first] : start], score_cutoff=most)
+                if spent <= most:
+                    firsts.append((first, spent))
+            if not firsts:
+                continue
+            place = end + len(tail)
+            low, high = max(end, place - most), min(size, place + most)
+            if low > size:
+                continue
+            for last in range(last_from[low], last_from[high + 1] if high < size else words):
+                spent = edits(tail, classes[end : ends[last]], score_cutoff=most)
+                for first, before in firsts:
+                    if before + spent <= most and first <= last:
+                        yield piece, first, last
 
 
 @lru_cache(maxsize=65_536)
