@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from policies.checks import STRUCTURE, inline_tests
+from policies.collector import without_collector
 from policies.finding import Finding, PackError, PackInvalid, field_name
 from policies.pack import MAX_RULES, Pack, Rule
 from policies.schema_errors import schema_findings
@@ -116,6 +117,11 @@ def _read(path: Path) -> str:
 def _load(path: str, text: str) -> _Loaded:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise _too_large(path)
+    with without_collector():
+        return _read_and_checked(path, text)
+
+
+def _read_and_checked(path: str, text: str) -> _Loaded:
     try:
         document, findings = parse(text)
     except Unreadable as unreadable:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from policies.before import Before
+from policies.collector import without_collector
 from policies.judging.exceptions import ALLOWED
 from policies.judging.found import Found, Said
 from policies.judging.judgement import Judgement, judge
@@ -49,7 +50,8 @@ class Matcher:
         rules.sort(key=lambda entry: -entry[1].severity.rank)
         self._rules: tuple[tuple[Pack, Rule], ...] = tuple(rules)
         numbered = [(number, rule) for number, (_, rule) in enumerate(rules)]
-        self._listeners = {each.value: Listener(numbered, each) for each in Language}
+        with without_collector():
+            self._listeners = {each.value: Listener(numbered, each) for each in Language}
         self._most_readings = max((rule.hypotheses for _, rule in rules), default=0)
 
     def match(self, spoken: Spoken, context: Context) -> list[Match]:

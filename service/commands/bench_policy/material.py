@@ -74,9 +74,9 @@ def _letters(text: str) -> list[str]:
 
 
 def phrases(material: Material, language: Language, count: int) -> list[str]:
-    """Two to four words each, or two to five characters."""
+    """Two to four words each, or three to seven characters, as those of the shipped packs are."""
     chance = random.Random(2)
-    sizes = (2, 3, 4, 5) if language is Language.ZH else (2, 3, 4)
+    sizes = (3, 4, 5, 6, 7) if language is Language.ZH else (2, 3, 4)
     found: dict[str, str] = {}
     while len(found) < count:
         words = chance.choices(material.vocabulary, k=chance.choice(sizes))
@@ -99,13 +99,13 @@ def pack_text(listed: Sequence[str], language: Language, tolerance: str = "by_le
     ]
     for number in range(0, len(listed), _RULE):
         some = listed[number : number + _RULE]
-        examples = ", ".join(f"'{phrase}'" for phrase in [*some, *some, *some][:3])
+        examples = ", ".join(map(_quoted, [*some, *some, *some][:3]))
         lines += [
             f"  - {{id: rule-{number}, title: T, category: hate, severity: low, description: D,",
             f"     languages: [{language}], tests: {{must_match: [{examples}],",
             f"     must_not_match: [{', '.join(_nothing(language))}]}},",
             f"     match: {{words: {{tolerance: {tolerance}, phrases: {{{language}: [",
-            ",\n".join(f"      '{phrase}'" for phrase in some),
+            ",\n".join(f"      {_quoted(phrase)}" for phrase in some),
             "     ]}}}}",
         ]
     return "\n".join(lines) + "\n"
@@ -113,6 +113,10 @@ def pack_text(listed: Sequence[str], language: Language, tolerance: str = "by_le
 
 def listening(listed: Sequence[str], language: Language, tolerance: str = "by_length") -> Pack:
     return load_text(pack_text(listed, language, tolerance), "bench")
+
+
+def _quoted(phrase: str) -> str:
+    return "'" + phrase.replace("'", "''") + "'"
 
 
 def _nothing(language: Language) -> Sequence[str]:
