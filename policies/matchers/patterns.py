@@ -6,7 +6,7 @@ spoken one by one, in words or in figures alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import re2
@@ -15,9 +15,9 @@ from policies.match import Layer
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized
 
-MAX_MEMORY = 1 << 20
+MAX_MEMORY = 1 << 18
 """Bytes that one compiled pattern may take."""
-_ALL_MEMORY = 64 << 20
+_ALL_MEMORY = 32 << 20
 
 
 class PatternRefused(Exception):
@@ -42,25 +42,34 @@ class Patterns:
     """
 
     def __init__(self, patterns: Mapping[int, str]) -> None:
-        self._entries = tuple(patterns)
-        self._compiled = tuple(compiled(pattern) for pattern in patterns.values())
-        self._set = re2.Set.SearchSet(_options(_ALL_MEMORY))
-        for pattern in patterns.values():
-            self._set.Add(pattern)
-        if self._entries:
-            self._set.Compile()
+        self._patterns = tuple((entry, compiled(each)) for entry, each in patterns.items())
+        self._any = _any_of(tuple(patterns.values()))
 
     def find(self, heard: Normalized) -> Iterator[Hit]:
         """The places of every pattern; those of one pattern do not overlap."""
-        for number in (self._set.Match(heard.text) if self._entries else None) or ():
-            for found in self._compiled[number].finditer(heard.text):
+        if not self._patterns or (self._any and self._any.search(heard.text) is None):
+            return
+        for entry, pattern in self._patterns:
+            for found in pattern.finditer(heard.text):
                 start, end = found.span()
                 words = heard.text[start:end]
                 start += len(words) - len(words.lstrip())
                 end -= len(words) - len(words.rstrip())
                 if start < end:
                     first, last = heard.word_at(start), heard.word_at(end - 1)
-                    yield Hit(self._entries[number], first, last, Layer.PATTERN)
+                    yield Hit(entry, first, last, Layer.PATTERN)
+
+
+def _any_of(patterns: Sequence[str]) -> Any:
+    """One pattern for all: most of what is said fits none. None where it would be too large.
+
+    RE2's own sets would do the same, but say nothing when they run out of memory.
+    """
+    try:
+        joined = "|".join(f"(?:{pattern})" for pattern in patterns)
+        return re2.compile(joined, _options(_ALL_MEMORY)) if len(patterns) > 1 else None
+    except re2.error:
+        return None
 
 
 def compiled(pattern: str) -> Any:

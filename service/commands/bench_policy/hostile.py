@@ -37,6 +37,13 @@ FILES: Mapping[str, Callable[[], bytes]] = {
     "100,000 rules": lambda: _HEADER + b"  - {id: a}\n" * 100_000,
     "many rules in 1 MB": lambda: _HEADER + b"".join(_RULE % (n, b"a: b") for n in range(4_000)),
     "a catastrophic pattern": lambda: _rule(b"patterns: {en: ['(a{1,900}){1,900}']}"),
+    "20,000 patterns": lambda: (
+        _HEADER
+        + b"".join(
+            _RULE % (n, b"patterns: {en: [%s]}" % b",".join([rb"'a\w{900}b'"] * 99))
+            for n in range(200)
+        )
+    ),
     "look-around": lambda: _rule(b"patterns: {en: ['(?=(a+)+)b']}"),
     "zero-width characters": lambda: _rule("phrases: {en: [gi\u200bft card]}".encode()),
     "bidirectional characters": lambda: _rule("phrases: {en: [\u202edrac tfig]}".encode()),
