@@ -151,7 +151,7 @@ def _stretches(
             firsts = []
             for first in range(first_from[low], first_from[high + 1] if high < size else words):
                 spent = edits(head, classes[begins[first] : start], score_cutoff=most)
-                if spent <= most:
+                if spent <= most and begins[first] < ends[first]:
                     firsts.append((first, spent))
             if not firsts:
                 continue
@@ -161,6 +161,8 @@ def _stretches(
                 continue
             for last in range(last_from[low], last_from[high + 1] if high < size else words):
                 spent = edits(tail, classes[end : ends[last]], score_cutoff=most)
+                if spent > most or begins[last] == ends[last]:
+                    continue
                 for first, before in firsts:
                     if before + spent <= most and first <= last:
                         yield piece, first, last
