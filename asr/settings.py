@@ -17,6 +17,7 @@ class AsrSettings:
         compute_type: As CTranslate2 names it; `auto`: float16 on CUDA, int8 on a CPU.
         threads: CPU threads of the model; 0: the number of cores, four at most.
         beam_size: Readings kept open while decoding; 1 is greedy.
+        hypotheses: Further readings of each utterance to give out, less than `beam_size`.
         queue_capacity: Utterances waiting at most; beyond it the oldest becomes a gap.
         batch_size: Utterances given to the model at once; 0: as suits the device.
         cache_dir: Where fetched models are kept; None: the hub client's own folder.
@@ -27,6 +28,7 @@ class AsrSettings:
     compute_type: str = "auto"
     threads: int = 0
     beam_size: int = 5
+    hypotheses: int = 0
     queue_capacity: int = 200
     batch_size: int = 0
     cache_dir: Path | None = None

@@ -33,6 +33,7 @@ class _Reading:
     language: str
     tokens: list[int]
     text: str
+    others: tuple[str, ...]
     silent: bool
 
 
@@ -45,6 +46,7 @@ class WhisperTranscriber:
     def __init__(self, model: WhisperModel, name: str, settings: AsrSettings) -> None:
         self._whisper = model
         self._beam_size = settings.beam_size
+        self._readings = min(settings.hypotheses + 1, settings.beam_size)
         self.model = name
         self._tokenizers: dict[str, Tokenizer] = {}
 
@@ -84,6 +86,7 @@ class WhisperTranscriber:
                 for tokenizer in tokenizers
             ],
             beam_size=self._beam_size,
+            num_hypotheses=self._readings,
             max_length=self._whisper.max_length,
             suppress_tokens=get_suppressed_tokens(tokenizers[0], (-1,)),
             return_scores=True,
@@ -94,8 +97,9 @@ class WhisperTranscriber:
             tokens = [int(token) for token in result.sequences_ids[0]]
             logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
             silent = result.no_speech_prob > _NO_SPEECH and logprob < _LEAST_LOGPROB
-            text = "" if silent else str(tokenizer.decode(tokens)).strip()
-            readings.append(_Reading(language, tokens, text, silent))
+            texts = [] if silent else [_text(tokenizer, each) for each in result.sequences_ids]
+            text, *others = dict.fromkeys(texts) or [""]
+            readings.append(_Reading(language, tokens, text, tuple(others), silent))
         return readings
 
     def _languages(self, encoded: Any, batch: Sequence[Utterance]) -> list[str]:
@@ -139,6 +143,7 @@ class WhisperTranscriber:
             language=reading.language,
             text=reading.text,
             words=words,
+            hypotheses=reading.others,
             model=self.model,
         )
 
@@ -155,6 +160,10 @@ class WhisperTranscriber:
         encoded = self._whisper.encode(window)
         (alignment,) = self._whisper.find_alignment(tokenizer, [text_tokens], encoded, frames)
         return whole_words(alignment, spaced=reading.language not in UNSPACED)
+
+
+def _text(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
+    return str(tokenizer.decode([int(token) for token in tokens])).strip()
 
 
 def whole_words(alignment: Sequence[Any], *, spaced: bool) -> list[Word]:

@@ -45,7 +45,8 @@ class Listener:
                 patterns[entry] = wanted
             else:
                 words = phrase(wanted, language)
-                phrases[entry] = (words, concrete(tolerance, language, words))
+                if words.words:
+                    phrases[entry] = (words, concrete(tolerance, language, words))
         self._exact = ExactPhrases({n: words for n, (words, _) in phrases.items()}, language)
         self._patterns = Patterns(patterns)
         sounds = MandarinSyllables if language is Language.ZH else EnglishPhones

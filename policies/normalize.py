@@ -101,5 +101,7 @@ def _pieces(text: str) -> Iterator[Span]:
             start, stop = piece.span()
             while start < stop and not text[start].isalnum():  # a mark after a Han character
                 start += 1
+            while start < stop and text[stop - 1] == "'":
+                stop -= 1
             if start < stop:
                 yield start, stop

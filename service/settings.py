@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
     asr_threads: int = Field(0, ge=0, le=256, description="CPU threads; 0: up to four.")
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beam width; 1: greedy, faster.")
+    asr_hypotheses: int = Field(
+        0, ge=0, le=9, description="Further readings for rules that ask for them; below the beam."
+    )
     asr_batch_size: int = Field(
         0, ge=0, le=64, description="Utterances a batch at most; 0: 8 on CUDA, 1 on a CPU."
     )
@@ -106,6 +109,7 @@ class Settings(BaseSettings):
             compute_type=self.asr_compute_type,
             threads=self.asr_threads,
             beam_size=self.asr_beam_size,
+            hypotheses=self.asr_hypotheses,
             queue_capacity=self.asr_queue,
             batch_size=self.asr_batch_size,
             cache_dir=self.asr_cache_dir,

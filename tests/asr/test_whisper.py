@@ -61,6 +61,18 @@ def test_a_transcript_is_of_its_utterance(micro: WhisperTranscriber) -> None:
     assert not transcript.provisional
 
 
+def test_further_readings_are_others_and_are_given_only_if_they_are_asked_for(
+    micro: WhisperTranscriber,
+) -> None:
+    utterance = clips()[0]
+    asked = load(AsrSettings(hypotheses=3))
+    (transcript,) = asked.transcribe([utterance])
+    assert transcript.text == SAID[utterance.id]
+    assert 1 <= len(transcript.hypotheses) <= 3
+    assert len({transcript.text, *transcript.hypotheses}) == 1 + len(transcript.hypotheses)
+    assert micro.transcribe([utterance])[0].hypotheses == ()
+
+
 @pytest.mark.parametrize("loudness", [0, 30, 300])
 def test_silence_and_noise_give_no_words(micro: WhisperTranscriber, loudness: int) -> None:
     noise = np.random.default_rng(1).normal(0, max(loudness, 1e-9), 48_000)

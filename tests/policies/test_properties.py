@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import opencc
 import pytest
 from hypothesis import given, settings
@@ -32,18 +34,20 @@ ZH_SAID = st.text(ZH_CHARS + "，。 ", max_size=30)
 TOLERANCES = st.sampled_from([Tolerance.EXACT, Tolerance.BY_LENGTH])
 
 
-def listening(id: str, language: str, phrases: list[str], tolerance: str, **more: object) -> Rule:
+def listening(
+    id: str, language: str, phrases: list[str], tolerance: str, severity: str = "medium"
+) -> Rule:
     groups = {"words": {"phrases": {language: phrases}, "tolerance": tolerance}}
-    return rule(id, match=groups, languages=[language], **more)
+    return rule(id, match=groups, languages=[language], severity=severity)
 
 
 def near(id: str, phrases: list[str], others: list[str], within: int) -> Rule:
-    return rule(
-        id,
-        match={"one": {"phrases": {"en": phrases}}, "other": {"phrases": {"en": others}}},
-        when={"near": {"groups": ["one", "other"], "within_words": within}},
-        **{"except": {"negation": 3, "reported_speech": 4}},
-    )
+    changes: dict[str, Any] = {
+        "match": {"one": {"phrases": {"en": phrases}}, "other": {"phrases": {"en": others}}},
+        "when": {"near": {"groups": ["one", "other"], "within_words": within}},
+        "except": {"negation": 3, "reported_speech": 4},
+    }
+    return rule(id, **changes)
 
 
 def hear(text: str, language: str, *rules: Rule, new_from: int = 0) -> list[Match]:
