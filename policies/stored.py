@@ -112,7 +112,10 @@ def language_of(text: str) -> Language:
 def speaking_s(text: str, language: str) -> float:
     """How long it takes to say."""
     chinese = language == Language.ZH
-    size = len(text) if chinese else len(text.split())
+    if chinese:
+        size = sum(map(str.isalnum, text))
+    else:
+        size = sum(any(map(str.isalnum, word)) for word in text.split())
     return 60 * size / WORDS_A_MINUTE[Language.ZH if chinese else Language.EN]
 
 

@@ -160,3 +160,10 @@ def test_every_match_is_new_or_repeats_an_alert_of_its_rule(
         assert (match in found.fresh) is not bool(warm)
         if warm:
             assert warm[0].alert_id in found.repeated
+
+
+def test_a_hit_that_repetition_just_made_graver_is_new_within_the_cool_down() -> None:
+    raised = replace(a_match(severity=Severity.CRITICAL), reached=True)
+    assert triage([raised], [a_hit(ago_s=1)], NOW).fresh == [raised]
+    again = replace(raised, reached=False)
+    assert triage([again], [a_hit(ago_s=1)], NOW).repeated == ["al_1"]

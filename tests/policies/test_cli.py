@@ -115,3 +115,103 @@ def test_it_runs_as_a_module() -> None:
         [sys.executable, "-m", "policies", "check", "--help"], capture_output=True, check=True
     )
     assert b"python -m policies check" in done.stdout
+
+
+NEAR = (
+    "match: {ask: {phrases: {en: [read me]}}, secret: {phrases: {en: [card number]}}}\n"
+    "    when: {near: {groups: [ask, secret], within_words: 4}}\n"
+    "    context: {utterances: 2}\n"
+    "    except: {negation: 3}\n"
+    "    scope: {exempt_roles: [host], tags: [public]}\n"
+    "    status: shadow"
+)
+NEAR_TESTS = (
+    "tests: {must_match: [{text: read me your card number, tags: [public]},"
+    " {turns: [read me, card number], tags: [public]},"
+    " {text: card number read me, tags: [public]}],"
+    " must_not_match: [read me, card number, read me your card number]}"
+)
+
+
+@pytest.fixture
+def near(tmp_path: Path) -> Path:
+    path = tmp_path / "near.yaml"
+    path.write_text(pack_text(rule_text(match=NEAR, tests=NEAR_TESTS)))
+    return path
+
+
+def test_a_sentence_has_a_speaker_a_room_and_what_came_before(near: Path) -> None:
+    def matched(*more: str) -> str:
+        return run("match", "--packs", near, "--text", "card number", *more).stdout
+
+    before = ("--before", "so read me", "--tag", "public")
+    assert matched(*before) == (
+        "high non_violent_crimes written/scam-codes [shadow] at 0-11: "
+        "heard “card number”, after “read me”: Asking for codes\n"
+    )
+    assert matched(*before[:2]) == "no rule applies\n"
+    assert matched(*before, "--role", "host") == "no rule applies\n"
+
+
+def test_a_sentence_is_explained(near: Path) -> None:
+    result = run("explain", "--packs", near, "--text", "never read me your card number")
+    assert result.exit_code == 0
+    assert "rule written/scam-codes (shadow): does not apply here\n" in result.stdout
+    assert "negated by “never”" in result.stdout
+    assert "out of scope: the room has none of its tags" in result.stdout
+
+
+def test_another_reading_is_tried_if_it_is_given(good: Path, tmp_path: Path) -> None:
+    path = tmp_path / "further.yaml"
+    path.write_text(pack_text(rule_text(cooldown="hypotheses: 1")))
+    arguments = ["--text", "ready the cold", "--or", "read me the code"]
+    assert "which may be “read me the code”" in run("match", "--packs", path, *arguments).stdout
+    assert run("match", "--packs", good, *arguments).stdout == "no rule applies\n"
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Path:
+    path = tmp_path / "talk.jsonl"
+    lines = ["read me the code", "hello", "read me the card number"]
+    path.write_text("".join(f'{{"text": "{line}", "seconds": 60}}\n' for line in lines))
+    return path
+
+
+def test_drafts_are_run_over_what_was_said(good: Path, talk: Path, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.yaml"
+    match = "match: {words: {phrases: {en: [card number]}}}\n    status: draft"
+    tests = NEAR_TESTS.replace("read me, card number, read me your card number", "a, b, c")
+    tests = tests.replace(", {text: card number read me, tags: [public]}", ", card number")
+    draft.write_text(pack_text(rule_text(match=match, tests=tests)))
+    result = run("backtest", draft, "--against", good, "--talk", talk, "--show", "1")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "3 utterances, 0.05 h of speech\n"
+        "rule                before     /h  after     /h  new  gone  changed\n"
+        "written/scam-codes       1  20.00      1  20.00    1     1        0\n"
+        "2 alerts differ\n"
+        "gone     written/scam-codes  - at 0.0 s  heard “read me the code”: Asking for codes\n"
+        "... and 1 more\n"
+    )
+
+
+def test_a_line_that_is_no_talk_exits_with_1(good: Path, talk: Path) -> None:
+    talk.write_text('{"text": "fine"}\nnot json\n')
+    result = run("backtest", good, "--talk", talk)
+    assert result.exit_code == 1
+    assert f"{talk}:2: is not JSON" in result.stderr
+
+
+def test_rules_are_held_to_their_budgets_where_there_is_a_corpus(
+    good: Path, talk: Path, tmp_path: Path
+) -> None:
+    result = run("test", good)
+    assert "false alarms are not measured" in result.stderr
+    kept = run("test", good, env={"EARSHOT_CORPUS_DIR": str(talk.parent)})
+    assert kept.exit_code == 0
+    assert "1 false alarms in 0.1 h of benign speech in 'en'" in kept.stdout
+    tight = tmp_path / "tight.yaml"
+    tight.write_text(pack_text(rule_text(cooldown="budget_fa_per_hour: 0.5")))
+    over = run("test", tight, "--corpus", talk.parent)
+    assert over.exit_code == 1
+    assert "written/scam-codes: 20.00 false alarms an hour" in over.stderr

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from policies.checks.inline_tests import language_of
+from policies.corpus import measure, over_budget, read_corpus
+from policies.handbook import README, handbook, measured_on, read_measured
+from policies.language import Language
+from policies.load import load_folder
+from policies.match import Action
+from policies.matcher import Matcher
+from policies.pack import Pack, Rule
+from policies.packs import shipped_packs
+from policies.severity import Severity
+from policies.spoken import Context, Spoken
+from policies.taxonomy import Category
+
+PACKS = load_folder(shipped_packs())
+RULES = [rule for pack in PACKS for rule in pack.policies]
+HARMS = {
+    "threats", "self-harm", "child-safety", "hate-harassment", "sexual-content", "scams-fraud",
+    "gambling", "privacy", "impersonation",
+}  # fmt: skip
+
+
+def by_id(rule: Rule) -> str:
+    return rule.id
+
+
+def test_there_is_a_pack_for_each_harm() -> None:
+    assert {pack.pack for pack in PACKS} == HARMS
+    assert all(pack.owner for pack in PACKS)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=by_id)
+def test_a_rule_has_five_examples_of_each_kind_in_each_language(rule: Rule) -> None:
+    for examples in (rule.tests.must_match, rule.tests.must_not_match):
+        for language in Language:
+            assert sum(language_of(example) is language for example in examples) >= 5
+
+
+@pytest.mark.parametrize("rule", RULES, ids=by_id)
+def test_a_rule_names_what_it_is_wrong_about_and_how_often_it_may_be(rule: Rule) -> None:
+    assert rule.false_positives
+    assert rule.budget_fa_per_hour is not None
+
+
+@pytest.mark.parametrize("told", [*PACKS, *RULES], ids=lambda told: told.title)
+def test_members_can_read_it_in_chinese(told: Pack | Rule) -> None:
+    chinese = told.translations.zh
+    assert chinese is not None
+    for text in (chinese.title, chinese.description):
+        assert sum("\u4e00" <= char <= "\u9fff" for char in text) >= 2
+    assert chinese.description.endswith("。")
+
+
+def test_self_harm_is_about_help() -> None:
+    helping = [rule for rule in RULES if rule.category is Category.SUICIDE_SELF_HARM]
+    assert len(helping) >= 3
+    for rule in helping:
+        assert Action.OFFER_HELP in rule.actions
+        assert {*rule.actions} <= {Action.ALERT, Action.QUEUE_REVIEW, Action.OFFER_HELP}
+
+
+def test_what_members_and_moderators_read_repeats_no_slur() -> None:
+    slurs = next(rule for rule in RULES if rule.id == "hate-slurs")
+    assert slurs.mask
+    words = {phrase for group in slurs.match.values() for phrase in group.phrases.en}
+    for rule in RULES:
+        told = f"{rule.title} {rule.description} {' '.join(rule.false_positives)}".lower().split()
+        assert words.isdisjoint(told)
+    phrase = slurs.match["words"].phrases.en[0]
+    (match,) = Matcher(PACKS).match(Spoken(f"a {phrase}", "en"), Context("r", "s"))
+    assert phrase not in match.explanation
+
+
+def test_every_excuse_of_the_packs_is_tried() -> None:
+    excusing = [
+        rule
+        for rule in RULES
+        if rule.except_.negation or rule.except_.reported_speech or rule.except_.allow.en
+    ]
+    assert [rule.id for rule in excusing if not rule.tests.must_excuse] == []
+
+
+def test_the_readme_is_what_the_packs_say() -> None:
+    current = handbook(PACKS, read_measured())
+    assert README.read_text("utf-8") == current, "run python -m policies.handbook"
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Path:
+    folder = Path(__file__).parents[4] / "shared" / "data" / "text"
+    if not folder.is_dir():
+        pytest.skip("no test data in ../shared/data/text")
+    return folder
+
+
+@pytest.mark.shared
+def test_the_rates_in_the_readme_are_those_of_the_corpus(corpus: Path) -> None:
+    assert measured_on(PACKS, corpus) == read_measured(), "run python -m policies.handbook --corpus"
+
+
+@pytest.mark.shared
+def test_false_alarms_on_ordinary_talk_stay_below_the_bars(corpus: Path) -> None:
+    matcher = Matcher(PACKS)
+    measured = [measure(matcher, code, said) for code, said in read_corpus(corpus).items()]
+    for benign in measured:
+        assert benign.rate(Severity.HIGH) <= 0.5
+        assert benign.rate() <= 2.0
+    assert list(over_budget(PACKS, measured)) == []
