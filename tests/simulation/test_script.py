@@ -16,7 +16,7 @@ from service.simulation.render_clips import SENTENCES
 from service.simulation.script import DEMO_SCRIPT, load_script
 from tests.simulation.examples import CLIPS
 
-PACKS = Path(__file__).parents[2] / "policies" / "packs"
+PACKS = Path(__file__).parents[2] / "policies" / "packs" / "demo"
 
 SPEAKER = "id: ann\n    name: Ann\n    lines:\n"
 LINE = f"{{at_s: 1, clip: '{CLIPS}/grace-kind.opus', text: please be kind to each other"
