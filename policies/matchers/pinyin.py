@@ -42,12 +42,13 @@ class MandarinSyllables:
 
     def __init__(self, phrases: Mapping[int, tuple[Normalized, Tolerance]]) -> None:
         self._latin = _latin_words(phrase for phrase, _ in phrases.values())
+        self._codes = _Codes(self._latin)
         same: dict[str, list[_Reading]] = {}
         near: dict[str, list[_Reading]] = {}
         halves: dict[str, list[tuple[_Reading, int]]] = {}
         for entry, (phrase, tolerance) in phrases.items():
             for said in self._readings(phrase.words) if tolerance is not Tolerance.EXACT else ():
-                reading = _Reading(entry, said, "".join(map(self._alike, said)))
+                reading = _Reading(entry, said, said.translate(_MERGED))
                 same.setdefault(said, []).append(reading)
                 if tolerance is not Tolerance.HOMOPHONE:
                     near.setdefault(reading.merged, []).append(reading)
@@ -63,13 +64,16 @@ class MandarinSyllables:
         """Every stretch that is near enough to a phrase, overlaps included."""
         if not self._same_readings:
             return
-        said = "".join(map(self._usual, heard.words))
+        if len(heard.text) == len(heard.words):  # no Latin words in it
+            said = heard.text.translate(self._codes)
+        else:
+            said = "".join(map(self._usual, heard.words))
         for found, start, end in self._same.find(said):
             for reading in self._same_readings[found]:
                 yield Hit(reading.entry, start, end - 1, Layer.PINYIN)
         if not self._near_readings:
             return
-        merged = "".join(map(self._alike, said))
+        merged = said.translate(_MERGED)
         for found, start, end in self._near.find(merged):
             for reading in self._near_readings[found]:
                 if (different := _differing(reading.said, said[start:end])) > 0:
@@ -98,12 +102,32 @@ class MandarinSyllables:
     def _usual(self, word: str) -> str:
         return syllable(word) or self._latin.get(word, _OTHER)
 
-    def _alike(self, coded: str) -> str:
-        return coded if coded >= _FIRST_LATIN else alike(coded)
+
+class _Codes(dict[int, str]):
+    """Character -> code of its usual syllable, for `str.translate`. Learns each once."""
+
+    def __init__(self, latin: Mapping[str, str]) -> None:
+        super().__init__({ord(word): code for word, code in latin.items() if len(word) == 1})
+
+    def __missing__(self, char: int) -> str:
+        code = syllable(chr(char))
+        if not code:
+            return _OTHER
+        self[char] = code
+        return code
+
+
+class _Merged(dict[int, str]):
+    """Code of a syllable -> that of all that are taken for it, for `str.translate`."""
+
+    def __missing__(self, code: int) -> str:
+        found = self[code] = alike(chr(code)) if code < ord(_FIRST_LATIN) else chr(code)
+        return found
 
 
 _FIRST_LATIN = "\uf000"
 """Code points from here on stand for the words that are not Chinese."""
+_MERGED = _Merged()
 
 
 def syllable_length(words: Sequence[str]) -> int:

@@ -41,22 +41,23 @@ def simplify(text: str) -> str:
 
 def meant(words: Sequence[str]) -> Words:
     """The words with numbers as single digits and without fillers; a string is one of Han only."""
-    if _NOT_PLAIN.isdisjoint(words) and (
-        isinstance(words, str) or not any(word.isdigit() for word in words)
-    ):
+    plain = isinstance(words, str) or not any(word.isdigit() for word in words)
+    if plain and _NOT_PLAIN.isdisjoint(words):
         return as_written(words)
     found = Writer()
-    place = 0
-    while place < len(words):
-        end = place
-        while end < len(words) and words[end] in _NUMERALS:
-            end += 1
-        if end > place:
+    place, size = 0, len(words)
+    while place < size:
+        word = words[place]
+        if word in _NUMERALS:
+            end = place + 1
+            while end < size and words[end] in _NUMERALS:
+                end += 1
             _numeral(words[place:end], place, found)
-        elif words[place] not in FILLERS:
-            texts = list(words[place]) if words[place].isdigit() else [words[place]]
-            found.add(texts, place, place)
-        place = max(end, place + 1)
+            place = end
+            continue
+        if word not in FILLERS:
+            found.add(word if word.isdigit() else [word], place, place)
+        place += 1
     return found.words()
 
 

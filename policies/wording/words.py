@@ -35,6 +35,11 @@ class Writer:
 
     def add(self, texts: Sequence[str], first: int, last: int) -> None:
         """Words that come from the written words `first` to `last`."""
+        if len(texts) == 1:  # nearly always
+            self.texts.append(texts[0])
+            self.firsts.append(first)
+            self.lasts.append(last)
+            return
         self.texts.extend(texts)
         self.firsts.extend([first] * len(texts))
         self.lasts.extend([last] * len(texts))

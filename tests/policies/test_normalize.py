@@ -58,6 +58,7 @@ def test_english_is_written_out_alike(text: str, words: str) -> None:
         ("一起，万一，千万别", "1起万1千万别"),
         ("两万", "20000"),
         ("嗯我呃知道啊", "我知道"),
+        ("一个pin码 don't", "1个pin码don't"),
         ("１００塊", "100块"),
     ],
 )

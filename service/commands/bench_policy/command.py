@@ -15,13 +15,13 @@ from policies.language import Language
 from policies.load import load_folder
 from policies.packs import shipped_packs
 from policies.stored import StoredInvalid
-from service.commands.bench_policy import benign, hate, hostile, material, recall, speed
+from service.commands.bench_policy import benign, hate, hostile, material, recall, reload, speed
 from service.commands.bench_policy.recognition import recognition
 from service.commands.rows import Row, finish
 from service.errors import Failed
 from service.settings import load_settings
 
-_PARTS = ("speed", "recall", "recognition", "benign", "hate", "hostile")
+_PARTS = ("speed", "recall", "recognition", "benign", "hate", "reload", "hostile")
 
 
 @click.command()
@@ -72,6 +72,8 @@ def _measured(part: str, folder: Path | None) -> Iterator[Row]:
                     yield from hate.hatecheck(packs, file, language)
             for file in _files(folder, "xstest_*.csv"):
                 yield from hate.xstest(packs, file)
+        case "reload":
+            yield from reload.reload()
         case "hostile":
             yield from hostile.hostile()
 
