@@ -33,7 +33,7 @@ _WHO = ("i", "you", "he", "she", "it", "we", "they", "that", "there", "this", "w
         "where", "when", "how", "why", "here")  # fmt: skip
 _SHORT: Mapping[str, str] = {"ll": "will", "re": "are", "ve": "have", "d": "would", "s": "is"}
 _WORDS_BY_THEMSELVES = frozenset({"ill", "wed", "hell", "shell", "well", "id", "its", "whore",
-                                  "were", "shed", "hes"})  # fmt: skip
+                                  "were"})  # fmt: skip
 """What some contractions are without their apostrophe."""
 
 

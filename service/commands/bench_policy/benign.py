@@ -12,7 +12,7 @@ from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.severity import Severity
 from policies.stored import Stored
-from service.commands.bench_policy.recall import file_name
+from service.commands.bench_policy.recall import language_name
 from service.commands.rows import Row
 
 HIGH_BAR, ANY_BAR = 0.5, 2.0
@@ -22,7 +22,7 @@ def benign(packs: Sequence[Pack], said: Mapping[Language, Sequence[Stored]]) -> 
     matcher = Matcher(packs)
     measured = [measure(matcher, language, talk) for language, talk in said.items()]
     for each in measured:
-        name = f"{file_name(each.language)}, {each.hours:.1f} h of benign speech"
+        name = f"{language_name(each.language)}, {each.hours:.1f} h of benign speech"
         high = round(each.rate(Severity.HIGH), 3)
         yield Row(f"{name}: false alarms, high and above", high, "/h", HIGH_BAR)
         yield Row(f"{name}: false alarms, any", round(each.rate(), 3), "/h", ANY_BAR)

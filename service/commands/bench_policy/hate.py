@@ -17,7 +17,7 @@ from policies.language import Language
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.spoken import Context, Spoken
-from service.commands.bench_policy.recall import file_name
+from service.commands.bench_policy.recall import language_name
 from service.commands.rows import Row
 
 HATE_PACK = "hate-harassment"
@@ -46,7 +46,7 @@ def hatecheck(packs: Sequence[Pack], file: Path, language: Language) -> Iterator
         for case, hit in zip(cases, found, strict=True)
     )
     _table(cases, found, language)
-    name = f"HateCheck {file_name(language)}, {len(cases)} cases, hate pack alone"
+    name = f"HateCheck {language_name(language)}, {len(cases)} cases, hate pack alone"
     yield Row(f"{name}: macro-F1", _macro_f1(cases, found), "")
     hits = [hit for case, hit in zip(cases, found, strict=True) if case.hateful]
     others = [hit for case, hit in zip(cases, found, strict=True) if not case.hateful]
@@ -100,7 +100,7 @@ def _table(cases: Sequence[_Case], found: Sequence[bool], language: Language) ->
     hateful: Mapping[str, bool] = {case.function: case.hateful for case in cases}
     for case, hit in zip(cases, found, strict=True):
         functions.setdefault(case.function, []).append(hit is case.hateful)
-    click.echo(f"\n| HateCheck {file_name(language)}, function | gold | cases | right |")
+    click.echo(f"\n| HateCheck {language_name(language)}, function | gold | cases | right |")
     click.echo("| --- | --- | ---: | ---: |")
     for function, right in functions.items():
         gold = "hateful" if hateful[function] else "not"

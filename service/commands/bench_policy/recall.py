@@ -36,7 +36,7 @@ def _language(
     listed, carriers = noise[language], noise["carriers"][language]
     least = SHORTEST[language][Tolerance.NEAR]
     long = [each for each in listed if _length(each, language) >= least]
-    name = f"{file_name(language)} phrases misheard"
+    name = f"{language_name(language)} phrases misheard"
     if language is Language.EN:
         share = _recall(listed, long, carriers, language)
         yield Row(f"{name}, of {least} sounds or more", share, "", RECALL_BARS[language], True)
@@ -50,7 +50,7 @@ def _language(
         matcher = Matcher([load_text(pack_text(list(listed), language), "bench")])
         rate = measure(matcher, language, benign).rate()
         yield Row(
-            f"false alarms of these {len(listed)} phrases, {file_name(language)}",
+            f"false alarms of these {len(listed)} phrases, {language_name(language)}",
             round(rate, 3),
             "/h",
             ALARM_BARS[language],
@@ -79,5 +79,5 @@ def _length(phrase: str, language: Language) -> int:
     return spoken_length(language, normalize(phrase, language))
 
 
-def file_name(language: Language) -> str:
+def language_name(language: Language) -> str:
     return "English" if language is Language.EN else "Mandarin"

@@ -94,16 +94,16 @@ def _exact(material: Material) -> Iterator[Row]:
     )
     name = "15 English words, 10,000 phrases"
     for peer, peer_us in (("bare ahocorasick_rs", bare_us), ("re", re_us)):
-        ratio = round(ours / peer_us, 4)
-        row = Row(f"{name}, exact layer", round(ours, 2), "us", EXACT_BAR_US, False, peer, ratio)
-        yield row
+        own, ratio = f"{name}, exact layer beside {peer}", round(ours / peer_us, 4)
+        yield Row(own, round(ours, 2), "us", EXACT_BAR_US, False, peer, ratio)
         yield Row(f"{name}, {peer}", round(peer_us, 2), "us")
     matcher = Matcher([listening(listed, Language.EN)])
     spoken = [Spoken(text, Language.EN) for text in material.sentences[:_FEW]]
     all_us = _mean_us(lambda one: matcher.match(one, _NOWHERE), spoken)
     ratio = round(all_us / fuzzy_us, 4)
     peer = "rapidfuzz partial_ratio >= 85"
-    yield Row(f"{name}, all layers", round(all_us, 1), "us", None, False, peer, ratio)
+    own = f"{name}, all layers beside {peer}"
+    yield Row(own, round(all_us, 1), "us", None, False, peer, ratio)
     yield Row(f"{name}, {peer}", round(fuzzy_us, 1), "us")
     normalizing = _mean_us(lambda text: normalize(text, Language.EN), material.sentences)
     yield Row("15 English words, normalising", round(normalizing, 1), "us")
