@@ -29,7 +29,11 @@ from service.access import audit_routes, key_routes
 from service.access import routes as access_routes
 from service.access.attempts import Attempts
 from service.access.first_admin import ensure_admin
+from service.access.sealing import make_seal
+from service.alerts import action_routes
 from service.alerts import routes as alerts_routes
+from service.alerts.acting import Acting
+from service.alerts.action import ActionRequested
 from service.body_limit import BodyLimit
 from service.clock import utc_now
 from service.errors import ConfigurationError, StoreAway
@@ -52,6 +56,7 @@ from service.rooms.ears import Ears
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
+from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
@@ -69,7 +74,6 @@ from service.webhooks import hook_routes, inbound, openapi
 from service.webhooks import routes as webhooks_routes
 from service.webhooks.address import parse_allowed
 from service.webhooks.relay import Relay
-from service.webhooks.sealing import make_seal
 from service.webhooks.sender import HttpSender
 
 log = structlog.get_logger()
@@ -122,6 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
         whip_routes,
         feed_routes,
         alerts_routes,
+        action_routes,
         webhooks_routes,
         hook_routes,
     ):
@@ -203,8 +208,25 @@ def _wire(
         metrics=metrics,
         clock=utc_now,
     )
-    state.whip = WhipConnector(state.ears, addresses=settings.local_addresses())
-    state.supervisor = Supervisor(state.rooms, [state.whip], clock=utc_now)
+    state.seal = make_seal(settings.secret, settings.data_dir)
+    state.webhooks = SqlWebhooks(database)
+    state.actions = SqlActions(database)
+    state.whip = WhipConnector(
+        state.ears,
+        state.tokens,
+        addresses=settings.local_addresses(),
+        told=lambda room_id: state.relay.tells(ActionRequested.type, room_id),
+    )
+    state.supervisor = Supervisor(
+        state.rooms,
+        state.actions,
+        [state.whip],
+        state.ears,
+        seal=state.seal,
+        metrics=metrics,
+        clock=utc_now,
+    )
+    state.acting = Acting(state.actions, state.supervisor, metrics=metrics, clock=utc_now)
     state.overload = OverloadWatch(
         state.pipeline.lag, state.events.add, measure=metrics.behind.set, clock=utc_now
     )
@@ -218,8 +240,6 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
         allowed = parse_allowed(settings.webhook_allow)
     except ValueError as error:
         raise ConfigurationError(f"EARSHOT_WEBHOOK_ALLOW: {error}") from error
-    state.webhooks = SqlWebhooks(database)
-    state.seal = make_seal(settings.secret, settings.data_dir)
     state.webhook_sender = HttpSender(allowed)
     state.hook_store = SqlHooks(database)
     state.hooks = inbound.Hooks(
@@ -248,7 +268,6 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
     """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
     state = app.state
     await state.ears.resume()
-    await state.supervisor.resume()
     await _resume_overload(state)
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(state.pipeline.run(state.ears), name="pipeline")
@@ -256,13 +275,15 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
             tasks.create_task(loop, name=name)
             for name, loop in (
                 ("ears", state.ears.run()),
-                ("whip", state.whip.run()),
+                ("rooms", state.supervisor.run()),
+                ("actions", _again(app, "actions", state.acting.run)),
                 ("feed", _again(app, "feed", state.broadcaster.run)),
                 ("overload", _again(app, "overload", state.overload.run)),
                 ("webhooks", _again(app, "webhooks", state.relay.run)),
                 ("expiry", _again(app, "expiry", lambda: _expiring(state, database, settings))),
             )
         ]
+        await state.supervisor.started.wait()
         try:
             yield
         finally:

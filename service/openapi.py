@@ -47,6 +47,7 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "resolve": (409,),
     "reopen": (409,),
     "assign": (409,),
+    "act": (409,),
     "list_webhooks": (403,),
     "add_webhook": (409,),
     "show_webhook": (403,),

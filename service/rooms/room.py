@@ -41,10 +41,16 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
+    """
+    Attributes:
+        muted: By a moderator: nobody in the room hears them, and neither do we.
+    """
+
     room_id: str
     id: str
     name: str
     role: str = "speaker"
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

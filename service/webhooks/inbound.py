@@ -24,14 +24,14 @@ from policies.pack import Pack
 from service.access.audit import Action, make_entry
 from service.access.keys import PLAIN, Role
 from service.access.ports import AuditStore
+from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.ears import Ears
+from service.rooms.new_room import Id, NewRoom, check_packs
 from service.rooms.room import RoomState, Speaker
-from service.rooms.routes import Id, NewRoom, check_packs
 from service.rooms.supervisor import Supervisor
-from service.webhooks.sealing import CannotOpen, Seal
 from service.webhooks.signing import BadSignature, Signed, verify
 
 log = structlog.get_logger()
@@ -230,7 +230,8 @@ class Hooks:
         _, new = await self._supervisor.open(
             room.id,
             title=room.title,
-            connector=room.connector.model_dump(),
+            connector=room.connector.shown(),
+            secrets=room.connector.secrets(),
             languages=room.languages,
             policies=room.policies,
         )

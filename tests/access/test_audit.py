@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,8 +47,9 @@ class Ticking(SetClock):
 
 
 @pytest.fixture
-def api(database: Database) -> Api:
-    return Api(database, Ticking())
+async def api(database: Database) -> AsyncIterator[Api]:
+    async with Api(database, Ticking()).running() as api:
+        yield api
 
 
 async def test_rooms_and_tokens_are_on_record_and_no_secret_is(api: Api) -> None:

@@ -70,6 +70,7 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "GET /v1/alerts": EVERY,
     "GET /v1/alerts/{alert_id}": EVERY,
     "POST /v1/alerts/{alert_id}/acknowledge": DECIDES,
+    "POST /v1/alerts/{alert_id}/actions": DECIDES,
     "POST /v1/alerts/{alert_id}/assign": DECIDES,
     "POST /v1/alerts/{alert_id}/notes": DECIDES,
     "POST /v1/alerts/{alert_id}/reopen": DECIDES,

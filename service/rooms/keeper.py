@@ -1,0 +1,226 @@
+"""Keeps one room heard: joins it, joins it again when the way to it is lost, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import structlog
+
+from service.errors import StoreAway
+from service.metrics import Metrics
+from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.back_off import REFUSED, UNREACHABLE, BackOff
+from service.rooms.connector import (
+    Audience,
+    CannotHear,
+    Muted,
+    RoomLost,
+    RoomOver,
+    RoomRefused,
+    RoomSession,
+)
+from service.rooms.ports import RoomStore
+from service.rooms.room import Room, RoomState
+
+log = structlog.get_logger()
+
+_PROVED_S = 10.0
+"""A stay that lasted so long went well: the next loss is a new one."""
+_RETRY_STORE_S = 1.0
+_WAIT_TO_ACT_S = 10.0
+"""An action in a room that is being joined waits for so long at most."""
+
+
+class MutedHere(Muted, Protocol):
+    """A room's muted speakers, as they are kept in memory."""
+
+    def add(self, speaker_id: str) -> None: ...
+
+    def discard(self, speaker_id: str) -> None: ...
+
+
+class Keeper:
+    """One room's. `run` ends when the room does.
+
+    Args:
+        enter: Makes a new stay in the room.
+        muted: Whom moderators muted through us.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        enter: Callable[[], RoomSession],
+        muted: MutedHere,
+        *,
+        opens_as: RoomState,
+        audience: Audience,
+        store: RoomStore,
+        metrics: Metrics,
+        back_off: BackOff | None = None,
+    ) -> None:
+        self._room = room
+        self._enter = enter
+        self._opens_as = opens_as
+        self._muted = muted
+        self._audience = audience
+        self._store = store
+        self._metrics = metrics
+        self._back_off = back_off or BackOff()
+        self._session: RoomSession | None = None
+        self._heard = asyncio.Event()
+        self._again = asyncio.Event()
+        self._standing = (room.state, room.reason)
+        self._tell_again = asyncio.Event()
+
+    @property
+    def state(self) -> RoomState:
+        return self._standing[0]
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._tell(), name=f"room {self._room.id} state")
+            self._stands(self._opens_as, "")
+            try:
+                over = await self._stay()
+                await self._audience.room_left(self._room.id, over)
+            except BaseException:
+                telling.cancel()
+                raise
+            self._stands(RoomState.ENDED, over)
+
+    def retry(self) -> None:
+        """Somebody asks for the room anew: join now if it is not heard."""
+        self._back_off.reset()
+        self._again.set()
+
+    async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
+        """Carry out what a person decided; how that was confirmed.
+
+        Raises:
+            CannotAct: It was not carried out, and will not be.
+        """
+        before = speaker_id in self._muted
+        if action is RoomAction.MUTE:
+            self._muted.add(speaker_id)
+        elif action is RoomAction.UNMUTE:
+            self._muted.discard(speaker_id)
+        try:
+            return await self._carry_out(action, speaker_id, words)
+        except BaseException:
+            (self._muted.add if before else self._muted.discard)(speaker_id)
+            raise
+
+    async def _carry_out(self, action: RoomAction, speaker_id: str, words: str) -> str:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT_TO_ACT_S):
+                await self._heard.wait()
+        if self._session is not None and self._heard.is_set():
+            return await self._session.act(action, speaker_id, words)
+        if action is RoomAction.MUTE:
+            return "the room is not heard now; muted as soon as it is"
+        if action is RoomAction.UNMUTE:
+            return "the room is not heard now; not muted again when it is"
+        raise CannotAct(f"the room is {self.state} now: {self._standing[1] or 'not heard'}")
+
+    async def dismiss(self, speaker_id: str, reason: str) -> bool:
+        return self._session is not None and await self._session.dismiss(speaker_id, reason)
+
+    async def _stay(self) -> str:
+        """Stay after stay; why the room has ended."""
+        while True:
+            began_s = asyncio.get_running_loop().time()
+            why = await self._one_stay()
+            if isinstance(why, RoomOver):
+                return str(why)
+            if asyncio.get_running_loop().time() - began_s >= _PROVED_S:
+                self._back_off.reset()
+            self._metrics.room_stays.labels(type(why).__name__).inc()
+            wait_s = self._back_off.next(REFUSED if isinstance(why, RoomRefused) else UNREACHABLE)
+            if wait_s is None:
+                self._stands(
+                    RoomState.LOST, f"{why}; given up: POST the room again to try once more"
+                )
+                log.error("room.given_up", room=self._room.id)
+            else:
+                self._stands(RoomState.LOST, str(why))
+            self._again.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._again.wait()
+
+    async def _one_stay(self) -> CannotHear:
+        """Why it is over."""
+        self._session = self._enter()
+        try:
+            await self._session.run(self._is_heard)
+        except Exception as error:
+            # A task group that fails while it is cancelled forgets that it was.
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise asyncio.CancelledError from error
+            why = _why(error)
+            if why is None:
+                self._metrics.failures.labels("room").inc()
+                log.exception("room.stay_failed", room=self._room.id)
+                why = RoomLost("an unexpected error, which the server's log has in full")
+            else:
+                log.warning("room.stay_over", room=self._room.id, kind=type(why).__name__)
+            if not isinstance(why, RoomOver):
+                self._audience.room_lost(self._room.id)
+            return why
+        finally:
+            self._session = None
+            self._heard.clear()
+
+    def _is_heard(self, missing: str) -> None:
+        self._heard.set()
+        self._stands(RoomState.DEGRADED if missing else RoomState.LISTENING, missing)
+
+    def _stands(self, state: RoomState, reason: str) -> None:
+        if self._standing != (state, reason):
+            self._standing = (state, reason)
+            self._tell_again.set()
+
+    async def _tell(self) -> None:
+        """Put every change on record until the room has ended; hearing does not wait for it."""
+        told = (self._room.state, self._room.reason)
+        while told[0] is not RoomState.ENDED:
+            if told == self._standing:
+                self._tell_again.clear()
+                await self._tell_again.wait()
+                continue
+            standing = self._standing
+            try:
+                await self._store.set_state(self._room.id, *standing)
+            except Exception as error:
+                self._metrics.failures.labels("room state").inc()
+                if not isinstance(error, StoreAway):
+                    log.exception("room.state_not_recorded", room=self._room.id)
+                await asyncio.sleep(_RETRY_STORE_S)
+            else:
+                log.info("room.state", room=self._room.id, state=standing[0])
+                told = standing
+
+
+def _why(error: BaseException) -> CannotHear | None:
+    """The gravest reason in what a stay raised; None where there is another error in it."""
+    found = list(_leaves(error))
+    if not all(isinstance(one, CannotHear) for one in found):
+        return None
+    for kind in (RoomOver, RoomRefused, RoomLost):
+        for one in found:
+            if isinstance(one, kind):
+                return one
+    return None
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
