@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,6 +54,11 @@ from service.reading import Reader
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.ears import Ears
+from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.identity import SPEAKER_ID_PATTERN
+from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
+from service.rooms.janus.stay import Surroundings
+from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
@@ -209,30 +215,69 @@ def _wire(
         clock=utc_now,
     )
     state.seal = make_seal(settings.secret, settings.data_dir)
-    state.webhooks = SqlWebhooks(database)
     state.actions = SqlActions(database)
-    state.whip = WhipConnector(
-        state.ears,
-        state.tokens,
-        addresses=settings.local_addresses(),
-        told=lambda room_id: state.relay.tells(ActionRequested.type, room_id),
-    )
-    state.supervisor = Supervisor(
-        state.rooms,
-        state.actions,
-        [state.whip],
-        state.ears,
-        seal=state.seal,
-        metrics=metrics,
-        clock=utc_now,
-    )
+    _wire_rooms(state, settings)
     state.acting = Acting(state.actions, state.supervisor, metrics=metrics, clock=utc_now)
     state.overload = OverloadWatch(
         state.pipeline.lag, state.events.add, measure=metrics.behind.set, clock=utc_now
     )
     _wire_webhooks(state, settings, database)
-    metrics.peers.set_function(state.whip.peers)
     metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
+
+
+def _wire_rooms(state: State, settings: Settings) -> None:
+    def told(room_id: str) -> bool:
+        relay: Relay = state.relay
+        return relay.tells(ActionRequested.type, room_id)
+
+    state.whip = WhipConnector(
+        state.ears, state.tokens, addresses=settings.local_addresses(), told=told
+    )
+    state.janus = JanusConnector(
+        _janus_servers(settings),
+        Surroundings(
+            listener=state.ears,
+            access=_janus_access(settings),
+            notice=Notice(settings.rules_url(), spoken=settings.notice),
+            notices=state.rooms,
+            told=told,
+            addresses=settings.ice_addresses or None,
+            metrics=state.metrics,
+            clock=utc_now,
+        ),
+    )
+    state.supervisor = Supervisor(
+        state.rooms,
+        state.actions,
+        [state.whip, state.janus],
+        state.ears,
+        seal=state.seal,
+        metrics=state.metrics,
+        clock=utc_now,
+    )
+    state.metrics.peers.set_function(lambda: state.whip.peers() + state.janus.peers())
+
+
+def _janus_servers(settings: Settings) -> Mapping[str, JanusServer]:
+    try:
+        return parse_servers(settings.janus)
+    except ValueError as error:
+        raise ConfigurationError(f"EARSHOT_JANUS: {error}") from error
+
+
+def _janus_access(settings: Settings) -> JanusAccess:
+    if not re.fullmatch(SPEAKER_ID_PATTERN, settings.janus_speaker_id):
+        raise ConfigurationError(
+            f"EARSHOT_JANUS_SPEAKER_ID: {settings.janus_speaker_id!r} says no place; use feed, "
+            "display, display.FIELD or metadata.FIELD"
+        )
+    return JanusAccess(
+        api_secret=settings.janus_api_secret,
+        token=settings.janus_token,
+        room_secret=settings.janus_room_secret,
+        room_pin=settings.janus_room_pin,
+        speaker_id=settings.janus_speaker_id,
+    )
 
 
 def _wire_webhooks(state: State, settings: Settings, database: Database) -> None:
@@ -240,6 +285,7 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
         allowed = parse_allowed(settings.webhook_allow)
     except ValueError as error:
         raise ConfigurationError(f"EARSHOT_WEBHOOK_ALLOW: {error}") from error
+    state.webhooks = SqlWebhooks(database)
     state.webhook_sender = HttpSender(allowed)
     state.hook_store = SqlHooks(database)
     state.hooks = inbound.Hooks(

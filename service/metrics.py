@@ -24,6 +24,11 @@ class Metrics:
         self.packets_bad = Counter(
             "earshot_packets_bad", "Packets that were not Opus", registry=registry
         )
+        self.packets_of_nobody = Counter(
+            "earshot_packets_of_nobody",
+            "Packets that came while it was not known whose they were",
+            registry=registry,
+        )
         self.utterances = Counter(
             "earshot_utterances", "Utterances given to the recogniser", registry=registry
         )

@@ -131,18 +131,25 @@ class Ears:
             listener.leaving = True
             self._take(listener, partial(listener.ear.close, self._clock(), cut_off=cut_off))
             self._count(listener)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SETTLE_S), self._settled:
-                    await self._settled.wait_for(lambda: not listener.unsettled or listener.back)
+            try:
+                await self._last_words(listener)
+            finally:  # also where nobody waits for it any more
+                if not listener.back:
+                    self._forget(listener)
+                    self._unwritten.farewell(speaker, reason, self._clock())
             if listener.back:
                 return
-            self._forget(listener)
-        self._unwritten.farewell(speaker, reason, self._clock())
         try:
             await self._unwritten.write()
         except Exception:
             self._metrics.failures.labels("farewell").inc()
             log.exception("ears.farewell_failed", room=speaker.room_id)
+
+    async def _last_words(self, listener: Listener) -> None:
+        """Returns once they are settled, or the speaker is back."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_S), self._settled:
+                await self._settled.wait_for(lambda: not listener.unsettled or listener.back)
 
     async def speaker_changed(self, speaker: Speaker) -> bool:
         """Their name, role or mute is another now; False where they are not heard."""

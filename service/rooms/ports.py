@@ -56,6 +56,14 @@ class RoomStore(Protocol):
     async def speakers(self, room_id: str, *, live_only: bool = False) -> Sequence[Speaker]: ...
 
 
+class NoticeStore(Protocol):
+    """Whether a room's members were told that it is listened to."""
+
+    async def noticed(self, room_id: str) -> bool: ...
+
+    async def set_noticed(self, room_id: str, now: datetime) -> None: ...
+
+
 class MuteStore(Protocol):
     """Whom moderators muted through us. Muting itself is an action: see `service.alerts`."""
 

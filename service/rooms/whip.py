@@ -19,7 +19,7 @@ from service.errors import Problem
 from service.listening.packet import Packet
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomListener, RoomOver
-from service.rooms.peer import BadCandidate, BadOffer, Candidates, Peer
+from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer
 from service.rooms.ports import TokenStore
 from service.rooms.room import Room, RoomState, Speaker
 

@@ -16,7 +16,7 @@ from service.access.authenticate import refuse_in_address
 from service.access.publish_tokens import digest_of
 from service.clock import Clock
 from service.errors import Problem
-from service.rooms.peer import BadCandidate, parse_candidates
+from service.rooms.peer.incoming import BadCandidate, parse_candidates
 from service.rooms.ports import TokenStore
 from service.rooms.room import RoomState, Speaker
 from service.rooms.routes import RoomId

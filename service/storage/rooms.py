@@ -58,6 +58,17 @@ class SqlRooms:
             found: str | None = (await connection.execute(query)).scalar_one_or_none()
         return found
 
+    async def noticed(self, room_id: str) -> bool:
+        """`service.rooms.ports.NoticeStore`."""
+        query = select(rooms.c.noticed_at).where(rooms.c.id == room_id)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none() is not None
+
+    async def set_noticed(self, room_id: str, now: datetime) -> None:
+        async with self._database.write() as connection:
+            changed = update(rooms).where(rooms.c.id == room_id).values(noticed_at=now)
+            await connection.execute(changed)
+
     async def page(
         self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Room], str | None]:

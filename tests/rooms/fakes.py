@@ -161,6 +161,19 @@ class Mutes:
 
 
 @dataclass
+class Notices:
+    """`service.rooms.ports.NoticeStore`."""
+
+    told: list[str] = field(default_factory=list)
+
+    async def noticed(self, room_id: str) -> bool:
+        return room_id in self.told
+
+    async def set_noticed(self, room_id: str, now: datetime) -> None:
+        self.told.append(room_id)
+
+
+@dataclass
 class Tokens:
     """`service.rooms.ports.TokenStore`."""
 

@@ -12,7 +12,7 @@ from service.errors import Problem
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import CannotHear, RoomOver
 from service.rooms.muted import MutedSpeakers
-from service.rooms.peer import Candidates
+from service.rooms.peer.incoming import Candidates
 from service.rooms.room import Speaker
 from service.rooms.whip import Publisher, WhipConnector, WhipRoom, trickle
 from tests.rooms.calls import LOOPBACK, corpus, offered, publisher, until
