@@ -38,7 +38,9 @@ class Janus:
         ws_url, http_url: Of its API.
     """
 
-    def __init__(self, *, backend: str = "http://127.0.0.1:9/", **changes: str) -> None:
+    def __init__(
+        self, *, backend: str = "http://127.0.0.1:9/", changes: Mapping[str, str] = {}
+    ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="earshot-janus-"))
         self._ports = dict(zip(("ws", "http", "admin"), free_ports(3), strict=True))
         self._backend = backend
@@ -95,7 +97,10 @@ class Janus:
         self.stop(signal.SIGKILL)
 
     def ask(self, body: Mapping[str, Any], plugin: str = "videoroom") -> dict[str, Any]:
-        """One request to a plugin, and its answer, in a session of its own."""
+        """One request to a plugin, and its answer, in a session of its own.
+
+        Not where Janus has an API secret.
+        """
         with httpx.Client(timeout=10, trust_env=False) as http:
 
             def post(path: str, **message: Any) -> Any:
@@ -122,7 +127,7 @@ class Janus:
         return {one["id"]: one for one in found}
 
     def handles(self) -> list[dict[str, Any]]:
-        """Every handle of every session, as the admin API shows them."""
+        """Of us, who come by WebSocket as nobody else here does, as the admin API shows them."""
         with httpx.Client(timeout=10, trust_env=False) as http:
             admin = f"http://127.0.0.1:{self._ports['admin']}/admin"
             ask = {"transaction": "t", "admin_secret": ADMIN_SECRET}
@@ -130,11 +135,13 @@ class Janus:
             def post(path: str, what: str) -> Any:
                 return http.post(admin + path, json={**ask, "janus": what}).json()
 
-            return [
-                post(f"/{session}/{handle}", "handle_info")["info"]
+            infos = [
+                post(f"/{session}/{handle}", "handle_info").get("info", {})
                 for session in post("", "list_sessions")["sessions"]
                 for handle in post(f"/{session}", "list_handles").get("handles", ())
             ]
+        ours = "janus.transport.websockets"
+        return [info for info in infos if info.get("session_transport") == ours]
 
     def _answers(self) -> bool:
         with suppress(httpx.TransportError), socket.socket() as probe:

@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 from service.rooms.connector import RoomLost, RoomRefused
 from service.rooms.janus.server import JanusServer
 
-ANSWER_S = 5.0
+_ANSWER_S = 5.0
 """Janus answers within milliseconds, or is in trouble."""
 _KEEP_ALIVE_S = 20.0
 """Janus drops a session that says nothing for a minute."""
@@ -80,9 +80,12 @@ class Answer:
 class JanusSession:
     """Made by `janus_session`. Anything that goes wrong with the connection ends it."""
 
-    def __init__(self, socket: ClientConnection, credentials: Mapping[str, str]) -> None:
+    def __init__(
+        self, socket: ClientConnection, credentials: Mapping[str, str], answer_s: float
+    ) -> None:
         self._socket = socket
         self._credentials = credentials
+        self._answer_s = answer_s
         self._id: int | None = None
         self._numbers = count(1)
         self._waiting: dict[str, _Waiting] = {}
@@ -109,11 +112,11 @@ class JanusSession:
         answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = _Waiting(answer, ack_is_all=what == "keepalive")
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 await self._socket.send(json.dumps(request))
                 return _checked(await answer)
         except TimeoutError as error:
-            raise RoomLost(f"Janus did not answer within {ANSWER_S:.0f} s") from error
+            raise RoomLost(f"Janus did not answer within {self._answer_s:g} s") from error
         except ConnectionClosed as error:
             raise _closed() from error
         finally:
@@ -206,7 +209,7 @@ class Handle:
 
 @asynccontextmanager
 async def janus_session(
-    server: JanusServer, *, api_secret: str, token: str
+    server: JanusServer, *, api_secret: str, token: str, answer_s: float = _ANSWER_S
 ) -> AsyncIterator[JanusSession]:
     """A session that is kept alive inside, and destroyed at Janus afterwards.
 
@@ -216,7 +219,7 @@ async def janus_session(
     given = {"apisecret": api_secret, "token": token}
     credentials = {name: value for name, value in given.items() if value}
     async with _connection(server) as socket, asyncio.TaskGroup() as tasks:
-        session = JanusSession(socket, credentials)
+        session = JanusSession(socket, credentials, answer_s)
         reading = tasks.create_task(session.read(), name="janus reader")
         keeping: asyncio.Task[NoReturn] | None = None
         try:
@@ -236,7 +239,7 @@ async def _connection(server: JanusServer) -> AsyncIterator[ClientConnection]:
     opening = connect(
         server.url,
         subprotocols=[Subprotocol("janus-protocol")],
-        open_timeout=ANSWER_S,
+        open_timeout=_ANSWER_S,
         ping_interval=_PING_S,
         ping_timeout=_PING_S,
         close_timeout=_GOODBYE_S,

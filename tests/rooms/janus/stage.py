@@ -57,11 +57,19 @@ class Seat(JanusSeat):
     def __init__(self, client: JanusClient, speaker: ScriptedSpeaker) -> None:
         super().__init__(client, speaker)
         self.away = asyncio.Event()
+        self.speechless = False
+        self.location = ""
 
     async def publish(self, offer: str) -> Answer:
         if self.away.is_set():
             await asyncio.Event().wait()
-        return await super().publish(offer)
+        answer = await super().publish(offer)
+        self.location = answer.location
+        return answer
+
+    async def leave(self, location: str) -> None:
+        if not self.speechless:
+            await super().leave(location)
 
 
 @dataclass
@@ -77,6 +85,8 @@ class Speakers:
         who = ScriptedSpeaker(id=id_, name=name or id_.title(), role="speaker", lines=())
         curtain = Curtain()
         curtain.rise(asyncio.get_running_loop().time())
+        if (left := self.seats.get(id_)) is not None and left.speechless:
+            await self.client.leave(left.location)  # Janus holds on to the id of who vanished
         seat = self.seats[id_] = Seat(self.client, who)
         publisher = Publisher(voice(clip), seat, curtain, lambda *_: None, loopback=False)
         self.tasks[id_] = asyncio.create_task(publisher.run(), name=f"speaker {id_}")
@@ -86,6 +96,11 @@ class Speakers:
     def stay_away(self, id_: str) -> None:
         """A simulated speaker who is thrown out tries to come back: not this one."""
         self.seats[id_].away.set()
+
+    async def vanish(self, id_: str) -> None:
+        """They go without a word to Janus, which their connection's end tells of all the same."""
+        self.seats[id_].speechless = True
+        await self.leave(id_)
 
     async def leave(self, id_: str) -> None:
         task = self.tasks.pop(id_)
@@ -216,17 +231,19 @@ async def listening(
     room: str,
     *,
     secret: str = ROOM_SECRET,
+    api_secret: str = "",
     rules_url: str = "https://rooms.example/rules",
     muted: Sequence[str] = (),
     url: str = "",
     told: bool = False,
+    audience: Audience | None = None,
     connector: Mapping[str, str] = {},
 ) -> AsyncIterator[Listening]:
     """A stay in the room; nothing of it is left afterwards."""
-    audience, notices, metrics = Audience(), Notices(), Metrics()
+    audience, notices, metrics = audience or Audience(), Notices(), Metrics()
     around = Surroundings(
         listener=audience,
-        access=JanusAccess(room_secret=secret, speaker_id="feed"),
+        access=JanusAccess(api_secret=api_secret, room_secret=secret),
         notice=Notice(rules_url),
         notices=notices,
         told=lambda room_id: told,
