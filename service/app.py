@@ -54,12 +54,15 @@ from service.reading import Reader
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.ears import Ears
+from service.rooms.janus import routes as janus_routes
 from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.hook import JanusHook
 from service.rooms.janus.identity import SPEAKER_ID_PATTERN
 from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
 from service.rooms.janus.stay import Surroundings
 from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
+from service.rooms.wanted import Wanted
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
 from service.storage.actions import SqlActions
@@ -135,6 +138,7 @@ def create_app(settings: Settings) -> FastAPI:
         action_routes,
         webhooks_routes,
         hook_routes,
+        janus_routes,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     return app
@@ -233,8 +237,9 @@ def _wire_rooms(state: State, settings: Settings) -> None:
     state.whip = WhipConnector(
         state.ears, state.tokens, addresses=settings.local_addresses(), told=told
     )
+    servers = _janus_servers(settings)
     state.janus = JanusConnector(
-        _janus_servers(settings),
+        servers,
         Surroundings(
             listener=state.ears,
             access=_janus_access(settings),
@@ -252,6 +257,15 @@ def _wire_rooms(state: State, settings: Settings) -> None:
         [state.whip, state.janus],
         state.ears,
         seal=state.seal,
+        metrics=state.metrics,
+        clock=utc_now,
+    )
+    state.janus_hook = JanusHook(
+        settings.janus_hook_secret,
+        servers,
+        state.supervisor,
+        Wanted(settings.listen_to),
+        audit=state.audit,
         metrics=state.metrics,
         clock=utc_now,
     )
@@ -294,7 +308,7 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
         state.supervisor,
         state.ears,
         packs=lambda: state.packs,
-        listen_to=settings.listen_to,
+        wanted=Wanted(settings.listen_to),
         audit=state.audit,
         metrics=state.metrics,
         clock=utc_now,

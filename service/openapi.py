@@ -54,6 +54,7 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "list_deliveries": (403,),
     "redeliver": (409,),
     "receive_hook": (401, 409, 422, 503),
+    "receive_janus": (401, 422, 429, 503),
     "list_hook_secrets": (403,),
     "add_hook_secret": (409,),
 }

@@ -45,6 +45,9 @@ class MutedHere(Muted, Protocol):
 class Keeper:
     """One room's. `run` ends when the room does.
 
+    Attributes:
+        room: As it was described, and stood, at the beginning.
+
     Args:
         enter: Makes a new stay in the room.
         muted: Whom moderators muted through us.
@@ -62,7 +65,7 @@ class Keeper:
         metrics: Metrics,
         back_off: BackOff | None = None,
     ) -> None:
-        self._room = room
+        self.room = room
         self._enter = enter
         self._opens_as = opens_as
         self._muted = muted
@@ -82,11 +85,11 @@ class Keeper:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self._tell(), name=f"room {self._room.id} state")
+            telling = tasks.create_task(self._tell(), name=f"room {self.room.id} state")
             self._stands(self._opens_as, "")
             try:
                 over = await self._stay()
-                await self._audience.room_left(self._room.id, over)
+                await self._audience.room_left(self.room.id, over)
             except BaseException:
                 telling.cancel()
                 raise
@@ -94,6 +97,8 @@ class Keeper:
 
     def retry(self) -> None:
         """Somebody asks for the room anew: join now if it is not heard."""
+        if self._heard.is_set():
+            return
         self._back_off.reset()
         self._again.set()
 
@@ -144,7 +149,7 @@ class Keeper:
                 self._stands(
                     RoomState.LOST, f"{why}; given up: POST the room again to try once more"
                 )
-                log.error("room.given_up", room=self._room.id)
+                log.error("room.given_up", room=self.room.id)
             else:
                 self._stands(RoomState.LOST, str(why))
             self._again.clear()
@@ -165,12 +170,12 @@ class Keeper:
             why = _why(error)
             if why is None:
                 self._metrics.failures.labels("room").inc()
-                log.exception("room.stay_failed", room=self._room.id)
+                log.exception("room.stay_failed", room=self.room.id)
                 why = RoomLost("an unexpected error, which the server's log has in full")
             else:
-                log.warning("room.stay_over", room=self._room.id, kind=type(why).__name__)
+                log.warning("room.stay_over", room=self.room.id, kind=type(why).__name__)
             if not isinstance(why, RoomOver):
-                self._audience.room_lost(self._room.id)
+                self._audience.room_lost(self.room.id)
             return why
         finally:
             self._session = None
@@ -187,7 +192,7 @@ class Keeper:
 
     async def _tell(self) -> None:
         """Put every change on record until the room has ended; hearing does not wait for it."""
-        told = (self._room.state, self._room.reason)
+        told = (self.room.state, self.room.reason)
         while told[0] is not RoomState.ENDED:
             if told == self._standing:
                 self._tell_again.clear()
@@ -195,14 +200,14 @@ class Keeper:
                 continue
             standing = self._standing
             try:
-                await self._store.set_state(self._room.id, *standing)
+                await self._store.set_state(self.room.id, *standing)
             except Exception as error:
                 self._metrics.failures.labels("room state").inc()
                 if not isinstance(error, StoreAway):
-                    log.exception("room.state_not_recorded", room=self._room.id)
+                    log.exception("room.state_not_recorded", room=self.room.id)
                 await asyncio.sleep(_RETRY_STORE_S)
             else:
-                log.info("room.state", room=self._room.id, state=standing[0])
+                log.info("room.state", room=self.room.id, state=standing[0])
                 told = standing
 
 

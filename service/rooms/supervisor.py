@@ -128,8 +128,7 @@ class Supervisor:
             known = await self._store.get(room_id)
             if known is not None and known.state is not RoomState.ENDED:
                 await self._check_same(known, wanted, secrets)
-                if room_id in self._keepers:
-                    self._keepers[room_id][0].retry()
+                self.retry(room_id)
                 return known, False
             text = json.dumps(dict(secrets), sort_keys=True)
             sealed = self._seal.close(text, _owner(room_id)) if secrets else None
@@ -168,6 +167,15 @@ class Supervisor:
             raise CannotAct("the room is not listened to any more")
         keeper, _ = self._keepers[room_id]
         return await keeper.act(action, speaker_id, words)
+
+    def rooms(self) -> Sequence[Room]:
+        """Those that are kept now, as they were described."""
+        return [keeper.room for keeper, _ in self._keepers.values()]
+
+    def retry(self, room_id: str) -> None:
+        """Something has changed at the room's server: join it at once if it is not heard."""
+        if room_id in self._keepers:
+            self._keepers[room_id][0].retry()
 
     def actions(self, room: Room) -> Collection[RoomAction]:
         """What can be done in the room."""

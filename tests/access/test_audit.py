@@ -30,7 +30,7 @@ UNCHANGING = {
     "POST /v1/webhooks/{webhook_id}/ping": "it is among the deliveries, and changes nothing",
     **{
         f"POST /v1/alerts/{{alert_id}}/{step}": "it stands in the alert's own history"
-        for step in ("acknowledge", "assign", "notes", "reopen", "resolve")
+        for step in ("acknowledge", "actions", "assign", "notes", "reopen", "resolve")
     },
 }
 """Calls that are no GET, and why the audit does without them."""

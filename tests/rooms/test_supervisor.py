@@ -109,10 +109,14 @@ class House:
 
 @contextlib.asynccontextmanager
 async def supervising(
-    *rooms: Room, key: bytes = bytes(32), store: Rooms | None = None, muted: Collection[str] = ()
+    *rooms: Room,
+    key: bytes = bytes(32),
+    store: Rooms | None = None,
+    muted: Collection[str] = (),
+    kind: str = "whip",
 ) -> AsyncIterator[House]:
     store = store or Rooms({room.id: room for room in rooms})
-    way, audience, mutes, metrics = Way(), Audience(), Mutes(set(muted)), Metrics()
+    way, audience, mutes, metrics = Way(kind), Audience(), Mutes(set(muted)), Metrics()
     supervisor = Supervisor(
         store, mutes, [way], audience, seal=Seal(key), metrics=metrics, clock=SetClock()
     )

@@ -12,6 +12,7 @@ import pytest
 from service.access.sealing import Seal
 from service.metrics import Metrics
 from service.rooms.room import Speaker
+from service.rooms.wanted import Wanted
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.hooks import SqlHooks
@@ -33,7 +34,7 @@ class RoomServer:
             api.supervisor,
             api.ears,
             packs=lambda: [],
-            listen_to=["*"],
+            wanted=Wanted(["*"]),
             audit=api.audit,
             metrics=Metrics(),
             clock=api.clock,

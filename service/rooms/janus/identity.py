@@ -59,7 +59,7 @@ class Cast:
         voice = (publisher.feed, stream.mid)
         if voice not in self._ids:
             taken = set(self._ids.values())
-            self._ids[voice] = _safe(id_ if id_ not in taken else f"{id_}:{publisher.feed}")
+            self._ids[voice] = safe_id(id_ if id_ not in taken else f"{id_}:{publisher.feed}")
         muted = stream.muted
         return Speaker(self._room_id, self._ids[voice], _plain(name), _plain(role), muted)
 
@@ -106,7 +106,7 @@ def _json(display: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _safe(id_: str) -> str:
+def safe_id(id_: str) -> str:
     """As an id may be here; different ones stay different."""
     safe = _UNSAFE.sub(
         lambda odd: "".join(f"={byte:02X}" for byte in odd[0].encode("utf-8", "surrogatepass")), id_
