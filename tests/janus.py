@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,14 +36,19 @@ class Janus:
 
     Attributes:
         ws_url, http_url: Of its API.
+        backend: Where its event handler calls, if set before it is entered.
     """
 
-    def __init__(
-        self, *, backend: str = "http://127.0.0.1:9/", changes: Mapping[str, str] = {}
-    ) -> None:
+    def __init__(self, *, rooms: Sequence[str] = (), changes: Mapping[str, str] = {}) -> None:
+        """
+        Args:
+            rooms: Besides `lounge`, rooms that are there again after a restart.
+            changes: Regular expressions and what stands in their place in the configuration.
+        """
+        self.backend = "http://127.0.0.1:9/"
+        self._rooms = rooms
         self._folder = Path(tempfile.mkdtemp(prefix="earshot-janus-"))
         self._ports = dict(zip(("ws", "http", "admin"), free_ports(3), strict=True))
-        self._backend = backend
         self._changes = changes
         self._process: subprocess.Popen[bytes] | None = None
         self.ws_url = f"ws://127.0.0.1:{self._ports['ws']}"
@@ -126,6 +131,21 @@ class Janus:
         found = self.ask({"request": "listparticipants", "room": room})["participants"]
         return {one["id"]: one for one in found}
 
+    def publishers(self, room: str) -> dict[str, dict[str, Any]]:
+        """By id, as whoever joins is told."""
+        with httpx.Client(timeout=40, trust_env=False) as http:
+
+            def post(url: str, **message: Any) -> Any:
+                return http.post(url, json={"transaction": "t", **message}).json()
+
+            session = f"{self.http_url}/{post(self.http_url, janus='create')['data']['id']}"
+            attached = post(session, janus="attach", plugin="janus.plugin.videoroom")
+            join = {"request": "join", "ptype": "publisher", "room": room}
+            post(f"{session}/{attached['data']['id']}", janus="message", body=join)
+            event = http.get(session).json()
+            post(session, janus="destroy")
+        return {one["id"]: one for one in event["plugindata"]["data"]["publishers"]}
+
     def handles(self) -> list[dict[str, Any]]:
         """Of us, who come by WebSocket as nobody else here does, as the admin API shows them."""
         with httpx.Client(timeout=10, trust_env=False) as http:
@@ -155,6 +175,9 @@ class Janus:
             text = path.read_text()
             for given, wanted in self._replacements().items():
                 text = re.sub(given, wanted, text, flags=re.MULTILINE)
+            if path.name == "janus.plugin.videoroom.jcfg":
+                lounge = text[text.index("room-lounge") :]
+                text += "".join(lounge.replace("lounge", room) for room in self._rooms)
             (self._folder / path.name).write_text(text)
 
     def _replacements(self) -> Mapping[str, str]:
@@ -170,7 +193,7 @@ class Janus:
             r"^\tserver_name = .*$": f'\\g<0>\n\tadmin_secret = "{ADMIN_SECRET}"',
             r'rtp_port_range = ".*"': f'rtp_port_range = "{media}-{media + 999}"',
             r"^\t#ice_enforce_list = .*$": f'\tice_enforce_list = "{own_address()}"',
-            r'backend = ".*"': f'backend = "{self._backend}"',
+            r'backend = ".*"': f'backend = "{self.backend}"',
             **self._changes,
         }
 

@@ -152,7 +152,7 @@ class _Show:
     def _publisher(self, speaker: ScriptedSpeaker, part: Part) -> Publisher:
         return Publisher(
             part.packets,
-            _Seat(self._client, self._room_id, speaker),
+            Seat(self._client, self._room_id, speaker),
             self._curtain,
             part.sent,
             loopback=is_loopback(self._client.url),
@@ -188,7 +188,7 @@ class _Show:
             self._complete.set()
 
 
-class _Seat:
+class Seat:
     """One speaker's way in: a fresh publish token for each attempt."""
 
     def __init__(self, client: ServerClient, room_id: str, speaker: ScriptedSpeaker) -> None:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Self
 
 import httpx
+import numpy as np
 from aiortc import (
     AudioStreamTrack,
     RTCConfiguration,
@@ -33,16 +34,18 @@ from service.simulation.publisher import Answer, Curtain, Publisher
 from service.simulation.script import ScriptedSpeaker
 from service.simulation.voice import VoicePacket
 from tests.janus import ROOM_SECRET, Janus
-from tests.listening.sound import clip_48k, encode
+from tests.listening.sound import clip_48k, encode, silence
 from tests.rooms.calls import until
 from tests.rooms.fakes import NOW, Audience, Mutes, Notices
 
 
 @cache
-def voice(clip: str = "trudy-insult.opus", seconds: float = 60.0) -> Sequence[VoicePacket]:
+def voice(
+    clip: str = "trudy-insult.opus", *, pause_s: float = 0.0, seconds: float = 120.0
+) -> Sequence[VoicePacket]:
     """A clip over and over, at the pace at which it is spoken."""
-    once = encode(clip_48k(clip))
-    length = once[-1].pts + 960
+    sound = np.concatenate([clip_48k(clip), silence(pause_s)])
+    once, length = encode(sound), -(-len(sound) // 960) * 960
     times = int(seconds * 48_000 / length) + 1
     return [
         VoicePacket(packet.pts + length * time, packet.payload)
@@ -77,6 +80,7 @@ class Speakers:
     """Publishers by id, each with a connection of its own."""
 
     client: JanusClient
+    pause_s: float = 0.0
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     seats: dict[str, Seat] = field(default_factory=dict)
 
@@ -88,7 +92,8 @@ class Speakers:
         if (left := self.seats.get(id_)) is not None and left.speechless:
             await self.client.leave(left.location)  # Janus holds on to the id of who vanished
         seat = self.seats[id_] = Seat(self.client, who)
-        publisher = Publisher(voice(clip), seat, curtain, lambda *_: None, loopback=False)
+        said = voice(clip, pause_s=self.pause_s)
+        publisher = Publisher(said, seat, curtain, lambda *_: None, loopback=False)
         self.tasks[id_] = asyncio.create_task(publisher.run(), name=f"speaker {id_}")
         async with asyncio.timeout(15):
             await publisher.connected.wait()
@@ -109,9 +114,15 @@ class Speakers:
 
 
 @contextlib.asynccontextmanager
-async def speaking(janus: Janus, room: str, pin: str = "") -> AsyncIterator[Speakers]:
+async def speaking(
+    janus: Janus, room: str, *, pin: str = "", pause_s: float = 0.0
+) -> AsyncIterator[Speakers]:
+    """
+    Args:
+        pause_s: How long each is silent before they say their words again.
+    """
     async with JanusClient(janus.http_url, room, pin=pin) as client:
-        speakers = Speakers(client)
+        speakers = Speakers(client, pause_s)
         try:
             yield speakers
         finally:
