@@ -16,8 +16,8 @@ from playwright.async_api import Page, async_playwright
 
 from service.simulation.client import ServerClient
 from service.simulation.publisher import Curtain, Publisher
-from service.simulation.run import Seat
 from service.simulation.script import DEMO_SCRIPT, ScriptedSpeaker, load_script
+from service.simulation.venue import WhipSeat
 from tests.conftest import left_behind
 from tests.e2e.following import Event, Followed, following
 from tests.e2e.test_chromium import FLAGS, microphone, serving_pages
@@ -247,7 +247,7 @@ async def by_whip(server: Server, room: str, clip: str, api: Api) -> AsyncIterat
     curtain = Curtain()
     curtain.rise(asyncio.get_running_loop().time())
     async with ServerClient(server.url, server.key) as client:
-        seat = Seat(client, room, who)
+        seat = WhipSeat(client, room, who)
         packets = voice(clip, pause_s=PAUSE_S)
         publisher = Publisher(packets, seat, curtain, lambda *_: None, loopback=True)
         task = asyncio.create_task(publisher.run(), name="whip speaker")
