@@ -67,7 +67,7 @@ async def act(
 
 
 def _check_possible(room: Room, action: RoomAction, supervisor: Supervisor) -> None:
-    possible = supervisor.actions(room)
+    possible = supervisor.possible(room.id)
     if not possible:
         raise Problem(
             409, "Room not listened to", f"room {room.id!r} is {room.state}: nothing is done there"

@@ -1,6 +1,6 @@
 """Alerts over HTTP: list, show, decide.
 
-Reads `app.state`: `alerts`, `actions`, `hearing`, `clock`.
+Reads `app.state`: `alerts`, `actions`, `hearing`, `supervisor`, `clock`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from service.clock import Clock
 from service.errors import Problem
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
+from service.rooms.actions import RoomAction
+from service.rooms.supervisor import Supervisor
 
 router = APIRouter(tags=["alerts"])
 
@@ -89,12 +91,14 @@ class Case(Alert):
         talk: What was said in the room a minute before and after, oldest first.
         gaps: What may have been said unheard in that time, oldest first.
         actions: What people have had done because of it, oldest first.
+        can: What can be done in its room now.
     """
 
     talk: Sequence[TranscriptHeard]
     gaps: Sequence[AudioGap]
     history: Sequence[Step]
     actions: Sequence[ModeratorAction]
+    can: Sequence[RoomAction]
 
 
 async def _filter(
@@ -129,6 +133,7 @@ async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
     store: AlertStore = request.app.state.alerts
     hearing: HearingStore = request.app.state.hearing
     actions: ActionStore = request.app.state.actions
+    supervisor: Supervisor = request.app.state.supervisor
     alert = known(alert_id, await store.get(alert_id))
     shown = (
         alert.room_id,
@@ -141,6 +146,7 @@ async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
         gaps=await hearing.gaps_between(*shown),
         history=await store.history(alert_id),
         actions=await actions.of_alert(alert_id),
+        can=list(supervisor.possible(alert.room_id)),
     )
 
 

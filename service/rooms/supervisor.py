@@ -177,10 +177,11 @@ class Supervisor:
         if room_id in self._keepers:
             self._keepers[room_id][0].retry()
 
-    def actions(self, room: Room) -> Collection[RoomAction]:
-        """What can be done in the room."""
-        if room.id not in self._keepers:
+    def possible(self, room_id: str) -> Collection[RoomAction]:
+        """What can be done in the room; nothing where it is not listened to."""
+        if room_id not in self._keepers:
             return ()
+        room = self._keepers[room_id][0].room
         return self._connectors[str(room.connector["kind"])].actions(room)
 
     async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:

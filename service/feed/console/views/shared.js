@@ -95,3 +95,9 @@ export function Severity({ severity, t }) {
 export function Cross() {
   return html`<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M4 4l8 8M12 4l-8 8" /></svg>`;
 }
+
+/** The key has done its work here. */
+export function take(event) {
+  event.preventDefault();
+  event.stopPropagation();
+}
