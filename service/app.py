@@ -238,12 +238,13 @@ def _wire_rooms(state: State, settings: Settings) -> None:
         state.ears, state.tokens, addresses=settings.local_addresses(), told=told
     )
     servers = _janus_servers(settings)
+    notice = Notice(settings.rules_url(), spoken=settings.notice)
     state.janus = JanusConnector(
         servers,
         Surroundings(
             listener=state.ears,
             access=_janus_access(settings),
-            notice=Notice(settings.rules_url(), spoken=settings.notice),
+            notice=notice,
             notices=state.rooms,
             told=told,
             addresses=settings.ice_addresses or None,
@@ -257,6 +258,7 @@ def _wire_rooms(state: State, settings: Settings) -> None:
         [state.whip, state.janus],
         state.ears,
         seal=state.seal,
+        notice=notice,
         metrics=state.metrics,
         clock=utc_now,
     )

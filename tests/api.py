@@ -20,6 +20,7 @@ from service.clock import Clock
 from service.listening.ear import Ear
 from service.metrics import Metrics
 from service.rooms.ears import Ears
+from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
@@ -64,6 +65,7 @@ class Api:
             [self.whip],
             self.ears,
             seal=Seal(bytes(32)),
+            notice=Notice(""),
             metrics=self.metrics,
             clock=clock,
         )

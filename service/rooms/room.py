@@ -27,6 +27,8 @@ class Room:
         languages: ISO 639-1 codes that may be spoken; empty: let the model decide.
         policies: Names of the packs that apply; empty: all that are loaded.
         reason: Why the room is in its state, for people.
+        notice: What the room's members are to be told: that it is listened to, and by which rules.
+            Empty where the operator sees to that otherwise.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Room:
     state: RoomState
     joined_at: Timestamp
     reason: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class SpeakerLeft:
     type: ClassVar[str] = "speaker.left"
     speaker: Speaker
     reason: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

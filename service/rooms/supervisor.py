@@ -20,6 +20,7 @@ from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Audience, RoomConnector
 from service.rooms.keeper import Keeper
 from service.rooms.muted import MutedSpeakers
+from service.rooms.notice import Notice
 from service.rooms.ports import MuteStore, RoomStore
 from service.rooms.room import Room, RoomState
 
@@ -34,6 +35,7 @@ class Supervisor:
 
     Args:
         seal: Closes what of a room's connector nobody may read.
+        notice: What members of a room are told.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Supervisor:
         audience: Audience,
         *,
         seal: Seal,
+        notice: Notice,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -52,6 +55,7 @@ class Supervisor:
         self._connectors = {connector.kind: connector for connector in connectors}
         self._audience = audience
         self._seal = seal
+        self._notice = notice
         self._metrics = metrics
         self._clock = clock
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -123,6 +127,7 @@ class Supervisor:
             policies=list(policies),
             state=way_in.opens_as,
             joined_at=self._clock(),
+            notice=self._notice.text(languages),
         )
         async with self._one_at_a_time(room_id):
             known = await self._store.get(room_id)

@@ -227,6 +227,7 @@ def _columns(room: Room) -> dict[str, Any]:
         "policies": list(room.policies),
         "state": room.state,
         "reason": room.reason,
+        "notice": room.notice,
         "joined_at": room.joined_at,
     }
 
@@ -241,6 +242,7 @@ def _room(row: Row[Any]) -> Room:
         state=RoomState(row.state),
         joined_at=row.joined_at,
         reason=row.reason,
+        notice=row.notice,
     )
 
 

@@ -63,6 +63,7 @@ rooms = Table(
     Column("reason", Text, nullable=False),
     Column("joined_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
+    Column("notice", Text, nullable=False, server_default=""),
     Column("sealed", Text),
     Column("noticed_at", UtcTime),
     Index(None, "joined_at", "id"),

@@ -13,6 +13,7 @@ from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomOver
+from service.rooms.notice import Notice
 from service.rooms.room import Room, RoomState
 from service.rooms.supervisor import Supervisor
 from tests.rooms.calls import until
@@ -118,7 +119,14 @@ async def supervising(
     store = store or Rooms({room.id: room for room in rooms})
     way, audience, mutes, metrics = Way(kind), Audience(), Mutes(set(muted)), Metrics()
     supervisor = Supervisor(
-        store, mutes, [way], audience, seal=Seal(key), metrics=metrics, clock=SetClock()
+        store,
+        mutes,
+        [way],
+        audience,
+        seal=Seal(key),
+        notice=Notice("https://rooms.example/rules"),
+        metrics=metrics,
+        clock=SetClock(),
     )
     running = asyncio.create_task(supervisor.run())
     await supervisor.started.wait()
@@ -136,6 +144,8 @@ async def test_a_room_is_put_on_record_and_joined() -> None:
         assert new
         assert house.store.rooms == {"lobby": room}
         assert (room.state, room.joined_at) == (RoomState.LISTENING, NOW)
+        assert room.notice.startswith("Software listens to this room")
+        assert room.notice.endswith("https://rooms.example/rules")
         assert house.way.joined == ["lobby"]
         assert b'earshot_rooms{state="listening"} 1.0' in house.metrics.render()
 

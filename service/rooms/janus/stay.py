@@ -278,7 +278,7 @@ class JanusStay:
 
     async def _give_notice(self) -> None:
         """Once for each room, whatever happens to the connection or to us."""
-        text = self._around.notice.text(self._room.languages)
+        text = self._room.notice
         if self._text_room is None or not text:
             return
         while True:

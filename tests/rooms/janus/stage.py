@@ -267,7 +267,8 @@ async def listening(
     secrets = {name: connector[name] for name in hidden if name in connector}
     shown = {name: value for name, value in connector.items() if name not in hidden}
     described = {"kind": "janus", "room": room, **shown}
-    here = Room("lobby", "Lobby", described, ["en"], [], RoomState.JOINING, NOW)
+    text = around.notice.text(["en"])
+    here = Room("lobby", "Lobby", described, ["en"], [], RoomState.JOINING, NOW, notice=text)
     them = MutedSpeakers("lobby", muted, Mutes(set(muted)))
     stay = ways.enter(here, secrets, them)
     assert isinstance(stay, JanusStay)

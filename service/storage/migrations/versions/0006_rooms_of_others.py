@@ -12,6 +12,7 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    op.add_column("rooms", sa.Column("notice", sa.Text(), nullable=False, server_default=""))
     op.add_column("rooms", sa.Column("sealed", sa.Text(), nullable=True))
     op.add_column("rooms", sa.Column("noticed_at", _TIME, nullable=True))
     op.add_column(
@@ -61,3 +62,4 @@ def downgrade() -> None:
     with op.batch_alter_table("rooms") as rooms:
         rooms.drop_column("noticed_at")
         rooms.drop_column("sealed")
+        rooms.drop_column("notice")
