@@ -39,6 +39,8 @@ _NO_SUCH_ROOM = 426
 _RETRY_S = 1.0
 _SILENT_S = 3.0
 """Whom Janus calls talking is heard by then, or their line is asked for anew."""
+_GRACE_S = 1.0
+"""Janus 1.1.2 crashes if a handle goes while its room is being destroyed: we stay that long."""
 _SHOWN = 3
 
 
@@ -77,6 +79,7 @@ class JanusStay:
         self._moderation: Moderation | None = None
         self._text_room: TextRoom | None = None
         self._reception: Reception | None = None
+        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._told_heard = False
         self._muting: dict[FeedId, str] = {}
         """Whom we mute again, and why that failed where it did."""
@@ -103,6 +106,7 @@ class JanusStay:
             )
             try:
                 async with self._tasks:
+                    self._spawn(self._until_over(), "janus room")
                     self._spawn(reception.until_lost(), "janus media")
                     self._spawn(self._give_notice(), "janus notice")
                     await self._follow(reception, tell)
@@ -166,8 +170,8 @@ class JanusStay:
             case Ended(reason):
                 if self._moderation is not None:
                     self._moderation.over = True
-                    self._moderation.look()
-                raise RoomOver(reason)
+                if not self._over.done():
+                    self._over.set_result(reason)
             case Unmuted(feed):
                 self._lifted(feed)
             case Talking(feed):
@@ -191,6 +195,12 @@ class JanusStay:
                     self._around.listener.room_heard(self._room.id, present)
                 tell(self._missing())
             await self._changed.wait()
+
+    async def _until_over(self) -> NoReturn:
+        """Raises: RoomOver."""
+        reason = await self._over
+        await asyncio.sleep(_GRACE_S)
+        raise RoomOver(reason)
 
     async def _let_go(self, speakers: Mapping[Voice, Speaker]) -> None:
         """Whoever is not there any more has left; their last words are waited for meanwhile."""
