@@ -27,6 +27,7 @@ ROOM_SECRET = "change-this-room-secret"
 TEXT_ROOM_SECRET = "change-this-text-room-secret"
 HOOK_SECRET = "change-this-hook-secret"
 ADMIN_SECRET = "an-admin-secret"
+ADMIN_KEY = "change-this-admin-key"
 _START_S = 20.0
 _DUMMY = ("earshot-test", "192.0.2.77")
 
@@ -75,7 +76,11 @@ class Janus:
         """Returns once its API answers."""
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["janus", "-F", self._folder], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                ["janus", "-F", self._folder],
+                cwd=self._folder,  # a crash leaves its core there
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + _START_S
         while not self._answers():
@@ -123,7 +128,8 @@ class Janus:
     def make_room(self, room: str, **settings: Any) -> None:
         """One that is gone when Janus is."""
         given = {"secret": ROOM_SECRET, "audiocodec": "opus", "notify_joining": True, **settings}
-        made = self.ask({"request": "create", "room": room, "publishers": 50, **given})
+        create = {"request": "create", "room": room, "publishers": 50, "admin_key": ADMIN_KEY}
+        made = self.ask({**create, **given})
         assert made.get("videoroom") == "created", made
 
     def participants(self, room: str) -> dict[str, dict[str, Any]]:
@@ -183,8 +189,8 @@ class Janus:
     def _replacements(self) -> Mapping[str, str]:
         media = free_media_ports()
         return {
-            r"\bws_port = 8188\b": f"ws_port = {self._ports['ws']}",
-            r"\bport = 8088\b": f"port = {self._ports['http']}",
+            r"\bws_port = 18188\b": f"ws_port = {self._ports['ws']}",
+            r"\bport = 18088\b": f"port = {self._ports['http']}",
             r"^\tadmin_http = false$": (
                 f'\tadmin_base_path = "/admin"\n\tadmin_http = true\n'
                 f"\tadmin_port = {self._ports['admin']}\n"

@@ -29,7 +29,9 @@ _RETRY_STORE_S = 1.0
 class Rooms(Protocol):
     """The rooms in which things are done: `service.rooms.supervisor.Supervisor`."""
 
-    async def act(self, room_id: str, action: RoomAction, speaker_id: str, words: str) -> str: ...
+    started: asyncio.Event
+
+    async def act(self, room_id: str, action: RoomAction, person: str, words: str) -> str: ...
 
 
 class Acting:
@@ -41,12 +43,14 @@ class Acting:
         self._metrics = metrics
         self._clock = clock
         self._tasks: asyncio.TaskGroup | None = None
+        self._under_way: set[str] = set()
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> NoReturn:
         """Carry out what an earlier run left behind and what is requested from now on."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                await self._rooms.started.wait()
                 self._tasks = tasks
                 self._begin(await self._store.pending())
                 await asyncio.Event().wait()
@@ -66,6 +70,9 @@ class Acting:
         if self._tasks is None:  # the server is stopping: the next run carries them out
             return
         for action in actions:
+            if action.id in self._under_way:  # requested while those left behind were read
+                continue
+            self._under_way.add(action.id)
             self._tasks.create_task(self._carry_out(action), name=f"action {action.id}")
 
     async def _carry_out(self, action: ModeratorAction) -> None:
@@ -77,6 +84,7 @@ class Acting:
             log.info("action.done", action=action.action, id=action.id, state=state)
             over = replace(action, state=state, detail=detail, finished_at=self._clock())
             await self._put_on_record(over)
+        self._under_way.discard(action.id)
 
     async def _act(self, action: ModeratorAction) -> tuple[ActionState, str]:
         try:

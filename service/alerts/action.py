@@ -23,6 +23,8 @@ class ActionState(StrEnum):
 class ModeratorAction:
     """
     Attributes:
+        speaker_id: Of the person: of an alert's speaker `ann=f2`, who came into the room as `ann`
+            when somebody of that id was there, it is `ann`.
         requested_by: Name of the person; `the room server` for what was done there by others.
         reason: Why, in the person's words.
         message: What a warned speaker is told.
@@ -59,14 +61,21 @@ class ActionDone:
 
 
 def request_action(
-    alert: Alert, action: RoomAction, who: str, now: datetime, *, reason: str, message: str
+    alert: Alert,
+    action: RoomAction,
+    person: str,
+    who: str,
+    now: datetime,
+    *,
+    reason: str,
+    message: str,
 ) -> ModeratorAction:
-    """What somebody asks to be done to the alert's speaker or in its room."""
+    """What `who` asks to be done to this person, or in the alert's room."""
     return ModeratorAction(
         id=f"ac_{secrets.token_hex(8)}",
         alert_id=alert.id,
         room_id=alert.room_id,
-        speaker_id=alert.speaker_id,
+        speaker_id=person,
         speaker_name=alert.speaker_name,
         action=action,
         state=ActionState.REQUESTED,

@@ -61,7 +61,13 @@ async def act(
         message = _WARNING["zh" if list(room.languages)[:1] == ["zh"] else "en"]
     return await acting.request(
         request_action(
-            alert, body.action, caller.name, clock(), reason=body.reason, message=message
+            alert,
+            body.action,
+            supervisor.person(room.id, alert.speaker_id),
+            caller.name,
+            clock(),
+            reason=body.reason,
+            message=message,
         )
     )
 

@@ -58,11 +58,14 @@ class Audience(RoomListener, Protocol):
 
 
 class Muted(Protocol):
-    """Whom the room's moderators muted through us: so they stay, however often they come back."""
+    """Whom the room's moderators muted through us: so they stay, however often they come back.
 
-    def __contains__(self, speaker_id: object) -> bool: ...
+    They are persons, as `RoomConnector.person` says.
+    """
 
-    async def lifted(self, speaker_id: str) -> None:
+    def __contains__(self, person: object) -> bool: ...
+
+    async def lifted(self, person: str) -> None:
         """A moderator unmuted the speaker at the room server: so it is."""
         ...
 
@@ -84,10 +87,11 @@ class RoomSession(Protocol):
         """
         ...
 
-    async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
-        """Carry out what a person decided, while `run` runs; how the room server confirmed it.
+    async def act(self, action: RoomAction, person: str, words: str) -> str:
+        """Carry out what somebody decided, while `run` runs; how the room server confirmed it.
 
         Args:
+            person: As `RoomConnector.person` says.
             words: What a warned speaker is told.
 
         Raises:
@@ -121,6 +125,10 @@ class RoomConnector(Protocol):
 
     def actions(self, room: Room) -> Collection[RoomAction]:
         """What can be done in such a room."""
+        ...
+
+    def person(self, speaker_id: str) -> str:
+        """Who it is that is heard under this id, perhaps among others: whom actions are about."""
         ...
 
 

@@ -28,7 +28,7 @@ from service.rooms.room import Room, RoomState
 log = structlog.get_logger()
 
 _PROVED_S = 10.0
-"""A stay that lasted so long went well: the next loss is a new one."""
+"""A room that was heard for so long went well: the next loss is a new one."""
 _RETRY_STORE_S = 1.0
 _WAIT_TO_ACT_S = 10.0
 """An action in a room that is being joined waits for so long at most."""
@@ -37,9 +37,9 @@ _WAIT_TO_ACT_S = 10.0
 class MutedHere(Muted, Protocol):
     """A room's muted speakers, as they are kept in memory."""
 
-    def add(self, speaker_id: str) -> None: ...
+    def add(self, person: str) -> None: ...
 
-    def discard(self, speaker_id: str) -> None: ...
+    def discard(self, person: str) -> None: ...
 
 
 class Keeper:
@@ -47,6 +47,7 @@ class Keeper:
 
     Attributes:
         room: As it was described, and stood, at the beginning.
+        ending: The room has ended; the last words in it are being put on record.
 
     Args:
         enter: Makes a new stay in the room.
@@ -66,6 +67,7 @@ class Keeper:
         back_off: BackOff | None = None,
     ) -> None:
         self.room = room
+        self.ending = False
         self._enter = enter
         self._opens_as = opens_as
         self._muted = muted
@@ -76,6 +78,7 @@ class Keeper:
         self._session: RoomSession | None = None
         self._heard = asyncio.Event()
         self._again = asyncio.Event()
+        self._heard_since_s: float | None = None
         self._standing = (room.state, room.reason)
         self._tell_again = asyncio.Event()
 
@@ -89,6 +92,7 @@ class Keeper:
             self._stands(self._opens_as, "")
             try:
                 over = await self._stay()
+                self.ending = True
                 await self._audience.room_left(self.room.id, over)
             except BaseException:
                 telling.cancel()
@@ -102,29 +106,29 @@ class Keeper:
         self._back_off.reset()
         self._again.set()
 
-    async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
-        """Carry out what a person decided; how that was confirmed.
+    async def act(self, action: RoomAction, person: str, words: str) -> str:
+        """Carry out what somebody decided; how that was confirmed.
 
         Raises:
             CannotAct: It was not carried out, and will not be.
         """
-        before = speaker_id in self._muted
+        before = person in self._muted
         if action is RoomAction.MUTE:
-            self._muted.add(speaker_id)
+            self._muted.add(person)
         elif action is RoomAction.UNMUTE:
-            self._muted.discard(speaker_id)
+            self._muted.discard(person)
         try:
-            return await self._carry_out(action, speaker_id, words)
+            return await self._carry_out(action, person, words)
         except BaseException:
-            (self._muted.add if before else self._muted.discard)(speaker_id)
+            (self._muted.add if before else self._muted.discard)(person)
             raise
 
-    async def _carry_out(self, action: RoomAction, speaker_id: str, words: str) -> str:
+    async def _carry_out(self, action: RoomAction, person: str, words: str) -> str:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_WAIT_TO_ACT_S):
                 await self._heard.wait()
         if self._session is not None and self._heard.is_set():
-            return await self._session.act(action, speaker_id, words)
+            return await self._session.act(action, person, words)
         if action is RoomAction.MUTE:
             return "the room is not heard now; muted as soon as it is"
         if action is RoomAction.UNMUTE:
@@ -137,12 +141,9 @@ class Keeper:
     async def _stay(self) -> str:
         """Stay after stay; why the room has ended."""
         while True:
-            began_s = asyncio.get_running_loop().time()
             why = await self._one_stay()
             if isinstance(why, RoomOver):
                 return str(why)
-            if asyncio.get_running_loop().time() - began_s >= _PROVED_S:
-                self._back_off.reset()
             self._metrics.room_stays.labels(type(why).__name__).inc()
             wait_s = self._back_off.next(REFUSED if isinstance(why, RoomRefused) else UNREACHABLE)
             if wait_s is None:
@@ -160,6 +161,7 @@ class Keeper:
     async def _one_stay(self) -> CannotHear:
         """Why it is over."""
         self._session = self._enter()
+        self._heard_since_s = None
         try:
             await self._session.run(self._is_heard)
         except Exception as error:
@@ -176,12 +178,20 @@ class Keeper:
                 log.warning("room.stay_over", room=self.room.id, kind=type(why).__name__)
             if not isinstance(why, RoomOver):
                 self._audience.room_lost(self.room.id)
+            if self._went_well():
+                self._back_off.reset()
             return why
         finally:
             self._session = None
             self._heard.clear()
 
+    def _went_well(self) -> bool:
+        since_s = self._heard_since_s
+        return since_s is not None and asyncio.get_running_loop().time() - since_s >= _PROVED_S
+
     def _is_heard(self, missing: str) -> None:
+        if self._heard_since_s is None:
+            self._heard_since_s = asyncio.get_running_loop().time()
         self._heard.set()
         self._stands(RoomState.DEGRADED if missing else RoomState.LISTENING, missing)
 

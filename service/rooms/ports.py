@@ -68,7 +68,7 @@ class MuteStore(Protocol):
     """Whom moderators muted through us. Muting itself is an action: see `service.alerts`."""
 
     async def muted(self, room_id: str) -> Collection[str]:
-        """Ids of speakers, in the room now or not."""
+        """Persons (`service.rooms.connector.RoomConnector`), in the room now or not."""
         ...
 
     async def lifted(self, room_id: str, speaker_id: str) -> None:

@@ -85,7 +85,6 @@ class SpeakerLeft:
     type: ClassVar[str] = "speaker.left"
     speaker: Speaker
     reason: str = ""
-    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
@@ -25,6 +26,20 @@ from service.rooms.ports import MuteStore, RoomStore
 from service.rooms.room import Room, RoomState
 
 log = structlog.get_logger()
+
+_END_S = 30.0
+"""A room that is ending has ended by then: its last words are waited for half as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A room with what its keeper was made of."""
+
+    room: Room
+    secrets: Mapping[str, str]
+    muted: MutedSpeakers
+    keeper: Keeper
+    task: asyncio.Task[None]
 
 
 class Supervisor:
@@ -60,7 +75,7 @@ class Supervisor:
         self._clock = clock
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
-        self._keepers: dict[str, tuple[Keeper, asyncio.Task[None]]] = {}
+        self._kept: dict[str, _Kept] = {}
         self.started = asyncio.Event()
         for state in RoomState:
             if state is not RoomState.ENDED:
@@ -95,7 +110,7 @@ class Supervisor:
                 )
                 await self._store.set_state(room.id, RoomState.LOST, reason)
                 continue
-            await self._keep(room, secrets)
+            self._keep(room, secrets, await self._muted(room.id))
 
     async def open(
         self,
@@ -130,21 +145,30 @@ class Supervisor:
             notice=self._notice.text(languages),
         )
         async with self._one_at_a_time(room_id):
+            await self._until_ended(room_id)
             known = await self._store.get(room_id)
+            muted = await self._muted(room_id)
             if known is not None and known.state is not RoomState.ENDED:
                 await self._check_same(known, wanted, secrets)
-                self.retry(room_id)
+                if room_id in self._kept:
+                    self.retry(room_id)
+                else:
+                    self._keep(known, secrets, muted)
                 return known, False
             text = json.dumps(dict(secrets), sort_keys=True)
             sealed = self._seal.close(text, _owner(room_id)) if secrets else None
+            self._check_running()
             await self._store.add(wanted, sealed)
-            await self._keep(wanted, secrets)
+            self._keep(wanted, secrets, muted)
         log.info("room.opened", room=room_id, connector=way_in.kind)
         return wanted, True
 
-    async def close(self, room_id: str) -> None:
+    async def close(self, room_id: str, reason: str = "closed by request") -> None:
         """Stop listening. Where that cannot be put on record, the room is open as before, without
         its speakers, and may be closed again.
+
+        Args:
+            reason: Why, for people.
 
         Raises:
             Problem: 404 where it is not listened to.
@@ -153,47 +177,69 @@ class Supervisor:
             room = await self.find(room_id)
             if room.state is RoomState.ENDED:
                 raise Problem(404, "No such room", f"room {room_id!r} has ended already")
-            await self._let_go(room_id)
+            kept = self._kept.pop(room_id, None)
+            if kept is not None:
+                kept.task.cancel()
+                await asyncio.wait([kept.task])
+            await self._audience.room_left(room_id, "the room was closed")
             try:
-                await self._store.set_state(room_id, RoomState.ENDED, "closed by request")
+                await self._store.set_state(room_id, RoomState.ENDED, reason)
             except BaseException:  # on record it is still listened to: so it shall be
-                if str(room.connector.get("kind")) in self._connectors:
-                    await self._keep(room, await self._secrets(room_id))
+                if kept is not None:
+                    self._keep(kept.room, kept.secrets, kept.muted)
                 raise
         log.info("room.closed", room=room_id)
 
-    async def act(self, room_id: str, action: RoomAction, speaker_id: str, words: str) -> str:
-        """Carry out what a person decided; how the room server confirmed it.
+    async def act(self, room_id: str, action: RoomAction, person: str, words: str) -> str:
+        """Carry out what somebody decided; how the room server confirmed it.
+
+        Args:
+            person: As `person` says.
 
         Raises:
             CannotAct: It was not carried out.
         """
-        if room_id not in self._keepers:
+        if room_id not in self._kept:
             raise CannotAct("the room is not listened to any more")
-        keeper, _ = self._keepers[room_id]
-        return await keeper.act(action, speaker_id, words)
+        return await self._kept[room_id].keeper.act(action, person, words)
 
     def rooms(self) -> Sequence[Room]:
         """Those that are kept now, as they were described."""
-        return [keeper.room for keeper, _ in self._keepers.values()]
+        return [kept.room for kept in self._kept.values()]
+
+    def person(self, room_id: str, speaker_id: str) -> str:
+        """Who it is that is heard under this id: whom actions are about."""
+        if room_id not in self._kept:
+            return speaker_id
+        return self._way_into(self._kept[room_id].room).person(speaker_id)
+
+    def spawn(self, work: Callable[[], Awaitable[object]], name: str) -> asyncio.Task[None]:
+        """Let something be done about rooms while they are kept."""
+        self._check_running()
+        assert self._tasks is not None
+        return self._tasks.create_task(self._guarded(work, name), name=name)
 
     def retry(self, room_id: str) -> None:
         """Something has changed at the room's server: join it at once if it is not heard."""
-        if room_id in self._keepers:
-            self._keepers[room_id][0].retry()
+        if room_id in self._kept:
+            self._kept[room_id].keeper.retry()
+
+    def ending(self, room_id: str) -> bool:
+        """The room has ended, and its last words are being put on record."""
+        return room_id in self._kept and self._kept[room_id].keeper.ending
 
     def possible(self, room_id: str) -> Collection[RoomAction]:
         """What can be done in the room; nothing where it is not listened to."""
-        if room_id not in self._keepers:
+        if room_id not in self._kept:
             return ()
-        room = self._keepers[room_id][0].room
-        return self._connectors[str(room.connector["kind"])].actions(room)
+        room = self._kept[room_id].room
+        return self._way_into(room).actions(room)
 
     async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
         """Stop listening to one speaker; False where they are not heard."""
-        if room_id not in self._keepers:
+        if room_id not in self._kept:
             return False
-        return await self._keepers[room_id][0].dismiss(speaker_id, reason)
+        return await self._kept[room_id].keeper.dismiss(speaker_id, reason)
 
     async def find(self, room_id: str) -> Room:
         """Raises: Problem 404."""
@@ -202,11 +248,10 @@ class Supervisor:
             raise Problem(404, "No such room", f"no room has the id {room_id!r}")
         return room
 
-    async def _keep(self, room: Room, secrets: Mapping[str, str]) -> None:
-        if self._tasks is None:
-            raise Problem(503, "Stopping", "the server is stopping; try again in a moment")
-        way_in = self._connectors[str(room.connector["kind"])]
-        muted = MutedSpeakers(room.id, await self._mutes.muted(room.id), self._mutes)
+    def _keep(self, room: Room, secrets: Mapping[str, str], muted: MutedSpeakers) -> None:
+        self._check_running()
+        assert self._tasks is not None
+        way_in = self._way_into(room)
         keeper = Keeper(
             room,
             lambda: way_in.enter(room, secrets, muted),
@@ -216,26 +261,37 @@ class Supervisor:
             store=self._store,
             metrics=self._metrics,
         )
-        task = self._tasks.create_task(self._kept(room.id, keeper), name=f"room {room.id}")
-        self._keepers[room.id] = (keeper, task)
+        task = self._tasks.create_task(self._run(room.id, keeper), name=f"room {room.id}")
+        self._kept[room.id] = _Kept(room, secrets, muted, keeper, task)
 
-    async def _kept(self, room_id: str, keeper: Keeper) -> None:
+    async def _run(self, room_id: str, keeper: Keeper) -> None:
         """A keeper that fails stops no other."""
+        await self._guarded(keeper.run, f"room {room_id}")
+        if room_id in self._kept and self._kept[room_id].keeper is keeper:
+            del self._kept[room_id]
+
+    async def _guarded(self, work: Callable[[], Awaitable[object]], name: str) -> None:
         try:
-            await keeper.run()
+            await work()
         except Exception:
             self._metrics.failures.labels("room").inc()
-            log.exception("room.keeper_failed", room=room_id)
-        if self._keepers.get(room_id, (None, None))[0] is keeper:
-            del self._keepers[room_id]
+            log.exception("room.task_failed", task=name)
 
-    async def _let_go(self, room_id: str) -> None:
-        found = self._keepers.pop(room_id, None)
-        if found is not None:
-            _, task = found
-            task.cancel()
-            await asyncio.wait([task])
-        await self._audience.room_left(room_id, "the room was closed")
+    async def _until_ended(self, room_id: str) -> None:
+        """Whoever asks for a room that is ending means one that begins anew."""
+        if self.ending(room_id):
+            await asyncio.wait([self._kept[room_id].task], timeout=_END_S)
+            if self.ending(room_id):
+                raise Problem(
+                    503, "Still ending", f"room {room_id!r} is ending; try again in a moment"
+                )
+
+    async def _muted(self, room_id: str) -> MutedSpeakers:
+        return MutedSpeakers(room_id, await self._mutes.muted(room_id), self._mutes)
+
+    def _check_running(self) -> None:
+        if self._tasks is None:
+            raise Problem(503, "Stopping", "the server is stopping; try again in a moment")
 
     async def _check_same(self, known: Room, wanted: Room, secrets: Mapping[str, str]) -> None:
         try:
@@ -271,8 +327,11 @@ class Supervisor:
             )
         return self._connectors[kind]
 
+    def _way_into(self, room: Room) -> RoomConnector:
+        return self._connectors[str(room.connector["kind"])]
+
     def _count(self, state: RoomState) -> int:
-        return Counter(keeper.state for keeper, _ in self._keepers.values())[state]
+        return Counter(kept.keeper.state for kept in self._kept.values())[state]
 
 
 def _owner(room_id: str) -> str:

@@ -95,6 +95,9 @@ class WhipConnector:
     def actions(self, room: Room) -> Collection[RoomAction]:
         return tuple(RoomAction)
 
+    def person(self, speaker_id: str) -> str:
+        return speaker_id  # publish tokens see to it that nobody else is heard under it
+
     def peers(self) -> int:
         """Publishers connected or connecting."""
         return sum(map(len, self._open.values()))
@@ -159,7 +162,7 @@ class WhipRoom:
             self._sessions.clear()
             await asyncio.gather(*closing, return_exceptions=True)
 
-    async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
+    async def act(self, action: RoomAction, person: str, words: str) -> str:
         told = self._told(self._room_id)
         server = "the room server was told" if told else "no webhook tells the room server"
         match action:
@@ -170,12 +173,12 @@ class WhipRoom:
                     )
                 return server
             case RoomAction.MUTE | RoomAction.UNMUTE:
-                await self._show_muted(speaker_id, muted=action is RoomAction.MUTE)
+                await self._show_muted(person, muted=action is RoomAction.MUTE)
                 done = "not heard" if action is RoomAction.MUTE else "heard again"
                 return f"the speaker is {done} here; {server}"
             case RoomAction.REMOVE:
-                await self._tokens.revoke_tokens(self._room_id, speaker_id)
-                here = await self.dismiss(speaker_id, "removed by a moderator")
+                await self._tokens.revoke_tokens(self._room_id, person)
+                here = await self.dismiss(person, "removed by a moderator")
                 gone = "the speaker's connection is closed" if here else "the speaker is not here"
                 return f"{gone}; {server}"
             case RoomAction.END:
@@ -185,7 +188,10 @@ class WhipRoom:
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         session_id = self._taken.get(speaker_id)
-        if session_id not in self._sessions:
+        if session_id is None:
+            return False
+        if session_id not in self._sessions:  # their offer is being answered
+            self._free(speaker_id, session_id)
             return False
         await self._drop(session_id, reason)
         return True
@@ -194,7 +200,7 @@ class WhipRoom:
         """Answer a speaker's offer.
 
         Raises:
-            Problem: 404, 409 or 400; no peer is left behind.
+            Problem: 403, 404, 409 or 400; no peer is left behind.
         """
         await self._replace_silent(speaker.id)
         if speaker.id in self._taken:
@@ -278,6 +284,8 @@ class WhipRoom:
         publisher = Publisher(session_id, speaker, peer, heard_s=now_s)
         try:
             self._check_open()  # it may have been closed meanwhile
+            if self._taken.get(speaker.id) != session_id:
+                raise Problem(403, "Removed", f"speaker {speaker.id!r} was removed meanwhile")
             self._sessions[session_id] = publisher
             await self._listener.speaker_joined(speaker)
             if session_id not in self._sessions:  # it was closed while they joined

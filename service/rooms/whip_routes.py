@@ -64,6 +64,10 @@ async def _speaker(
     _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Speaker:
     """The speaker whom the publish token admits."""
+    return await _admitted(request)
+
+
+async def _admitted(request: Request) -> Speaker:
     refuse_in_address(request.query_params.keys())
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -73,7 +77,7 @@ async def _speaker(
     speaker = await tokens.find_token(digest_of(token.strip()), clock())
     if speaker is None:
         raise _no_token(
-            "this publish token is unknown or has expired; ask the room server for another"
+            "this publish token is unknown, revoked or has expired; ask the room server for another"
         )
     return speaker
 
@@ -108,7 +112,14 @@ async def publish(room_id: RoomId, request: Request, speaker: Publishing) -> Res
         raise Problem(404, "No such room", f"room {room_id!r} has ended")
     _same_room(speaker, room_id)
     offer = await _text(request, SDP)
-    publisher = await whip.room(room_id).publish(speaker, offer)
+    await _admitted(request)  # a body may come slowly, and a token be revoked meanwhile
+    here = whip.room(room_id)
+    publisher = await here.publish(speaker, offer)
+    try:
+        await _admitted(request)
+    except BaseException:
+        await here.end(publisher)
+        raise
     headers = {"Location": f"{PREFIX}{room_id}/{publisher.id}", "ETag": publisher.etag}
     return Response(publisher.peer.sdp, 201, media_type=SDP, headers=headers)
 

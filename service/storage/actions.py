@@ -30,9 +30,10 @@ class SqlActions:
     async def request(self, action: ModeratorAction) -> ModeratorAction:
         same = and_(
             actions.c.state == ActionState.REQUESTED,
-            actions.c.room_id == action.room_id,
+            actions.c.alert_id == action.alert_id,
             actions.c.speaker_id == action.speaker_id,
             actions.c.action == action.action,
+            actions.c.message == action.message,
         )
         async with self._database.write() as connection:
             if (row := (await connection.execute(select(actions).where(same))).first()) is not None:
@@ -52,6 +53,8 @@ class SqlActions:
         async with self._database.write() as connection:
             await connection.execute(update(actions).where(actions.c.id == action.id).values(over))
             match action.action, action.state:
+                case (RoomAction.MUTE, ActionState.DONE):  # another's failure may have undone it
+                    await _mute(connection, action)
                 case (RoomAction.MUTE, ActionState.FAILED):
                     await connection.execute(delete(mutes).where(mutes.c.action_id == action.id))
                 case (RoomAction.UNMUTE, ActionState.DONE):
@@ -89,8 +92,9 @@ class SqlActions:
 
 
 async def _mute(connection: AsyncConnection, action: ModeratorAction) -> None:
-    """Who is muted already is so because of this action from now on."""
-    await connection.execute(delete(mutes).where(_is(action)))
+    """Who is muted already is so because of the action that muted them first."""
+    if (await connection.execute(select(mutes).where(_is(action)))).first() is not None:
+        return
     values = {
         "room_id": action.room_id,
         "speaker_id": action.speaker_id,

@@ -52,6 +52,7 @@ class Rooms:
 
     done: list[tuple[str, str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
     error: Exception | None = None
 
     async def act(self, room_id: str, action: RoomAction, speaker_id: str, words: str) -> str:
@@ -75,9 +76,11 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def acting(store: Actions | None = None) -> AsyncIterator[House]:
+async def acting(store: Actions | None = None, *, started: bool = True) -> AsyncIterator[House]:
     store, rooms, metrics = store or Actions(), Rooms(), Metrics()
     rooms.open.set()
+    if started:
+        rooms.started.set()
     made = Acting(store, rooms, metrics=metrics, clock=SetClock())
     running = asyncio.create_task(made.run())
     await asyncio.sleep(0)
@@ -86,6 +89,18 @@ async def acting(store: Actions | None = None) -> AsyncIterator[House]:
     finally:
         running.cancel()
         await asyncio.wait([running])
+
+
+async def test_nothing_is_done_before_the_rooms_are_kept_and_then_once() -> None:
+    left = an_action()
+    async with acting(Actions({left.id: left}), started=False) as house:
+        await house.acting.request(an_action("ac_2", action=RoomAction.WARN))
+        await asyncio.sleep(0.05)
+        assert house.rooms.done == []
+        house.rooms.started.set()
+        await house.over("ac_1")
+        await house.over("ac_2")
+        assert sorted(house.rooms.done) == [("mute_speaker", "ann"), ("warn", "ann")]
 
 
 async def test_what_was_asked_for_is_done_and_confirmed() -> None:

@@ -362,7 +362,7 @@ async def test_janus_event_handler_opens_the_rooms_that_the_operator_wants(
     tmp_path: Path,
 ) -> None:
     janus = Janus(rooms=["stage"])
-    wanted = {"EARSHOT_LISTEN_TO": "janus-lounge", "EARSHOT_JANUS_HOOK_SECRET": HOOK_SECRET}
+    wanted = {"EARSHOT_LISTEN_TO": "janus:lounge", "EARSHOT_JANUS_HOOK_SECRET": HOOK_SECRET}
     with a_server(janus, tmp_path, **wanted) as server:
         janus.backend = f"{server.url}/v1/hooks/janus"
         with janus:
@@ -373,8 +373,8 @@ async def test_janus_event_handler_opens_the_rooms_that_the_operator_wants(
             ):
                 await stage.join("bob", clip="walt-despair.opus")
                 await lounge.join("ann", clip="trudy-insult.opus")
-                await feed.has("alert.raised", room_id="janus-lounge")
-                assert [room["id"] for room in feed.of("room.joined")] == ["janus-lounge"]
+                await feed.has("alert.raised", room_id="janus:lounge")
+                assert [room["id"] for room in feed.of("room.joined")] == ["janus:lounge"]
                 destroy = {"request": "destroy", "room": "lounge", "secret": ROOM_SECRET}
                 janus.ask(destroy)
-                await feed.has("room.left", id="janus-lounge")
+                await feed.has("room.left", id="janus:lounge")

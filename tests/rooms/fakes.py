@@ -250,5 +250,6 @@ class Audience:
         self.here.clear()
 
     async def room_left(self, room_id: str, reason: str) -> None:
+        await self.leaving.wait()
         self.rooms.append(("left", room_id, reason))
         self.here.clear()

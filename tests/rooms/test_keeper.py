@@ -185,6 +185,22 @@ async def test_a_room_that_is_given_up_says_so_and_can_be_asked_for_again() -> N
         await until(lambda: len(house.stays.made) == 3, 3)
 
 
+@pytest.mark.parametrize("heard", [True, False])
+async def test_waits_begin_anew_after_a_stay_that_went_well_and_no_other(
+    heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.rooms.keeper._PROVED_S", 0.0)
+    waits = Impatient()
+    async with keeping(back_off=waits) as house:
+        for count in (1, 2):
+            if heard:
+                house.stays.last.tell("")
+            house.stays.last.end(RoomLost("the connection was closed"))
+            await until(lambda: waits.failures == (1 if heard else count), 3)  # noqa: B023
+            await asyncio.sleep(0.02)
+        assert len(house.stays.made) == (3 if heard else 2)
+
+
 async def test_while_the_store_is_away_hearing_goes_on_and_the_latest_is_told() -> None:
     async with keeping() as house:
         house.store.away = True

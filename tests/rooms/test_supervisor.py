@@ -75,6 +75,9 @@ class Way:
     def actions(self, room: Room) -> Collection[RoomAction]:
         return (RoomAction.MUTE,)
 
+    def person(self, speaker_id: str) -> str:
+        return speaker_id.partition("=")[0]
+
 
 @dataclass
 class House:
@@ -313,6 +316,45 @@ async def test_a_stay_knows_whom_moderators_muted_before_and_since() -> None:
         assert ("bob" in muted, "ann" in muted) == (False, True), "as it was before"
         await muted.lifted("ann")
         assert "ann" not in muted
+
+
+async def test_a_room_on_record_that_is_not_kept_is_kept_when_it_is_asked_for() -> None:
+    async with supervising() as house:
+        house.store.rooms["lobby"] = a_room()
+        assert (await house.open())[1] is False
+        assert house.way.joined == ["lobby"]
+
+
+async def test_whoever_asks_for_a_room_that_is_ending_gets_one_that_begins_anew() -> None:
+    async with supervising() as house:
+        await house.open()
+        house.audience.leaving.clear()
+        house.way.stays["lobby"].over.set_result(RoomOver("the room was destroyed"))
+        await until(lambda: house.supervisor.ending("lobby"), 2)
+        opening = asyncio.create_task(house.open(title="Another"))
+        await asyncio.sleep(0.02)
+        assert not opening.done()
+        house.audience.leaving.set()
+        assert (await opening)[1]
+        assert house.way.joined == ["lobby"]
+        assert house.state() is RoomState.LISTENING
+
+
+async def test_actions_are_about_a_person_whatever_they_are_heard_as() -> None:
+    async with supervising(a_room()) as house:
+        assert house.supervisor.person("lobby", "ann=f2") == "ann"
+        assert house.supervisor.person("nowhere", "ann=f2") == "ann=f2"
+
+
+async def test_work_that_fails_stops_no_room_and_none_begins_when_we_stop() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async with supervising(a_room()) as house:
+        await house.supervisor.spawn(fail, "work")
+        assert house.way.joined == ["lobby"]
+    with pytest.raises(Problem, match="stopping"):
+        house.supervisor.spawn(fail, "work")
 
 
 async def test_stopping_leaves_rooms_open_on_record() -> None:

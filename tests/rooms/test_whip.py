@@ -223,6 +223,20 @@ async def test_one_speaker_is_let_go_of_and_may_come_again() -> None:
         assert list(house.audience.here) == ["ann"]
 
 
+async def test_whoever_is_removed_while_their_offer_is_answered_is_not_heard() -> None:
+    async with connecting() as house:
+        lobby = house.connector.room("lobby")
+        publishing = asyncio.create_task(house.publish(a_speaker()))
+        await asyncio.sleep(0)
+        await lobby.act(RoomAction.REMOVE, "ann", "")
+        with pytest.raises(Problem) as problem:
+            await publishing
+        assert problem.value.status == 403
+        assert (house.audience.here, house.connector.peers()) == ({}, 0)
+        await house.publish(a_speaker())
+        assert list(house.audience.here) == ["ann"]
+
+
 async def test_a_session_belongs_to_its_room() -> None:
     async with connecting("lobby", "stage") as house:
         session = await house.publish(a_speaker())

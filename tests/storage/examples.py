@@ -110,7 +110,11 @@ def a_gap(from_at: datetime = NOW, seconds: float = 1, room_id: str = "lobby") -
 
 
 def an_action(
-    id_: str = "ac_1", action: RoomAction = RoomAction.MUTE, *, alert_id: str = "a1"
+    id_: str = "ac_1",
+    action: RoomAction = RoomAction.MUTE,
+    *,
+    alert_id: str = "a1",
+    message: str = "",
 ) -> ModeratorAction:
     return ModeratorAction(
         id=id_,
@@ -122,6 +126,6 @@ def an_action(
         state=ActionState.REQUESTED,
         requested_by="Mo",
         reason="asked for codes",
-        message="",
+        message=message,
         requested_at=NOW,
     )

@@ -63,9 +63,11 @@ async def test_what_is_asked_for_twice_is_done_once(
     await actions.request(MUTE)
     assert await actions.request(an_action("ac_2")) == MUTE
     assert await actions.request(an_action("ac_3", RoomAction.WARN)) != MUTE
+    other = an_action("ac_5", RoomAction.WARN, message="in other words")
+    assert await actions.request(other) == other
     await actions.finish(over(MUTE))
     assert (await actions.request(an_action("ac_4"))).id == "ac_4"
-    assert (await types(database)).count("action.requested") == 3
+    assert (await types(database)).count("action.requested") == 4
 
 
 async def test_whoever_is_to_be_muted_is_muted_from_the_request_on(actions: SqlActions) -> None:
@@ -82,14 +84,22 @@ async def test_a_mute_that_failed_is_none(actions: SqlActions) -> None:
     assert await actions.muted("lobby") == frozenset()
 
 
-async def test_a_second_mute_that_failed_takes_the_first_one_with_it(actions: SqlActions) -> None:
-    """The room server said that it cannot mute: so nobody is."""
+async def test_a_second_mute_that_failed_leaves_the_first_one(actions: SqlActions) -> None:
     await actions.request(MUTE)
     await actions.finish(over(MUTE))
     again = an_action("ac_2")
     await actions.request(again)
     await actions.finish(over(again, ActionState.FAILED))
-    assert await actions.muted("lobby") == frozenset()
+    assert await actions.muted("lobby") == {"ann"}
+
+
+async def test_a_second_mute_that_was_done_outlasts_the_failed_first(actions: SqlActions) -> None:
+    again = an_action("ac_2", message="of another alert")
+    await actions.request(MUTE)
+    await actions.request(again)
+    await actions.finish(over(MUTE, ActionState.FAILED))
+    await actions.finish(over(again))
+    assert await actions.muted("lobby") == {"ann"}
 
 
 @pytest.mark.parametrize("state", [ActionState.DONE, ActionState.FAILED])

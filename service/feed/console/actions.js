@@ -201,7 +201,8 @@ export function makeActions(store) {
       }
     },
     tellFailed({ action, speaker_name: name, detail }) {
-      notice(`${words("acted.failed")}: ${words(`act.${action}`, { name })}. ${detail}`);
+      const isolated = `\u2068${name}\u2069`; // it may run the other way
+      notice(`${words("acted.failed")}: ${words(`act.${action}`, { name: isolated })}. ${detail}`);
     },
     reopen(id) {
       return step(id, "reopen", { to: "open" }, { state: "open", outcome: null, owner: "" });

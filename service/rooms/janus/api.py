@@ -30,7 +30,9 @@ _KEEP_ALIVE_S = 20.0
 _PING_S = 5.0
 """Both how often and how long: a dead path is noticed within twice this time."""
 _GOODBYE_S = 2.0
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST_BYTES = 32 * 1024 * 1024
+"""Of one message. Names in the room are part of some, and their owners choose their length."""
+_TOO_BIG = 1009
 _SESSION_GONE = 458
 _UNAUTHORISED = 403
 _MISSING, _WRONG = 429, 433
@@ -141,7 +143,7 @@ class JanusSession:
             async for text in self._socket:
                 self._take(_parsed(text))
         except ConnectionClosed as error:
-            raise _closed() from error
+            raise _closed(error) from error
         finally:  # nobody waits for what cannot come
             for waiting in self._waiting.values():
                 waiting.fail(_closed())
@@ -315,5 +317,10 @@ def _rubbish() -> RoomLost:
     return RoomLost("what answers is not Janus: it does not speak its protocol")
 
 
-def _closed() -> RoomLost:
+def _closed(error: ConnectionClosed | None = None) -> RoomLost:
+    if error is not None and error.sent is not None and error.sent.code == _TOO_BIG:
+        return RoomLost(
+            f"Janus sent more than {_MOST_BYTES >> 20} MB at once: somebody in the room has a name "
+            "of that length; remove them at Janus"
+        )
     return RoomLost("the connection to Janus was closed")

@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomRefused, RoomSession
+from service.rooms.janus.identity import person_of
 from service.rooms.janus.server import JanusServer, describe
 from service.rooms.janus.stay import JanusStay, Surroundings
 from service.rooms.room import Room, RoomState
@@ -39,6 +40,9 @@ class JanusConnector:
         told = room.connector.get("text_room") is not None or self._around.told(room.id)
         return [one for one in RoomAction if told or one is not RoomAction.WARN]
 
+    def person(self, speaker_id: str) -> str:
+        return person_of(speaker_id)
+
     def peers(self) -> int:
         """Connections for sound, at most one a room."""
         return sum(stay.peers for stay in self._stays)
@@ -54,7 +58,7 @@ class _Nowhere:
         named = f"no Janus server called {self._server!r}" if self._server else "no Janus server"
         raise RoomRefused(f"{named} is in EARSHOT_JANUS")
 
-    async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
+    async def act(self, action: RoomAction, person: str, words: str) -> str:
         raise CannotAct("the room is not joined")
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:

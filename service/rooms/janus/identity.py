@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from itertools import chain, count
 from typing import Any
 
 from service.rooms.janus.lines import Voice
@@ -20,8 +21,10 @@ from service.rooms.room import Speaker
 SPEAKER_ID_PATTERN = r"^(feed|display|display\.[A-Za-z0-9_]{1,40}|metadata\.[A-Za-z0-9_]{1,40})$"
 """What `speaker_id` of a room may say."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:@+-]")
-_LONGEST_ID = 100
+_LONGEST_ID = 80
+_LONGEST_PART = 20
 _LONGEST_NAME = 200
+_LONGEST_SHOWN = 60
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that turn text round, and halves of characters."""
 
@@ -29,8 +32,9 @@ _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud
 class Cast:
     """Gives each voice a speaker, and the same one as long as it is here.
 
-    Two publishers with one id are told apart: the later one is heard under that id and its feed,
-    so that nobody speaks in another's name by taking their id.
+    Whoever claims an id that somebody has already is heard under that id and their feed, so that
+    nobody speaks in another's name by taking their id. What moderators decide is about the person:
+    all who claim the id.
 
     Args:
         how: `feed`, `display`, `display.FIELD` or `metadata.FIELD`.
@@ -51,35 +55,58 @@ class Cast:
         self._ids = {voice: id_ for voice, id_ in self._ids.items() if voice in voices}
         return {voice: self._speaker(*of) for voice, of in voices.items()}
 
+    def person(self, publisher: Publisher) -> str:
+        """The id that the publisher claims, as it may be here."""
+        return safe_id(_said(publisher, self._how)[0])
+
     def _speaker(self, publisher: Publisher, stream: Stream) -> Speaker:
-        id_, name, role = _said(publisher, self._how)
-        first = audible(publisher)[0].mid == stream.mid
-        if not first:  # a second microphone is a voice of its own
-            id_, name = f"{id_}:{stream.mid}", f"{name} ({stream.mid})"
+        _, name, role = _said(publisher, self._how)
         voice = (publisher.feed, stream.mid)
+        first = audible(publisher)[0].mid == stream.mid
         if voice not in self._ids:
-            taken = set(self._ids.values())
-            self._ids[voice] = safe_id(id_ if id_ not in taken else f"{id_}:{publisher.feed}")
-        muted = stream.muted
-        return Speaker(self._room_id, self._ids[voice], _plain(name), _plain(role), muted)
+            self._ids[voice] = self._free(self.person(publisher), publisher, stream, first=first)
+        shown = plain(name) if first else f"{plain(name)} ({plain(stream.mid)})"
+        return Speaker(self._room_id, self._ids[voice], shown, plain(role), stream.muted)
+
+    def _free(self, person: str, publisher: Publisher, stream: Stream, *, first: bool) -> str:
+        """Of the ids that stand for this voice, the first that no other has.
+
+        In an escaped id `=` is followed by digits or capitals: what follows it here is no part
+        of anybody's claim.
+        """
+        mic = "" if first else f"=m{safe_id(stream.mid)[:_LONGEST_PART]}"
+        feed = f"=f{safe_id(str(publisher.feed))[:_LONGEST_PART]}"
+        taken = set(self._ids.values())
+        found = (
+            f"{person}{mic}{more}" for more in chain(["", feed], (f"{feed}=n{n}" for n in count(2)))
+        )
+        return next(id_ for id_ in found if id_ not in taken)
+
+
+def person_of(speaker_id: str) -> str:
+    """Who it is that is heard under this id."""
+    return re.split(r"=[mf]", speaker_id, maxsplit=1)[0]
 
 
 def audible(publisher: Publisher) -> list[Stream]:
     """Its streams that can be understood."""
-    if publisher.encrypted:
-        return []
     return [s for s in publisher.streams if s.codec in ("opus", "") and s.mid and not s.disabled]
 
 
 def inaudible(publisher: Publisher) -> str:
-    """Why the publisher is not heard at all; empty where it is, or sends no sound."""
-    name = _plain(publisher.display) or str(publisher.feed)
-    if publisher.encrypted and publisher.streams:
-        return f"{name} is not heard: their sound is encrypted end to end"
+    """What of the publisher is not heard, and why; empty where all is."""
+    name = shown_name(publisher)
+    if publisher.more:
+        return f"{name} sends {publisher.more} more sounds than are listened to"
     codecs = {stream.codec for stream in publisher.streams if not stream.disabled}
     if codecs and not audible(publisher):
-        return f"{name} is not heard: they send {', '.join(sorted(codecs))}, and only opus can be"
+        sent = plain(", ".join(sorted(codecs)))
+        return f"{name} is not heard: they send {sent}, and only opus can be"
     return ""
+
+
+def shown_name(publisher: Publisher) -> str:
+    return plain(publisher.display)[:_LONGEST_SHOWN] or str(publisher.feed)[:_LONGEST_SHOWN]
 
 
 def _said(publisher: Publisher, how: str) -> tuple[str, str, str]:
@@ -116,5 +143,5 @@ def safe_id(id_: str) -> str:
     return safe
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     return _ODD.sub("", text)[:_LONGEST_NAME].strip()

@@ -47,7 +47,7 @@ class Moderation:
         Raises:
             CannotAct: Janus refuses, or does not confirm it.
         """
-        for feed, mid in self._streams(feeds, muted=not muted):
+        for feed, mid in self._streams(feeds):  # whatever we think they are
             await self._ask("moderate", id=feed, mid=mid, mute=muted)
         await self._until(lambda: not self._streams(feeds, muted=not muted))
 
@@ -55,7 +55,8 @@ class Moderation:
         """Raises: CannotAct."""
         for feed in feeds:
             await self._ask("kick", id=feed)
-        await self._until(lambda: not any(feed in self._roster.publishers for feed in feeds))
+        here = (self._roster.publishers, self._roster.idle)
+        await self._until(lambda: not any(feed in some for feed in feeds for some in here))
 
     async def destroy(self) -> None:
         """End the room. Raises: CannotAct."""
@@ -66,13 +67,13 @@ class Moderation:
                 raise
         await self._until(lambda: self.over)
 
-    def _streams(self, feeds: Collection[FeedId], *, muted: bool) -> list[Voice]:
+    def _streams(self, feeds: Collection[FeedId], *, muted: bool | None = None) -> list[Voice]:
         return [
             (feed, stream.mid)
             for feed in feeds
             if feed in self._roster.publishers
             for stream in self._roster.publishers[feed].streams
-            if stream.muted is muted
+            if muted is None or stream.muted is muted
         ]
 
     async def _ask(self, request: str, **fields: Any) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from service.rooms.connector import RoomLost
 from service.rooms.janus.server import FeedId
+
+LONGEST_DISPLAY = 1000
+"""Characters. A publisher chooses its display name, and Janus takes megabytes."""
+MOST_STREAMS = 4
+"""Of one publisher: one or two are microphones."""
+_MOST_FIELDS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +37,17 @@ class Stream:
 class Publisher:
     """
     Attributes:
-        display: What the publisher calls itself: its own word.
+        display: What the publisher calls itself: its own word, cut where it is very long.
         metadata: What Janus knows of it besides, from Janus 1.2 on.
-        streams: Of sound only.
-        encrypted: End to end: Janus relays what nobody but the members can hear.
+        streams: Of sound only, `MOST_STREAMS` at most.
+        more: How many further ones there are.
     """
 
     feed: FeedId
     display: str
     metadata: Mapping[str, Any]
     streams: Sequence[Stream]
-    encrypted: bool
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +81,13 @@ class Roster:
 
     Attributes:
         publishers: By feed, in the order in which they came.
+        idle: Who published and does not any more, and has not left the room.
         gone: Why feeds left that were here, the last reason each.
     """
 
     def __init__(self) -> None:
         self.publishers: dict[FeedId, Publisher] = {}
+        self.idle: dict[FeedId, Publisher] = {}
         self.gone: dict[FeedId, str] = {}
 
     def take(self, data: Mapping[str, Any]) -> Told:
@@ -94,8 +103,9 @@ class Roster:
 
     def _take(self, data: Mapping[str, Any]) -> Told:
         for told in data.get("publishers", ()):
-            publisher = _publisher(told)
+            publisher = _publisher(told, self.publishers.get(_feed(told["id"])))
             self.publishers[publisher.feed] = publisher
+            self.idle.pop(publisher.feed, None)
             self.gone.pop(publisher.feed, None)
         match data.get("videoroom"):
             case "destroyed":
@@ -108,18 +118,23 @@ class Roster:
                 return None
 
     def _happened(self, data: Mapping[str, Any]) -> Told:
-        if data.get("leaving") == "ok":
+        if data.get("leaving") == "ok" and data.get("reason") == "kicked":
             return Ended("we were removed from the room by its moderators")
-        for what, reason in _FAREWELLS.items():
-            if what in data and data[what] != "ok":
-                self._drop(_feed(data[what]), reason)
+        for what, reason in _FAREWELLS.items():  # "ok" may be the id that somebody chose
+            if what in data:
+                self._drop(_feed(data[what]), reason, idle=what == "unpublished")
         if "moderation" in data:
             return self._moderated(_feed(data["id"]), str(data["mid"]), data["moderation"])
         return None
 
-    def _drop(self, feed: FeedId, reason: str) -> None:
-        if self.publishers.pop(feed, None) is not None:
+    def _drop(self, feed: FeedId, reason: str, *, idle: bool) -> None:
+        publisher = self.publishers.pop(feed, None)
+        if publisher is not None:
             self.gone[feed] = reason
+        if not idle:
+            self.idle.pop(feed, None)
+        elif publisher is not None:
+            self.idle[feed] = publisher
 
     def _moderated(self, feed: FeedId, mid: str, how: object) -> Told:
         muted = how == "muted"
@@ -140,25 +155,36 @@ _FAREWELLS = {
 }
 
 
-def _publisher(told: Mapping[str, Any]) -> Publisher:
+def _publisher(told: Mapping[str, Any], before: Publisher | None) -> Publisher:
+    streams = [stream for stream in told.get("streams", ()) if stream["type"] == "audio"]
+    muted = {stream.mid for stream in before.streams if stream.muted} if before else set()
     return Publisher(
         feed=_feed(told["id"]),
-        display=str(told.get("display", "")),
-        metadata=dict(told.get("metadata") or {}),
-        streams=list(_streams(told)),
-        encrypted=bool(told.get("e2ee", False)),
+        display=str(told.get("display", ""))[:LONGEST_DISPLAY],
+        metadata=_metadata(told.get("metadata") or {}),
+        streams=[_stream(stream, muted) for stream in streams[:MOST_STREAMS]],
+        more=max(0, len(streams) - MOST_STREAMS),
     )
 
 
-def _streams(told: Mapping[str, Any]) -> Iterator[Stream]:
-    for stream in told.get("streams", ()):
-        if stream["type"] == "audio":
-            yield Stream(
-                mid=str(stream.get("mid", "")),
-                codec=str(stream.get("codec", "")),
-                muted=bool(stream.get("moderated", False)),
-                disabled=bool(stream.get("disabled", False)),
-            )
+def _stream(told: Mapping[str, Any], muted: Collection[str]) -> Stream:
+    """Janus leaves `moderated` out where a publisher has renegotiated: then it is as before."""
+    mid = str(told.get("mid", ""))
+    return Stream(
+        mid=mid,
+        codec=str(told.get("codec", "")),
+        muted=bool(told.get("moderated", mid in muted)),
+        disabled=bool(told.get("disabled", False)),
+    )
+
+
+def _metadata(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Its plain fields: nothing else is asked for."""
+    plain = ((name, value) for name, value in dict(told).items() if isinstance(value, str | int))
+    return {
+        str(name): value[:LONGEST_DISPLAY] if isinstance(value, str) else value
+        for name, value in islice(plain, _MOST_FIELDS)
+    }
 
 
 def _feed(told: object) -> FeedId:

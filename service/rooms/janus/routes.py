@@ -42,7 +42,7 @@ async def receive_janus(
     request: Request, _: Annotated[HTTPBasicCredentials | None, Security(_BASIC)]
 ) -> Taken:
     """From its event handler `sampleevh`. Rooms that `EARSHOT_LISTEN_TO` names are opened here as
-    `SERVER-ROOM`, `janus-lounge` say, when somebody comes into them, and closed when they are
+    `SERVER:ROOM`, `janus:lounge` say, when somebody comes into them, and closed when they are
     destroyed.
     """
     hook: JanusHook = request.app.state.janus_hook

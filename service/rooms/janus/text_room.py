@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.rooms.janus.api import Handle, JanusSession
+from service.rooms.connector import RoomRefused
+from service.rooms.janus.api import Handle, JanusRefusal, JanusSession
 from service.rooms.janus.server import JanusRoom
 
 _PLUGIN = "janus.plugin.textroom"
@@ -21,7 +22,10 @@ class TextRoom:
     async def announce(self, text: str) -> None:
         """Raises: JanusRefusal."""
         if self._handle is None:
-            self._handle = await self._session.attach(_PLUGIN, lambda kind, data, sdp: None)
+            try:
+                self._handle = await self._session.attach(_PLUGIN, lambda kind, data, sdp: None)
+            except RoomRefused as error:  # the plugin is not there: the room can be heard without
+                raise JanusRefusal(0, str(error)) from error
         body: dict[str, Any] = {
             "request": "announcement",
             "textroom": "announcement",

@@ -86,7 +86,7 @@ async def main() -> int:
                 EARSHOT_JANUS=janus.ws_url,
                 EARSHOT_JANUS_ROOM_SECRET=ROOM_SECRET,
                 EARSHOT_JANUS_HOOK_SECRET=HOOK_SECRET,
-                EARSHOT_LISTEN_TO="janus-*",
+                EARSHOT_LISTEN_TO="janus:*",
             )
         )
         async with following(server) as feed:

@@ -102,6 +102,13 @@ class Speakers:
         """A simulated speaker who is thrown out tries to come back: not this one."""
         self.seats[id_].away.set()
 
+    async def unpublish(self, id_: str) -> None:
+        """They stay in the room, and send nothing."""
+        self.stay_away(id_)
+        message = {"janus": "message", "transaction": "t", "body": {"request": "unpublish"}}
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await http.post(self.seats[id_].location, json=message)
+
     async def vanish(self, id_: str) -> None:
         """They go without a word to Janus, which their connection's end tells of all the same."""
         self.seats[id_].speechless = True

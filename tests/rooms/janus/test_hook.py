@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -17,10 +19,13 @@ from service.access.audit import Entry
 from service.access.authenticate import Door
 from service.errors import Problem
 from service.metrics import Metrics
+from service.rooms.connector import RoomOver
 from service.rooms.janus.hook import JanusHook, Taken
 from service.rooms.janus.server import parse_servers
+from service.rooms.new_room import ID_PATTERN
 from service.rooms.room import RoomState
 from service.rooms.wanted import Wanted
+from tests.rooms.calls import until
 from tests.rooms.fakes import SetClock
 from tests.rooms.test_supervisor import House, supervising
 
@@ -62,7 +67,10 @@ class Called:
 
 @contextlib.asynccontextmanager
 async def hooked(
-    *servers: str, listen_to: tuple[str, ...] = ("janus-*",), secret: str | None = SECRET
+    *servers: str,
+    listen_to: tuple[str, ...] = ("janus:*",),
+    secret: str | None = SECRET,
+    grace_s: float = 0.01,
 ) -> AsyncIterator[Called]:
     audit, clock = Audit(), SetClock()
     async with supervising(kind="janus") as house:
@@ -74,6 +82,7 @@ async def hooked(
             audit=audit,
             metrics=Metrics(),
             clock=clock,
+            grace_s=grace_s,
         )
         yield Called(hook, house, audit, clock, Door(Attempts(), "192.0.2.1"))
 
@@ -88,15 +97,16 @@ def event(what: str, room: object = "lounge", emitter: str = "janus") -> dict[st
 async def test_a_room_that_begins_is_opened_once_and_on_record(what: str) -> None:
     async with hooked() as called:
         assert await called.told(event(what), event(what)) == Taken(opened=1, passed_over=1)
+        await asyncio.sleep(0)
         assert await called.told(event("published")) == Taken(passed_over=1)
         (room,) = called.house.supervisor.rooms()
-        assert room.id == "janus-lounge"
+        assert room.id == "janus:lounge"
         assert room.connector == {"kind": "janus", "server": "janus", "room": "lounge"}
         (entry,) = called.audit.entries
         assert (entry.who, entry.action, entry.subject) == (
             "janus server janus",
             "room.opened",
-            "janus-lounge",
+            "janus:lounge",
         )
 
 
@@ -104,14 +114,77 @@ async def test_a_room_that_is_destroyed_is_closed() -> None:
     async with hooked() as called:
         await called.told(event("joined"))
         assert await called.told(event("destroyed")) == Taken(ended=1)
-        assert called.house.state("janus-lounge") is RoomState.ENDED
+        assert await called.told(event("destroyed")) == Taken(passed_over=1)
+        await until(lambda: called.house.state("janus:lounge") is RoomState.ENDED, 2)
+        reason = called.house.store.rooms["janus:lounge"].reason
+        assert reason == "the room was destroyed at Janus"
+        await until(lambda: len(called.audit.entries) == 2, 2)
         assert await called.told(event("destroyed")) == Taken(passed_over=1)
 
 
+async def test_a_room_that_ends_by_itself_meanwhile_is_not_closed_as_well() -> None:
+    async with hooked(grace_s=0.1) as called:
+        await called.told(event("joined"))
+        await asyncio.sleep(0)
+        assert await called.told(event("destroyed")) == Taken(ended=1)
+        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        await asyncio.sleep(0.15)
+        assert called.house.store.rooms["janus:lounge"].reason == "it has ended"
+        assert [entry.action for entry in called.audit.entries] == ["room.opened"]
+
+
+async def test_a_room_that_is_made_anew_at_once_is_heard_on() -> None:
+    async with hooked(grace_s=0.05) as called:
+        await called.told(event("joined"))
+        await called.told(event("destroyed"))
+        await called.told(event("created"))
+        await asyncio.sleep(0.1)
+        assert called.open == ["janus:lounge"]
+        await called.told(event("destroyed"), event("created"), event("joined"))
+        await called.told(event("created"), event("destroyed"))
+        await until(lambda: called.open == [], 2)
+
+
+async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wait() -> None:
+    async with hooked() as called:
+        await called.told(event("joined"))
+        await asyncio.sleep(0)
+        called.house.audience.leaving.clear()
+        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        await until(lambda: called.house.supervisor.ending("janus:lounge"), 2)
+        async with asyncio.timeout(1):
+            assert await called.told(event("created")) == Taken(opened=1)
+        called.house.audience.leaving.set()
+        await until(lambda: called.house.way.joined == ["janus:lounge"], 2)
+        await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING, 2)
+
+
+async def test_names_of_rooms_become_ids_and_odd_ones_are_passed_over() -> None:
+    async with hooked(listen_to=("janus:late night*", "janus:x*")) as called:
+        long = "x" * 200
+        for name in ("late night, 9 pm", long):
+            assert await called.told(event("joined", name)) == Taken(opened=1)
+        for name in ("late night\u0007", "late night\ud800", "late night\u202e", "x" * 201):
+            assert await called.told(event("joined", name)) == Taken(passed_over=1)
+        first, second = called.open
+        assert first == "janus:late=20night=2C=209=20pm"
+        assert second.startswith("janus:x")
+        assert all(re.match(ID_PATTERN, id_) for id_ in called.open)
+
+
+async def test_a_janus_cannot_have_us_open_rooms_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.rooms.janus.hook._MOST_ROOMS", 3)
+    async with hooked() as called:
+        done = await called.told(*(event("joined", f"room {number}") for number in range(5)))
+        assert done == Taken(opened=3, passed_over=2)
+
+
 async def test_the_operators_filter_decides() -> None:
-    async with hooked(listen_to=("janus-stage", "janus-7")) as called:
+    async with hooked(listen_to=("janus:stage", "janus:7")) as called:
         await called.told(event("joined"), event("joined", "stage"), event("joined", 7))
-        assert called.open == ["janus-stage", "janus-7"]
+        assert called.open == ["janus:stage", "janus:7"]
     async with hooked(listen_to=()) as called:
         assert await called.told(event("joined")) == Taken(passed_over=1)
 
@@ -137,7 +210,7 @@ async def test_of_several_servers_the_emitter_says_which() -> None:
         await called.told(
             event("joined", emitter="east"), event("joined", emitter="west"), event("joined")
         )
-        assert called.open == ["east-lounge", "west-lounge"]
+        assert called.open == ["east:lounge", "west:lounge"]
 
 
 @pytest.mark.parametrize(

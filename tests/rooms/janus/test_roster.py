@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.rooms.connector import RoomLost
-from service.rooms.janus.roster import Ended, Roster, Talking, Unmuted
+from service.rooms.janus.roster import (
+    LONGEST_DISPLAY,
+    MOST_STREAMS,
+    Ended,
+    Roster,
+    Talking,
+    Unmuted,
+)
 
 
 def told(feed: object, *mids: str, **more: Any) -> dict[str, Any]:
@@ -83,6 +90,44 @@ def test_whoever_was_muted_before_we_came_is_muted() -> None:
     ann["streams"][0]["moderated"] = True
     roster.take(joined(ann))
     assert roster.publishers["ann"].streams[0].muted
+
+
+def test_a_mute_outlasts_a_renegotiation_of_which_janus_says_nothing() -> None:
+    roster = Roster()
+    roster.take(joined(told("ann")))
+    roster.take(event(id="ann", mid="0", moderation="muted"))
+    roster.take(event(publishers=[told("ann", "0", "1")]))
+    assert [stream.muted for stream in roster.publishers["ann"].streams] == [True, False]
+
+
+def test_what_a_publisher_chooses_has_bounds() -> None:
+    roster = Roster()
+    mids = [str(number) for number in range(MOST_STREAMS + 3)]
+    metadata: dict[str, Any] = {f"field {number}": "x" * 5000 for number in range(500)} | {
+        "deep": [[[]]]
+    }
+    roster.take(joined(told("ann", *mids, display="x" * 10**6, metadata=metadata)))
+    ann = roster.publishers["ann"]
+    assert (len(ann.display), len(ann.streams), ann.more) == (LONGEST_DISPLAY, MOST_STREAMS, 3)
+    assert len(str(ann.metadata)) < 60 * LONGEST_DISPLAY
+
+
+def test_who_stops_publishing_is_idle_until_they_leave_or_publish_again() -> None:
+    roster = Roster()
+    roster.take(joined(told("ann"), told("bob")))
+    roster.take(event(unpublished="ann"))
+    roster.take(event(unpublished="bob"))
+    assert set(roster.idle) == {"ann", "bob"}
+    roster.take(event(leaving="ann"))
+    roster.take(event(publishers=[told("bob")]))
+    assert roster.idle == {}
+
+
+def test_a_publisher_may_be_called_ok() -> None:
+    roster = Roster()
+    roster.take(joined(told("ok")))
+    roster.take(event(leaving="ok", reason="bye"))
+    assert roster.gone == {"ok": "the speaker left"}
 
 
 def test_talking_is_a_hint_and_our_own_farewells_are_nobodys() -> None:

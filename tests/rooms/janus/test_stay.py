@@ -231,9 +231,45 @@ async def test_two_microphones_of_one_publisher_are_two_voices(janus: Janus, roo
         listening(janus, room) as ours,
         plain_publisher(speakers.client, "duo", tracks=2),
     ):
-        await ours.hears("duo", "duo:1")
-        await ours.stay.act(RoomAction.MUTE, "duo:1", "")
+        await ours.hears("duo", "duo=m1")
+        await ours.stay.act(RoomAction.MUTE, "duo", "")
         await until(lambda: all(one.muted for one in ours.audience.here.values()))
+
+
+async def test_what_is_decided_is_done_to_everybody_who_claims_the_id(
+    janus: Janus, room: str
+) -> None:
+    by_name = {"speaker_id": "display"}
+    async with (
+        speaking(janus, room) as speakers,
+        listening(janus, room, connector=by_name) as ours,
+    ):
+        await speakers.join("one", name="Ann")
+        await ours.hears("Ann")
+        await speakers.join("two", name="Ann")
+        await ours.hears("Ann", "Ann=ftwo")
+        ours.muted.add("Ann")
+        await ours.stay.act(RoomAction.MUTE, "Ann", "")
+        await until(lambda: all(one.muted for one in ours.audience.here.values()))
+        await speakers.leave("one")
+        await speakers.leave("two")
+        await until(lambda: ours.audience.here == {})
+        await speakers.join("three", name="Ann")
+        await until(lambda: [one.muted for one in ours.audience.here.values()] == [True])
+        speakers.stay_away("three")
+        assert await ours.stay.act(RoomAction.REMOVE, "Ann", "") == "Janus has removed them"
+        assert "three" not in janus.participants(room)
+
+
+async def test_whoever_stopped_publishing_can_still_be_removed(janus: Janus, room: str) -> None:
+    async with speaking(janus, room) as speakers, listening(janus, room) as ours:
+        await speakers.join("ann")
+        await ours.hears("ann")
+        await speakers.unpublish("ann")
+        await until(lambda: ours.audience.here == {})
+        assert "ann" in janus.participants(room)
+        assert await ours.stay.act(RoomAction.REMOVE, "ann", "") == "Janus has removed them"
+        assert "ann" not in janus.participants(room)
 
 
 async def test_members_read_once_that_the_room_is_listened_to(janus: Janus, room: str) -> None:

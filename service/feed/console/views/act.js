@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
-import { take } from "./shared.js";
+import { NAME, Named, take } from "./shared.js";
 
 const ORDER = ["mute_speaker", "unmute_speaker", "warn", "remove_speaker", "end_room"];
 const OPPOSITE = { mute_speaker: "unmute_speaker", unmute_speaker: "mute_speaker" };
@@ -30,9 +30,9 @@ export function Act({ store, alert, can, muted, onDone }) {
   const [picked, pick] = useState(offered[0]);
   const [sure, setSure] = useState(false);
   const form = useRef(null);
-  const action = offered.includes(picked) ? picked : offered[0];
+  const action = offered.includes(picked) ? picked : ""; // never another than was chosen
   const name = alert.speaker_name;
-  const ready = action !== "end_room" || sure;
+  const ready = action !== "" && (action !== "end_room" || sure);
 
   useEffect(() => {
     form.current.querySelector("input:checked")?.focus({ preventScroll: true });
@@ -85,7 +85,7 @@ export function Act({ store, alert, can, muted, onDone }) {
           <label key=${one} class="reason">
             <input type="radio" name="action" checked=${one === action} onChange=${() => pick(one)} />
             <kbd aria-hidden="true">${index + 1}</kbd>
-            <span><${Named} text=${t(`act.${one}`, { name: "\u0001" })} name=${name} /></span>
+            <span><${Named} text=${t(`act.${one}`, { name: NAME })} name=${name} /></span>
           </label>`)}
       </fieldset>
       ${action === "mute_speaker" && html`<p class="soft act-note">${t("act.stays")}</p>`}
@@ -98,7 +98,7 @@ export function Act({ store, alert, can, muted, onDone }) {
       ${words("act_reason", t("act.reason"))}
       <div class="decide-buttons">
         <button type="submit" class="button primary" disabled=${!ready}>
-          <${Named} text=${t(`act.${action}`, { name: "\u0001" })} name=${name} /> <kbd aria-hidden="true">Enter</kbd>
+          ${action ? html`<${Named} text=${t(`act.${action}`, { name: NAME })} name=${name} />` : t("act.title")} <kbd aria-hidden="true">Enter</kbd>
         </button>
         <button type="button" class="button quiet" onClick=${onDone}>
           ${t("decide.back")} <kbd aria-hidden="true">Esc</kbd>
@@ -106,9 +106,4 @@ export function Act({ store, alert, can, muted, onDone }) {
       </div>
     </form>
   `;
-}
-
-/** A sentence with a name in it, which may run the other way. */
-function Named({ text, name }) {
-  return text.split(/(\u0001)/).map((part) => (part === "\u0001" ? html`<bdi>${name}</bdi>` : part));
 }

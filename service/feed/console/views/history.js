@@ -5,6 +5,7 @@ import { readReason } from "../reasons.js";
 import { useStore } from "../store.js";
 import { exactTime, timeOfDay } from "../time.js";
 import { useWords } from "../words.js";
+import { NAME, Named } from "./shared.js";
 
 /** @param {{store, alertId: string, steps: Array<{at, who, action, reason}>, actions: Array}} props */
 export function History({ store, alertId, steps, actions, mayAct }) {
@@ -48,7 +49,7 @@ function Acted({ one }) {
     <li data-action=${one.action} data-state=${one.state}>
       <time datetime=${one.requested_at} title=${exactTime(one.requested_at)}>${timeOfDay(one.requested_at)}</time>
       <div>
-        <span class="did"><bdi class="who">${who}</bdi>${t("act.by")}${t(`act.${one.action}`, { name: one.speaker_name })}</span>
+        <span class="did"><bdi class="who">${who}</bdi>${t("act.by")}<${Named} text=${t(`act.${one.action}`, { name: NAME })} name=${one.speaker_name} /></span>
         <span class="acted" data-state=${one.state}>${t(`acted.${one.state}`)}${one.detail && html` · <bdi>${one.detail}</bdi>`}</span>
         ${(one.reason || one.message) &&
         html`<bdi dir="auto" class="because">${[one.reason, one.message].filter(Boolean).join(" · ")}</bdi>`}
