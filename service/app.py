@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +30,11 @@ from service.access import audit_routes, key_routes
 from service.access import routes as access_routes
 from service.access.attempts import Attempts
 from service.access.first_admin import ensure_admin
+from service.access.sealing import make_seal
+from service.alerts import action_routes
 from service.alerts import routes as alerts_routes
+from service.alerts.acting import Acting
+from service.alerts.action import ActionRequested
 from service.body_limit import BodyLimit
 from service.clock import utc_now
 from service.errors import ConfigurationError, StoreAway
@@ -49,9 +54,18 @@ from service.reading import Reader
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.ears import Ears
+from service.rooms.janus import routes as janus_routes
+from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.hook import JanusHook
+from service.rooms.janus.identity import SPEAKER_ID_PATTERN
+from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
+from service.rooms.janus.stay import Surroundings
+from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
+from service.rooms.wanted import Wanted
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
+from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
@@ -69,7 +83,6 @@ from service.webhooks import hook_routes, inbound, openapi
 from service.webhooks import routes as webhooks_routes
 from service.webhooks.address import parse_allowed
 from service.webhooks.relay import Relay
-from service.webhooks.sealing import make_seal
 from service.webhooks.sender import HttpSender
 
 log = structlog.get_logger()
@@ -122,8 +135,10 @@ def create_app(settings: Settings) -> FastAPI:
         whip_routes,
         feed_routes,
         alerts_routes,
+        action_routes,
         webhooks_routes,
         hook_routes,
+        janus_routes,
     ):
         app.include_router(part.router, dependencies=[Depends(refuse_unknown_query)])
     return app
@@ -203,14 +218,82 @@ def _wire(
         metrics=metrics,
         clock=utc_now,
     )
-    state.whip = WhipConnector(state.ears, addresses=settings.local_addresses())
-    state.supervisor = Supervisor(state.rooms, [state.whip], clock=utc_now)
+    state.seal = make_seal(settings.secret, settings.data_dir)
+    state.actions = SqlActions(database)
+    _wire_rooms(state, settings)
+    state.acting = Acting(state.actions, state.supervisor, metrics=metrics, clock=utc_now)
     state.overload = OverloadWatch(
         state.pipeline.lag, state.events.add, measure=metrics.behind.set, clock=utc_now
     )
     _wire_webhooks(state, settings, database)
-    metrics.peers.set_function(state.whip.peers)
     metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
+
+
+def _wire_rooms(state: State, settings: Settings) -> None:
+    def told(room_id: str) -> bool:
+        relay: Relay = state.relay
+        return relay.tells(ActionRequested.type, room_id)
+
+    state.whip = WhipConnector(
+        state.ears, state.tokens, addresses=settings.local_addresses(), told=told
+    )
+    servers = _janus_servers(settings)
+    notice = Notice(settings.rules_url(), spoken=settings.notice)
+    state.janus = JanusConnector(
+        servers,
+        Surroundings(
+            listener=state.ears,
+            access=_janus_access(settings),
+            notice=notice,
+            notices=state.rooms,
+            told=told,
+            addresses=settings.ice_addresses or None,
+            metrics=state.metrics,
+            clock=utc_now,
+        ),
+    )
+    state.supervisor = Supervisor(
+        state.rooms,
+        state.actions,
+        [state.whip, state.janus],
+        state.ears,
+        seal=state.seal,
+        notice=notice,
+        metrics=state.metrics,
+        clock=utc_now,
+    )
+    state.janus_hook = JanusHook(
+        settings.janus_hook_secret,
+        servers,
+        state.supervisor,
+        Wanted(settings.listen_to),
+        audit=state.audit,
+        metrics=state.metrics,
+        clock=utc_now,
+    )
+    state.metrics.peers.set_function(lambda: state.whip.peers() + state.janus.peers())
+
+
+def _janus_servers(settings: Settings) -> Mapping[str, JanusServer]:
+    try:
+        return parse_servers(settings.janus)
+    except ValueError as error:
+        raise ConfigurationError(f"EARSHOT_JANUS: {error}") from error
+
+
+def _janus_access(settings: Settings) -> JanusAccess:
+    if not re.fullmatch(SPEAKER_ID_PATTERN, settings.janus_speaker_id):
+        raise ConfigurationError(
+            f"EARSHOT_JANUS_SPEAKER_ID: {settings.janus_speaker_id!r} says no place; use feed, "
+            "display, display.FIELD or metadata.FIELD"
+        )
+    return JanusAccess(
+        api_secret=settings.janus_api_secret,
+        token=settings.janus_token,
+        room_secret=settings.janus_room_secret,
+        room_pin=settings.janus_room_pin,
+        speaker_id=settings.janus_speaker_id,
+    )
 
 
 def _wire_webhooks(state: State, settings: Settings, database: Database) -> None:
@@ -219,7 +302,6 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
     except ValueError as error:
         raise ConfigurationError(f"EARSHOT_WEBHOOK_ALLOW: {error}") from error
     state.webhooks = SqlWebhooks(database)
-    state.seal = make_seal(settings.secret, settings.data_dir)
     state.webhook_sender = HttpSender(allowed)
     state.hook_store = SqlHooks(database)
     state.hooks = inbound.Hooks(
@@ -228,7 +310,7 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
         state.supervisor,
         state.ears,
         packs=lambda: state.packs,
-        listen_to=settings.listen_to,
+        wanted=Wanted(settings.listen_to),
         audit=state.audit,
         metrics=state.metrics,
         clock=utc_now,
@@ -248,7 +330,6 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
     """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
     state = app.state
     await state.ears.resume()
-    await state.supervisor.resume()
     await _resume_overload(state)
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(state.pipeline.run(state.ears), name="pipeline")
@@ -256,13 +337,15 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
             tasks.create_task(loop, name=name)
             for name, loop in (
                 ("ears", state.ears.run()),
-                ("whip", state.whip.run()),
+                ("rooms", state.supervisor.run()),
+                ("actions", _again(app, "actions", state.acting.run)),
                 ("feed", _again(app, "feed", state.broadcaster.run)),
                 ("overload", _again(app, "overload", state.overload.run)),
                 ("webhooks", _again(app, "webhooks", state.relay.run)),
                 ("expiry", _again(app, "expiry", lambda: _expiring(state, database, settings))),
             )
         ]
+        await state.supervisor.started.wait()
         try:
             yield
         finally:

@@ -12,6 +12,10 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.peers = Gauge("earshot_peers", "WebRTC peers", registry=registry)
         self.speakers = Gauge("earshot_speakers", "Speakers heard now", registry=registry)
+        self.rooms = Gauge("earshot_rooms", "Rooms, by state", ["state"], registry=registry)
+        self.room_stays = Counter(
+            "earshot_room_stays", "Stays in a room that ended, by why", ["why"], registry=registry
+        )
         self.tasks = Gauge("earshot_tasks", "Tasks on the event loop", registry=registry)
         self.packets = Counter("earshot_packets", "Packets of sound taken", registry=registry)
         self.packets_lost = Counter(
@@ -19,6 +23,11 @@ class Metrics:
         )
         self.packets_bad = Counter(
             "earshot_packets_bad", "Packets that were not Opus", registry=registry
+        )
+        self.packets_of_nobody = Counter(
+            "earshot_packets_of_nobody",
+            "Packets that came while it was not known whose they were",
+            registry=registry,
         )
         self.utterances = Counter(
             "earshot_utterances", "Utterances given to the recogniser", registry=registry
@@ -48,6 +57,12 @@ class Metrics:
         )
         self.alerts = Counter(
             "earshot_alerts", "Alerts raised", ["severity", "category"], registry=registry
+        )
+        self.actions = Counter(
+            "earshot_actions",
+            "What people had done in rooms, and what came of it",
+            ["action", "outcome"],
+            registry=registry,
         )
         self.gaps = Counter("earshot_gaps", "Gaps in what was heard", ["reason"], registry=registry)
         self.gap_seconds = Counter(

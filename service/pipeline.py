@@ -27,7 +27,8 @@ from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
 from service.metrics import Metrics
 from service.reading import Reader, Reading
-from service.rooms.ears import Ears, Listener
+from service.rooms.ears import Ears
+from service.rooms.listener import Listener
 
 log = structlog.get_logger()
 

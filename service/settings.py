@@ -44,6 +44,23 @@ class Settings(BaseSettings):
     listen_to: Annotated[list[str], NoDecode] = Field(
         [], description="Rooms a room server's hook may open: ids or globs, comma-separated."
     )
+    public_url: str | None = Field(
+        None, pattern=r"^https?://[^\s?#]+$", description="Where people reach this server."
+    )
+    notice: bool = Field(True, description="Tell a room's members that it is listened to.")
+    janus: Annotated[list[str], NoDecode] = Field(
+        [], description="Janus servers: ws://host:8188, or name=ws://..., comma-separated."
+    )
+    janus_api_secret: str = Field("", description="`api_secret` of Janus.")
+    janus_token: str = Field("", description="Token of a client, where Janus asks for one.")
+    janus_room_secret: str = Field("", description="Secret of VideoRooms, to moderate in them.")
+    janus_room_pin: str = Field("", description="PIN of VideoRooms, to get in.")
+    janus_speaker_id: str = Field(
+        "feed", description="Where a publisher's stable id is: feed, display, display.FIELD."
+    )
+    janus_hook_secret: str | None = Field(
+        None, min_length=16, description="What Janus's event handler signs in with."
+    )
     asr_model: str = Field(
         "micro", min_length=1, description="Model: micro (demo), a name, or a directory."
     )
@@ -74,7 +91,7 @@ class Settings(BaseSettings):
         None, ge=0, le=86_400, description="`earshot demo`: end this long after the table."
     )
 
-    @field_validator("ice_addresses", "webhook_allow", "listen_to", mode="before")
+    @field_validator("ice_addresses", "webhook_allow", "listen_to", "janus", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -114,6 +131,14 @@ class Settings(BaseSettings):
             batch_size=self.asr_batch_size,
             cache_dir=self.asr_cache_dir,
         )
+
+    def rules_url(self) -> str:
+        """Where a room's members read what is listened for; empty where that is not known."""
+        if self.public_url:
+            return f"{self.public_url.rstrip('/')}/rules"
+        known = self.port and self.host not in ("0.0.0.0", "::")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/rules" if known else ""
 
     def local_addresses(self) -> list[str] | None:
         """What WebRTC offers to be reached at; None: every address but loopback."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Self
 
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from service.access.attempts import Attempts
 from service.access.keys import Role, digest_of, make_key
+from service.access.sealing import Seal
+from service.alerts.acting import Acting
 from service.app import create_app
 from service.clock import Clock
 from service.listening.ear import Ear
 from service.metrics import Metrics
 from service.rooms.ears import Ears
+from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.settings import Settings
+from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
@@ -33,6 +39,7 @@ class Api:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.clock = clock
+        self.metrics = Metrics()
         self.alerts = SqlAlerts(database, clock)
         self.hearing = SqlHearing(database, clock)
         self.rooms = SqlRooms(database, clock)
@@ -45,12 +52,37 @@ class Api:
             show_levels=lambda levels: None,
             rooms=self.rooms,
             hearing=self.hearing,
-            metrics=Metrics(),
+            metrics=self.metrics,
             clock=clock,
         )
-        self.whip = WhipConnector(self.ears, addresses=["127.0.0.1"])
-        self.supervisor = Supervisor(self.rooms, [self.whip], clock=clock)
+        self.whip = WhipConnector(
+            self.ears, self.tokens, addresses=["127.0.0.1"], told=lambda room_id: False
+        )
+        self.actions = SqlActions(database, clock)
+        self.supervisor = Supervisor(
+            self.rooms,
+            self.actions,
+            [self.whip],
+            self.ears,
+            seal=Seal(bytes(32)),
+            notice=Notice(""),
+            metrics=self.metrics,
+            clock=clock,
+        )
+        self.acting = Acting(self.actions, self.supervisor, metrics=self.metrics, clock=clock)
         self.app = self._app()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Rooms can be opened, and things done in them."""
+        async with asyncio.TaskGroup() as tasks:
+            loops = [tasks.create_task(self.supervisor.run()), tasks.create_task(self.acting.run())]
+            await self.supervisor.started.wait()
+            try:
+                yield self
+            finally:
+                for loop in loops:
+                    loop.cancel()
 
     @asynccontextmanager
     async def caller(self, name: str, role: Role = Role.MODERATOR) -> AsyncIterator[AsyncClient]:
@@ -69,7 +101,7 @@ class Api:
         state.clock, state.attempts, state.packs = self.clock, Attempts(), []
         state.alerts, state.hearing, state.rooms = self.alerts, self.hearing, self.rooms
         state.tokens, state.keys, state.ears = self.tokens, self.keys, self.ears
-        state.audit = self.audit
+        state.audit, state.actions, state.acting = self.audit, self.actions, self.acting
         state.supervisor, state.whip = self.supervisor, self.whip
         return app
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Set
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -54,8 +55,13 @@ async def no_leaked_tasks(anyio_backend: str) -> AsyncIterator[None]:
     """Every asynchronous test ends with the tasks it began with."""
     before = asyncio.all_tasks()
     yield
-    leaked = [task for task in asyncio.all_tasks() - before if not (task.done() or _ours(task))]
+    leaked = left_behind(before)
     assert not leaked, f"leaked tasks: {leaked}"
+
+
+def left_behind(before: Set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+    """Tasks that run and did not before."""
+    return [task for task in asyncio.all_tasks() - before if not (task.done() or _ours(task))]
 
 
 def _ours(task: asyncio.Task[object]) -> bool:

@@ -57,8 +57,9 @@ POSTGRES = Need(
     ("postgresql",),
     prepare=_NO_SERVER_OF_ITS_OWN,
 )
+JANUS = Need("janus", "janus", ("tests/rooms", "tests/contracts", "tests/e2e"), ("janus",))
 NODE = Need("node", "node", ("tests/webhooks",), ("nodejs",))
-NEEDS = (BROWSER, POSTGRES, NODE)
+NEEDS = (BROWSER, POSTGRES, JANUS, NODE)
 
 CHROMIUM = shutil.which("chromium")
 """Debian's browser, or None."""
@@ -91,7 +92,8 @@ def _install(need: Need) -> None:
     if become is None or shutil.which("apt-get") is None:
         return
     _say(f"installing {need.name}, which the {need.marker} tests need")
-    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    # Run level 1: Debian starts no server that it installs. The tests start and stop their own.
+    environment = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]
     commands = [["apt-get", "-qq", "update"]]
     if need.prepare:
         commands.append(["sh", "-c", need.prepare])

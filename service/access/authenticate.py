@@ -65,9 +65,7 @@ async def find_key(store: KeyStore, secret: str, door: Door, now: datetime) -> K
         Problem: As `authenticate`.
     """
     digest = digest_of(secret)
-    wait_s = door.attempts.wait_s(door.address, digest, now)
-    if wait_s > 0:
-        raise _too_many(wait_s)
+    refuse_wait(door, digest, now)
     key = await store.find(digest)
     if key is None:
         door.attempts.failed(door.address, now)
@@ -77,6 +75,15 @@ async def find_key(store: KeyStore, secret: str, door: Door, now: datetime) -> K
     if key.use_is_news(now):
         await store.used(key.id, now)
     return key
+
+
+def refuse_wait(door: Door, digest: str, now: datetime) -> None:
+    """Raises:
+    Problem: 429, too many wrong secrets came from there for this one to be looked at.
+    """
+    wait_s = door.attempts.wait_s(door.address, digest, now)
+    if wait_s > 0:
+        raise _too_many(wait_s)
 
 
 async def authenticate_session(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from policies.severity import Severity
+from service.alerts.action import ModeratorAction
 from service.alerts.alert import Alert, AlertRaised, AlertState, AlertUpdated, Step
 from service.alerts.decisions import Decide
 from service.listening.heard import TranscriptHeard
@@ -88,5 +89,30 @@ class AlertStore(Protocol):
         ...
 
     async def history(self, alert_id: str) -> Sequence[Step]:
+        """Oldest first."""
+        ...
+
+
+class ActionStore(Protocol):
+    async def request(self, action: ModeratorAction) -> ModeratorAction:
+        """Put a requested action on record and append `action.requested`.
+
+        Where the same is asked of the same speaker and not over yet, nothing is written, and that
+        action is returned. Who is to be muted is from now on among the room's muted speakers.
+        """
+        ...
+
+    async def finish(self, action: ModeratorAction) -> None:
+        """It is over: append `action.done`.
+
+        Where muting failed, or unmuting is done, the speaker is not among the muted any more.
+        """
+        ...
+
+    async def pending(self) -> Sequence[ModeratorAction]:
+        """Requested and not over, oldest first."""
+        ...
+
+    async def of_alert(self, alert_id: str) -> Sequence[ModeratorAction]:
         """Oldest first."""
         ...

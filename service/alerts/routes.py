@@ -1,6 +1,6 @@
 """Alerts over HTTP: list, show, decide.
 
-Reads `app.state`: `alerts`, `hearing`, `clock`.
+Reads `app.state`: `alerts`, `actions`, `hearing`, `supervisor`, `clock`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from policies.severity import Severity
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
+from service.alerts.action import ModeratorAction
 from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step
 from service.alerts.decisions import Decide, Person, ReopenTo
-from service.alerts.ports import AlertFilter, AlertStore, Order
+from service.alerts.ports import ActionStore, AlertFilter, AlertStore, Order
 from service.clock import Clock
 from service.errors import Problem
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
+from service.rooms.actions import RoomAction
+from service.rooms.supervisor import Supervisor
 
 router = APIRouter(tags=["alerts"])
 
@@ -87,11 +90,15 @@ class Case(Alert):
     Attributes:
         talk: What was said in the room a minute before and after, oldest first.
         gaps: What may have been said unheard in that time, oldest first.
+        actions: What people have had done because of it, oldest first.
+        can: What can be done in its room now.
     """
 
     talk: Sequence[TranscriptHeard]
     gaps: Sequence[AudioGap]
     history: Sequence[Step]
+    actions: Sequence[ModeratorAction]
+    can: Sequence[RoomAction]
 
 
 async def _filter(
@@ -125,7 +132,9 @@ async def list_alerts(
 async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
     store: AlertStore = request.app.state.alerts
     hearing: HearingStore = request.app.state.hearing
-    alert = _known(alert_id, await store.get(alert_id))
+    actions: ActionStore = request.app.state.actions
+    supervisor: Supervisor = request.app.state.supervisor
+    alert = known(alert_id, await store.get(alert_id))
     shown = (
         alert.room_id,
         alert.speech_started_at - TALK_AROUND,
@@ -136,6 +145,8 @@ async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
         talk=await hearing.talk(*shown),
         gaps=await hearing.gaps_between(*shown),
         history=await store.history(alert_id),
+        actions=await actions.of_alert(alert_id),
+        can=list(supervisor.possible(alert.room_id)),
     )
 
 
@@ -185,10 +196,10 @@ def _person(request: Request, caller: Caller) -> Person:
 async def _decide(request: Request, alert_id: str, decide: Decide) -> Alert:
     """On record under the person's name; 409 where the alert's state does not allow it."""
     store: AlertStore = request.app.state.alerts
-    return _known(alert_id, await store.decide(alert_id, decide))
+    return known(alert_id, await store.decide(alert_id, decide))
 
 
-def _known(alert_id: str, alert: Alert | None) -> Alert:
+def known(alert_id: str, alert: Alert | None) -> Alert:
     if alert is None:
         raise Problem(404, "No such alert", f"no alert has the id {alert_id!r}")
     return alert

@@ -7,7 +7,15 @@ import click
 from service.settings import Settings, load_settings
 from service.storage.engine import hide_password
 
-_SECRET = {"admin_key"}
+_SECRET = {
+    "admin_key",
+    "secret",
+    "janus_api_secret",
+    "janus_token",
+    "janus_room_secret",
+    "janus_room_pin",
+    "janus_hook_secret",
+}
 
 
 @click.command()

@@ -6,12 +6,14 @@ import asyncio
 import json
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from service.errors import Failed
 from service.simulation.failed import SimulationFailed
+from service.simulation.janus import JanusClient
 from service.simulation.report import alert_line, as_json, table, talk_line, wants_colour
 from service.simulation.run import run
 from service.simulation.script import DEMO_SCRIPT, Script, load_script
@@ -29,14 +31,31 @@ from service.simulation.tally import Report
     default=DEMO_SCRIPT,
     help="Who says what; the demo's by default.",
 )
+@click.option(
+    "--janus",
+    "janus_url",
+    help="The room is on this Janus (URL of its HTTP API), and the server joins it there.",
+)
+@click.option(
+    "--janus-room", default="lounge", show_default=True, help="Id of the VideoRoom, a text."
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here.")
-def simulate(url: str, key: str, room: str, script_file: Path, json_file: Path | None) -> None:
+def simulate(
+    url: str,
+    key: str,
+    room: str,
+    script_file: Path,
+    janus_url: str | None,
+    janus_room: str,
+    json_file: Path | None,
+) -> None:
     """Let simulated speakers talk in a room, and compare the alerts with the script.
 
     Exit code 0 only if no alert was missed and none was false.
     """
     try:
-        report = asyncio.run(_simulate(url, key, room, load_script(script_file)))
+        janus = JanusClient(janus_url, janus_room) if janus_url else None
+        report = asyncio.run(_simulate(url, key, room, load_script(script_file), janus))
     except SimulationFailed as error:
         raise Failed(str(error)) from error
     except asyncio.CancelledError:
@@ -48,19 +67,23 @@ def simulate(url: str, key: str, room: str, script_file: Path, json_file: Path |
     sys.exit(0 if report.ok else 1)
 
 
-async def _simulate(url: str, key: str, room: str, script: Script) -> Report:
+async def _simulate(
+    url: str, key: str, room: str, script: Script, janus: JanusClient | None
+) -> Report:
     colour = wants_colour(sys.stdout)
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
-    return await run(
-        url,
-        key,
-        room,
-        script,
-        lambda alert: click.echo(alert_line(alert, colour=colour)),
-        on_talk=lambda talk: click.echo(talk_line(talk, colour=colour)),
-        on_progress=click.echo,
-    )
+    async with janus or nullcontext():
+        return await run(
+            url,
+            key,
+            room,
+            script,
+            lambda alert: click.echo(alert_line(alert, colour=colour)),
+            on_talk=lambda talk: click.echo(talk_line(talk, colour=colour)),
+            on_progress=click.echo,
+            janus=janus,
+        )

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from service.alerts.action import ActionDone, ActionRequested
 from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
 from service.clock import iso
 from service.listening.heard import AudioGap, TranscriptHeard
@@ -32,12 +33,17 @@ Event = (
     | AlertUpdated
     | AlertResolved
     | AlertRetracted
+    | ActionRequested
+    | ActionDone
     | OverloadChanged
 )
 """What is stored in the event log."""
 
 Transient = SpeakerLevels
 """Shown live and not stored; carries no cursor."""
+
+SUBJECTS = ("alert", "action", "room", "speaker")
+"""Fields of an event whose own fields stand in `data` beside the event's."""
 
 
 def data(event: Event | Transient) -> dict[str, Any]:
@@ -46,8 +52,8 @@ def data(event: Event | Transient) -> dict[str, Any]:
     What the event adds to that object (the outcome of an alert, say) stands beside its fields.
     """
     fields: dict[str, Any] = _ADAPTERS[type(event)].dump_python(event, mode="json")
-    subject = fields.pop("alert", None) or fields.pop("room", None) or fields.pop("speaker", None)
-    return {**(subject or {}), **fields}
+    name = next((name for name in SUBJECTS if name in fields), None)
+    return fields if name is None else {**fields.pop(name), **fields}
 
 
 def body(type_: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +72,8 @@ def room_of(event: Event) -> str:
             AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
         ):
             return alert.room_id
+        case ActionRequested(action) | ActionDone(action):
+            return action.room_id
         case OverloadChanged():
             return ""
         case _:

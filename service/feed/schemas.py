@@ -7,12 +7,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from service.feed.event import EVENT_TYPES
+from service.feed.event import EVENT_TYPES, SUBJECTS
 
 REF = "#/components/schemas/{model}"
-
-_SUBJECTS = ("alert", "room", "speaker")
-"""Fields of an event whose own fields stand in `data` beside the event's: see `feed.event.data`."""
 
 
 def data_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -29,10 +26,10 @@ def data_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
 def _flat(schema: Mapping[str, Any]) -> dict[str, Any]:
     """As flat as `feed.event.data` makes it: the subject's fields, and the event's own."""
     fields: Mapping[str, Any] = schema["properties"]
-    subject = next((field for name, field in fields.items() if name in _SUBJECTS), None)
+    subject = next((field for name, field in fields.items() if name in SUBJECTS), None)
     if subject is None:
         return dict(schema)
-    own = {name: field for name, field in fields.items() if name not in _SUBJECTS}
+    own = {name: field for name, field in fields.items() if name not in SUBJECTS}
     if not own:
         return dict(subject)
     required = [name for name in schema["required"] if name in own]

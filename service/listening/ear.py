@@ -42,6 +42,8 @@ _REPORT_LOSS_S = 0.5
 """Lost sound of this length in one piece is a gap event."""
 _CUT_OFF = timedelta(seconds=1)
 """A lost connection that was silent for longer leaves a gap."""
+_NOTICED = timedelta(seconds=30)
+"""A lost way to a speaker is noticed within this time: ICE gives up a dead path after 29 s."""
 _QUIET_RETURN = timedelta(seconds=5)
 """After an interruption, a speaker who is back without a sound for so long is silent."""
 _OPENING_S = 0.7
@@ -111,6 +113,14 @@ class Ear:
         return self._timeline.wall(
             min(self._segmenter.complete_until, self._segmenter.position - unsure)
         )
+
+    def unheard_since(self, now: datetime) -> datetime:
+        """From when on the speaker may have talked unheard, if the way to them is lost `now`.
+
+        Whoever sends nothing while they are silent has not sent for long: a loss is noticed within
+        `_NOTICED` at most.
+        """
+        return max(self._sound_at or self._joined_at, now - _NOTICED)
 
     def push(self, packet: Packet, now: datetime) -> list[Utterance | AudioGap]:
         """Take a packet that arrived `now`; what it completes."""

@@ -15,7 +15,10 @@ class HearingStore(Protocol):
         ...
 
     async def gap(self, gap: AudioGap) -> None:
-        """Record a gap and append `audio.gap`; the speaker's `heard_until` moves to its end."""
+        """Record a gap and append `audio.gap`.
+
+        `heard_until` stays where it is: before the gap's end there may be words under way.
+        """
         ...
 
     async def gaps(self, room_id: str, limit: int) -> Sequence[AudioGap]:

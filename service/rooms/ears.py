@@ -2,16 +2,19 @@
 
 What a speaker said is settled once its utterance is on record or has become a gap. `heard_until`
 never passes an unsettled utterance, so that a crash at any moment leaves nothing between the two.
+
+Whoever could not be heard for a while, because the server was down or the way to the room was
+lost, stays live on record. Their gap ends with the first words heard again, or when it is known
+that they have left meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NoReturn
 
@@ -20,45 +23,25 @@ import structlog
 from asr.speech import Utterance
 from service.clock import Clock
 from service.errors import StoreAway
-from service.listening.ear import INTERRUPTED, Ear, EarCounters
+from service.listening.ear import INTERRUPTED, Ear
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
+from service.rooms.listener import Key, Listener
 from service.rooms.ports import RoomStore
-from service.rooms.room import Room, Speaker, SpeakerLevels
+from service.rooms.room import Speaker, SpeakerLevels
+from service.rooms.unwritten import Unwritten
 
 log = structlog.get_logger()
 
 _TICK_S = 0.02
-_MARK_S = 1.0
+_HOUSEKEEPING_S = 1.0
 _LEVELS_S = 0.5
 _SETTLE_S = 15.0
 """How long a leaving speaker's last words are waited for."""
-_GAPS_WAITING = 10_000
-
-Key = tuple[str, str]
-"""Room and speaker."""
-
-
-@dataclass(slots=True, eq=False)
-class Listener:
-    """A speaker who is heard now, and the starts of their unsettled utterances by id."""
-
-    ear: Ear
-    speaker: Speaker
-    room: Room
-    unsettled: dict[str, datetime] = field(default_factory=dict)
-    counted: EarCounters = field(default_factory=EarCounters)
-    """What of the ear's counters is in the metrics already."""
-    failed: bool = False
-
-    @property
-    def key(self) -> Key:
-        return (self.speaker.room_id, self.speaker.id)
-
-    def heard_until(self) -> datetime:
-        return min([self.ear.heard_until(), *self.unsettled.values()])
+_LATE = timedelta(seconds=1)
+"""Whoever is heard so long after they came may have said something unheard."""
 
 
 class Ears:
@@ -69,8 +52,6 @@ class Ears:
             there was one.
         on_utterance: Takes what was cut; must return at once, and call `settle` or `lose` later.
         show_levels: Takes what the live meters show; must return at once.
-        return_s: How long a speaker who was cut off by our restart may stay away before the gap
-            is closed.
     """
 
     def __init__(
@@ -83,7 +64,6 @@ class Ears:
         hearing: HearingStore,
         metrics: Metrics,
         clock: Clock,
-        return_s: float = 60.0,
     ) -> None:
         self._make_ear = make_ear
         self._on_utterance = on_utterance
@@ -92,14 +72,16 @@ class Ears:
         self._hearing = hearing
         self._metrics = metrics
         self._clock = clock
-        self._return_s = return_s
         self._listeners: dict[Key, Listener] = {}
         self._rooms_heard: dict[str, dict[str, Listener]] = {}
         self._interrupted: dict[Key, datetime] = {}
+        """Since when each has gone unheard."""
+        self._cut_off: dict[Key, Listener] = {}
+        """Of these, who was heard in this run, with words that may not be settled."""
+        self._gone: dict[Key, datetime] = {}
+        """Of these, who is known not to be in the room any more, and since when that is known."""
         self._arriving = asyncio.Lock()
-        self._gaps: deque[AudioGap] = deque()
-        self._farewells: dict[Key, tuple[Speaker, str, datetime]] = {}
-        self._writing = asyncio.Lock()
+        self._unwritten = Unwritten(rooms, hearing, metrics)
         self._settled = asyncio.Condition()
         metrics.speakers.set_function(lambda: len(self._listeners))
 
@@ -108,49 +90,108 @@ class Ears:
         for mark in await self._hearing.interrupted():
             self._interrupted[mark.room_id, mark.speaker_id] = mark.at
 
-    async def speaker_joined(self, speaker: Speaker) -> None:
+    async def speaker_joined(self, speaker: Speaker, since: datetime | None = None) -> None:
+        """Hear the speaker from now on.
+
+        Args:
+            since: When they came, where they could not be heard at once.
+        """
         room = await self._rooms.get(speaker.room_id)
         if room is None:
             raise LookupError(f"room {speaker.room_id!r} is not on record")
         key = (speaker.room_id, speaker.id)
         async with self._arriving:
-            if key in self._farewells:  # they have left on record before they come again
-                await self._write_farewells()
+            if self._unwritten.is_leaving(speaker):
+                await self._unwritten.write()  # they have left on record before they come again
             now = self._clock()
-            ear = self._make_ear(*key, now, self._interrupted.get(key))
-            await self._rooms.speaker_joined(speaker, now)
+            unheard_since = self._interrupted.get(key)
+            if unheard_since is None and since is not None and now - since > _LATE:
+                unheard_since = since
+            ear = self._make_ear(*key, now, unheard_since)
+            leaving = self._listeners.get(key)
+            if leaving is None:
+                await self._rooms.speaker_joined(speaker, now)
+            else:
+                await self._rooms.speaker_returned(speaker, "left and came back", now)
+                leaving.back = True
+            before = leaving or self._cut_off.pop(key, None)
             self._interrupted.pop(key, None)
-            listener = self._listeners[key] = Listener(ear, speaker, room)
+            self._gone.pop(key, None)
+            listener = self._listeners[key] = Listener(ear, speaker, room, before)
             self._rooms_heard.setdefault(room.id, {})[speaker.id] = listener
 
     async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
         """Their last words are settled first: until then a crash must find them live.
 
-        A farewell that cannot be put on record is tried again every second.
+        A farewell that cannot be put on record is tried again every second. Whoever comes back
+        meanwhile has never been away on record.
         """
         listener = self._listeners.get((speaker.room_id, speaker.id))
         if listener is not None:
+            listener.leaving = True
             self._take(listener, partial(listener.ear.close, self._clock(), cut_off=cut_off))
             self._count(listener)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SETTLE_S), self._settled:
-                    await self._settled.wait_for(lambda: not listener.unsettled)
-            self._forget(listener)
-        self._farewells[speaker.room_id, speaker.id] = (speaker, reason, self._clock())
+            try:
+                await self._last_words(listener)
+            finally:  # also where nobody waits for it any more
+                if not listener.back:
+                    self._forget(listener)
+                    self._unwritten.farewell(speaker, reason, self._clock())
+            if listener.back:
+                return
         try:
-            await self._write_farewells()
+            await self._unwritten.write()
         except Exception:
             self._metrics.failures.labels("farewell").inc()
             log.exception("ears.farewell_failed", room=speaker.room_id)
 
+    async def _last_words(self, listener: Listener) -> None:
+        """Returns once they are settled, or the speaker is back."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_S), self._settled:
+                await self._settled.wait_for(lambda: not listener.unsettled or listener.back)
+
     async def speaker_changed(self, speaker: Speaker) -> bool:
-        """Their name or role is another now; False where they are not heard."""
+        """Their name, role or mute is another now; False where they are not heard."""
         listener = self._listeners.get((speaker.room_id, speaker.id))
         if listener is None:
             return False
         await self._rooms.speaker_joined(speaker, self._clock())
         listener.speaker = speaker
         return True
+
+    def room_lost(self, room_id: str) -> None:
+        """The way to the room is lost: its speakers stay live on record, and go unheard."""
+        now = self._clock()
+        for listener in [one for one in self._in(room_id) if not one.leaving]:
+            pending = listener.ear.interrupted
+            self._take(listener, partial(listener.ear.close, now))
+            self._count(listener)
+            self._forget(listener)
+            self._cut_off[listener.key] = listener
+            self._interrupted[listener.key] = now if pending else listener.ear.unheard_since(now)
+
+    def room_heard(self, room_id: str, present: Collection[str]) -> None:
+        """The room is heard, and these are in it: whoever else was live before has left."""
+        now = self._clock()
+        for key in self._interrupted:
+            if key[0] == room_id and key[1] not in present:
+                self._gone[key] = now
+
+    async def room_left(self, room_id: str, reason: str) -> None:
+        """Nothing is heard of the room any more: all its speakers leave."""
+        self.room_heard(room_id, ())
+        here = list(self._in(room_id))
+        async with asyncio.TaskGroup() as leaving:
+            for listener in here:
+                leaving.create_task(
+                    self.speaker_left(listener.speaker, reason), name="speaker leaves"
+                )
+        try:
+            await self._let_go()
+        except Exception:  # tried again every second
+            self._metrics.failures.labels("farewell").inc()
+            log.exception("ears.farewell_failed", room=room_id)
 
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
         listener = self._listeners.get((room_id, speaker_id))
@@ -181,15 +222,20 @@ class Ears:
 
     async def lose(self, listener: Listener, utterance: Utterance, reason: str) -> None:
         """The utterance will not be on record: a gap, written within a second."""
-        self._lost(AudioGap(*listener.key, utterance.started_at, utterance.ended_at, reason))
+        self._unwritten.gap(
+            AudioGap(*listener.key, utterance.started_at, utterance.ended_at, reason)
+        )
         await self.settle(listener, utterance.id)
 
     async def run(self) -> NoReturn:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick(), name="ears tick")
-            tasks.create_task(self._every(_MARK_S, self._mark), name="ears heard_until")
-            tasks.create_task(self._every(_LEVELS_S, self._meters), name="ears levels")
-            tasks.create_task(self._give_up_waiting(), name="ears interrupted")
+            for seconds, act, name in (
+                (_HOUSEKEEPING_S, self._mark, "ears heard_until"),
+                (_HOUSEKEEPING_S, self._let_go, "ears gone"),
+                (_LEVELS_S, self._meters, "ears levels"),
+            ):
+                tasks.create_task(self._every(seconds, act), name=name)
         raise AssertionError("the loops never end by themselves")
 
     async def finish(self) -> None:
@@ -208,7 +254,7 @@ class Ears:
         try:
             for item in act():
                 if isinstance(item, AudioGap):
-                    self._lost(item)
+                    self._unwritten.gap(item)
                 else:
                     listener.unsettled[item.id] = item.started_at
                     self._metrics.utterances.inc()
@@ -218,21 +264,6 @@ class Ears:
             if not listener.failed:  # once for a track, which may fail with every packet
                 log.exception("ears.track_failed", room=listener.room.id)
             listener.failed = True
-
-    def _lost(self, gap: AudioGap) -> None:
-        self._metrics.gaps.labels(gap.reason).inc()
-        self._metrics.gap_seconds.inc((gap.to_at - gap.from_at).total_seconds())
-        if len(self._gaps) >= _GAPS_WAITING:  # the store has been gone for long
-            gap = self._widened(gap)
-        self._gaps.append(gap)
-
-    def _widened(self, gap: AudioGap) -> AudioGap:
-        """The speaker's last waiting gap and this one as one; it waits no more by itself."""
-        for last in reversed(self._gaps):
-            if (last.room_id, last.speaker_id) == (gap.room_id, gap.speaker_id):
-                self._gaps.remove(last)
-                return replace(last, to_at=max(last.to_at, gap.to_at))
-        return gap
 
     def _forget(self, listener: Listener) -> None:
         if self._listeners.get(listener.key) is not listener:
@@ -269,25 +300,8 @@ class Ears:
             for listener in self._listeners.values()
             if not listener.ear.interrupted
         ]
-        await self._write_farewells()
+        await self._unwritten.write()
         await self._hearing.mark(marks)
-
-    async def _write_farewells(self) -> None:
-        """The gaps first, some of which may be in somebody's last words."""
-        async with self._writing:
-            await self._write_gaps()
-            for key, farewell in list(self._farewells.items()):
-                await self._rooms.speaker_left(*farewell)
-                del self._farewells[key]
-
-    async def _write_gaps(self) -> None:
-        while self._gaps:
-            gap = self._gaps.popleft()
-            try:
-                await self._hearing.gap(gap)
-            except BaseException:
-                self._gaps.appendleft(gap)
-                raise
 
     def _count(self, listener: Listener) -> None:
         """Carry the ear's counters over into the metrics."""
@@ -303,26 +317,20 @@ class Ears:
         for room_id in self._rooms_heard:
             self._show_levels(self.levels(room_id))
 
-    async def _give_up_waiting(self) -> None:
-        """Who did not come back after our restart: the gap ends, and they have left."""
-        await asyncio.sleep(self._return_s)
-        while self._interrupted:
-            try:
-                for key in list(self._interrupted):
-                    await self._give_up(*key)
-            except Exception:
-                self._metrics.failures.labels("housekeeping").inc()
-                log.exception("ears.housekeeping_failed")
-                await asyncio.sleep(_MARK_S)
+    async def _let_go(self) -> None:
+        """Whoever was not there any more when hearing came back: their gap ends, they have left."""
+        for key, at in list(self._gone.items()):
+            async with self._arriving:
+                if key in self._gone:
+                    await self._give_up(*key, at)
 
-    async def _give_up(self, room_id: str, speaker_id: str) -> None:
-        async with self._arriving:
-            from_at = self._interrupted.get((room_id, speaker_id))
-            if from_at is None:  # they have come back
-                return
-            now = self._clock()
-            await self._hearing.gap(AudioGap(room_id, speaker_id, from_at, now, INTERRUPTED))
-            for speaker in await self._rooms.speakers(room_id, live_only=True):
-                if speaker.id == speaker_id:
-                    await self._rooms.speaker_left(speaker, "did not come back", now)
-            del self._interrupted[room_id, speaker_id]
+    async def _give_up(self, room_id: str, speaker_id: str, at: datetime) -> None:
+        from_at = self._interrupted[room_id, speaker_id]
+        live = await self._rooms.speakers(room_id, live_only=True)
+        self._unwritten.gap(AudioGap(room_id, speaker_id, from_at, max(at, from_at), INTERRUPTED))
+        del self._interrupted[room_id, speaker_id], self._gone[room_id, speaker_id]
+        self._cut_off.pop((room_id, speaker_id), None)
+        for speaker in live:
+            if speaker.id == speaker_id:
+                self._unwritten.farewell(speaker, "did not come back", at)
+        await self._unwritten.write()

@@ -10,9 +10,15 @@ from service.rooms.room import Room, RoomState, Speaker
 
 
 class RoomStore(Protocol):
-    async def add(self, room: Room) -> None:
-        """Store a new room, or one that ended and is opened again; appends `room.joined`."""
+    async def add(self, room: Room, sealed: str | None = None) -> None:
+        """Store a new room, or one that ended and is opened again; appends `room.joined`.
+
+        Args:
+            sealed: What of its connector nobody may read.
+        """
         ...
+
+    async def sealed(self, room_id: str) -> str | None: ...
 
     async def get(self, room_id: str) -> Room | None: ...
 
@@ -41,9 +47,33 @@ class RoomStore(Protocol):
 
     async def speaker_joined(self, speaker: Speaker, now: datetime) -> None: ...
 
+    async def speaker_returned(self, speaker: Speaker, reason: str, now: datetime) -> None:
+        """Who is live has left for `reason` and come again; `heard_until` stays where it is."""
+        ...
+
     async def speaker_left(self, speaker: Speaker, reason: str, now: datetime) -> None: ...
 
     async def speakers(self, room_id: str, *, live_only: bool = False) -> Sequence[Speaker]: ...
+
+
+class NoticeStore(Protocol):
+    """Whether a room's members were told that it is listened to."""
+
+    async def noticed(self, room_id: str) -> bool: ...
+
+    async def set_noticed(self, room_id: str, now: datetime) -> None: ...
+
+
+class MuteStore(Protocol):
+    """Whom moderators muted through us. Muting itself is an action: see `service.alerts`."""
+
+    async def muted(self, room_id: str) -> Collection[str]:
+        """Persons (`service.rooms.connector.RoomConnector`), in the room now or not."""
+        ...
+
+    async def lifted(self, room_id: str, speaker_id: str) -> None:
+        """Somebody unmuted the speaker at the room server: they are not muted again."""
+        ...
 
 
 class TokenStore(Protocol):
@@ -57,4 +87,8 @@ class TokenStore(Protocol):
 
     async def find_token(self, digest: str, now: datetime) -> Speaker | None:
         """The speaker that an unexpired token admits."""
+        ...
+
+    async def revoke_tokens(self, room_id: str, speaker_id: str) -> None:
+        """The speaker's tokens admit nobody any more; they may get others."""
         ...

@@ -27,6 +27,8 @@ class Room:
         languages: ISO 639-1 codes that may be spoken; empty: let the model decide.
         policies: Names of the packs that apply; empty: all that are loaded.
         reason: Why the room is in its state, for people.
+        notice: What the room's members are to be told: that it is listened to, and by which rules.
+            Empty where the operator sees to that otherwise.
     """
 
     id: str
@@ -37,14 +39,21 @@ class Room:
     state: RoomState
     joined_at: Timestamp
     reason: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
+    """
+    Attributes:
+        muted: By a moderator: nobody in the room hears them, and neither do we.
+    """
+
     room_id: str
     id: str
     name: str
     role: str = "speaker"
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
-from policies.pack import Pack
 from service.access.audit import Action
 from service.access.authenticate import Caller
 from service.access.dependency import allow
@@ -21,48 +20,26 @@ from service.access.keys import PLAIN, Role
 from service.access.on_record import record
 from service.access.publish_tokens import digest_of, make_token
 from service.clock import Clock, Timestamp
-from service.errors import Problem
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.rooms.ears import Ears
+from service.rooms.new_room import ID_PATTERN, Id, NewRoom, check_packs
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.room import Room, RoomState, Speaker
 from service.rooms.supervisor import Supervisor
 
 router = APIRouter(tags=["rooms"])
 
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}$"
-"""What a room server may use as an id here: safe in a path, a log and a file name."""
-
 _GAPS_SHOWN = 50
 
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 RoomId = Annotated[str, Path(pattern=ID_PATTERN)]
 Manages = Annotated[Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN))]
 Reads = Annotated[Caller, Depends(allow(*Role))]
 
 
-class _Body(BaseModel):
+class NewToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-
-class WhipRoom(_Body):
-    """Speakers publish here by WHIP."""
-
-    kind: Literal["whip"]
-
-
-class NewRoom(_Body):
-    id: Id
-    title: str = Field("", max_length=200, pattern=PLAIN)
-    connector: WhipRoom
-    languages: list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]] = Field(
-        [], max_length=20, description="ISO 639-1 codes; empty: the model decides."
-    )
-    policies: list[Id] = Field([], max_length=100, description="Names of packs; empty: all.")
-
-
-class NewToken(_Body):
     speaker_id: Id
     name: str = Field("", max_length=200, pattern=PLAIN)
     role: str = Field("speaker", max_length=50, pattern=PLAIN)
@@ -82,6 +59,7 @@ class ShownSpeaker:
     id: str
     name: str
     role: str
+    muted: bool
     level_dbfs: float
     speaking: bool
 
@@ -125,7 +103,8 @@ async def open_room(body: NewRoom, request: Request, response: Response, caller:
     room, new = await supervisor.open(
         body.id,
         title=body.title,
-        connector=body.connector.model_dump(),
+        connector=body.connector.shown(),
+        secrets=body.connector.secrets(),
         languages=body.languages,
         policies=body.policies,
     )
@@ -221,18 +200,9 @@ def _heard_in(ears: Ears, room_id: str) -> list[ShownSpeaker]:
             id=speaker.id,
             name=speaker.name,
             role=speaker.role,
+            muted=speaker.muted,
             level_dbfs=levels.levels_dbfs[speaker.id],
             speaking=speaker.id in levels.speaking,
         )
         for speaker in ears.speakers(room_id)
     ]
-
-
-def check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:
-    """Raises: Problem 422, where one of them is not loaded."""
-    known = [pack.pack for pack in loaded]
-    for name in asked:
-        if name not in known:
-            raise Problem(
-                422, "Unknown pack", f"no pack is called {name!r}; loaded: {', '.join(known)}"
-            )

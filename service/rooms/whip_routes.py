@@ -16,12 +16,13 @@ from service.access.authenticate import refuse_in_address
 from service.access.publish_tokens import digest_of
 from service.clock import Clock
 from service.errors import Problem
-from service.rooms.peer import BadCandidate, parse_candidates
+from service.rooms.peer.incoming import BadCandidate, parse_candidates
 from service.rooms.ports import TokenStore
 from service.rooms.room import RoomState, Speaker
 from service.rooms.routes import RoomId
 from service.rooms.supervisor import Supervisor
-from service.rooms.whip import Publisher, WhipConnector
+from service.rooms.whip import Publisher, WhipConnector, WhipRoom
+from service.rooms.whip import trickle as take_trickled
 
 PREFIX = "/whip/"
 MAX_SDP_BYTES = 64 * 1024
@@ -63,6 +64,10 @@ async def _speaker(
     _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Speaker:
     """The speaker whom the publish token admits."""
+    return await _admitted(request)
+
+
+async def _admitted(request: Request) -> Speaker:
     refuse_in_address(request.query_params.keys())
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -72,7 +77,7 @@ async def _speaker(
     speaker = await tokens.find_token(digest_of(token.strip()), clock())
     if speaker is None:
         raise _no_token(
-            "this publish token is unknown or has expired; ask the room server for another"
+            "this publish token is unknown, revoked or has expired; ask the room server for another"
         )
     return speaker
 
@@ -107,7 +112,14 @@ async def publish(room_id: RoomId, request: Request, speaker: Publishing) -> Res
         raise Problem(404, "No such room", f"room {room_id!r} has ended")
     _same_room(speaker, room_id)
     offer = await _text(request, SDP)
-    publisher = await whip.publish(speaker, offer)
+    await _admitted(request)  # a body may come slowly, and a token be revoked meanwhile
+    here = whip.room(room_id)
+    publisher = await here.publish(speaker, offer)
+    try:
+        await _admitted(request)
+    except BaseException:
+        await here.end(publisher)
+        raise
     headers = {"Location": f"{PREFIX}{room_id}/{publisher.id}", "ETag": publisher.etag}
     return Response(publisher.peer.sdp, 201, media_type=SDP, headers=headers)
 
@@ -126,12 +138,13 @@ async def trickle(
     if_match: Annotated[str | None, Header()] = None,
 ) -> None:
     whip: WhipConnector = request.app.state.whip
-    session = _own(whip, speaker, room_id, session_id)
+    _same_room(speaker, room_id)
+    session = _own(whip.room(room_id), speaker, session_id)
     try:
         candidates = parse_candidates(await _text(request, FRAGMENT))
     except BadCandidate as error:
         raise Problem(400, "Bad candidate", str(error)) from error
-    await whip.trickle(session, candidates, if_match)
+    await take_trickled(session, candidates, if_match)
 
 
 @router.delete(
@@ -144,13 +157,14 @@ async def end(
     room_id: RoomId, session_id: SessionId, request: Request, speaker: Publishing
 ) -> Response:
     whip: WhipConnector = request.app.state.whip
-    await whip.end(_own(whip, speaker, room_id, session_id))
+    _same_room(speaker, room_id)
+    room = whip.room(room_id)
+    await room.end(_own(room, speaker, session_id))
     return Response(status_code=200)
 
 
-def _own(whip: WhipConnector, speaker: Speaker, room_id: str, session_id: str) -> Publisher:
-    _same_room(speaker, room_id)
-    session = whip.session(room_id, session_id)
+def _own(room: WhipRoom, speaker: Speaker, session_id: str) -> Publisher:
+    session = room.session(session_id)
     if session.speaker.id != speaker.id:
         raise Problem(403, "Not your session", "the token belongs to another speaker")
     return session

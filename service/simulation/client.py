@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -77,12 +77,18 @@ class ServerClient:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._silent(error) from error
 
-    async def create_room(self, room_id: str, title: str, policies: Sequence[str]) -> None:
-        """Have a WHIP room listened to. Empty `policies`: all that the server has."""
+    async def create_room(
+        self,
+        room_id: str,
+        title: str,
+        policies: Sequence[str],
+        connector: Mapping[str, Any] = {"kind": "whip"},
+    ) -> None:
+        """Have a room listened to. Empty `policies`: all that the server has."""
         body = {
             "id": room_id,
             "title": title,
-            "connector": {"kind": "whip"},
+            "connector": dict(connector),
             "languages": ["en"],
             "policies": list(policies),
         }

@@ -10,16 +10,17 @@ from datetime import UTC, datetime, timedelta
 
 from service.simulation.client import FeedEvent, ServerClient
 from service.simulation.failed import SimulationFailed
-from service.simulation.publisher import Answer, Curtain, Publisher, is_loopback
+from service.simulation.janus import JanusClient
+from service.simulation.publisher import Curtain, Publisher
 from service.simulation.rehearsal import Moment, Part, rehearse
 from service.simulation.script import Script, ScriptedSpeaker
 from service.simulation.tally import AlertSeen, Report, TalkHeard, Tally
+from service.simulation.venue import OnEarshot, OnJanus, Venue
 from service.simulation.voice import SAMPLE_RATE
 
 _SETTLED_S = 0.5
 _ENTRANCE_S = 0.5
 _CLOSE_S = 1.0
-_TOKEN_S = 3600
 
 
 def _ignore(_: object) -> None:
@@ -38,8 +39,9 @@ async def run(
     policies: Sequence[str] = (),
     settle_s: float = 5.0,
     keep_room: bool = False,
+    janus: JanusClient | None = None,
 ) -> Report:
-    """Open the room, let every speaker of the script publish by WHIP, and follow the feed.
+    """Open the room, let every speaker of the script publish into it, and follow the feed.
 
     Cancelled, it takes the speakers out of the room and closes it, within 3 s.
 
@@ -51,6 +53,7 @@ async def run(
         policies: Packs to apply, empty: all.
         settle_s: How long after the last line late events are waited for at most.
         keep_room: Leave the room open at the end.
+        janus: Where the room takes place; None: on the server itself, by WHIP.
 
     Raises:
         SimulationFailed: also where somebody else closes the room.
@@ -62,7 +65,8 @@ async def run(
         for speaker in script.speakers
     ]
     async with ServerClient(url, key) as client:
-        show = _Show(client, room_id, script, parts, on_alert, on_talk)
+        venue = OnEarshot(client, room_id) if janus is None else OnJanus(janus)
+        show = _Show(client, venue, room_id, script, parts, on_alert, on_talk)
         try:
             async with asyncio.TaskGroup() as group:
                 await show.open(group, policies, on_progress)
@@ -85,6 +89,7 @@ class _Show:
     def __init__(
         self,
         client: ServerClient,
+        venue: Venue,
         room_id: str,
         script: Script,
         parts: Sequence[Part],
@@ -93,6 +98,7 @@ class _Show:
     ) -> None:
         self.room_open = False
         self._client = client
+        self._venue = venue
         self._room_id = room_id
         self._script = script
         self._parts = parts
@@ -116,7 +122,10 @@ class _Show:
         feed = self._client.follow(self._take, feed_open.set)
         self._tasks.append(group.create_task(feed, name="simulation feed"))
         await feed_open.wait()
-        await self._client.create_room(self._room_id, self._script.title, policies)
+        self._tasks.append(group.create_task(self._venue.keep(), name="simulation venue"))
+        await self._client.create_room(
+            self._room_id, self._script.title, policies, self._venue.connector()
+        )
         self.room_open = True
         on_progress(f"connecting {len(self._parts)} speakers by WebRTC")
         publishers = [
@@ -152,10 +161,10 @@ class _Show:
     def _publisher(self, speaker: ScriptedSpeaker, part: Part) -> Publisher:
         return Publisher(
             part.packets,
-            _Seat(self._client, self._room_id, speaker),
+            self._venue.seat(speaker),
             self._curtain,
             part.sent,
-            loopback=is_loopback(self._client.url),
+            loopback=self._venue.loopback,
         )
 
     def _closed(self) -> None:
@@ -186,25 +195,6 @@ class _Show:
                 tally.retracted(event.data)
         if tally.complete:
             self._complete.set()
-
-
-class _Seat:
-    """One speaker's way in: a fresh publish token for each attempt."""
-
-    def __init__(self, client: ServerClient, room_id: str, speaker: ScriptedSpeaker) -> None:
-        self._client = client
-        self._room_id = room_id
-        self._speaker = speaker
-        self._token = ""
-
-    async def publish(self, offer: str) -> Answer:
-        self._token = await self._client.publish_token(
-            self._room_id, self._speaker, expires_in_s=_TOKEN_S
-        )
-        return await self._client.offer(self._room_id, self._token, offer)
-
-    async def leave(self, location: str) -> None:
-        await self._client.hang_up(location, self._token)
 
 
 def _first(failures: ExceptionGroup[SimulationFailed]) -> SimulationFailed:

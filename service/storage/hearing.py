@@ -41,7 +41,6 @@ class SqlHearing:
         }
         async with self._database.write() as connection:
             await connection.execute(insert(gaps).values(values))
-            await _heard(connection, HeardUntil(gap.room_id, gap.speaker_id, gap.to_at))
             await append(connection, gap, self._clock())
 
     async def gaps(self, room_id: str, limit: int) -> Sequence[AudioGap]:

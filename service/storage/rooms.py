@@ -25,7 +25,7 @@ from service.rooms.room import (
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.paging import cursor_of, older_than
-from service.storage.tables import publish_tokens, rooms, speakers
+from service.storage.tables import mutes, publish_tokens, rooms, speakers
 
 
 class SqlRooms:
@@ -35,13 +35,14 @@ class SqlRooms:
         self._database = database
         self._clock = clock
 
-    async def add(self, room: Room) -> None:
+    async def add(self, room: Room, sealed: str | None = None) -> None:
+        columns = _columns(room) | {"sealed": sealed, "noticed_at": None}
         async with self._database.write() as connection:
             before = await _find(connection, room.id)
             if before is None:
-                await connection.execute(insert(rooms).values(_columns(room)))
+                await connection.execute(insert(rooms).values(columns))
             elif before.state is RoomState.ENDED:
-                changes = {**_columns(room), "ended_at": None}
+                changes = {**columns, "ended_at": None}
                 await connection.execute(update(rooms).where(rooms.c.id == room.id).values(changes))
             else:
                 raise Problem(409, "Room exists", f"room {room.id!r} is open; end it first")
@@ -50,6 +51,23 @@ class SqlRooms:
     async def get(self, room_id: str) -> Room | None:
         async with self._database.read() as connection:
             return await _find(connection, room_id)
+
+    async def sealed(self, room_id: str) -> str | None:
+        query = select(rooms.c.sealed).where(rooms.c.id == room_id)
+        async with self._database.read() as connection:
+            found: str | None = (await connection.execute(query)).scalar_one_or_none()
+        return found
+
+    async def noticed(self, room_id: str) -> bool:
+        """`service.rooms.ports.NoticeStore`."""
+        query = select(rooms.c.noticed_at).where(rooms.c.id == room_id)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).scalar_one_or_none() is not None
+
+    async def set_noticed(self, room_id: str, now: datetime) -> None:
+        async with self._database.write() as connection:
+            changed = update(rooms).where(rooms.c.id == room_id).values(noticed_at=now)
+            await connection.execute(changed)
 
     async def page(
         self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
@@ -85,9 +103,10 @@ class SqlRooms:
             if after == before:
                 return before
             ended = state is RoomState.ENDED
-            if ended:
-                await _revoke_tokens(connection, room_id)
             changes = {"state": state, "reason": reason, "ended_at": now if ended else None}
+            if ended:
+                await _forget_secrets(connection, room_id)
+                changes["sealed"] = None
             await connection.execute(update(rooms).where(rooms.c.id == room_id).values(changes))
             await append(connection, RoomLeft(after) if ended else RoomStateChanged(after), now)
         return after
@@ -100,7 +119,7 @@ class SqlRooms:
         key = _is(speaker.room_id, speaker.id)
         async with self._database.write() as connection:
             before = (await connection.execute(select(speakers).where(key))).one_or_none()
-            columns = {"name": speaker.name, "role": speaker.role, "live": True}
+            columns = _shown(speaker) | {"live": True}
             if before is None:
                 ids = {"room_id": speaker.room_id, "id": speaker.id}
                 times = {"joined_at": now, "heard_until": now}
@@ -111,6 +130,15 @@ class SqlRooms:
                 if not before.live:
                     columns |= {"joined_at": now, "heard_until": max(now, before.heard_until)}
                 await connection.execute(update(speakers).where(key).values(columns))
+            await append(connection, SpeakerJoined(speaker), now)
+
+    async def speaker_returned(self, speaker: Speaker, reason: str, now: datetime) -> None:
+        changes = _shown(speaker) | {"joined_at": now}
+        key = _is(speaker.room_id, speaker.id)
+        async with self._database.write() as connection:
+            before = (await connection.execute(select(speakers).where(key))).one()
+            await connection.execute(update(speakers).where(key).values(changes))
+            await append(connection, SpeakerLeft(_speaker(before), reason), now)
             await append(connection, SpeakerJoined(speaker), now)
 
     async def speaker_left(self, speaker: Speaker, reason: str, now: datetime) -> None:
@@ -164,13 +192,21 @@ class SqlTokens:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else Speaker(*row)
 
+    async def revoke_tokens(self, room_id: str, speaker_id: str) -> None:
+        table = publish_tokens.c
+        theirs = and_(table.room_id == room_id, table.speaker_id == speaker_id)
+        async with self._database.write() as connection:
+            await connection.execute(delete(publish_tokens).where(theirs))
+
 
 async def remove_expired_tokens(connection: AsyncConnection, now: datetime) -> None:
     await connection.execute(delete(publish_tokens).where(publish_tokens.c.expires_at <= now))
 
 
-async def _revoke_tokens(connection: AsyncConnection, room_id: str) -> None:
-    await connection.execute(delete(publish_tokens).where(publish_tokens.c.room_id == room_id))
+async def _forget_secrets(connection: AsyncConnection, room_id: str) -> None:
+    """Of a room that has ended: who may publish, and who is muted."""
+    for table in (publish_tokens, mutes):
+        await connection.execute(delete(table).where(table.c.room_id == room_id))
 
 
 async def _find(connection: AsyncConnection, room_id: str) -> Room | None:
@@ -191,6 +227,7 @@ def _columns(room: Room) -> dict[str, Any]:
         "policies": list(room.policies),
         "state": room.state,
         "reason": room.reason,
+        "notice": room.notice,
         "joined_at": room.joined_at,
     }
 
@@ -205,8 +242,13 @@ def _room(row: Row[Any]) -> Room:
         state=RoomState(row.state),
         joined_at=row.joined_at,
         reason=row.reason,
+        notice=row.notice,
     )
 
 
+def _shown(speaker: Speaker) -> dict[str, Any]:
+    return {"name": speaker.name, "role": speaker.role, "muted": speaker.muted}
+
+
 def _speaker(row: Row[Any]) -> Speaker:
-    return Speaker(room_id=row.room_id, id=row.id, name=row.name, role=row.role)
+    return Speaker(room_id=row.room_id, id=row.id, name=row.name, role=row.role, muted=row.muted)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from service.storage.types import Id, Json, UtcTime
@@ -48,6 +49,8 @@ pruned = Table(
     Column("until", Id, nullable=False),
 )
 
+# `sealed` is what of the connector nobody may read; `noticed_at` is when the room's members were
+# told that it is listened to.
 rooms = Table(
     "rooms",
     metadata,
@@ -60,6 +63,9 @@ rooms = Table(
     Column("reason", Text, nullable=False),
     Column("joined_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
+    Column("notice", Text, nullable=False, server_default=""),
+    Column("sealed", Text),
+    Column("noticed_at", UtcTime),
     Index(None, "joined_at", "id"),
 )
 
@@ -73,6 +79,17 @@ speakers = Table(
     Column("live", Boolean, nullable=False),
     Column("joined_at", UtcTime, nullable=False),
     Column("heard_until", UtcTime, nullable=False),
+    Column("muted", Boolean, nullable=False, server_default=false()),
+)
+
+# Whom moderators muted through us; a speaker who left stays here, and is muted when they come back.
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("room_id", Text, ForeignKey(rooms.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("speaker_id", Text, primary_key=True),
+    Column("action_id", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
 )
 
 publish_tokens = Table(
@@ -168,6 +185,26 @@ steps = Table(
     ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
 )
 
+# What people asked to be done in a room because of an alert, and what came of it.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("alert_id", Text, nullable=False, index=True),
+    Column("room_id", Text, nullable=False),
+    Column("speaker_id", Text, nullable=False),
+    Column("speaker_name", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("requested_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("requested_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("detail", Text, nullable=False),
+    ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
+)
+
 keys = Table(
     "keys",
     metadata,
@@ -208,7 +245,7 @@ audit = Table(
     Index(None, "subject", "at"),
 )
 
-# `secret` and `old_secret` are sealed: see `service.webhooks.sealing`. A deleted endpoint stays, so
+# `secret` and `old_secret` are sealed: see `service.access.sealing`. A deleted endpoint stays, so
 # that its deliveries can be read, until they expire.
 webhooks = Table(
     "webhooks",

@@ -45,7 +45,10 @@ class Endpoint:
     secret_rotated_at: Timestamp | None = None
 
     def wants(self, event: Recorded) -> bool:
-        return (not self.types or event.type in self.types) and self.wants_room(event.room_id)
+        return self.wants_type(event.type) and self.wants_room(event.room_id)
+
+    def wants_type(self, type_: str) -> bool:
+        return not self.types or type_ in self.types
 
     def wants_room(self, room_id: str) -> bool:
         """Events of no room go to whoever asks for all rooms."""

@@ -19,11 +19,11 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
 from service.access.on_record import record
+from service.access.sealing import Seal
 from service.clock import Clock
 from service.errors import Problem
 from service.webhooks.endpoint import new_id
 from service.webhooks.inbound import TYPES, Done, Hooks, HookSecret, HookStore, SealedHookSecret
-from service.webhooks.sealing import Seal
 from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -24,14 +23,15 @@ from policies.pack import Pack
 from service.access.audit import Action, make_entry
 from service.access.keys import PLAIN, Role
 from service.access.ports import AuditStore
+from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.ears import Ears
+from service.rooms.new_room import Id, NewRoom, check_packs
 from service.rooms.room import RoomState, Speaker
-from service.rooms.routes import Id, NewRoom, check_packs
 from service.rooms.supervisor import Supervisor
-from service.webhooks.sealing import CannotOpen, Seal
+from service.rooms.wanted import Wanted
 from service.webhooks.signing import BadSignature, Signed, verify
 
 log = structlog.get_logger()
@@ -124,7 +124,7 @@ class Hooks:
     """
     Args:
         packs: Those that are loaded now.
-        listen_to: Ids and globs of the rooms that `room.started` may open.
+        wanted: Rooms that `room.started` may open.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Hooks:
         ears: Ears,
         *,
         packs: Callable[[], Sequence[Pack]],
-        listen_to: Sequence[str],
+        wanted: Wanted,
         audit: AuditStore,
         metrics: Metrics,
         clock: Clock,
@@ -145,7 +145,7 @@ class Hooks:
         self._supervisor = supervisor
         self._ears = ears
         self._packs = packs
-        self._listen_to = listen_to
+        self._wanted = wanted
         self._audit = audit
         self._metrics = metrics
         self._clock = clock
@@ -220,7 +220,7 @@ class Hooks:
 
     async def _started(self, data: Mapping[str, Any], room_server: str) -> Done:
         room_id = _read(_RoomData, data).room.id
-        if not any(fnmatchcase(room_id, wanted) for wanted in self._listen_to):
+        if room_id not in self._wanted:
             return Done.NOT_LISTENED
         told = data["room"]
         if told.get("connector") is None:
@@ -230,7 +230,8 @@ class Hooks:
         _, new = await self._supervisor.open(
             room.id,
             title=room.title,
-            connector=room.connector.model_dump(),
+            connector=room.connector.shown(),
+            secrets=room.connector.secrets(),
             languages=room.languages,
             policies=room.policies,
         )

@@ -14,6 +14,7 @@ from datetime import datetime
 
 import structlog
 
+from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock
 from service.errors import StoreAway
 from service.feed.broadcaster import Broadcaster
@@ -24,7 +25,6 @@ from service.webhooks.endpoint import Sealed, State, new_id
 from service.webhooks.lane import Gone, Limits, Receiver, Walk
 from service.webhooks.ledger import Ledger
 from service.webhooks.ports import Lane, Sender, WebhookStore
-from service.webhooks.sealing import CannotOpen, Seal
 
 log = structlog.get_logger()
 
@@ -95,6 +95,11 @@ class Relay:
             self._sealed.clear()
             with suppress(StoreAway):  # what is not written is sent again, under the same ids
                 await self._ledger.flush()
+
+    def tells(self, type_: str, room_id: str) -> bool:
+        """Some receiver is told of such events in this room."""
+        endpoints = (sealed.endpoint for sealed in self._sealed.values())
+        return any(one.wants_type(type_) and one.wants_room(room_id) for one in endpoints)
 
     async def refresh(self, endpoint_id: str) -> None:
         """The endpoint has changed: its walks end now, and begin again where they were if it is

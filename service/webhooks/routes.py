@@ -20,6 +20,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
 from service.access.on_record import record
+from service.access.sealing import Seal
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.feed.ports import Recorded
@@ -30,7 +31,6 @@ from service.webhooks.lane import CONTENT
 from service.webhooks.message import LOGGED, body_of
 from service.webhooks.ports import Lane, Sender, Waiting, WebhookStore
 from service.webhooks.relay import Relay, dropped
-from service.webhooks.sealing import Seal
 from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ UNCHANGING = {
     "POST /v1/webhooks/{webhook_id}/ping": "it is among the deliveries, and changes nothing",
     **{
         f"POST /v1/alerts/{{alert_id}}/{step}": "it stands in the alert's own history"
-        for step in ("acknowledge", "assign", "notes", "reopen", "resolve")
+        for step in ("acknowledge", "actions", "assign", "notes", "reopen", "resolve")
     },
 }
 """Calls that are no GET, and why the audit does without them."""
@@ -47,8 +47,9 @@ class Ticking(SetClock):
 
 
 @pytest.fixture
-def api(database: Database) -> Api:
-    return Api(database, Ticking())
+async def api(database: Database) -> AsyncIterator[Api]:
+    async with Api(database, Ticking()).running() as api:
+        yield api
 
 
 async def test_rooms_and_tokens_are_on_record_and_no_secret_is(api: Api) -> None:

@@ -29,6 +29,7 @@ class Guard(Enum):
     OPEN = "nothing: anybody may"
     PUBLISH_TOKEN = "a publish token, which no key can stand in for"
     SIGNATURE = "a signature with a hook secret, which no key can stand in for"
+    HOOK_SECRET = "Janus's hook secret, which no key can stand in for"
 
 
 EVERY = frozenset(Role)
@@ -70,6 +71,7 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "GET /v1/alerts": EVERY,
     "GET /v1/alerts/{alert_id}": EVERY,
     "POST /v1/alerts/{alert_id}/acknowledge": DECIDES,
+    "POST /v1/alerts/{alert_id}/actions": DECIDES,
     "POST /v1/alerts/{alert_id}/assign": DECIDES,
     "POST /v1/alerts/{alert_id}/notes": DECIDES,
     "POST /v1/alerts/{alert_id}/reopen": DECIDES,
@@ -84,6 +86,7 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "GET /v1/webhooks/{webhook_id}/deliveries": MANAGES,
     "POST /v1/webhooks/{webhook_id}/redeliver": MANAGES,
     "POST /v1/hooks/rooms": Guard.SIGNATURE,
+    "POST /v1/hooks/janus": Guard.HOOK_SECRET,
     "GET /v1/hooks/secrets": ADMIN,
     "POST /v1/hooks/secrets": ADMIN,
     "DELETE /v1/hooks/secrets/{secret_id}": ADMIN,
@@ -139,7 +142,7 @@ def expected(rule: Collection[Role] | Guard, who: str) -> str:
     match rule:
         case Guard.OPEN:
             return "let in"
-        case Guard.PUBLISH_TOKEN | Guard.SIGNATURE:
+        case Guard.PUBLISH_TOKEN | Guard.SIGNATURE | Guard.HOOK_SECRET:
             return "401"
         case _:
             if who in KEYLESS:

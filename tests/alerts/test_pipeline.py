@@ -20,7 +20,8 @@ from service.listening.overload import Lag
 from service.metrics import Metrics
 from service.pipeline import Pipeline
 from service.reading import Reader
-from service.rooms.ears import Ears, Listener
+from service.rooms.ears import Ears
+from service.rooms.listener import Listener
 from tests.asr.examples import written
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule

@@ -98,3 +98,13 @@ def visit(browser: Browser, served: Server) -> Iterator[Open]:
     for one in visits:
         one.context.close()
     assert not unexpected, unexpected
+
+
+@pytest.fixture
+def lounge(served: Server, seed: Seed) -> Iterator[None]:
+    """A room that the server itself listens to, so that something can be done in it."""
+    room = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
+    with served.client() as client:
+        assert client.post("/v1/rooms", json=room).status_code == 201
+        yield
+        client.delete("/v1/rooms/lounge")

@@ -90,6 +90,28 @@ def deciding(stage: Stage) -> Visit:
     return here
 
 
+def acting(stage: Stage) -> Visit:
+    """Somebody muted already, and what else can be done."""
+    room = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
+    with stage.served.client() as client:
+        assert client.post("/v1/rooms", json=room).status_code == 201
+        talk(stage.seed)
+        opened = stage.seed.alert("scam-gift-cards", ago_s=34).id
+        here = stage.visit(stage.seed.key("Ann Moderator"))
+        here.open(opened)
+        here.press("m")
+        expect(here.page.get_by_role("radio", checked=True)).to_be_focused()
+        here.press("Enter")
+        expect(here.page.locator("[data-action=mute_speaker][data-state=done]")).to_be_visible()
+        stage.seed.joins("lounge", "mallory", "Mallory", muted=True)
+        here.press("m")
+        expect(here.page.get_by_role("radio", checked=True)).to_be_focused()
+        here.press("4")
+        expect(here.page.get_by_role("checkbox")).to_be_visible()
+        client.delete("/v1/rooms/lounge")
+    return here
+
+
 def undo(stage: Stage) -> Visit:
     here = deciding(stage)
     here.press("1", "Enter")
@@ -228,6 +250,7 @@ SCENES: tuple[Scene, ...] = (
     burst,
     case,
     deciding,
+    acting,
     undo,
     room,
     lost,
@@ -246,6 +269,7 @@ IN_CHINESE: tuple[Scene, ...] = (
     first_start,
     feed,
     case,
+    acting,
     room,
     keyboard_map,
     settings,

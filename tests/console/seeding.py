@@ -65,6 +65,8 @@ RULES = {
 """Rules of the shipped pack: how grave, and of which category."""
 
 _TABLES = (
+    tables.actions,
+    tables.mutes,
     tables.steps,
     tables.hits,
     tables.alerts,
@@ -127,9 +129,17 @@ class Seed:
     def room_state(self, room_id: str, state: RoomState, reason: str = "") -> None:
         self._do(lambda: self._rooms.set_state(room_id, state, reason))
 
-    def joins(self, room_id: str, speaker_id: str, name: str, role: str = "speaker") -> None:
+    def joins(
+        self,
+        room_id: str,
+        speaker_id: str,
+        name: str,
+        role: str = "speaker",
+        *,
+        muted: bool = False,
+    ) -> None:
         """Pages that are open hear of it; the server itself lists only whom it hears."""
-        speaker = Speaker(room_id, speaker_id, name, role)
+        speaker = Speaker(room_id, speaker_id, name, role, muted)
         self._do(lambda: self._rooms.speaker_joined(speaker, utc_now()))
 
     def leaves(self, room_id: str, speaker_id: str, name: str) -> None:

@@ -26,7 +26,7 @@ from tests.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 
-CLIP = DEMO_SCRIPT.parent / "mallory-gift-card.opus"
+CLIP = "mallory-gift-card.opus"
 RULE = "scam-gift-cards"
 HEARD_WITHIN_S = 15.0
 """The microphone says the clip every few seconds; the first time may be cut by the set-up."""
@@ -46,6 +46,12 @@ FLAGS = [
 
 @pytest.fixture(scope="module")
 def page_url() -> Iterator[str]:
+    with serving_pages() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving_pages() -> Iterator[str]:
     """The publishing page, on an origin of its own."""
 
     class Quiet(SimpleHTTPRequestHandler):
@@ -80,10 +86,10 @@ def page(page_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
             context.close()
 
 
-def microphone(path: Path) -> Path:
+def microphone(path: Path, clip: str = CLIP) -> Path:
     """A WAV file of the clip between two silences; Chromium plays it in a loop."""
     silence = np.zeros(2 * SAMPLE_RATE, np.int16)
-    sound = np.concatenate([silence, read_clip(CLIP), silence[:SAMPLE_RATE]])
+    sound = np.concatenate([silence, read_clip(DEMO_SCRIPT.parent / clip), silence[:SAMPLE_RATE]])
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

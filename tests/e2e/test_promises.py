@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
+import pytest
 
+from service.alerts.alert import AlertRaised
+from service.clock import utc_now
+from service.storage.actions import SqlActions
+from service.storage.alerts import SqlAlerts
+from service.storage.engine import Database
 from tests.e2e.offers import OFFER
+from tests.rooms.calls import until
 from tests.server import Server, clean_environment
+from tests.storage.examples import a_transcript, an_action, an_alert
 
 ROOM = {"id": "den", "title": "Den", "connector": {"kind": "whip"}}
 
@@ -52,3 +61,26 @@ def publish(server: Server, token: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
     with httpx.Client(base_url=server.url, trust_env=False) as client:
         return client.post("/whip/den", content=OFFER, headers=headers)
+
+
+@pytest.mark.anyio
+async def test_what_was_asked_for_before_a_crash_is_done_after_it(tmp_path: Path) -> None:
+    """The server died between the request and the act, in a room that it keeps again."""
+    with Server(tmp_path) as server:
+        with server.client() as client:
+            client.post("/v1/rooms", json={**ROOM, "id": "lobby"}).raise_for_status()
+        server.kill()
+        database = Database(f"sqlite:///{tmp_path / 'earshot.db'}")
+        try:
+            await SqlAlerts(database).commit(a_transcript(), [AlertRaised(an_alert(at=utc_now()))])
+            await SqlActions(database).request(an_action())
+        finally:
+            await database.close()
+        server.start()
+        with server.client() as client:
+
+            def done() -> bool:
+                (action,) = client.get("/v1/alerts/a1").json()["actions"]
+                return bool(action["state"] == "done")
+
+            await until(done, 10)

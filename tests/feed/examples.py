@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from service.alerts.action import ActionDone, ActionRequested, ActionState
 from service.alerts.alert import (
     AlertRaised,
     AlertResolved,
@@ -23,7 +24,16 @@ from service.rooms.room import (
     SpeakerLeft,
     SpeakerLevels,
 )
-from tests.storage.examples import a_gap, a_room, a_speaker, a_transcript, an_alert
+from tests.storage.examples import (
+    NOW,
+    SECOND,
+    a_gap,
+    a_room,
+    a_speaker,
+    a_transcript,
+    an_action,
+    an_alert,
+)
 
 STORED: tuple[Event, ...] = (
     RoomJoined(a_room()),
@@ -41,6 +51,15 @@ STORED: tuple[Event, ...] = (
         "as heard",
     ),
     AlertRetracted(replace(an_alert(), state=AlertState.RETRACTED)),
+    ActionRequested(an_action()),
+    ActionDone(
+        replace(
+            an_action(),
+            state=ActionState.DONE,
+            finished_at=NOW + SECOND,
+            detail="the room server has muted the speaker",
+        )
+    ),
     OverloadChanged(Pace.BEHIND, 4.2, 17),
 )
 LEVELS: Transient = SpeakerLevels("lobby", {"ann": -23.5, "bob": -90.0}, ("ann",))

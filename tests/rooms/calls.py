@@ -20,7 +20,7 @@ from aiortc import (
 )
 
 from service.listening.packet import Packet
-from service.rooms.peer import Peer
+from service.rooms.peer.incoming import Peer
 from service.simulation.publisher import gathering
 from service.simulation.voice import VoicePacket, av_packet
 from tests.listening.sound import clip_48k, encode

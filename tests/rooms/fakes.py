@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -43,10 +44,16 @@ class Rooms:
     rooms: dict[str, Room] = field(default_factory=dict)
     live: dict[tuple[str, str], Speaker] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
     away: bool = False
 
-    async def add(self, room: Room) -> None:
+    async def add(self, room: Room, sealed: str | None = None) -> None:
         self.rooms[room.id] = room
+        if sealed is not None:
+            self.secrets[room.id] = sealed
+
+    async def sealed(self, room_id: str) -> str | None:
+        return self.secrets.get(room_id)
 
     async def get(self, room_id: str) -> Room | None:
         return self.rooms.get(room_id)
@@ -67,6 +74,11 @@ class Rooms:
 
     async def speaker_joined(self, speaker: Speaker, now: datetime) -> None:
         await self._reach()
+        self.live[speaker.room_id, speaker.id] = speaker
+
+    async def speaker_returned(self, speaker: Speaker, reason: str, now: datetime) -> None:
+        await self._reach()
+        self.left.append((speaker.id, reason))
         self.live[speaker.room_id, speaker.id] = speaker
 
     async def speaker_left(self, speaker: Speaker, reason: str, now: datetime) -> None:
@@ -136,18 +148,63 @@ class Hearing:
 
 
 @dataclass
+class Mutes:
+    """`service.rooms.ports.MuteStore`."""
+
+    ids: set[str] = field(default_factory=set)
+
+    async def muted(self, room_id: str) -> Collection[str]:
+        return frozenset(self.ids)
+
+    async def lifted(self, room_id: str, speaker_id: str) -> None:
+        self.ids.discard(speaker_id)
+
+
+@dataclass
+class Notices:
+    """`service.rooms.ports.NoticeStore`."""
+
+    told: list[str] = field(default_factory=list)
+
+    async def noticed(self, room_id: str) -> bool:
+        return room_id in self.told
+
+    async def set_noticed(self, room_id: str, now: datetime) -> None:
+        self.told.append(room_id)
+
+
+@dataclass
+class Tokens:
+    """`service.rooms.ports.TokenStore`."""
+
+    revoked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None: ...
+
+    async def find_token(self, digest: str, now: datetime) -> Speaker | None:
+        return None
+
+    async def revoke_tokens(self, room_id: str, speaker_id: str) -> None:
+        self.revoked.append((room_id, speaker_id))
+
+
+@dataclass
 class Audience:
-    """`service.rooms.connector.RoomListener`.
+    """`service.rooms.connector.Audience`.
 
     Attributes:
+        here: Who is in which state, by id, as they were last reported.
+        heard: How many packets came from each.
+        rooms: What was told of rooms as a whole.
         joining, leaving: While not set, whoever joins or leaves is kept waiting.
         broken: What both raise.
     """
 
-    here: list[str] = field(default_factory=list)
+    here: dict[str, Speaker] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
-    packets: int = 0
+    heard: Counter[str] = field(default_factory=Counter)
+    rooms: list[tuple[str, ...]] = field(default_factory=list)
     joining: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     broken: Exception | None = None
@@ -156,20 +213,43 @@ class Audience:
         self.joining.set()
         self.leaving.set()
 
-    def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
-        self.packets += 1
+    @property
+    def packets(self) -> int:
+        return self.heard.total()
 
-    async def speaker_joined(self, speaker: Speaker) -> None:
+    def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
+        assert speaker_id in self.here, "nobody joined"
+        self.heard[speaker_id] += 1
+
+    async def speaker_joined(self, speaker: Speaker, since: datetime | None = None) -> None:
         self.waiting.append(speaker.id)
         await self.joining.wait()
         if self.broken is not None:
             raise self.broken
-        self.here.append(speaker.id)
+        self.here[speaker.id] = speaker
 
     async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
         self.waiting.append(speaker.id)
         await self.leaving.wait()
         if self.broken is not None:
             raise self.broken
-        self.here.remove(speaker.id)
+        del self.here[speaker.id]
         self.left.append((speaker.id, reason))
+
+    async def speaker_changed(self, speaker: Speaker) -> bool:
+        if speaker.id not in self.here:
+            return False
+        self.here[speaker.id] = speaker
+        return True
+
+    def room_heard(self, room_id: str, present: Collection[str]) -> None:
+        self.rooms.append(("heard", room_id, *sorted(present)))
+
+    def room_lost(self, room_id: str) -> None:
+        self.rooms.append(("lost", room_id))
+        self.here.clear()
+
+    async def room_left(self, room_id: str, reason: str) -> None:
+        await self.leaving.wait()
+        self.rooms.append(("left", room_id, reason))
+        self.here.clear()

@@ -13,7 +13,8 @@ from service.listening.ear import INTERRUPTED, Ear
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.metrics import Metrics
-from service.rooms.ears import Ears, Listener
+from service.rooms.ears import Ears
+from service.rooms.listener import Listener
 from service.rooms.room import SpeakerLevels
 from tests.listening.packets import arrivals, talk
 from tests.listening.sound import loud
@@ -42,7 +43,7 @@ class Floor:
     shown: list[SpeakerLevels] = field(default_factory=list)
     deaf: str = ""
 
-    def open(self, *, return_s: float = 60.0) -> Ears:
+    def open(self) -> Ears:
         return Ears(
             make_ear=self._make_ear,
             on_utterance=lambda listener, utterance: self.cut.append((listener, utterance)),
@@ -51,7 +52,6 @@ class Floor:
             hearing=self.hearing,
             metrics=self.metrics,
             clock=self.clock,
-            return_s=return_s,
         )
 
     def _make_ear(
@@ -365,15 +365,25 @@ async def test_whoever_cannot_be_put_on_record_is_still_known_as_cut_off(floor: 
 
 async def test_whoever_does_not_come_back_gets_their_gap_and_has_left(floor: Floor) -> None:
     cut_off(floor, "ann", "bob")
-    ears = floor.open(return_s=0.02)
+    ears = floor.open()
     await ears.resume()
     async with running(ears):
         await ears.speaker_joined(a_speaker("bob"))
+        ears.room_heard("stage", ())
+        ears.room_heard("lobby", ("bob",))
         await until(lambda: bool(floor.rooms.left), 3)
-        await asyncio.sleep(0.05)
     assert floor.rooms.left == [("ann", "did not come back")]
     assert floor.hearing.written == [AudioGap("lobby", "ann", CUT_OFF_AT, NOW, INTERRUPTED)]
     assert list(floor.rooms.live) == [("lobby", "bob")]
+
+
+async def test_as_long_as_a_room_is_not_heard_nobody_of_it_has_left(floor: Floor) -> None:
+    cut_off(floor, "ann")
+    ears = floor.open()
+    await ears.resume()
+    async with running(ears):
+        await asyncio.sleep(1.2)
+    assert (floor.rooms.left, floor.hearing.written) == ([], [])
 
 
 @pytest.mark.parametrize("store", ["hearing", "rooms"])
@@ -381,8 +391,9 @@ async def test_a_store_that_is_away_when_a_gap_is_closed_is_tried_again(
     floor: Floor, store: str
 ) -> None:
     cut_off(floor, "ann")
-    ears = floor.open(return_s=0.0)
+    ears = floor.open()
     await ears.resume()
+    ears.room_heard("lobby", ())
     gone: Sequence[Hearing | Rooms] = [floor.hearing] if store == "hearing" else [floor.rooms]
     gone[0].away = True
     async with running(ears):
@@ -391,21 +402,151 @@ async def test_a_store_that_is_away_when_a_gap_is_closed_is_tried_again(
         assert floor.rooms.left == []
         gone[0].away = False
         await until(lambda: bool(floor.rooms.left), 3)
-    assert floor.hearing.written[0].from_at == CUT_OFF_AT
+    assert [gap.from_at for gap in floor.hearing.written] == [CUT_OFF_AT]
 
 
 async def test_whoever_comes_back_while_they_are_given_up_stays(floor: Floor) -> None:
     cut_off(floor, "ann")
-    ears = floor.open(return_s=0.0)
+    ears = floor.open()
     await ears.resume()
+    ears.room_heard("lobby", ())
+    await ears.speaker_joined(a_speaker())
     async with running(ears):
-        await asyncio.sleep(0)
-        await ears.speaker_joined(a_speaker())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(1.2)
         assert list(floor.rooms.live) == [("lobby", "ann")]
         assert [speaker.id for speaker in ears.speakers("lobby")] == ["ann"]
         await ears.speaker_left(a_speaker(), "goodbye")
     assert [gap.from_at for gap in floor.hearing.written] == [CUT_OFF_AT]
+
+
+async def test_while_a_room_is_lost_its_speakers_stay_and_the_gap_covers_all_of_it(
+    floor: Floor,
+) -> None:
+    ears = floor.open()
+    for name in ("ann", "bob"):
+        await ears.speaker_joined(a_speaker(name))
+    floor.say(ears, 1.0, until_s=2.9)  # the word is still open
+    floor.clock.now += timedelta(seconds=5)
+    ears.room_lost("lobby")
+    ((listener, utterance),) = floor.cut
+    assert ears.speakers("lobby") == []
+    assert set(floor.rooms.live) == {("lobby", "ann"), ("lobby", "bob")}
+    floor.clock.now += timedelta(seconds=20)
+    returned = floor.clock.now
+    await ears.speaker_joined(a_speaker())
+    ears.room_heard("lobby", ("ann",))
+    async with running(ears):
+        await until(lambda: bool(floor.rooms.left), 3)
+    assert floor.rooms.left == [("bob", "did not come back")]
+    floor.say(ears, 1.5, until_s=4.5)
+    await ears.flush()
+    gaps = {gap.speaker_id: gap for gap in floor.hearing.written}
+    assert seconds(gaps["ann"].from_at) == pytest.approx(2.9, abs=0.1), "the last sound of hers"
+    assert gaps["ann"].to_at > returned
+    assert gaps["bob"].from_at == NOW, "he never said anything"
+    assert gaps["bob"].to_at == returned
+    assert floor.last_mark <= seconds(utterance.started_at), "her last words are not settled"
+    await ears.settle(listener, utterance.id)
+    await ears.settle(*_last(floor))
+    await ears.flush()
+    assert floor.last_mark > seconds(returned)
+
+
+def _last(floor: Floor) -> tuple[Listener, str]:
+    listener, utterance = floor.cut[-1]
+    return listener, utterance.id
+
+
+async def test_a_silent_speaker_is_called_unheard_only_since_the_loss_can_have_begun(
+    floor: Floor,
+) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.clock.now += timedelta(minutes=10)
+    ears.room_lost("lobby")
+    ears.room_heard("lobby", ())
+    await ears.room_left("lobby", "closed")
+    (gap,) = floor.hearing.written
+    assert (gap.to_at - gap.from_at) == timedelta(seconds=30)
+
+
+async def test_a_room_that_is_lost_twice_has_no_hole_between_its_gaps(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    for _ in range(2):
+        ears.room_lost("lobby")
+        floor.clock.now += timedelta(seconds=20)
+        await ears.speaker_joined(a_speaker())
+        floor.clock.now += timedelta(seconds=1)  # too short for the gap to be told
+    await ears.speaker_left(a_speaker(), "goodbye")
+    first, second = floor.hearing.written
+    assert second.from_at == first.to_at
+    assert seconds(second.to_at) == 42
+
+
+async def test_whoever_leaves_while_their_room_is_lost_has_left_without_a_gap(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=2.9)
+    leaving = asyncio.create_task(ears.speaker_left(a_speaker(), "goodbye"))
+    await until(lambda: len(floor.cut) == 1)
+    ears.room_lost("lobby")
+    await ears.settle(*_last(floor))
+    await leaving
+    ears.room_heard("lobby", ())
+    await ears.room_left("lobby", "closed")
+    assert floor.rooms.left == [("ann", "goodbye")]
+    assert floor.hearing.written == []
+
+
+async def test_when_a_room_is_left_everybody_leaves_it(floor: Floor) -> None:
+    cut_off(floor, "cat")
+    ears = floor.open()
+    await ears.resume()
+    for name in ("ann", "bob"):
+        await ears.speaker_joined(a_speaker(name))
+    await ears.room_left("lobby", "the room was closed")
+    assert sorted(floor.rooms.left) == [
+        ("ann", "the room was closed"),
+        ("bob", "the room was closed"),
+        ("cat", "did not come back"),
+    ]
+    assert [gap.speaker_id for gap in floor.hearing.written] == ["cat"]
+
+
+async def test_whoever_comes_back_before_their_last_words_are_settled_is_heard_at_once(
+    floor: Floor,
+) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=2.9)
+    leaving = asyncio.create_task(ears.speaker_left(a_speaker(), "goodbye"))
+    await until(lambda: len(floor.cut) == 1)
+    (listener, utterance) = floor.cut[0]
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=4)
+    assert len(floor.cut) == 2
+    await ears.settle(*_last(floor))
+    await ears.flush()
+    assert floor.hearing.marks[-1].at == utterance.started_at, "the first words are not settled"
+    await ears.settle(listener, utterance.id)
+    await leaving
+    await ears.flush()
+    assert floor.hearing.marks[-1].at > utterance.started_at
+    assert floor.rooms.left == [("ann", "left and came back")]
+    assert list(floor.rooms.live) == [("lobby", "ann")]
+    assert [speaker.id for speaker in ears.speakers("lobby")] == ["ann"]
+
+
+async def test_whoever_could_not_be_heard_at_once_has_a_gap_since_they_came(floor: Floor) -> None:
+    ears = floor.open()
+    came = floor.clock.now
+    floor.clock.now += timedelta(seconds=4)
+    await ears.speaker_joined(a_speaker(), came)
+    await ears.speaker_joined(a_speaker("bob"), floor.clock.now)
+    for name in ("ann", "bob"):
+        await ears.speaker_left(a_speaker(name), "goodbye")
+    assert floor.hearing.written == [AudioGap("lobby", "ann", came, floor.clock.now, INTERRUPTED)]
 
 
 async def test_gaps_that_cannot_be_written_are_widened_speaker_by_speaker(floor: Floor) -> None:

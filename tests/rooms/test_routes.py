@@ -35,7 +35,14 @@ async def test_rooms_are_listed_by_state_with_who_is_heard_in_them(api: Api) -> 
     everything = await ask(api, "/v1/rooms")
     assert [room["id"] for room in everything["items"]] == ["r2", "r1", "r0"]
     assert everything["items"][1]["speakers"] == [
-        {"id": "ann", "name": "Ann", "role": "host", "level_dbfs": -100.0, "speaking": False}
+        {
+            "id": "ann",
+            "name": "Ann",
+            "role": "host",
+            "muted": False,
+            "level_dbfs": -100.0,
+            "speaking": False,
+        }
     ]
     assert everything["items"][0]["speakers"] == []
     active = await ask(api, "/v1/rooms?state=listening&state=lost&limit=1")

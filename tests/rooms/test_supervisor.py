@@ -1,16 +1,56 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 
+from service.access.sealing import Seal
 from service.errors import Problem
+from service.metrics import Metrics
+from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.connector import Muted, RoomOver
+from service.rooms.notice import Notice
 from service.rooms.room import Room, RoomState
 from service.rooms.supervisor import Supervisor
-from tests.rooms.fakes import NOW, Away, Rooms, SetClock, a_room
+from tests.rooms.calls import until
+from tests.rooms.fakes import NOW, Audience, Away, Mutes, Rooms, SetClock, a_room
 
 pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Stay:
+    """`service.rooms.connector.RoomSession` in a room that is heard at once."""
+
+    way: Way
+    room: Room
+    muted: Muted
+    over: asyncio.Future[RoomOver] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    async def run(self, tell: Callable[[str], None]) -> NoReturn:
+        self.way.stays[self.room.id] = self
+        tell("")
+        try:
+            raise await self.over
+        finally:
+            while self.way.slow == self.room.id:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.001)
+            del self.way.stays[self.room.id]
+
+    async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
+        if self.way.refuses:
+            raise CannotAct(self.way.refuses)
+        return f"{action} {speaker_id} {words}".strip()
+
+    async def dismiss(self, speaker_id: str, reason: str) -> bool:
+        return speaker_id == "ann"
 
 
 @dataclass
@@ -18,148 +58,308 @@ class Way:
     """`service.rooms.connector.RoomConnector`. `slow` names a room that nobody may leave yet."""
 
     kind: str = "whip"
-    joined: list[str] = field(default_factory=list)
+    opens_as: RoomState = RoomState.LISTENING
+    stays: dict[str, Stay] = field(default_factory=dict)
+    secrets: dict[str, Mapping[str, str]] = field(default_factory=dict)
     slow: str = ""
-    store: Rooms | None = None
+    refuses: str = ""
 
-    async def join(self, room: Room) -> None:
-        self.joined.append(room.id)
+    @property
+    def joined(self) -> list[str]:
+        return list(self.stays)
 
-    async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
-        return False
+    def enter(self, room: Room, secrets: Mapping[str, str], muted: Muted) -> Stay:
+        self.secrets[room.id] = secrets
+        return Stay(self, room, muted)
 
-    async def leave(self, room_id: str, reason: str) -> None:
-        while self.slow == room_id:  # noqa: ASYNC110 - until the test lets go
-            await asyncio.sleep(0)
-        if self.store is not None:
-            assert self.store.rooms[room_id].state is RoomState.LISTENING, "ended afterwards"
-        self.joined.remove(room_id)
+    def actions(self, room: Room) -> Collection[RoomAction]:
+        return (RoomAction.MUTE,)
 
-
-def supervising(*rooms: Room) -> tuple[Supervisor, Way, Rooms]:
-    store = Rooms({room.id: room for room in rooms})
-    way = Way(store=store)
-    return Supervisor(store, [way], clock=SetClock()), way, store
+    def person(self, speaker_id: str) -> str:
+        return speaker_id.partition("=")[0]
 
 
-async def open_(
-    supervisor: Supervisor, room_id: str = "lobby", *, title: str = "Lobby", kind: str = "whip"
-) -> tuple[Room, bool]:
-    return await supervisor.open(
-        room_id, title=title, connector={"kind": kind}, languages=["en"], policies=[]
+@dataclass
+class House:
+    store: Rooms
+    way: Way
+    audience: Audience
+    mutes: Mutes
+    metrics: Metrics
+    supervisor: Supervisor
+
+    async def open(
+        self,
+        room_id: str = "lobby",
+        *,
+        title: str = "Lobby",
+        kind: str = "whip",
+        secrets: Mapping[str, str] = {},
+    ) -> tuple[Room, bool]:
+        opened = await self.supervisor.open(
+            room_id,
+            title=title,
+            connector={"kind": kind},
+            secrets=secrets,
+            languages=["en"],
+            policies=[],
+        )
+        await asyncio.sleep(0)  # its task begins
+        return opened
+
+    def state(self, room_id: str = "lobby") -> RoomState:
+        return self.store.rooms[room_id].state
+
+
+@contextlib.asynccontextmanager
+async def supervising(
+    *rooms: Room,
+    key: bytes = bytes(32),
+    store: Rooms | None = None,
+    muted: Collection[str] = (),
+    kind: str = "whip",
+) -> AsyncIterator[House]:
+    store = store or Rooms({room.id: room for room in rooms})
+    way, audience, mutes, metrics = Way(kind), Audience(), Mutes(set(muted)), Metrics()
+    supervisor = Supervisor(
+        store,
+        mutes,
+        [way],
+        audience,
+        seal=Seal(key),
+        notice=Notice("https://rooms.example/rules"),
+        metrics=metrics,
+        clock=SetClock(),
     )
+    running = asyncio.create_task(supervisor.run())
+    await supervisor.started.wait()
+    await asyncio.sleep(0)
+    try:
+        yield House(store, way, audience, mutes, metrics, supervisor)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def test_a_room_is_put_on_record_and_joined() -> None:
-    supervisor, way, store = supervising()
-    room, new = await open_(supervisor)
-    assert new
-    assert store.rooms == {"lobby": room}
-    assert (room.state, room.joined_at) == (RoomState.LISTENING, NOW)
-    assert way.joined == ["lobby"]
+    async with supervising() as house:
+        room, new = await house.open()
+        assert new
+        assert house.store.rooms == {"lobby": room}
+        assert (room.state, room.joined_at) == (RoomState.LISTENING, NOW)
+        assert room.notice.startswith("Software listens to this room")
+        assert room.notice.endswith("https://rooms.example/rules")
+        assert house.way.joined == ["lobby"]
+        assert b'earshot_rooms{state="listening"} 1.0' in house.metrics.render()
 
 
 async def test_the_same_call_again_changes_nothing() -> None:
-    supervisor, way, _ = supervising()
-    first, _ = await open_(supervisor)
-    assert await open_(supervisor) == (first, False)
-    assert way.joined == ["lobby"]
+    async with supervising() as house:
+        first, _ = await house.open(secrets={"pin": "1234"})
+        assert await house.open(secrets={"pin": "1234"}) == (first, False)
+        assert house.way.joined == ["lobby"]
 
 
 async def test_many_calls_at_once_open_one_room() -> None:
-    supervisor, way, _ = supervising()
-    made = await asyncio.gather(*(open_(supervisor) for _ in range(5)))
-    assert sorted(new for _, new in made) == [False] * 4 + [True]
-    assert way.joined == ["lobby"]
+    async with supervising() as house:
+        made = await asyncio.gather(*(house.open() for _ in range(5)))
+        assert sorted(new for _, new in made) == [False] * 4 + [True]
+        assert house.way.joined == ["lobby"]
 
 
-async def test_a_room_described_otherwise_is_409() -> None:
-    supervisor, _, _ = supervising()
-    await open_(supervisor)
-    with pytest.raises(Problem) as problem:
-        await open_(supervisor, title="Another")
-    assert problem.value.status == 409
+@pytest.mark.parametrize("other", [{"title": "Another"}, {"secrets": {"pin": "9999"}}])
+async def test_a_room_described_otherwise_is_409(other: dict[str, str]) -> None:
+    async with supervising() as house:
+        await house.open(secrets={"pin": "1234"})
+        with pytest.raises(Problem) as problem:
+            await house.open(**{"secrets": {"pin": "1234"}, **other})  # type: ignore[arg-type]
+        assert problem.value.status == 409
+        assert "9999" not in str(problem.value)
 
 
 async def test_an_unknown_kind_of_connector_is_422_and_names_those_known() -> None:
-    supervisor, _, store = supervising()
-    with pytest.raises(Problem, match="known: whip") as problem:
-        await open_(supervisor, kind="telepathy")
-    assert problem.value.status == 422
-    assert store.rooms == {}
+    async with supervising() as house:
+        with pytest.raises(Problem, match="known: whip") as problem:
+            await house.open(kind="telepathy")
+        assert problem.value.status == 422
+        assert house.store.rooms == {}
 
 
 async def test_closing_leaves_the_room_before_it_is_ended() -> None:
-    supervisor, way, store = supervising()
-    await open_(supervisor)
-    await supervisor.close("lobby")
-    assert way.joined == []
-    assert store.rooms["lobby"].state is RoomState.ENDED
+    async with supervising() as house:
+        await house.open()
+        house.store.away = True
+        with pytest.raises(Away):
+            await house.supervisor.close("lobby")
+        assert house.audience.rooms == [("left", "lobby", "the room was closed")]
+        house.store.away = False
+        await house.supervisor.close("lobby")
+        assert house.way.joined == []
+        assert house.state() is RoomState.ENDED
 
 
 async def test_a_room_whose_end_cannot_be_put_on_record_is_heard_on_and_can_be_closed_again() -> (
     None
 ):
-    supervisor, way, store = supervising()
-    await open_(supervisor)
-    store.away = True
-    with pytest.raises(Away):
-        await supervisor.close("lobby")
-    assert way.joined == ["lobby"]
-    store.away = False
-    assert (await open_(supervisor))[1] is False
-    await supervisor.close("lobby")
-    assert way.joined == []
-    assert store.rooms["lobby"].state is RoomState.ENDED
+    async with supervising() as house:
+        await house.open()
+        house.store.away = True
+        with pytest.raises(Away):
+            await house.supervisor.close("lobby")
+        await asyncio.sleep(0)
+        assert house.way.joined == ["lobby"]
+        house.store.away = False
+        assert (await house.open())[1] is False
+        await house.supervisor.close("lobby")
+        assert house.way.joined == []
+        assert house.state() is RoomState.ENDED
 
 
 async def test_a_closed_room_can_be_opened_anew_and_otherwise() -> None:
-    supervisor, way, _ = supervising()
-    await open_(supervisor)
-    await supervisor.close("lobby")
-    _, new = await open_(supervisor, title="Another")
-    assert new
-    assert way.joined == ["lobby"]
+    async with supervising() as house:
+        await house.open(secrets={"pin": "1234"})
+        await house.supervisor.close("lobby")
+        _, new = await house.open(title="Another")
+        assert new
+        assert house.way.joined == ["lobby"]
 
 
 async def test_closing_what_is_not_open_is_404() -> None:
-    supervisor, _, _ = supervising(a_room("gone", state=RoomState.ENDED))
-    for room_id in ("gone", "never"):
-        with pytest.raises(Problem) as problem:
-            await supervisor.close(room_id)
-        assert problem.value.status == 404
+    async with supervising(a_room("gone", state=RoomState.ENDED)) as house:
+        for room_id in ("gone", "never"):
+            with pytest.raises(Problem) as problem:
+                await house.supervisor.close(room_id)
+            assert problem.value.status == 404
 
 
 async def test_a_room_that_is_slow_to_close_holds_up_no_other() -> None:
-    supervisor, way, store = supervising()
-    await open_(supervisor)
-    way.slow = "lobby"
-    closing = asyncio.create_task(supervisor.close("lobby"))
-    await asyncio.sleep(0)
-    async with asyncio.timeout(2):
-        await open_(supervisor, "stage")
-        await supervisor.close("stage")
-    reopening = asyncio.create_task(open_(supervisor))
-    await asyncio.sleep(0)
-    assert not reopening.done()
-    way.slow = ""
-    await closing
-    assert (await reopening)[1]
-    assert store.rooms["lobby"].state is RoomState.LISTENING
+    async with supervising() as house:
+        await house.open()
+        house.way.slow = "lobby"
+        closing = asyncio.create_task(house.supervisor.close("lobby"))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(2):
+            await house.open("stage")
+            await house.supervisor.close("stage")
+        reopening = asyncio.create_task(house.open())
+        await asyncio.sleep(0)
+        assert not reopening.done()
+        house.way.slow = ""
+        await closing
+        assert (await reopening)[1]
+        assert house.state() is RoomState.LISTENING
 
 
 async def test_resuming_joins_every_room_that_had_not_ended() -> None:
-    supervisor, way, _ = supervising(
-        a_room("one"), a_room("two"), a_room("gone", state=RoomState.ENDED)
-    )
-    assert await supervisor.resume() == 2
-    assert way.joined == ["one", "two"]
+    rooms = (a_room("one"), a_room("two"), a_room("gone", state=RoomState.ENDED))
+    async with supervising(*rooms) as house:
+        assert house.way.joined == ["one", "two"]
 
 
 async def test_a_room_whose_connector_is_gone_is_lost_and_stops_no_other() -> None:
-    supervisor, way, _ = supervising(a_room("old", kind="telepathy"), a_room("lobby"))
-    assert await supervisor.resume() == 1
-    assert way.joined == ["lobby"]
-    assert (await supervisor.find("old")).state is RoomState.LOST
-    await supervisor.close("old")
-    assert (await supervisor.find("old")).state is RoomState.ENDED
+    async with supervising(a_room("old", kind="telepathy"), a_room("lobby")) as house:
+        assert house.way.joined == ["lobby"]
+        assert house.state("old") is RoomState.LOST
+        await house.supervisor.close("old")
+        assert house.state("old") is RoomState.ENDED
+
+
+async def test_a_rooms_secrets_are_sealed_on_record_and_handed_to_its_connector() -> None:
+    async with supervising() as house:
+        await house.open(secrets={"pin": "1234"})
+        assert "1234" not in house.store.secrets["lobby"]
+        store = house.store
+    async with supervising(store=store) as house:
+        assert house.way.secrets["lobby"] == {"pin": "1234"}
+    async with supervising(store=store, key=bytes(31) + b"k") as house:
+        assert house.way.joined == []
+        assert house.state() is RoomState.LOST
+        assert "another key" in house.store.rooms["lobby"].reason
+
+
+async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again() -> None:
+    async with supervising() as house:
+        await house.open()
+        house.way.stays["lobby"].over.set_result(RoomOver("the room was destroyed"))
+        await until(lambda: house.state() is RoomState.ENDED, 2)
+        assert house.store.rooms["lobby"].reason == "the room was destroyed"
+        assert house.audience.rooms == [("left", "lobby", "the room was destroyed")]
+        with pytest.raises(CannotAct, match="not listened to"):
+            await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
+        assert (await house.open())[1]
+
+
+async def test_what_people_decide_is_done_in_the_room() -> None:
+    async with supervising() as house:
+        room, _ = await house.open()
+        assert set(house.supervisor.possible(room.id)) == {RoomAction.MUTE}
+        done = await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
+        assert done == "mute_speaker ann"
+        assert await house.supervisor.dismiss("lobby", "ann", "told to")
+        assert not await house.supervisor.dismiss("lobby", "bob", "told to")
+        assert not await house.supervisor.dismiss("stage", "ann", "told to")
+        await house.supervisor.close("lobby")
+        assert list(house.supervisor.possible(room.id)) == []
+
+
+async def test_a_stay_knows_whom_moderators_muted_before_and_since() -> None:
+    async with supervising(a_room(), muted=["bob"]) as house:
+        muted = house.way.stays["lobby"].muted
+        assert ("bob" in muted, "ann" in muted) == (True, False)
+        await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
+        await house.supervisor.act("lobby", RoomAction.UNMUTE, "bob", "")
+        assert ("bob" in muted, "ann" in muted) == (False, True)
+        house.way.refuses = "wrong secret"
+        for action, speaker in ((RoomAction.UNMUTE, "ann"), (RoomAction.MUTE, "bob")):
+            with pytest.raises(CannotAct, match="wrong secret"):
+                await house.supervisor.act("lobby", action, speaker, "")
+        assert ("bob" in muted, "ann" in muted) == (False, True), "as it was before"
+        await muted.lifted("ann")
+        assert "ann" not in muted
+
+
+async def test_a_room_on_record_that_is_not_kept_is_kept_when_it_is_asked_for() -> None:
+    async with supervising() as house:
+        house.store.rooms["lobby"] = a_room()
+        assert (await house.open())[1] is False
+        assert house.way.joined == ["lobby"]
+
+
+async def test_whoever_asks_for_a_room_that_is_ending_gets_one_that_begins_anew() -> None:
+    async with supervising() as house:
+        await house.open()
+        house.audience.leaving.clear()
+        house.way.stays["lobby"].over.set_result(RoomOver("the room was destroyed"))
+        await until(lambda: house.supervisor.ending("lobby"), 2)
+        opening = asyncio.create_task(house.open(title="Another"))
+        await asyncio.sleep(0.02)
+        assert not opening.done()
+        house.audience.leaving.set()
+        assert (await opening)[1]
+        assert house.way.joined == ["lobby"]
+        assert house.state() is RoomState.LISTENING
+
+
+async def test_actions_are_about_a_person_whatever_they_are_heard_as() -> None:
+    async with supervising(a_room()) as house:
+        assert house.supervisor.person("lobby", "ann=f2") == "ann"
+        assert house.supervisor.person("nowhere", "ann=f2") == "ann=f2"
+
+
+async def test_work_that_fails_stops_no_room_and_none_begins_when_we_stop() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async with supervising(a_room()) as house:
+        await house.supervisor.spawn(fail, "work")
+        assert house.way.joined == ["lobby"]
+    with pytest.raises(Problem, match="stopping"):
+        house.supervisor.spawn(fail, "work")
+
+
+async def test_stopping_leaves_rooms_open_on_record() -> None:
+    async with supervising() as house:
+        await house.open()
+    assert house.way.joined == []
+    assert house.state() is RoomState.LISTENING
+    assert house.audience.rooms == []

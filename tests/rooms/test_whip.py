@@ -3,15 +3,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import pytest
 from aiortc import RTCSessionDescription
 
 from service.errors import Problem
-from service.rooms.peer import Candidates
-from service.rooms.whip import Publisher, WhipConnector
+from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.connector import CannotHear, RoomOver
+from service.rooms.muted import MutedSpeakers
+from service.rooms.peer.incoming import Candidates
+from service.rooms.room import Speaker
+from service.rooms.whip import Publisher, WhipConnector, WhipRoom, trickle
 from tests.rooms.calls import LOOPBACK, corpus, offered, publisher, until
-from tests.rooms.fakes import Audience, Away, a_room, a_speaker
+from tests.rooms.fakes import Audience, Away, Mutes, Tokens, a_room, a_speaker
 
 pytestmark = pytest.mark.anyio
 
@@ -19,213 +24,344 @@ OFFER = corpus("chromium.sdp")
 CANDIDATE = "1 1 udp 2122260223 127.0.0.1 9 typ host"
 
 
+@dataclass
+class House:
+    """WHIP rooms that are heard, in one connector."""
+
+    tokens: Tokens = field(default_factory=Tokens)
+    audience: Audience = field(default_factory=Audience)
+    told: bool = False
+    over: dict[str, CannotHear] = field(default_factory=dict)
+    standing: list[str] = field(default_factory=list)
+    stays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    muted: MutedSpeakers = field(default_factory=lambda: MutedSpeakers("lobby", (), Mutes()))
+
+    def __post_init__(self) -> None:
+        self.connector = WhipConnector(
+            self.audience,
+            self.tokens,
+            addresses=LOOPBACK,
+            told=lambda room_id: self.told,
+            return_s=0.05,
+        )
+
+    def enter(self, room_id: str) -> None:
+        session = self.connector.enter(a_room(room_id), {}, self.muted)
+        self.stays[room_id] = asyncio.create_task(self._stay(room_id, session))
+
+    async def _stay(self, room_id: str, session: WhipRoom) -> None:
+        try:
+            await session.run(self.standing.append)
+        except* CannotHear as group:
+            (why,) = group.exceptions
+            assert isinstance(why, CannotHear)
+            self.over[room_id] = why
+
+    async def leave(self, room_id: str) -> None:
+        """As a keeper does."""
+        task = self.stays.pop(room_id)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def publish(self, speaker: Speaker, offer: str = OFFER) -> Publisher:
+        return await self.connector.room(speaker.room_id).publish(speaker, offer)
+
+
 @contextlib.asynccontextmanager
-async def connecting(*rooms: str) -> AsyncIterator[tuple[WhipConnector, Audience]]:
-    """A connector that runs and listens to these rooms; nothing of it is left afterwards."""
+async def connecting(*rooms: str) -> AsyncIterator[House]:
+    """Rooms that are heard; nothing of them is left afterwards."""
     before = asyncio.all_tasks()
-    audience = Audience()
-    connector = WhipConnector(audience, addresses=LOOPBACK)
+    house = House()
     for room in rooms or ("lobby",):
-        await connector.join(a_room(room))
-    running = asyncio.create_task(connector.run(), name="connector")
+        house.enter(room)
     await asyncio.sleep(0)
     try:
-        yield connector, audience
+        yield house
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        for room in list(house.stays):
+            await house.leave(room)
+        assert house.connector.peers() == 0
         await until(lambda: all(task.done() for task in asyncio.all_tasks() - before), 2)
 
 
-async def refused(connector: WhipConnector, offer: str = OFFER, **speaker: str) -> Problem:
+async def refused(house: House, offer: str = OFFER, **speaker: str) -> Problem:
     with pytest.raises(Problem) as problem:
-        await connector.publish(a_speaker(**speaker), offer)
+        await house.publish(a_speaker(**speaker), offer)
     return problem.value
 
 
+async def test_a_room_is_heard_as_soon_as_it_is_open() -> None:
+    async with connecting() as house:
+        assert house.standing == [""]
+        assert set(house.connector.actions(a_room())) == set(RoomAction)
+
+
 async def test_a_speaker_is_announced_and_answered() -> None:
-    async with connecting() as (connector, audience):
-        session = await connector.publish(a_speaker(), OFFER)
-        assert audience.here == ["ann"]
-        assert connector.peers() == 1
-        assert connector.session("lobby", session.id) is session
+    async with connecting() as house:
+        session = await house.publish(a_speaker())
+        assert list(house.audience.here) == ["ann"]
+        assert house.connector.peers() == 1
+        assert house.connector.room("lobby").session(session.id) is session
         assert session.etag == f'"{session.peer.ufrag}"'
         assert "m=audio" in session.peer.sdp
 
 
 async def test_a_session_without_a_packet_for_long_gives_way_to_a_new_one() -> None:
-    async with connecting() as (connector, audience):
-        gone = await connector.publish(a_speaker(), OFFER)
-        assert (await refused(connector)).status == 409
+    async with connecting() as house:
+        gone = await house.publish(a_speaker())
+        assert (await refused(house)).status == 409
         gone.heard_s -= 5.0
-        session = await connector.publish(a_speaker(), OFFER)
+        session = await house.publish(a_speaker())
         assert session.id != gone.id
-        assert audience.left == [("ann", "replaced by a new connection")]
-        assert (audience.here, connector.peers()) == (["ann"], 1)
+        assert house.audience.left == [("ann", "replaced by a new connection")]
+        assert (list(house.audience.here), house.connector.peers()) == (["ann"], 1)
 
 
 async def test_a_room_that_is_not_listened_to_is_404() -> None:
-    async with connecting() as (connector, audience):
-        assert (await refused(connector, room_id="nowhere")).status == 404
-        assert audience.waiting == []
+    async with connecting() as house:
+        assert (await refused(house, room_id="nowhere")).status == 404
+        assert house.audience.waiting == []
 
 
 async def test_a_speaker_publishes_once_until_they_have_left() -> None:
-    async with connecting() as (connector, audience):
-        session = await connector.publish(a_speaker(), OFFER)
-        again = await refused(connector)
+    async with connecting() as house:
+        session = await house.publish(a_speaker())
+        again = await refused(house)
         assert (again.status, again.title) == (409, "Already publishing")
         assert "DELETE" in again.detail
-        await connector.publish(a_speaker("bob"), OFFER)
-        await connector.end(session)
-        assert audience.left == [("ann", "the speaker left")]
-        await connector.publish(a_speaker(), OFFER)
-        assert connector.peers() == 2
+        await house.publish(a_speaker("bob"))
+        await house.connector.room("lobby").end(session)
+        assert house.audience.left == [("ann", "the speaker left")]
+        await house.publish(a_speaker())
+        assert house.connector.peers() == 2
 
 
 async def test_two_offers_of_a_speaker_at_once_make_one_session() -> None:
-    async with connecting() as (connector, audience):
+    async with connecting() as house:
         made = await asyncio.gather(
-            *(connector.publish(a_speaker(), OFFER) for _ in range(3)), return_exceptions=True
+            *(house.publish(a_speaker()) for _ in range(3)), return_exceptions=True
         )
         assert sum(isinstance(one, Publisher) for one in made) == 1
-        assert connector.peers() == 1
-        assert audience.here == ["ann"]
+        assert house.connector.peers() == 1
+        assert list(house.audience.here) == ["ann"]
 
 
 async def test_a_speaker_whose_last_words_are_still_waited_for_is_409() -> None:
-    async with connecting() as (connector, audience):
-        session = await connector.publish(a_speaker(), OFFER)
-        audience.leaving.clear()
-        leaving = asyncio.create_task(connector.end(session))
-        await until(lambda: audience.waiting == ["ann", "ann"])
-        assert (await refused(connector)).status == 409
-        audience.leaving.set()
+    async with connecting() as house:
+        session = await house.publish(a_speaker())
+        house.audience.leaving.clear()
+        leaving = asyncio.create_task(house.connector.room("lobby").end(session))
+        await until(lambda: house.audience.waiting == ["ann", "ann"])
+        assert (await refused(house)).status == 409
+        house.audience.leaving.set()
         await leaving
-        await connector.publish(a_speaker(), OFFER)
+        await house.publish(a_speaker())
 
 
 async def test_a_bad_offer_is_400_and_leaves_nothing() -> None:
-    async with connecting() as (connector, audience):
-        assert (await refused(connector, "rubbish")).status == 400
-        assert connector.peers() == 0
-        assert audience.waiting == []
-        await connector.publish(a_speaker(), OFFER)
+    async with connecting() as house:
+        assert (await refused(house, "rubbish")).status == 400
+        assert house.connector.peers() == 0
+        assert house.audience.waiting == []
+        await house.publish(a_speaker())
 
 
 async def test_a_speaker_who_cannot_be_put_on_record_leaves_nothing() -> None:
-    async with connecting() as (connector, audience):
-        audience.broken = Away()
+    async with connecting() as house:
+        house.audience.broken = Away()
         with pytest.raises(Away):
-            await connector.publish(a_speaker(), OFFER)
-        assert connector.peers() == 0
-        audience.broken = None
-        await connector.publish(a_speaker(), OFFER)
+            await house.publish(a_speaker())
+        assert house.connector.peers() == 0
+        house.audience.broken = None
+        await house.publish(a_speaker())
 
 
-async def test_leaving_a_room_closes_its_peers_at_once_and_no_others() -> None:
-    async with connecting("lobby", "stage") as (connector, audience):
+async def test_leaving_a_room_closes_its_peers_and_no_others() -> None:
+    async with connecting("lobby", "stage") as house:
         for name in ("ann", "bob"):
-            await connector.publish(a_speaker(name), OFFER)
-        other = await connector.publish(a_speaker("cat", "stage"), OFFER)
-        audience.waiting.clear()
-        audience.leaving.clear()
-        leaving = asyncio.create_task(connector.leave("lobby", "the room was closed"))
-        await until(lambda: sorted(audience.waiting) == ["ann", "bob"])  # not one by one
-        audience.leaving.set()
-        await leaving
-        assert sorted(audience.left) == [
-            ("ann", "the room was closed"),
-            ("bob", "the room was closed"),
-        ]
-        assert connector.session("stage", other.id) is other
-        assert (await refused(connector)).status == 404
+            await house.publish(a_speaker(name))
+        other = await house.publish(a_speaker("cat", "stage"))
+        await house.leave("lobby")
+        assert house.audience.left == [], "that is the keeper's to say"
+        assert house.connector.peers() == 1
+        assert house.connector.room("stage").session(other.id) is other
+        assert (await refused(house)).status == 404
 
 
 async def test_a_room_that_closes_while_an_offer_is_answered_keeps_no_peer() -> None:
-    async with connecting() as (connector, audience):
-        publishing = asyncio.create_task(connector.publish(a_speaker(), OFFER))
+    async with connecting() as house:
+        publishing = asyncio.create_task(house.publish(a_speaker()))
         await asyncio.sleep(0)
-        await connector.leave("lobby", "the room was closed")
+        await house.leave("lobby")
         with pytest.raises(Problem) as problem:
             await publishing
         assert problem.value.status == 404
-        assert connector.peers() == 0
-        assert audience.here == []
+        assert house.audience.here == {}
 
 
 async def test_a_room_that_closes_while_a_speaker_joins_lets_them_go_again() -> None:
-    async with connecting() as (connector, audience):
-        audience.joining.clear()
-        publishing = asyncio.create_task(connector.publish(a_speaker(), OFFER))
-        await until(lambda: bool(audience.waiting))
-        leaving = asyncio.create_task(connector.leave("lobby", "the room was closed"))
-        await asyncio.sleep(0)
-        audience.joining.set()
-        await publishing
-        await leaving
-        assert (audience.here, audience.left) == ([], [("ann", "the room was closed")])
-        assert connector.peers() == 0
+    async with connecting() as house:
+        house.audience.joining.clear()
+        publishing = asyncio.create_task(house.publish(a_speaker()))
+        await until(lambda: bool(house.audience.waiting))
+        await house.leave("lobby")
+        house.audience.joining.set()
+        with pytest.raises(Problem) as problem:
+            await publishing
+        assert problem.value.status == 404
+        assert (house.audience.here, house.audience.left) == ({}, [("ann", "the room was closed")])
 
 
 async def test_one_speaker_is_let_go_of_and_may_come_again() -> None:
-    async with connecting() as (connector, audience):
-        await connector.publish(a_speaker(), OFFER)
-        assert not await connector.dismiss("lobby", "bob", "told to")
-        assert not await connector.dismiss("cellar", "ann", "told to")
-        assert await connector.dismiss("lobby", "ann", "told to")
-        assert (audience.here, connector.peers()) == ([], 0)
-        await connector.publish(a_speaker(), OFFER)
-        assert audience.here == ["ann"]
+    async with connecting() as house:
+        lobby = house.connector.room("lobby")
+        await house.publish(a_speaker())
+        assert not await lobby.dismiss("bob", "told to")
+        assert await lobby.dismiss("ann", "told to")
+        assert (house.audience.here, house.connector.peers()) == ({}, 0)
+        await house.publish(a_speaker())
+        assert list(house.audience.here) == ["ann"]
+
+
+async def test_whoever_is_removed_while_their_offer_is_answered_is_not_heard() -> None:
+    async with connecting() as house:
+        lobby = house.connector.room("lobby")
+        publishing = asyncio.create_task(house.publish(a_speaker()))
+        await asyncio.sleep(0)
+        await lobby.act(RoomAction.REMOVE, "ann", "")
+        with pytest.raises(Problem) as problem:
+            await publishing
+        assert problem.value.status == 403
+        assert (house.audience.here, house.connector.peers()) == ({}, 0)
+        await house.publish(a_speaker())
+        assert list(house.audience.here) == ["ann"]
 
 
 async def test_a_session_belongs_to_its_room() -> None:
-    async with connecting("lobby", "stage") as (connector, _):
-        session = await connector.publish(a_speaker(), OFFER)
+    async with connecting("lobby", "stage") as house:
+        session = await house.publish(a_speaker())
         for room, id_ in (("stage", session.id), ("lobby", "other")):
             with pytest.raises(Problem) as problem:
-                connector.session(room, id_)
+                house.connector.room(room).session(id_)
             assert problem.value.status == 404
 
 
 async def test_ending_twice_says_goodbye_once() -> None:
-    async with connecting() as (connector, audience):
-        session = await connector.publish(a_speaker(), OFFER)
-        await connector.end(session)
-        await connector.end(session)
-        assert len(audience.left) == 1
+    async with connecting() as house:
+        session = await house.publish(a_speaker())
+        await house.connector.room("lobby").end(session)
+        await house.connector.room("lobby").end(session)
+        assert len(house.audience.left) == 1
 
 
 async def test_a_goodbye_that_fails_frees_the_place_all_the_same() -> None:
-    async with connecting() as (connector, audience):
-        session = await connector.publish(a_speaker(), OFFER)
-        audience.broken = Away()
-        await connector.end(session)
-        audience.broken = None
-        assert connector.peers() == 0
-        await connector.publish(a_speaker(), OFFER)
+    async with connecting() as house:
+        session = await house.publish(a_speaker())
+        house.audience.broken = Away()
+        await house.connector.room("lobby").end(session)
+        house.audience.broken = None
+        assert house.connector.peers() == 0
+        await house.publish(a_speaker())
 
 
 async def test_a_publisher_that_hangs_up_is_let_go() -> None:
-    async with connecting() as (connector, audience):
+    async with connecting() as house:
         connection, _ = publisher()
         try:
-            session = await connector.publish(a_speaker(), await offered(connection))
+            session = await house.publish(a_speaker(), await offered(connection))
             await connection.setRemoteDescription(RTCSessionDescription(session.peer.sdp, "answer"))
-            await until(lambda: audience.packets > 3)
+            await until(lambda: house.audience.packets > 3)
         finally:
             await connection.close()
-        await until(lambda: bool(audience.left))
-        assert audience.left == [("ann", "the connection was lost")]
-        assert connector.peers() == 0
+        await until(lambda: bool(house.audience.left))
+        assert house.audience.left == [("ann", "the connection was lost")]
+        assert house.connector.peers() == 0
 
 
-async def test_stopping_closes_every_peer_and_tells_nobody() -> None:
-    """Who is live stays live, so that the next run tells of the gap."""
-    async with connecting() as (connector, audience):
-        await connector.publish(a_speaker(), OFFER)
-        await connector.publish(a_speaker("bob"), OFFER)
-    assert audience.left == []
+async def test_speakers_who_did_not_come_back_after_a_restart_are_told_of() -> None:
+    async with connecting() as house:
+        await house.publish(a_speaker())
+        await until(lambda: bool(house.audience.rooms), 2)
+        assert house.audience.rooms == [("heard", "lobby", "ann")]
+
+
+@contextlib.asynccontextmanager
+async def talking(house: House) -> AsyncIterator[Publisher]:
+    """Ann publishes, and her packets arrive at our peer."""
+    connection, _ = publisher()
+    try:
+        session = await house.publish(a_speaker(), await offered(connection))
+        await connection.setRemoteDescription(RTCSessionDescription(session.peer.sdp, "answer"))
+        began_s = session.heard_s
+        await until(lambda: session.heard_s > began_s)
+        yield session
+    finally:
+        await connection.close()
+
+
+def muted(house: House) -> list[str]:
+    return [speaker.id for speaker in house.audience.here.values() if speaker.muted]
+
+
+async def test_a_muted_speaker_is_not_heard_until_they_are_unmuted() -> None:
+    async with connecting() as house, talking(house) as session:
+        await until(lambda: house.audience.packets > 3)
+        lobby = house.connector.room("lobby")
+        house.muted.add("ann")
+        done = await lobby.act(RoomAction.MUTE, "ann", "")
+        assert done == "the speaker is not heard here; no webhook tells the room server"
+        assert muted(house) == ["ann"]
+        before, last_s = house.audience.packets, session.heard_s
+        await until(lambda: session.heard_s > last_s + 0.05)
+        assert house.audience.packets == before
+        house.muted.discard("ann")
+        house.told = True
+        done = await lobby.act(RoomAction.UNMUTE, "ann", "")
+        assert done == "the speaker is heard again here; the room server was told"
+        assert muted(house) == []
+        await until(lambda: house.audience.packets > before)
+
+
+async def test_a_muted_speaker_who_comes_back_is_not_heard() -> None:
+    async with connecting() as house:
+        house.muted.add("ann")
+        async with talking(house) as session:
+            last_s = session.heard_s
+            await until(lambda: session.heard_s > last_s + 0.05)
+            assert muted(house) == ["ann"]
+            assert house.audience.packets == 0
+
+
+async def test_a_removed_speaker_is_let_go_and_their_tokens_admit_nobody() -> None:
+    async with connecting() as house:
+        await house.publish(a_speaker())
+        lobby = house.connector.room("lobby")
+        done = await lobby.act(RoomAction.REMOVE, "ann", "")
+        assert done.startswith("the speaker's connection is closed")
+        assert house.audience.left == [("ann", "removed by a moderator")]
+        assert house.tokens.revoked == [("lobby", "ann")]
+        done = await lobby.act(RoomAction.REMOVE, "ann", "")
+        assert done.startswith("the speaker is not here")
+
+
+async def test_only_the_room_server_can_warn() -> None:
+    async with connecting() as house:
+        lobby = house.connector.room("lobby")
+        with pytest.raises(CannotAct, match="nobody would warn"):
+            await lobby.act(RoomAction.WARN, "ann", "please")
+        house.told = True
+        assert await lobby.act(RoomAction.WARN, "ann", "please") == "the room server was told"
+
+
+async def test_ending_a_room_ends_the_stay() -> None:
+    async with connecting() as house:
+        await house.publish(a_speaker())
+        for _ in range(2):
+            await house.connector.room("lobby").act(RoomAction.END, "ann", "")
+        await until(lambda: "lobby" in house.over)
+        assert isinstance(house.over["lobby"], RoomOver)
+        assert str(house.over["lobby"]) == "ended by a moderator"
+        assert house.connector.peers() == 0
 
 
 @pytest.mark.parametrize(
@@ -242,16 +378,16 @@ async def test_stopping_closes_every_peer_and_tells_nobody() -> None:
 async def test_a_trickle_that_does_not_fit_is_refused(
     if_match: str | None, ufrag: str | None, lines: list[str], status: int
 ) -> None:
-    async with connecting() as (connector, _):
-        session = await connector.publish(a_speaker(), OFFER)
+    async with connecting() as house:
+        session = await house.publish(a_speaker())
         given = session.etag if if_match == "ETAG" else if_match
         with pytest.raises(Problem) as problem:
-            await connector.trickle(session, Candidates(ufrag, lines), given)
+            await trickle(session, Candidates(ufrag, lines), given)
         assert problem.value.status == status
 
 
 async def test_a_trickle_of_this_session_is_taken() -> None:
-    async with connecting() as (connector, _):
-        session = await connector.publish(a_speaker(), OFFER)
-        await connector.trickle(session, Candidates("Xf3q", [CANDIDATE]), session.etag)
-        await connector.trickle(session, Candidates(None, []), f'"other", {session.etag}')
+    async with connecting() as house:
+        session = await house.publish(a_speaker())
+        await trickle(session, Candidates("Xf3q", [CANDIDATE]), session.etag)
+        await trickle(session, Candidates(None, []), f'"other", {session.etag}')

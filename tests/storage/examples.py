@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from policies.severity import Severity
+from service.alerts.action import ActionState, ModeratorAction
 from service.alerts.alert import Alert, AlertMatch, AlertState
 from service.listening.heard import AudioGap, TranscriptHeard
+from service.rooms.actions import RoomAction
 from service.rooms.room import Room, RoomState, Speaker
 
 EACH_DATABASE = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
@@ -105,3 +107,25 @@ def an_alert(
 
 def a_gap(from_at: datetime = NOW, seconds: float = 1, room_id: str = "lobby") -> AudioGap:
     return AudioGap(room_id, "ann", from_at, from_at + seconds * SECOND, "restart")
+
+
+def an_action(
+    id_: str = "ac_1",
+    action: RoomAction = RoomAction.MUTE,
+    *,
+    alert_id: str = "a1",
+    message: str = "",
+) -> ModeratorAction:
+    return ModeratorAction(
+        id=id_,
+        alert_id=alert_id,
+        room_id="lobby",
+        speaker_id="ann",
+        speaker_name="Ann 安",
+        action=action,
+        state=ActionState.REQUESTED,
+        requested_by="Mo",
+        reason="asked for codes",
+        message=message,
+        requested_at=NOW,
+    )

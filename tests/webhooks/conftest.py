@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from service.access.sealing import Seal
 from service.clock import utc_now
 from service.errors import StoreAway
 from service.feed.broadcaster import Broadcaster
@@ -22,7 +23,6 @@ from service.webhooks.address import Allowed, parse_allowed
 from service.webhooks.delivery import Delivery
 from service.webhooks.endpoint import Endpoint, Sealed, State, new_id
 from service.webhooks.relay import Relay
-from service.webhooks.sealing import Seal
 from service.webhooks.sender import HttpSender
 from service.webhooks.signing import make_secret
 from tests.storage.examples import a_gap

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.access.sealing import Seal
 from service.clock import utc_now
 from service.storage.engine import Database
 from service.storage.expiry import expire
@@ -15,7 +16,6 @@ from service.webhooks.delivery import Head, Outcome, message_id
 from service.webhooks.endpoint import State
 from service.webhooks.ports import Lane
 from service.webhooks.relay import UNREADABLE
-from service.webhooks.sealing import Seal
 from tests.webhooks.bench import BAD, latencies, p95
 from tests.webhooks.conftest import Running, relaying
 from tests.webhooks.receivers import answers, in_turn, receiver, says_nothing

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 
+from service.access.sealing import Seal
 from service.metrics import Metrics
 from service.rooms.room import Speaker
+from service.rooms.wanted import Wanted
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.hooks import SqlHooks
 from service.webhooks.inbound import Done, Hooks, HookSecret, SealedHookSecret
-from service.webhooks.sealing import Seal
 from service.webhooks.signing import headers_for, make_secret
 from tests.api import Api
 from tests.storage.examples import NOW, SetClock
@@ -33,7 +34,7 @@ class RoomServer:
             api.supervisor,
             api.ears,
             packs=lambda: [],
-            listen_to=["*"],
+            wanted=Wanted(["*"]),
             audit=api.audit,
             metrics=Metrics(),
             clock=api.clock,
@@ -48,8 +49,9 @@ class RoomServer:
 
 
 @pytest.fixture
-def api(database: Database) -> Api:
-    return Api(database, SetClock())
+async def api(database: Database) -> AsyncIterator[Api]:
+    async with Api(database, SetClock()).running() as api:
+        yield api
 
 
 @pytest.fixture

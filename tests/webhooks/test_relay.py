@@ -7,11 +7,11 @@ import secrets
 import pytest
 from standardwebhooks import Webhook
 
+from service.access.sealing import Seal
 from service.storage.engine import Database
 from service.storage.webhooks import SqlWebhooks
 from service.webhooks.delivery import Outcome, message_id
 from service.webhooks.endpoint import State
-from service.webhooks.sealing import Seal
 from tests.storage.examples import a_gap, a_transcript
 from tests.webhooks.conftest import Running, relaying
 from tests.webhooks.receivers import answers, in_turn, receiver

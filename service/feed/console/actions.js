@@ -5,7 +5,7 @@ import { withLine } from "./lines.js";
 import { writePrefs } from "./prefs.js";
 import { recorded } from "./reasons.js";
 import { makeSession } from "./session.js";
-import { LEAVES_MS, roomOf, swept, withAlert, withAnswer, withPage, withPending } from "./state.js";
+import { LEAVES_MS, roomOf, swept, withAction, withAlert, withAnswer, withPage, withPending } from "./state.js";
 import { NO_FILTERS, listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 
@@ -15,6 +15,11 @@ const TOLD = { 403: "refused.403", 409: "refused.409", 429: "refused.busy", 503:
 const THEME_COLOURS = { light: "#ffffff", dark: "#1b1f26" };
 
 let notices = 0;
+
+/** An alert as `GET /v1/alerts/{id}` gives it, apart from what only its case shows. */
+function parted({ talk, gaps, history, actions, can, ...alert }) {
+  return { alert, talk, gaps, history, actions, can };
+}
 
 export function makeActions(store) {
   const session = makeSession(store);
@@ -66,9 +71,9 @@ export function makeActions(store) {
   async function again(id) {
     try {
       const before = store.state.alerts.get(id);
-      const { talk, gaps, history, ...alert } = await get(alertPath(id));
+      const { alert, ...rest } = parted(await get(alertPath(id)));
       if (store.state.alerts.get(id) === before) put(alert);
-      if (store.state.cases.has(id)) session.keepCase(id, { talk, gaps, history });
+      if (store.state.cases.has(id)) session.keepCase(id, rest);
     } catch (refused) {
       tell(refused);
     }
@@ -122,11 +127,11 @@ export function makeActions(store) {
       if (store.state.opened && store.state.opened !== order[to]) actions.open(order[to], false);
     },
     open(id, push = true) {
-      set({ opened: id, selected: id, room: null, tab: "case", deciding: null });
+      set({ opened: id, selected: id, room: null, tab: "case", deciding: null, acting: null });
       address(push);
     },
     close() {
-      set({ opened: null, deciding: null, tab: "feed", moved: {} });
+      set({ opened: null, deciding: null, acting: null, tab: "feed", moved: {} });
       address(true);
     },
     openRoom(id) {
@@ -137,13 +142,14 @@ export function makeActions(store) {
       const { filters, opened } = readUrl(search);
       const changed = JSON.stringify(filters) !== JSON.stringify(store.state.filters);
       const selected = opened ?? store.state.selected; // keys work on the case that is shown
-      set({ filters, opened, selected, deciding: null, tab: opened ? "case" : "feed" });
+      set({ filters, opened, selected, deciding: null, acting: null, tab: opened ? "case" : "feed" });
       if (changed) loadList();
     },
     /** Esc: one step back, whatever that is here. */
     back() {
-      const { overlay, deciding, opened, room, selected } = store.state;
+      const { overlay, deciding, acting, opened, room, selected } = store.state;
       if (overlay) set({ overlay: null });
+      else if (acting) set({ acting: null });
       else if (deciding) set({ deciding: null });
       else if (opened) actions.close();
       else if (room) actions.openRoom(null);
@@ -159,7 +165,7 @@ export function makeActions(store) {
     startDeciding(id, outcome) {
       if (!store.canAct) return notice(store.state.signedOut ?? words("refused.role"));
       if (!["open", "acknowledged"].includes(store.state.alerts.get(id)?.state)) return undefined;
-      return set({ deciding: { id, outcome } });
+      return set({ deciding: { id, outcome }, acting: null });
     },
     decideLater() {
       set({ deciding: null });
@@ -172,6 +178,31 @@ export function makeActions(store) {
       const { note } = store.state.drafts.get(id) || {};
       set(withMap("drafts", id, note ? { note } : {}));
       offerUndo(id, outcome, before.state);
+    },
+    startActing(id) {
+      if (!store.canAct) return notice(store.state.signedOut ?? words("refused.role"));
+      const known = store.state.cases.get(id);
+      if (known?.talk && !known.can?.length) return undefined; // else it is shown once that is known
+      return set({ acting: id, deciding: null });
+    },
+    actLater() {
+      set({ acting: null });
+    },
+    /** Ask for it; how it went is told by an event, whoever is first. */
+    async act(id, action, reason, message) {
+      const body = { action, reason, ...(action === "warn" && { message }) };
+      try {
+        const asked = await post(alertPath(id, "actions"), body);
+        const known = store.state.cases.get(id);
+        if (known) session.keepCase(id, { actions: withAction(known.actions, asked) });
+        actions.draft(id, { act_reason: "", message: "" });
+      } catch (refused) {
+        tell(refused);
+      }
+    },
+    tellFailed({ action, speaker_name: name, detail }) {
+      const isolated = `\u2068${name}\u2069`; // it may run the other way
+      notice(`${words("acted.failed")}: ${words(`act.${action}`, { name: isolated })}. ${detail}`);
     },
     reopen(id) {
       return step(id, "reopen", { to: "open" }, { state: "open", outcome: null, owner: "" });
@@ -229,13 +260,13 @@ export function makeActions(store) {
 
     async loadCase(id) {
       const known = store.state.cases.get(id);
-      set(withMap("cases", id, { talk: null, gaps: [], history: [], ...known, loading: true, error: null }));
+      set(withMap("cases", id, { talk: null, gaps: [], history: [], actions: [], can: [], ...known, loading: true, error: null }));
       try {
         const before = store.state.alerts.get(id);
-        const { talk, gaps, history, ...alert } = await get(alertPath(id));
+        const { alert, ...rest } = parted(await get(alertPath(id)));
         if (!store.state.alerts.has(id)) set(withMap("alerts", id, alert));
         else if (store.state.alerts.get(id) === before) put(alert); // else an event has told more since
-        session.keepCase(id, { talk, gaps, history });
+        session.keepCase(id, rest);
         const asked = new URLSearchParams({ room: alert.room_id, speaker: alert.speaker_id, limit: EARLIER });
         const { items } = await get(`/v1/alerts?${asked}`);
         const earlier = items.filter((one) => one.id !== id && one.raised_at <= alert.raised_at);

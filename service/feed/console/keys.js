@@ -48,7 +48,7 @@ function press(store, event) {
       return true;
     case "Enter":
       if (!state.selected || isPressed(event.target)) return false;
-      if (state.deciding?.id === state.selected) return true; // pressed before the box had the focus
+      if (state.deciding?.id === state.selected || state.acting === state.selected) return true; // pressed before the box had the focus
       actions.open(state.selected);
       return true;
     case "a":
@@ -56,6 +56,8 @@ function press(store, event) {
     case "u":
     case "d":
       return id !== null && (decide(store, id, event.key === "u" ? "upheld" : "dismissed"), true);
+    case "m":
+      return id !== null && (act(store, id), true);
     case "z":
       actions.undo();
       return true;
@@ -92,6 +94,11 @@ function press(store, event) {
 function decide(store, id, outcome) {
   if (store.state.opened !== id) store.actions.open(id);
   store.actions.startDeciding(id, outcome);
+}
+
+function act(store, id) {
+  if (store.state.opened !== id) store.actions.open(id);
+  store.actions.startActing(id);
 }
 
 /** Once what was just asked for is drawn. */

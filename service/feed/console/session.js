@@ -91,10 +91,11 @@ export function makeSession(store) {
     const told = found.filter((event) => event.type !== "speaker.levels");
     if (!told.length) return;
     if (away !== null) away.missed += told.filter((event) => Date.parse(event.timestamp) - store.offset_ms < away.until).length;
-    const { state, raised, stale } = applyEvents(store.state, told, Date.now());
+    const { state, raised, failed, stale } = applyEvents(store.state, told, Date.now());
     set({ ...state, undo: stillMine(state.undo, state) });
     for (const alert of raised) store.alarm?.(alert);
     saying(raised);
+    for (const action of failed) if (action.requested_by === store.state.me?.name) store.actions.tellFailed(action);
     if (stale.has(store.state.opened)) readCase(store.state.opened);
   }
 
@@ -133,8 +134,8 @@ export function makeSession(store) {
   /** History and talk of a case as they are now; what is shown stays until they are there. */
   async function readCase(id) {
     try {
-      const { talk, gaps, history } = await get(`/v1/alerts/${encodeURIComponent(id)}`);
-      keepCase(id, { talk, gaps, history });
+      const { talk, gaps, history, actions, can } = await get(`/v1/alerts/${encodeURIComponent(id)}`);
+      keepCase(id, { talk, gaps, history, actions, can });
     } catch {
       // the page says by itself that the server is away; the next event asks again
     }

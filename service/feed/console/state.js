@@ -42,6 +42,7 @@ export function initialState() {
     drafts: new Map(),
     unmasked: new Set(),
     deciding: null,
+    acting: null, // the alert because of which somebody chooses what to do in its room
     undo: null,
     notices: [],
     said: { polite: "", assertive: "" },
@@ -67,6 +68,7 @@ class Draft {
     this.state = { ...state };
     this.copied = new Set();
     this.raised = [];
+    this.failed = [];
     this.stale = new Set();
   }
 
@@ -83,8 +85,9 @@ class Draft {
 /**
  * @param {Array} events as `stream.follow` tells them
  * @param {number} now ms
- * @returns {{state: object, raised: Array, stale: Set<string>}} `raised`: alerts seen for the first
- *   time; `stale`: alerts whose open case should be read again
+ * @returns {{state: object, raised: Array, failed: Array, stale: Set<string>}} `raised`: alerts seen
+ *   for the first time; `failed`: actions that were not carried out; `stale`: alerts whose open case
+ *   should be read again
  */
 export function applyEvents(state, events, now) {
   const draft = new Draft(state);
@@ -104,6 +107,7 @@ function apply(draft, event, now) {
   else if (type === "room.left") putRoom(draft, { ...data, state: "ended" });
   else if (type === "speaker.joined") speaker(draft, data, true);
   else if (type === "speaker.left") speaker(draft, data, false);
+  else if (type === "action.requested" || type === "action.done") acted(draft, data);
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
 }
 
@@ -176,6 +180,19 @@ function inOpenCase(draft, roomId, change) {
   draft.own("cases").set(id, change(found));
 }
 
+function acted(draft, action) {
+  const found = draft.state.cases.get(action.alert_id);
+  if (found) draft.own("cases").set(action.alert_id, { ...found, actions: withAction(found.actions, action) });
+  if (action.state === "failed") draft.failed.push(action);
+}
+
+/** The actions with one as it is now; of two tellings of one, that which says how it ended. */
+export function withAction(actions = [], action) {
+  const known = actions.find((one) => one.id === action.id);
+  if (known?.finished_at && !action.finished_at) return actions;
+  return known ? actions.map((one) => (one === known ? action : one)) : [...actions, action];
+}
+
 function putRoom(draft, room) {
   if (room.title) draft.own("titles").set(room.id, room.title);
   if (room.state === "ended") {
@@ -190,11 +207,11 @@ function putRoom(draft, room) {
   });
 }
 
-function speaker(draft, { room_id, id, name, role }, here) {
+function speaker(draft, { room_id, id, name, role, muted }, here) {
   const room = draft.state.rooms.get(room_id);
   if (!room) return;
   const speakers = new Map(room.speakers);
-  if (here) speakers.set(id, { id, name, role });
+  if (here) speakers.set(id, { id, name, role, muted });
   else speakers.delete(id);
   draft.own("rooms").set(room_id, { ...room, speakers });
 }
@@ -202,7 +219,7 @@ function speaker(draft, { room_id, id, name, role }, here) {
 /** A room as the server lists it, as the page keeps it. */
 export function roomOf(listed, known) {
   const gaps = listed.gaps ? [...listed.gaps].reverse() : known?.gaps || [];
-  const speakers = listed.speakers.map(({ id, name, role }) => [id, { id, name, role }]);
+  const speakers = listed.speakers.map(({ id, name, role, muted }) => [id, { id, name, role, muted }]);
   return { ...listed, speakers: new Map(speakers), gaps };
 }
 

@@ -7,6 +7,7 @@ import { useNow, useStore } from "../store.js";
 import { isSevere } from "../text.js";
 import { age, exactTime } from "../time.js";
 import { useWords } from "../words.js";
+import { Act, isMuted } from "./act.js";
 import { Decide } from "./decide.js";
 import { History } from "./history.js";
 import { Lanes } from "./lanes.js";
@@ -32,7 +33,7 @@ export function Case({ store, id }) {
   }
   return html`
     <div class="case" key=${id} data-alert=${id} data-severity=${alert.severity} data-state=${alert.state}>
-      <${Top} store=${store} alert=${alert} />
+      <${Top} store=${store} alert=${alert} loaded=${loaded} />
       <div class="case-scroll">
         ${loaded?.error &&
         html`<p class="case-error" role="alert">
@@ -42,7 +43,8 @@ export function Case({ store, id }) {
         <${Conversation} store=${store} alert=${alert} loaded=${loaded} />
         <${Why} store=${store} alert=${alert} talk=${loaded?.talk || NOTHING} />
         <${Earlier} store=${store} alert=${alert} earlier=${loaded?.earlier} />
-        <${History} store=${store} alertId=${id} steps=${loaded?.history || NOTHING} mayAct=${mayDecide(me)} />
+        <${History} store=${store} alertId=${id} steps=${loaded?.history || NOTHING}
+          actions=${loaded?.actions || NOTHING} mayAct=${mayDecide(me)} />
       </div>
     </div>
   `;
@@ -63,13 +65,17 @@ function Close({ store }) {
   </button>`;
 }
 
-function Top({ store, alert }) {
+function Top({ store, alert, loaded }) {
   const t = useWords();
   const now = useNow(1000);
   const room = useStore(store, (state) => roomTitle(state, alert.room_id));
   const deciding = useStore(store, (state) => state.deciding);
   const policies = useStore(store, (state) => state.policies);
+  const acting = useStore(store, (state) => state.acting) === alert.id;
+  const here = useStore(store, (state) => state.rooms.get(alert.room_id));
   const mine = deciding?.id === alert.id ? deciding.outcome : null;
+  const can = loaded?.can || NOTHING;
+  const muted = isMuted(here, alert, loaded?.actions);
   return html`
     <header class="case-top">
       <div class="case-line">
@@ -78,6 +84,7 @@ function Top({ store, alert }) {
         ${alert.owner && html`<span class="case-owner">${ownerWords(store, alert, t)}</span>`}
         ${alert.repeats > 0 &&
         html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
+        ${muted && html`<span class="chip">${t("case.muted")}</span>`}
         <time class="soft" datetime=${alert.raised_at} title=${exactTime(alert.raised_at)}>
           ${t("case.ago", { time: age(now - Date.parse(alert.raised_at), t) })}
         </time>
@@ -92,7 +99,9 @@ function Top({ store, alert }) {
       </p>
       ${mine
         ? html`<${Decide} store=${store} alertId=${alert.id} outcome=${mine} onDone=${() => store.actions.decideLater()} />`
-        : html`<${Actions} store=${store} alert=${alert} />`}
+        : html`<${Actions} store=${store} alert=${alert} can=${acting ? NOTHING : can} />`}
+      ${acting && can.length > 0 &&
+      html`<${Act} store=${store} alert=${alert} can=${can} muted=${muted} onDone=${() => store.actions.actLater()} />`}
     </header>
   `;
 }
@@ -111,14 +120,18 @@ function ownerWords(store, alert, t) {
     .map((part) => (part === "\u0001" ? html`<bdi>${alert.owner}</bdi>` : part));
 }
 
-function Actions({ store, alert }) {
+function Actions({ store, alert, can }) {
   const t = useWords();
   const me = useStore(store, (state) => state.me);
   if (alert.state === "retracted") return html`<p class="soft case-said">${t("case.withdrawn")}</p>`;
   if (!mayDecide(me)) return html`<p class="soft case-said">${t("case.readonly")}</p>`;
+  const act = can.length > 0 && html`<button type="button" class="button" onClick=${() => store.actions.startActing(alert.id)}>
+    ${t("action.act")} <kbd aria-hidden="true">M</kbd>
+  </button>`;
   if (alert.state === "resolved") {
     return html`<div class="actions decided">
       <p class="soft case-said">${t(alert.outcome === "upheld" ? "case.was_upheld" : "case.was_dismissed")}</p>
+      ${act}
       <button type="button" class="button" onClick=${() => store.actions.reopen(alert.id)}>${t("action.reopen")}</button>
     </div>`;
   }
@@ -139,6 +152,7 @@ function Actions({ store, alert }) {
         onClick=${() => store.actions.startDeciding(alert.id, "dismissed")}>
         ${t("action.dismiss")} <kbd aria-hidden="true">D</kbd>
       </button>
+      ${act}
     </div>
   `;
 }

@@ -4,6 +4,7 @@ import { html, useEffect, useRef } from "../html.js";
 import { REASONS } from "../reasons.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
+import { take } from "./shared.js";
 
 /**
  * @param {{store, alertId: string, outcome: "upheld"|"dismissed", onDone: () => void}} props
@@ -100,9 +101,4 @@ export function Decide({ store, alertId, outcome, onDone }) {
 /** The draft's reason, or the first where it has none for this outcome. */
 function chosen(reasons, draft) {
   return reasons.some((reason) => reason.code === draft.code) ? draft.code : reasons[0].code;
-}
-
-function take(event) {
-  event.preventDefault();
-  event.stopPropagation();
 }

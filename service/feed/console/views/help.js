@@ -6,8 +6,8 @@ import { Dialog } from "./shared.js";
 
 const KEYS = [
   ["help.move", [["J"], ["K"], ["Enter"], ["Esc"]], ["key.next", "key.previous", "key.open", "key.back"]],
-  ["help.decide", [["A"], ["U"], ["D"], ["1", "…", "4"], ["Z"]],
-    ["key.acknowledge", "key.upheld", "key.dismiss", "key.reason", "key.undo"]],
+  ["help.decide", [["A"], ["U"], ["D"], ["1", "…", "4"], ["Z"], ["M"]],
+    ["key.acknowledge", "key.upheld", "key.dismiss", "key.reason", "key.undo", "key.act"]],
   ["help.look", [["X"], ["/"], ["1", "…", "4"], ["R"], ["?"]],
     ["key.unmask", "key.filter", "key.severity", "key.rooms", "key.help"]],
 ];

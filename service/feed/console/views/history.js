@@ -5,17 +5,19 @@ import { readReason } from "../reasons.js";
 import { useStore } from "../store.js";
 import { exactTime, timeOfDay } from "../time.js";
 import { useWords } from "../words.js";
+import { NAME, Named } from "./shared.js";
 
-/** @param {{store, alertId: string, steps: Array<{at, who, action, reason}>}} props */
-export function History({ store, alertId, steps, mayAct }) {
+/** @param {{store, alertId: string, steps: Array<{at, who, action, reason}>, actions: Array}} props */
+export function History({ store, alertId, steps, actions, mayAct }) {
   const t = useWords();
+  const lines = [...steps.map((step) => [step.at, html`<${Line} step=${step} />`]),
+    ...actions.map((one) => [one.requested_at, html`<${Acted} key=${one.id} one=${one} />`])];
+  lines.sort(([one], [other]) => (one < other ? -1 : 1));
   return html`
     <section class="case-part" aria-labelledby="case-history">
       <h3 id="case-history">${t("case.history")}</h3>
-      ${steps.length
-        ? html`<ol class="history">
-            ${steps.map((step, index) => html`<${Line} key=${index} step=${step} />`)}
-          </ol>`
+      ${lines.length
+        ? html`<ol class="history">${lines.map(([, line]) => line)}</ol>`
         : html`<p class="soft">${t("history.nothing")}</p>`}
       ${mayAct && html`<${NoteBox} store=${store} alertId=${alertId} />`}
     </section>
@@ -34,6 +36,23 @@ function Line({ step }) {
         <span class="did"><${Did} action=${action} detail=${detail} who=${step.who} /></span>
         ${reason.length > 0 &&
         html`<bdi dir="auto" class=${action === "note" ? "note" : "because"}>${reason.join(" · ")}</bdi>`}
+      </div>
+    </li>
+  `;
+}
+
+/** What was done in the room, and how that went. */
+function Acted({ one }) {
+  const t = useWords();
+  const who = one.requested_by === "the room server" ? t("who.room_server") : one.requested_by;
+  return html`
+    <li data-action=${one.action} data-state=${one.state}>
+      <time datetime=${one.requested_at} title=${exactTime(one.requested_at)}>${timeOfDay(one.requested_at)}</time>
+      <div>
+        <span class="did"><bdi class="who">${who}</bdi>${t("act.by")}<${Named} text=${t(`act.${one.action}`, { name: NAME })} name=${one.speaker_name} /></span>
+        <span class="acted" data-state=${one.state}>${t(`acted.${one.state}`)}${one.detail && html` · <bdi>${one.detail}</bdi>`}</span>
+        ${(one.reason || one.message) &&
+        html`<bdi dir="auto" class="because">${[one.reason, one.message].filter(Boolean).join(" · ")}</bdi>`}
       </div>
     </li>
   `;

@@ -78,6 +78,7 @@ function RoomCard({ store, room, opened, flagged }) {
                 <span class="speaker-name">
                   <bdi>${speaker.name}</bdi>
                   ${speaker.role && speaker.role !== "speaker" && html`<span class="soft role">${roleWord(speaker.role, t)}</span>`}
+                  ${speaker.muted && html`<span class="soft role muted">${t("rooms.muted")}</span>`}
                 </span>
                 <span class="meter" role="meter" aria-label=${t("meter.label", { name: speaker.name })}
                   aria-valuemin="0" aria-valuemax="1" aria-valuenow="0" aria-valuetext=${t("meter.silent")}><span class="level"></span></span>

@@ -18,6 +18,14 @@ export function ruleTitle(store, match, t) {
   return ruleText(store.state.policies, match, t.language).title;
 }
 
+/** Stands for a name in a text that is given to `Named`. */
+export const NAME = "\u0001";
+
+/** A sentence with a name in it, which may run the other way. */
+export function Named({ text, name }) {
+  return text.split(/(\u0001)/).map((part) => (part === NAME ? html`<bdi>${name}</bdi>` : part));
+}
+
 /** "8 s", "2 min 5 s": a length of time in words. */
 export function seconds(count, t) {
   if (count < 60) return t("time.s", { n: count });
@@ -94,4 +102,10 @@ export function Severity({ severity, t }) {
 
 export function Cross() {
   return html`<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M4 4l8 8M12 4l-8 8" /></svg>`;
+}
+
+/** The key has done its work here. */
+export function take(event) {
+  event.preventDefault();
+  event.stopPropagation();
 }

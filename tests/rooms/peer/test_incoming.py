@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.listening.ear import Ear
-from service.rooms.peer import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
+from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
 from tests.listening.sound import loud
 from tests.rooms.calls import LOOPBACK, SOON_S, calling, corpus, offered, publisher, until, voice
 
@@ -83,7 +83,7 @@ async def test_no_decoder_is_left_and_nothing_piles_up_in_the_track() -> None:
     async with calling() as call:
         await until(lambda: len(call.packets) >= 100)
         assert [thread.name for thread in threading.enumerate() if "decoder" in thread.name] == []
-        (transceiver,) = call.peer._connection.getTransceivers()
+        (transceiver,) = call.peer._link.connection.getTransceivers()
         track: Any = transceiver.receiver.track
         assert track._queue.qsize() <= 1, "its end"
 

@@ -1,0 +1,86 @@
+"""What people have done in a room because of an alert."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from service.alerts.alert import Alert
+from service.clock import Timestamp
+from service.rooms.actions import RoomAction
+
+
+class ActionState(StrEnum):
+    REQUESTED = "requested"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ModeratorAction:
+    """
+    Attributes:
+        speaker_id: Of the person: of an alert's speaker `ann=f2`, who came into the room as `ann`
+            when somebody of that id was there, it is `ann`.
+        requested_by: Name of the person; `the room server` for what was done there by others.
+        reason: Why, in the person's words.
+        message: What a warned speaker is told.
+        detail: How the room server confirmed it, or why it was not carried out.
+    """
+
+    id: str
+    alert_id: str
+    room_id: str
+    speaker_id: str
+    speaker_name: str
+    action: RoomAction
+    state: ActionState
+    requested_by: str
+    reason: str
+    message: str
+    requested_at: Timestamp
+    finished_at: Timestamp | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequested:
+    type: ClassVar[str] = "action.requested"
+    action: ModeratorAction
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDone:
+    """It was carried out and the room server confirmed it, or it failed: see its state."""
+
+    type: ClassVar[str] = "action.done"
+    action: ModeratorAction
+
+
+def request_action(
+    alert: Alert,
+    action: RoomAction,
+    person: str,
+    who: str,
+    now: datetime,
+    *,
+    reason: str,
+    message: str,
+) -> ModeratorAction:
+    """What `who` asks to be done to this person, or in the alert's room."""
+    return ModeratorAction(
+        id=f"ac_{secrets.token_hex(8)}",
+        alert_id=alert.id,
+        room_id=alert.room_id,
+        speaker_id=person,
+        speaker_name=alert.speaker_name,
+        action=action,
+        state=ActionState.REQUESTED,
+        requested_by=who,
+        reason=reason,
+        message=message,
+        requested_at=now,
+    )

@@ -1,0 +1,326 @@
+"""Janus's WebSocket API: one connection, one Janus session, and the handles in it.
+
+Requests have a transaction, which their answer repeats; whatever comes without one is an event of
+a handle (janus.conf.meetecho.com/docs/rest.html). The door to `websockets`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NoReturn
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.typing import Subprotocol
+
+from service.rooms.connector import RoomLost, RoomRefused
+from service.rooms.janus.server import JanusServer
+
+_ANSWER_S = 5.0
+"""Janus answers within milliseconds, or is in trouble."""
+_KEEP_ALIVE_S = 20.0
+"""Janus drops a session that says nothing for a minute."""
+_PING_S = 5.0
+"""Both how often and how long: a dead path is noticed within twice this time."""
+_GOODBYE_S = 2.0
+_MOST_BYTES = 32 * 1024 * 1024
+"""Of one message. Names in the room are part of some, and their owners choose their length."""
+_TOO_BIG = 1009
+_SESSION_GONE = 458
+_UNAUTHORISED = 403
+_MISSING, _WRONG = 429, 433
+"""Codes of VideoRoom's refusals."""
+
+OnEvent = Callable[[str, Mapping[str, Any], str | None], None]
+"""Takes the kind of event (`event`, `hangup`, ...), the plugin's data and an SDP offer.
+
+Answers to the handle's own requests are given to it too, as `answer`: it hears everything in the
+order in which Janus said it.
+"""
+
+_log = logging.getLogger("service.rooms.janus.wire")
+_log.setLevel(logging.ERROR)  # its own logger would show messages, and with them names
+
+
+class JanusRefusal(Exception):
+    """A plugin said no.
+
+    Attributes:
+        code: VideoRoom's and TextRoom's own error codes.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+    @property
+    def unauthorised(self) -> bool:
+        """A PIN or secret is wrong or missing."""
+        missing = self.code == _MISSING and str(self).endswith(("(pin)", "(secret)"))
+        return self.code == _WRONG or missing
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    Attributes:
+        data: The plugin's.
+        sdp: What comes with it, if anything does.
+    """
+
+    data: Mapping[str, Any]
+    sdp: str | None
+
+
+class JanusSession:
+    """Made by `janus_session`. Anything that goes wrong with the connection ends it."""
+
+    def __init__(
+        self, socket: ClientConnection, credentials: Mapping[str, str], answer_s: float
+    ) -> None:
+        self._socket = socket
+        self._credentials = credentials
+        self._answer_s = answer_s
+        self._id: int | None = None
+        self._numbers = count(1)
+        self._waiting: dict[str, _Waiting] = {}
+        self._handles: dict[int, OnEvent] = {}
+
+    async def attach(self, plugin: str, on_event: OnEvent) -> Handle:
+        """A handle of a plugin, `janus.plugin.videoroom` say."""
+        answer = await self.ask("attach", plugin=plugin)
+        number = int(_told(answer, "data", "id"))
+        self._handles[number] = on_event
+        return Handle(self, number)
+
+    async def ask(self, what: str, **fields: Any) -> Mapping[str, Any]:
+        """One request; Janus's final answer to it.
+
+        Raises:
+            RoomLost: It does not come in time.
+            RoomRefused: Janus wants other credentials.
+        """
+        number = str(next(self._numbers))
+        request = {"janus": what, "transaction": number, **self._credentials, **fields}
+        if self._id is not None:
+            request["session_id"] = self._id
+        answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = _Waiting(answer, ack_is_all=what == "keepalive")
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await self._socket.send(json.dumps(request))
+                return _checked(await answer)
+        except TimeoutError as error:
+            raise RoomLost(f"Janus did not answer within {self._answer_s:g} s") from error
+        except ConnectionClosed as error:
+            raise _closed() from error
+        finally:
+            del self._waiting[number]
+
+    async def begin(self) -> None:
+        self._id = int(_told(await self.ask("create"), "data", "id"))
+
+    async def end(self) -> None:
+        """Bounded; where Janus is gone, so is the session."""
+        with suppress(RoomLost, RoomRefused, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await self.ask("destroy")
+
+    async def read(self) -> NoReturn:
+        """Hand out what comes, until the connection ends.
+
+        Raises:
+            RoomLost: It has ended, or what came is not Janus's.
+        """
+        try:
+            async for text in self._socket:
+                self._take(_parsed(text))
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+        finally:  # nobody waits for what cannot come
+            for waiting in self._waiting.values():
+                waiting.fail(_closed())
+        raise _closed()
+
+    async def keep_alive(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(_KEEP_ALIVE_S)
+            await self.ask("keepalive")
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        kind = _told(message, "janus")
+        waiting = self._waiting.get(str(message.get("transaction")))
+        if waiting is None and kind == "timeout":
+            raise RoomLost("Janus ended our session")
+        on_event = self._handles.get(message.get("sender", 0))
+        if on_event is not None and kind != "ack":
+            data = _part(_part(message, "plugindata"), "data")
+            on_event("answer" if waiting else kind, data, _sdp(message))
+        if waiting is not None:
+            waiting.take(kind, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """For the answer to a request. Most are acknowledged first."""
+
+    answer: asyncio.Future[Mapping[str, Any]]
+    ack_is_all: bool
+
+    def take(self, kind: str, message: Mapping[str, Any]) -> None:
+        if not self.answer.done() and (kind != "ack" or self.ack_is_all):
+            self.answer.set_result(message)
+
+    def fail(self, error: RoomLost) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Handle:
+    """One use of a plugin."""
+
+    def __init__(self, session: JanusSession, number: int) -> None:
+        self._session = session
+        self._number = number
+
+    async def ask(self, body: Mapping[str, Any], answer_sdp: str | None = None) -> Answer:
+        """
+        Args:
+            answer_sdp: Our answer to an offer that the plugin made.
+
+        Raises:
+            JanusRefusal: The plugin says no.
+            RoomLost, RoomRefused: As `JanusSession.ask`.
+        """
+        fields: dict[str, Any] = {"handle_id": self._number, "body": body}
+        if answer_sdp is not None:
+            fields["jsep"] = {"type": "answer", "sdp": answer_sdp}
+        message = await self._session.ask("message", **fields)
+        data = _part(_part(message, "plugindata"), "data")
+        if "error_code" in data:
+            raise JanusRefusal(int(data["error_code"]), str(data.get("error", "")))
+        return Answer(data, _sdp(message))
+
+
+@asynccontextmanager
+async def janus_session(
+    server: JanusServer, *, api_secret: str, token: str, answer_s: float = _ANSWER_S
+) -> AsyncIterator[JanusSession]:
+    """A session that is kept alive inside, and destroyed at Janus afterwards.
+
+    Raises:
+        RoomLost, RoomRefused: In an exception group, also out of what runs inside.
+    """
+    given = {"apisecret": api_secret, "token": token}
+    credentials = {name: value for name, value in given.items() if value}
+    async with _connection(server) as socket, asyncio.TaskGroup() as tasks:
+        session = JanusSession(socket, credentials, answer_s)
+        reading = tasks.create_task(session.read(), name="janus reader")
+        keeping: asyncio.Task[NoReturn] | None = None
+        try:
+            await session.begin()
+            keeping = tasks.create_task(session.keep_alive(), name="janus keep-alive")
+            yield session
+        finally:
+            if keeping is not None:
+                keeping.cancel()
+            if not reading.done():
+                await session.end()
+                reading.cancel()
+
+
+@asynccontextmanager
+async def _connection(server: JanusServer) -> AsyncIterator[ClientConnection]:
+    opening = connect(
+        server.url,
+        subprotocols=[Subprotocol("janus-protocol")],
+        open_timeout=_ANSWER_S,
+        ping_interval=_PING_S,
+        ping_timeout=_PING_S,
+        close_timeout=_GOODBYE_S,
+        max_size=_MOST_BYTES,
+        proxy=None,
+        logger=_log,
+    )
+    try:
+        socket = await opening
+    except InvalidHandshake as error:
+        raise RoomLost(
+            f"what answers at {server.name} is not Janus's WebSocket API ({type(error).__name__})"
+        ) from error
+    except (OSError, TimeoutError, InvalidURI, ssl.SSLError, EOFError) as error:
+        raise RoomLost(
+            f"Janus server {server.name} cannot be reached ({type(error).__name__})"
+        ) from error
+    try:
+        yield socket
+    finally:
+        await socket.close()
+
+
+def _checked(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    if message["janus"] != "error":
+        return message
+    error = _part(message, "error")
+    code, reason = error.get("code"), str(error.get("reason", ""))
+    if code == _UNAUTHORISED:
+        raise RoomRefused(
+            "Janus refuses us: EARSHOT_JANUS_API_SECRET or _TOKEN is wrong or missing"
+        )
+    if code == _SESSION_GONE:
+        raise RoomLost("Janus does not know our session any more")
+    raise RoomRefused(f"Janus says: {reason[:200]} ({code})")
+
+
+def _parsed(text: str | bytes) -> Mapping[str, Any]:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _rubbish() from error
+    if not isinstance(message, dict):
+        raise _rubbish()
+    return message
+
+
+def _told(message: Mapping[str, Any], *path: str) -> Any:
+    """A field that must be there."""
+    found: Any = message
+    try:
+        for step in path:
+            found = found[step]
+    except (KeyError, TypeError) as error:
+        raise _rubbish() from error
+    return found
+
+
+def _part(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object in it, or an empty one."""
+    found = message.get(name, {})
+    if not isinstance(found, dict):
+        raise _rubbish()
+    return found
+
+
+def _sdp(message: Mapping[str, Any]) -> str | None:
+    found = _part(message, "jsep").get("sdp")
+    return None if found is None else str(found)
+
+
+def _rubbish() -> RoomLost:
+    return RoomLost("what answers is not Janus: it does not speak its protocol")
+
+
+def _closed(error: ConnectionClosed | None = None) -> RoomLost:
+    if error is not None and error.sent is not None and error.sent.code == _TOO_BIG:
+        return RoomLost(
+            f"Janus sent more than {_MOST_BYTES >> 20} MB at once: somebody in the room has a name "
+            "of that length; remove them at Janus"
+        )
+    return RoomLost("the connection to Janus was closed")

@@ -1,0 +1,65 @@
+"""The way into the VideoRooms of the Janus servers that the operator named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NoReturn
+from weakref import WeakSet
+
+from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.connector import Muted, RoomRefused, RoomSession
+from service.rooms.janus.identity import person_of
+from service.rooms.janus.server import JanusServer, describe
+from service.rooms.janus.stay import JanusStay, Surroundings
+from service.rooms.room import Room, RoomState
+
+
+class JanusConnector:
+    """
+    Args:
+        servers: By name; the first is taken where a room names none.
+    """
+
+    kind = "janus"
+    opens_as = RoomState.JOINING
+
+    def __init__(self, servers: Mapping[str, JanusServer], around: Surroundings) -> None:
+        self._servers = servers
+        self._around = around
+        self._stays: WeakSet[JanusStay] = WeakSet()
+
+    def enter(self, room: Room, secrets: Mapping[str, str], muted: Muted) -> RoomSession:
+        place = describe(room.connector, secrets, self._servers, self._around.access)
+        if place is None:
+            return _Nowhere(str(room.connector.get("server", "")))
+        stay = JanusStay(room, place, muted, self._around)
+        self._stays.add(stay)
+        return stay
+
+    def actions(self, room: Room) -> Collection[RoomAction]:
+        told = room.connector.get("text_room") is not None or self._around.told(room.id)
+        return [one for one in RoomAction if told or one is not RoomAction.WARN]
+
+    def person(self, speaker_id: str) -> str:
+        return person_of(speaker_id)
+
+    def peers(self) -> int:
+        """Connections for sound, at most one a room."""
+        return sum(stay.peers for stay in self._stays)
+
+
+class _Nowhere:
+    """A stay on a server that the operator does not name any more."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    async def run(self, tell: Callable[[str], None]) -> NoReturn:
+        named = f"no Janus server called {self._server!r}" if self._server else "no Janus server"
+        raise RoomRefused(f"{named} is in EARSHOT_JANUS")
+
+    async def act(self, action: RoomAction, person: str, words: str) -> str:
+        raise CannotAct("the room is not joined")
+
+    async def dismiss(self, speaker_id: str, reason: str) -> bool:
+        return False

@@ -1,0 +1,293 @@
+"""What Janus's event handler tells (the `sampleevh` plugin): rooms begin and end.
+
+Its calls are not signed. They bring a secret along, and their word counts for little: a room that
+they name is listened to if the operator's filter lets it, and who is in it, Janus itself says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from service.access.audit import Action, make_entry
+from service.access.authenticate import Door, refuse_wait
+from service.access.keys import Role, digest_of
+from service.access.ports import AuditStore
+from service.clock import Clock
+from service.errors import Problem
+from service.metrics import Metrics
+from service.rooms.janus.identity import plain, safe_id
+from service.rooms.janus.server import VIDEOROOM, FeedId, JanusServer
+from service.rooms.supervisor import Supervisor
+from service.rooms.wanted import Wanted
+
+log = structlog.get_logger()
+
+_PLUGIN_EVENT = 64
+_BEGINS = frozenset({"created", "joined", "published"})
+_ENDS = frozenset({"destroyed"})
+_MOST_ROOMS = 500
+"""Beyond, rooms are opened by those who may, and not because a Janus has them."""
+_GRACE_S = 3.0
+"""A stay in a room that is destroyed learns of it by itself, and ends well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a call.
+
+    Attributes:
+        opened, ended: Rooms that are listened to from now on, and those that are not much longer.
+        passed_over: Events of other kinds, of rooms that are heard already, or that the operator's
+            filter (EARSHOT_LISTEN_TO) does not name.
+    """
+
+    opened: int = 0
+    ended: int = 0
+    passed_over: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A room of which a VideoRoom event tells."""
+
+    server: JanusServer
+    room: FeedId
+    begins: bool
+
+    @property
+    def id(self) -> str:
+        """Of the room that this event opens here."""
+        return f"{self.server.name}:{safe_id(str(self.room))}"
+
+    @property
+    def readable_id(self) -> str:
+        """The same where the room's own name may be part of an id as it is."""
+        return f"{self.server.name}:{self.room}"
+
+    def connector(self) -> dict[str, Any]:
+        return {"kind": "janus", "server": self.server.name, "room": self.room}
+
+
+class JanusHook:
+    """
+    Args:
+        secret: What calls bring along; None: none is taken.
+        servers: By name; an event names its server as `emitter`.
+        grace_s: How long a destroyed room has to end by itself.
+    """
+
+    def __init__(
+        self,
+        secret: str | None,
+        servers: Mapping[str, JanusServer],
+        supervisor: Supervisor,
+        wanted: Wanted,
+        *,
+        audit: AuditStore,
+        metrics: Metrics,
+        clock: Clock,
+        grace_s: float = _GRACE_S,
+    ) -> None:
+        self._secret = secret
+        self._servers = servers
+        self._supervisor = supervisor
+        self._wanted = wanted
+        self._audit = audit
+        self._metrics = metrics
+        self._clock = clock
+        self._grace_s = grace_s
+        self._closings: dict[str, asyncio.Task[None]] = {}
+
+    def check(self, authorization: str | None, door: Door) -> None:
+        """
+        Args:
+            authorization: `Basic` with the secret as password, or `Bearer` with the secret.
+
+        Raises:
+            Problem: 401, or 429 after too many wrong ones.
+        """
+        given = _secret(authorization or "")
+        now = self._clock()
+        refuse_wait(door, digest_of(given), now)
+        expected = self._secret or ""
+        right = hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+        if not expected or not right:
+            self._metrics.hooks.labels("unauthorised").inc()
+            if given:
+                door.attempts.failed(door.address, now)
+            raise Problem(
+                401,
+                "Not from Janus",
+                "send EARSHOT_JANUS_HOOK_SECRET as the password of Basic authorization "
+                "(`backend_pwd` of janus.eventhandler.sampleevh.jcfg)"
+                + ("" if expected else "; this server has none set, so that no call is taken"),
+                headers={"WWW-Authenticate": 'Basic realm="earshot"'},
+            )
+        door.attempts.succeeded(door.address, digest_of(given))
+
+    async def receive(self, body: bytes) -> Taken:
+        """Act on one event or a list of them; of several about a room, the last one counts.
+
+        Raises:
+            Problem: 422, it is neither.
+        """
+        opened = ended = 0
+        events = _events(body)
+        told = {one.id: one for event in events if (one := self._read(event))}
+        for one in told.values():
+            if one.begins:
+                opened += await self._begin(one)
+            else:
+                ended += self._end(one)
+        done = Taken(opened, ended, len(events) - opened - ended)
+        self._metrics.hooks.labels("done" if opened or ended else "ignored").inc()
+        return done
+
+    def _read(self, event: Mapping[str, Any]) -> _Told | None:
+        inner = event.get("event")
+        if event.get("type") != _PLUGIN_EVENT or not isinstance(inner, dict):
+            return None
+        data = inner.get("data")
+        if inner.get("plugin") != VIDEOROOM or not isinstance(data, dict):
+            return None
+        what, room = data.get("event"), data.get("room")
+        server = self._server(event.get("emitter"))
+        if server is None or what not in _BEGINS | _ENDS:
+            return None
+        if isinstance(room, bool) or not isinstance(room, str | int) or room in ("", 0):
+            return None
+        if plain(str(room)) != str(room):
+            log.warning("janus.odd_room_name", server=server.name)
+            return None
+        return _Told(server, room, begins=what in _BEGINS)
+
+    def _server(self, emitter: object) -> JanusServer | None:
+        """By name; the only one whatever it is called."""
+        if len(self._servers) == 1:
+            return next(iter(self._servers.values()))
+        return self._servers.get(emitter) if isinstance(emitter, str) else None
+
+    async def _begin(self, told: _Told) -> bool:
+        known = self._known(told)
+        if known is not None:
+            if (closing := self._closings.pop(known, None)) is not None:
+                closing.cancel()
+            self._supervisor.retry(known)
+            return False
+        if told.id not in self._wanted and told.readable_id not in self._wanted:
+            return False
+        if len(self._supervisor.rooms()) >= _MOST_ROOMS:
+            log.error("janus.too_many_rooms", most=_MOST_ROOMS)
+            return False
+        if self._supervisor.ending(told.id):  # which takes seconds, and Janus does not wait
+            self._supervisor.spawn(lambda: self._open(told), f"open {told.id} anew")
+            return True
+        return await self._open(told)
+
+    async def _open(self, told: _Told) -> bool:
+        try:
+            _, new = await self._supervisor.open(
+                told.id,
+                title=str(told.room),
+                connector=told.connector(),
+                secrets={},
+                languages=[],
+                policies=[],
+            )
+        except Problem as problem:
+            if problem.status != 409:  # the id is another room's
+                raise
+            log.warning("janus.hook_refused", room=told.id)
+            return False
+        if new:
+            await self._record(told, Action.ROOM_OPENED, told.id)
+        return new
+
+    def _end(self, told: _Told) -> bool:
+        known = self._known(told)
+        if known is None or known in self._closings:
+            return False
+        closing = self._supervisor.spawn(lambda: self._close(told, known), f"close {known}")
+        self._closings[known] = closing
+        closing.add_done_callback(lambda _: self._closed(known, closing))
+        return True
+
+    async def _close(self, told: _Told, room_id: str) -> None:
+        await asyncio.sleep(self._grace_s)
+        if self._known(told) != room_id:  # it has ended by itself
+            return
+        try:
+            await self._supervisor.close(room_id, "the room was destroyed at Janus")
+        except Problem as problem:
+            if problem.status != 404:  # it has ended meanwhile
+                raise
+        else:
+            await self._record(told, Action.ROOM_CLOSED, room_id)
+
+    def _closed(self, room_id: str, closing: asyncio.Task[None]) -> None:
+        if self._closings.get(room_id) is closing:
+            del self._closings[room_id]
+
+    def _known(self, told: _Told) -> str | None:
+        """The id of a room that is listened to here, is not ending, and means the same one."""
+        first = next(iter(self._servers), "")
+        for room in self._supervisor.rooms():
+            server = room.connector.get("server") or first
+            place = (room.connector.get("kind"), server, room.connector.get("room"))
+            same = place == ("janus", told.server.name, told.room)
+            if same and not self._supervisor.ending(room.id):
+                return room.id
+        return None
+
+    async def _record(self, told: _Told, action: Action, room_id: str) -> None:
+        entry = make_entry(
+            f"janus server {told.server.name}",
+            action,
+            room_id,
+            self._clock(),
+            reason="by its event handler",
+            role=Role.ROOM_SERVER,
+        )
+        await self._audit.add(entry)
+
+
+def _events(body: bytes) -> list[Mapping[str, Any]]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _odd() from error
+    events = found if isinstance(found, list) else [found]
+    return list(_objects(events))
+
+
+def _objects(events: list[object]) -> Iterator[Mapping[str, Any]]:
+    for event in events:
+        if not isinstance(event, dict):
+            raise _odd()
+        yield event
+
+
+def _odd() -> Problem:
+    return Problem(
+        422, "Not events", "the body must be an event of Janus's event handlers, or a list of them"
+    )
+
+
+def _secret(authorization: str) -> str:
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:  # no base64, or no text in it
+        return ""

@@ -1,0 +1,50 @@
+"""One speaker who is heard now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from service.listening.ear import Ear, EarCounters
+from service.rooms.room import Room, Speaker
+
+Key = tuple[str, str]
+"""Room and speaker."""
+
+
+@dataclass(slots=True, eq=False)
+class Listener:
+    """A speaker's ear, and what of their words is not settled: on record, or told as a gap.
+
+    Attributes:
+        unsettled: When each unsettled utterance began, by its id.
+        before: Of the same speaker, who came back before the words of last time were settled.
+        counted: What of the ear's counters is in the metrics already.
+        leaving: The speaker has left, and their last words are waited for.
+        back: They have come back meanwhile.
+        failed: The ear has failed once.
+    """
+
+    ear: Ear
+    speaker: Speaker
+    room: Room
+    before: Listener | None = None
+    unsettled: dict[str, datetime] = field(default_factory=dict)
+    counted: EarCounters = field(default_factory=EarCounters)
+    leaving: bool = False
+    back: bool = False
+    failed: bool = False
+
+    @property
+    def key(self) -> Key:
+        return (self.speaker.room_id, self.speaker.id)
+
+    def heard_until(self) -> datetime:
+        """Everything before this is settled, or was no speech."""
+        return min([self.ear.heard_until(), *self._starts()])
+
+    def _starts(self) -> Iterator[datetime]:
+        yield from self.unsettled.values()
+        if self.before is not None:
+            yield from self.before._starts()

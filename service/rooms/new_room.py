@@ -1,0 +1,92 @@
+"""What a room server says of a room that shall be listened to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from policies.pack import Pack
+from service.access.keys import PLAIN
+from service.errors import Problem
+from service.rooms.janus.identity import SPEAKER_ID_PATTERN
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}$"
+"""What a room server may use as an id here: safe in a path, a log and a file name."""
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+RoomNumber = (
+    Annotated[int, Field(strict=True, ge=1, le=2**53 - 1)]
+    | Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=PLAIN)]
+)
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+
+
+class _Connector(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+
+    def shown(self) -> dict[str, Any]:
+        """What anybody who may see the room may see of it."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude=set(self.secrets()))
+
+    def secrets(self) -> dict[str, str]:
+        """The rest."""
+        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {
+            name: value.get_secret_value() for name, value in fields if isinstance(value, SecretStr)
+        }
+
+
+class ByWhip(_Connector):
+    """Speakers publish here by WHIP."""
+
+    kind: Literal["whip"]
+
+
+class OnJanus(_Connector):
+    """A Janus VideoRoom that is joined as a listener."""
+
+    kind: Literal["janus"]
+    room: RoomNumber = Field(description="Id of the VideoRoom: a number, or a text.")
+    server: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$",
+        description="Name of one of the servers in EARSHOT_JANUS; empty: the first.",
+    )
+    pin: SecretStr | None = Field(None, max_length=200, description="Lets us in.")
+    secret: SecretStr | None = Field(None, max_length=200, description="Lets us moderate.")
+    speaker_id: str | None = Field(
+        None,
+        pattern=SPEAKER_ID_PATTERN,
+        description="Where a publisher's stable id is: `feed`, `display`, `display.FIELD` (the "
+        "display name is a JSON object) or `metadata.FIELD`.",
+    )
+    text_room: RoomNumber | None = Field(
+        None, description="A TextRoom in which members are told things."
+    )
+    text_room_secret: SecretStr | None = Field(None, max_length=200)
+
+
+class NewRoom(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: Id
+    title: str = Field("", max_length=200, pattern=PLAIN)
+    connector: ByWhip | OnJanus = Field(discriminator="kind")
+    languages: list[Language] = Field(
+        [], max_length=20, description="ISO 639-1 codes; empty: the model decides."
+    )
+    policies: list[Id] = Field([], max_length=100, description="Names of packs; empty: all.")
+
+
+def check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:
+    """Raises: Problem 422, where one of them is not loaded."""
+    known = [pack.pack for pack in loaded]
+    for name in asked:
+        if name not in known:
+            raise Problem(
+                422, "Unknown pack", f"no pack is called {name!r}; loaded: {', '.join(known)}"
+            )

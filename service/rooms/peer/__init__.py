@@ -1,0 +1,6 @@
+"""The door to aiortc, which does ICE, DTLS and SRTP.
+
+aiortc's own receive path (a jitter buffer, a decoder thread per track and two queues) costs twice
+the CPU and holds back the last words before a pause, so that packets are taken from it as they
+arrive: `tap.py` says how, `tests/rooms/peer/` what we rely on, and pyproject.toml pins the version.
+"""

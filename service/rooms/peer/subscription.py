@@ -1,0 +1,111 @@
+"""One peer through which a room server lets us hear many speakers: it offers, we answer.
+
+Each speaker is an m-line. Lines come, fall silent and are used again for somebody else, and what a
+line carries is said outside of SDP: here a packet is only of a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from aiortc import RTCSessionDescription
+from aiortc.sdp import SessionDescription
+
+from service.listening.packet import Packet
+from service.rooms.peer.addresses import gathering_on
+from service.rooms.peer.link import Link
+from service.rooms.peer.tap import opus_types, route, tap, with_opus_parameters
+
+
+class BadRoomOffer(Exception):
+    """What the room server offered cannot be answered."""
+
+
+class Subscription:
+    """Begins with the first offer; ends with `close`.
+
+    Args:
+        on_packet: Called on the event loop with the mid of a line (RFC 8843) and each Opus packet.
+        on_ended: Called at most once, with a reason, when the connection ends by itself.
+        on_connected: Called once, when packets can come.
+        addresses: Local addresses to be reached at; None: all but loopback.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_packet: Callable[[str, Packet], None],
+        on_ended: Callable[[str], None],
+        on_connected: Callable[[], None],
+        addresses: Sequence[str] | None = None,
+    ) -> None:
+        self._on_packet = on_packet
+        self._on_ended = on_ended
+        self._on_connected = on_connected
+        self._addresses = addresses
+        self._link = Link()
+        self._ssrcs: dict[str, frozenset[int]] = {}
+        self._tapped: set[str] = set()
+
+    @property
+    def connected(self) -> bool:
+        return self._link.connected
+
+    async def answer(self, offer: str) -> str:
+        """Our answer to the first offer, or to one that changes the lines; not two at once.
+
+        Raises:
+            BadRoomOffer: It cannot be answered; nothing more can be heard here.
+        """
+        connection = self._link.connection
+        first = not self._tapped
+        try:
+            self._ssrcs = _ssrcs(offer)
+            with gathering_on(self._addresses):
+                await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+                answer = await connection.createAnswer()
+                self._tap_new_lines(opus_types(answer.sdp))
+                await connection.setLocalDescription(answer)
+            self._route()
+        except Exception as error:  # aiortc raises anything on an odd offer
+            raise BadRoomOffer("the room server's offer is none that we can answer") from error
+        if first:
+            self._link.watch(self._on_ended, self._on_connected)
+        return with_opus_parameters(connection.localDescription.sdp)
+
+    async def close(self) -> None:
+        """Let go of everything; bounded."""
+        await self._link.close()
+
+    def _tap_new_lines(self, types: frozenset[int]) -> None:
+        for transceiver in self._link.connection.getTransceivers():
+            mid = transceiver.mid
+            if mid is not None and mid not in self._tapped and transceiver.kind == "audio":
+                self._tapped.add(mid)
+                tap(
+                    transceiver.receiver,
+                    types,
+                    partial(self._on_packet, mid),
+                    wanted=partial(self._is_of, mid),
+                )
+
+    def _is_of(self, mid: str, ssrc: int) -> bool:
+        """The line has this SSRC, or the offer named none."""
+        known = self._ssrcs.get(mid)
+        return not known or ssrc in known
+
+    def _route(self) -> None:
+        for transceiver in self._link.connection.getTransceivers():
+            ssrcs = self._ssrcs.get(transceiver.mid or "")
+            if ssrcs:
+                route(transceiver.receiver, ssrcs)
+
+
+def _ssrcs(offer: str) -> dict[str, frozenset[int]]:
+    """Of each line, by mid."""
+    session = SessionDescription.parse(offer)
+    return {
+        media.rtp.muxId: frozenset(description.ssrc for description in media.ssrc)
+        for media in session.media
+    }

@@ -1,0 +1,90 @@
+"""Packets as they arrive: two private methods of aiortc's receiver are wrapped."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Collection
+from typing import Any
+
+from aiortc import RTCRtpReceiver, RTCRtpTransceiver
+
+from service.listening.packet import Packet
+
+OPUS = "audio/opus"
+_OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
+"""What the answer tells the sender we can receive: without it browsers send neither."""
+
+
+def only_opus(transceiver: RTCRtpTransceiver) -> None:
+    """Otherwise aiortc answers with every codec it knows."""
+    known = RTCRtpReceiver.getCapabilities("audio")
+    opus = [codec for codec in known.codecs if codec.mimeType == OPUS] if known else []
+    transceiver.setCodecPreferences(opus)
+
+
+def opus_types(sdp: str) -> frozenset[int]:
+    """The RTP payload types that stand for Opus."""
+    return frozenset(map(int, re.findall(r"^a=rtpmap:(\d+) opus/", sdp, re.MULTILINE | re.I)))
+
+
+def tap(
+    receiver: Any,
+    types: frozenset[int],
+    on_packet: Callable[[Packet], None],
+    wanted: Callable[[int], bool] = lambda ssrc: True,
+) -> None:
+    """Hand packets out before the receiver's own path, which keeps counting them for its reports.
+
+    The decoder thread ends as soon as the receiver has started it: nobody reads its track, where
+    what it decodes would pile up.
+
+    Args:
+        wanted: Whether packets of an SSRC are this receiver's: aiortc gives one that it does not
+            know to the only receiver it has.
+    """
+    take, receive = receiver._handle_rtp_packet, receiver.receive
+    loop = asyncio.get_running_loop()
+
+    async def tapped(packet: Any, arrival_time_ms: int) -> None:
+        if packet.payload and packet.payload_type in types and wanted(packet.ssrc):
+            level = packet.extensions.audio_level
+            on_packet(
+                Packet(
+                    sequence=packet.sequence_number,
+                    timestamp=packet.timestamp,
+                    level=level[1] if level else None,
+                    payload=packet.payload,
+                    arrived_s=loop.time(),
+                )
+            )
+        await take(packet, arrival_time_ms=arrival_time_ms)
+
+    async def receive_undecoded(parameters: Any) -> None:
+        await receive(parameters)
+        receiver._handle_disconnect()
+
+    receiver._handle_rtp_packet = tapped
+    receiver.receive = receive_undecoded
+
+
+def route(receiver: Any, ssrcs: Collection[int]) -> None:
+    """Let these SSRCs, and no others, come to the receiver.
+
+    aiortc learns a receiver's SSRCs when it starts, and never again: a line that is used for
+    somebody else has another, whose packets would be dropped.
+    """
+    table = receiver.transport._rtp_router.ssrc_table
+    for ssrc in [ssrc for ssrc, owner in table.items() if owner is receiver]:
+        del table[ssrc]
+    table.update(dict.fromkeys(ssrcs, receiver))
+
+
+def with_opus_parameters(sdp: str) -> str:
+    """The answer with `a=fmtp` for Opus, which aiortc leaves out."""
+    return re.sub(
+        r"(a=rtpmap:(\d+) opus/48000/2\r\n)(?!a=fmtp)",
+        rf"\1a=fmtp:\2 {_OPUS_PARAMETERS}\r\n",
+        sdp,
+        flags=re.I,
+    )

@@ -1,0 +1,133 @@
+"""What is done in a room from an alert's case."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from service.access.keys import Role
+from tests.console.conftest import Open
+from tests.console.seeding import Seed
+from tests.console.visit import Visit
+
+pytestmark = pytest.mark.browser
+
+
+def acting(here: Visit) -> Visit:
+    here.press("m")
+    expect(here.case.get_by_role("form", name="Act in the room")).to_be_visible()
+    expect(here.case.get_by_role("radio", checked=True)).to_be_focused()
+    return here
+
+
+@pytest.mark.usefixtures("lounge")
+def test_a_speaker_is_muted_by_keyboard_and_how_it_went_is_told(visit: Open, seed: Seed) -> None:
+    alert = seed.alert()
+    here = visit(seed.key("Ann Moderator"))
+    here.open(alert.id)
+    acting(here)
+    here.press("1", "Tab")
+    here.page.keyboard.type("asked for codes")
+    here.press("Enter")
+    line = here.case.get_by_role("listitem").filter(has_text="Mute Mallory")
+    expect(line).to_contain_text("Ann Moderator: Mute Mallory")
+    expect(line).to_contain_text("done · the speaker is not heard here")
+    expect(line).to_contain_text("asked for codes")
+    expect(here.case.get_by_text("muted", exact=True).first).to_be_visible()
+    acting(here)
+    expect(here.case.get_by_role("radio").first).to_have_accessible_name("Unmute Mallory")
+    here.press("Enter")
+    expect(here.case.get_by_role("listitem").filter(has_text="Unmute Mallory")).to_contain_text(
+        "done"
+    )
+
+
+@pytest.mark.usefixtures("lounge")
+def test_what_was_not_done_says_why(visit: Open, seed: Seed) -> None:
+    alert = seed.alert()
+    here = visit(seed.key("Ann Moderator"))
+    here.open(alert.id)
+    acting(here)
+    here.press("2")
+    here.case.get_by_label(re.compile("What they are told")).fill("Please stop")
+    here.case.get_by_role("button", name=re.compile("Warn Mallory")).click()
+    line = here.case.get_by_role("listitem").filter(has_text="Warn Mallory")
+    expect(line).to_contain_text("not done · no webhook takes action.requested")
+    expect(line).to_contain_text("Please stop")
+    expect(here.page.get_by_text(re.compile("not done: Warn Mallory"))).to_be_visible()
+
+
+@pytest.mark.usefixtures("lounge")
+def test_a_room_is_ended_only_by_somebody_who_is_sure(visit: Open, seed: Seed) -> None:
+    alert = seed.alert()
+    here = visit(seed.key("Ann Moderator"))
+    here.open(alert.id)
+    acting(here)
+    here.press("4")
+    end = here.case.get_by_role("button", name=re.compile("End the room"))
+    expect(end).to_be_disabled()
+    here.press("Enter")
+    expect(end).to_be_visible()
+    here.case.get_by_role("checkbox").check()
+    end.click()
+    line = here.case.get_by_role("listitem").filter(has_text="End the room")
+    expect(line).to_contain_text("done · the room is closed")
+
+
+@pytest.mark.usefixtures("lounge")
+def test_another_page_sees_what_is_done_as_it_is_done(visit: Open, seed: Seed) -> None:
+    alert = seed.alert()
+    watching, here = visit(), visit(seed.key("Ann Moderator"))
+    for one in (watching, here):
+        one.open(alert.id)
+    acting(here)
+    here.press("Enter")
+    line = watching.case.get_by_role("listitem").filter(has_text="Mute Mallory")
+    expect(line).to_contain_text("done")
+
+
+def test_where_nothing_can_be_done_nothing_is_offered(visit: Open, seed: Seed) -> None:
+    seed.room()
+    alert = seed.alert()
+    here = visit()
+    here.open(alert.id)
+    expect(here.case).to_contain_text("Why")
+    expect(here.case.get_by_role("button", name=re.compile("^Act"))).to_have_count(0)
+    here.press("m")
+    expect(here.case.get_by_role("form", name="Act in the room")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("lounge")
+def test_who_may_only_look_is_offered_nothing(visit: Open, seed: Seed) -> None:
+    alert = seed.alert()
+    here = visit(seed.key("Olga", Role.OBSERVER))
+    here.open(alert.id)
+    expect(here.case).to_contain_text("Read-only")
+    expect(here.case.get_by_role("button", name=re.compile("^Act"))).to_have_count(0)
+
+
+@pytest.mark.usefixtures("lounge")
+def test_escape_goes_one_step_back_and_keeps_what_was_typed(visit: Open, seed: Seed) -> None:
+    alert = seed.alert()
+    here = visit()
+    here.open(alert.id)
+    acting(here)
+    here.case.get_by_label(re.compile("^Why, for the record")).fill("half a sentence")
+    here.press("Escape")
+    expect(here.case.get_by_role("form", name="Act in the room")).to_have_count(0)
+    acting(here)
+    expect(here.case.get_by_label(re.compile("^Why, for the record"))).to_have_value(
+        "half a sentence"
+    )
+
+
+def test_a_muted_speaker_is_marked_among_the_rooms(visit: Open, seed: Seed) -> None:
+    seed.room()
+    here = visit()
+    seed.joins("lounge", "mallory", "Mallory", muted=True)
+    row = here.rooms.get_by_role("listitem").filter(has_text="Mallory").last
+    expect(row).to_contain_text("muted")
+    seed.joins("lounge", "mallory", "Mallory")
+    expect(row).not_to_contain_text("muted")

@@ -1,0 +1,176 @@
+"""The ways into rooms, each with what a test needs to be a speaker in them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiortc import RTCPeerConnection, RTCSessionDescription
+
+from service.clock import utc_now
+from service.metrics import Metrics
+from service.rooms.connector import CannotHear, RoomConnector, RoomSession
+from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.server import JanusAccess, JanusServer
+from service.rooms.janus.stay import Surroundings
+from service.rooms.muted import MutedSpeakers
+from service.rooms.notice import Notice
+from service.rooms.room import Room, Speaker
+from service.rooms.whip import WhipConnector
+from tests.janus import ROOM_SECRET, Janus
+from tests.rooms.calls import LOOPBACK, offered, publisher, until
+from tests.rooms.fakes import NOW, Audience, Mutes, Notices, Tokens
+from tests.rooms.janus.stage import Speakers
+
+
+class Way(Protocol):
+    """A room on one kind of room server, and people who speak in it."""
+
+    @property
+    def connector(self) -> RoomConnector: ...
+
+    @property
+    def room(self) -> Room: ...
+
+    async def join(self, id_: str) -> None:
+        """Returns once their sound is on its way."""
+        ...
+
+    async def leave(self, id_: str) -> None: ...
+
+    def stay_away(self, id_: str) -> None:
+        """They do not try to come back when they are thrown out."""
+        ...
+
+    def peers(self) -> int: ...
+
+
+@dataclass
+class Whip:
+    audience: Audience
+    room: Room = field(
+        default_factory=lambda: Room(
+            "lobby", "Lobby", {"kind": "whip"}, ["en"], [], WhipConnector.opens_as, NOW
+        )
+    )
+    calls: dict[str, tuple[RTCPeerConnection, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.connector = WhipConnector(
+            self.audience, Tokens(), addresses=LOOPBACK, told=lambda room_id: True
+        )
+
+    async def join(self, id_: str) -> None:
+        await until(lambda: self.connector.peers() >= len(self.calls))
+        connection, _ = publisher()
+        speaker = Speaker("lobby", id_, id_.title())
+        room = self.connector.room("lobby")
+        session = await room.publish(speaker, await offered(connection))
+        await connection.setRemoteDescription(RTCSessionDescription(session.peer.sdp, "answer"))
+        self.calls[id_] = (connection, session.id)
+
+    async def leave(self, id_: str) -> None:
+        connection, session_id = self.calls.pop(id_)
+        room = self.connector.room("lobby")
+        await room.end(room.session(session_id))
+        await connection.close()
+
+    def stay_away(self, id_: str) -> None:
+        pass
+
+    def peers(self) -> int:
+        return self.connector.peers()
+
+    async def close(self) -> None:
+        for connection, _ in self.calls.values():
+            await connection.close()
+
+
+@dataclass
+class InJanus:
+    audience: Audience
+    janus: Janus
+    speakers: Speakers
+    name: str
+
+    def __post_init__(self) -> None:
+        around = Surroundings(
+            listener=self.audience,
+            access=JanusAccess(room_secret=ROOM_SECRET),
+            notice=Notice("https://rooms.example/rules"),
+            notices=Notices(),
+            told=lambda room_id: True,
+            addresses=None,
+            metrics=Metrics(),
+            clock=utc_now,
+        )
+        self.connector = JanusConnector({"janus": JanusServer("janus", self.janus.ws_url)}, around)
+        described = {"kind": "janus", "room": self.name}
+        self.room = Room("lobby", "Lobby", described, ["en"], [], JanusConnector.opens_as, NOW)
+
+    async def join(self, id_: str) -> None:
+        await self.speakers.join(id_)
+
+    async def leave(self, id_: str) -> None:
+        await self.speakers.leave(id_)
+
+    def stay_away(self, id_: str) -> None:
+        self.speakers.stay_away(id_)
+
+    def peers(self) -> int:
+        return self.connector.peers()
+
+
+@dataclass
+class Stay:
+    """A stay in the room, as a keeper makes it."""
+
+    way: Way
+    audience: Audience
+    session: RoomSession
+    muted: MutedSpeakers
+    standing: list[str] = field(default_factory=list)
+    over: list[CannotHear] = field(default_factory=list)
+
+    async def hears(self, *ids: str) -> None:
+        """Exactly these are there, and new packets come from each."""
+        await until(lambda: set(self.audience.here) == set(ids))
+        before = self.audience.heard.copy()
+        await until(lambda: all(self.audience.heard[id_] > before[id_] for id_ in ids))
+
+    async def silent(self, id_: str, beside: str) -> None:
+        """Nothing comes from the one while much comes from the other."""
+        await asyncio.sleep(0.2)  # what was on its way
+        mute, heard = self.audience.heard[id_], self.audience.heard[beside]
+        await until(lambda: self.audience.heard[beside] > heard + 20)
+        assert self.audience.heard[id_] == mute
+
+
+@contextlib.asynccontextmanager
+async def staying(
+    way: Way, audience: Audience, muted: MutedSpeakers | None = None
+) -> AsyncIterator[Stay]:
+    muted = muted or MutedSpeakers("lobby", (), Mutes())
+    stay = Stay(way, audience, way.connector.enter(way.room, {}, muted), muted)
+    task = asyncio.create_task(_run(stay), name="stay")
+    try:
+        await until(lambda: bool(stay.standing))
+        yield stay
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _run(stay: Stay) -> None:
+    tell: Callable[[str], None] = stay.standing.append
+    try:
+        await stay.session.run(tell)
+    except* CannotHear as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        assert isinstance(first, CannotHear)
+        stay.over.append(first)

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import pytest
+
+from service.metrics import Metrics
+from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.back_off import BackOff, Patience
+from service.rooms.connector import RoomLost, RoomOver, RoomRefused
+from service.rooms.keeper import Keeper
+from service.rooms.muted import MutedSpeakers
+from service.rooms.room import Room, RoomState
+from tests.rooms.calls import until
+from tests.rooms.fakes import Audience, Mutes, Rooms, a_room
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Stays:
+    """Makes the stays of one room, one after the other, which end as the test says."""
+
+    made: list[Stay] = field(default_factory=list)
+
+    def __call__(self) -> Stay:
+        self.made.append(Stay())
+        return self.made[-1]
+
+    @property
+    def last(self) -> Stay:
+        return self.made[-1]
+
+
+@dataclass
+class Stay:
+    """`service.rooms.connector.RoomSession`."""
+
+    tell: Callable[[str], None] = lambda missing: None
+    ended: asyncio.Future[Exception] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def end(self, error: Exception) -> None:
+        self.ended.set_result(error)
+
+    async def run(self, tell: Callable[[str], None]) -> NoReturn:
+        self.tell = tell
+        raise await self.ended
+
+    async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
+        return "done"
+
+    async def dismiss(self, speaker_id: str, reason: str) -> bool:
+        return True
+
+
+@dataclass
+class House:
+    keeper: Keeper
+    stays: Stays
+    store: Rooms
+    audience: Audience
+    task: asyncio.Task[None]
+
+    @property
+    def told(self) -> tuple[RoomState, str]:
+        room = self.store.rooms["lobby"]
+        return room.state, room.reason
+
+    async def until(self, state: RoomState, reason: str) -> None:
+        await until(lambda: self.told == (state, reason), 3)
+
+
+@contextlib.asynccontextmanager
+async def keeping(
+    spread: float = 0.01, room: Room | None = None, back_off: BackOff | None = None
+) -> AsyncIterator[House]:
+    stays, audience = Stays(), Audience()
+    store = Rooms({"lobby": room or a_room(state=RoomState.JOINING)})
+    keeper = Keeper(
+        store.rooms["lobby"],
+        stays,
+        MutedSpeakers("lobby", (), Mutes()),
+        opens_as=RoomState.JOINING,
+        audience=audience,
+        store=store,
+        metrics=Metrics(),
+        back_off=back_off or BackOff(lambda least, most: spread),
+    )
+    task = asyncio.create_task(keeper.run())
+    await until(lambda: bool(stays.made), 2)
+    await asyncio.sleep(0)
+    try:
+        yield House(keeper, stays, store, audience, task)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_how_a_room_stands_is_told_with_its_reason() -> None:
+    async with keeping() as house:
+        assert house.told == (RoomState.JOINING, "")
+        house.stays.last.tell("")
+        await house.until(RoomState.LISTENING, "")
+        house.stays.last.tell("bob sends pcmu")
+        await house.until(RoomState.DEGRADED, "bob sends pcmu")
+        house.stays.last.tell("")
+        await house.until(RoomState.LISTENING, "")
+
+
+async def test_a_room_that_was_heard_before_a_restart_is_joining_again() -> None:
+    async with keeping(room=a_room()) as house:
+        await house.until(RoomState.JOINING, "")
+
+
+async def test_a_lost_room_is_joined_again_and_its_speakers_wait() -> None:
+    async with keeping(spread=0.2) as house:
+        house.stays.last.tell("")
+        house.stays.last.end(RoomLost("the connection was closed"))
+        await house.until(RoomState.LOST, "the connection was closed")
+        assert house.audience.rooms == [("lost", "lobby")]
+        await until(lambda: len(house.stays.made) == 2, 3)
+        assert house.told[0] is RoomState.LOST, "until it is heard"
+        house.stays.last.tell("")
+        await house.until(RoomState.LISTENING, "")
+
+
+async def test_a_room_that_has_ended_is_left_and_not_joined_again() -> None:
+    async with keeping() as house:
+        house.stays.last.tell("")
+        house.stays.last.end(ExceptionGroup("", [RoomLost("x"), RoomOver("it was destroyed")]))
+        await house.until(RoomState.ENDED, "it was destroyed")
+        await house.task
+        assert house.audience.rooms == [("left", "lobby", "it was destroyed")]
+        assert len(house.stays.made) == 1
+
+
+async def test_an_error_of_ours_loses_the_room_and_not_the_keeper() -> None:
+    async with keeping() as house:
+        house.stays.last.end(ExceptionGroup("", [RoomLost("x"), ZeroDivisionError()]))
+        await until(lambda: len(house.stays.made) == 2, 3)
+        assert "unexpected error" in house.told[1]
+
+
+async def test_a_room_that_is_asked_for_anew_is_tried_at_once() -> None:
+    async with keeping(spread=1000.0) as house:
+        house.stays.last.end(RoomRefused("no such room"))
+        await house.until(RoomState.LOST, "no such room")
+        assert len(house.stays.made) == 1
+        house.keeper.retry()
+        await until(lambda: len(house.stays.made) == 2, 3)
+
+
+class Impatient(BackOff):
+    """Gives up at the second failure in a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 0
+
+    def next(self, patience: Patience) -> float | None:
+        self.failures += 1
+        return 0.0 if self.failures == 1 else None
+
+    def reset(self) -> None:
+        self.failures = 0
+
+
+async def test_a_room_that_is_given_up_says_so_and_can_be_asked_for_again() -> None:
+    async with keeping(back_off=Impatient()) as house:
+        for count in (1, 2):
+            assert len(house.stays.made) == count
+            house.stays.last.end(RoomRefused("wrong PIN"))
+            await until(lambda: len(house.stays.made) == 2, 3)
+        given_up = "wrong PIN; given up: POST the room again to try once more"
+        await house.until(RoomState.LOST, given_up)
+        await asyncio.sleep(0.05)
+        assert len(house.stays.made) == 2
+        house.keeper.retry()
+        await until(lambda: len(house.stays.made) == 3, 3)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_waits_begin_anew_after_a_stay_that_went_well_and_no_other(
+    heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.rooms.keeper._PROVED_S", 0.0)
+    waits = Impatient()
+    async with keeping(back_off=waits) as house:
+        for count in (1, 2):
+            if heard:
+                house.stays.last.tell("")
+            house.stays.last.end(RoomLost("the connection was closed"))
+            await until(lambda: waits.failures == (1 if heard else count), 3)  # noqa: B023
+            await asyncio.sleep(0.02)
+        assert len(house.stays.made) == (3 if heard else 2)
+
+
+async def test_while_the_store_is_away_hearing_goes_on_and_the_latest_is_told() -> None:
+    async with keeping() as house:
+        house.store.away = True
+        house.stays.last.tell("")
+        await asyncio.sleep(0.05)
+        house.stays.last.tell("one speaker less")
+        house.store.away = False
+        await house.until(RoomState.DEGRADED, "one speaker less")
+
+
+async def test_an_action_waits_for_a_room_that_is_being_joined() -> None:
+    async with keeping() as house:
+        acting = asyncio.create_task(house.keeper.act(RoomAction.REMOVE, "ann", ""))
+        await asyncio.sleep(0.01)
+        assert not acting.done()
+        house.stays.last.tell("")
+        assert await acting == "done"
+
+
+async def test_stopping_ends_the_stay_and_tells_nobody() -> None:
+    async with keeping() as house:
+        house.stays.last.tell("")
+        await house.until(RoomState.LISTENING, "")
+    assert house.task.cancelled()
+    assert house.audience.rooms == []
+    with pytest.raises(CannotAct):
+        async with asyncio.timeout(15):
+            await house.keeper.act(RoomAction.REMOVE, "ann", "")
