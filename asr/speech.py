@@ -22,6 +22,18 @@ class EndedBy(StrEnum):
     """The speaker's track ended."""
 
 
+class WorkClass(StrEnum):
+    """How urgent an utterance is; the first is worked on first."""
+
+    HOT_FINAL = "hot_final"
+    """Of a speaker or room with a recent hit, or what confirms a provisional alert."""
+    FINAL = "final"
+    HOT_PARTIAL = "hot_partial"
+    PARTIAL = "partial"
+    RETRY = "retry"
+    """Heard again after a worker failed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """A stretch of one speaker's speech.
@@ -34,6 +46,9 @@ class Utterance:
         part: 0, or the number of the cut this part follows in unbroken speech.
         overlap_ms: How much of the start repeats the end of the part before.
         languages: ISO 639-1 codes that may be spoken; empty: any that the model knows.
+        work: How urgent it is.
+        revision: 0 once the speech has ended; n for the nth look at speech that goes on, which
+            has the id that the whole will have.
     """
 
     id: str
@@ -45,6 +60,12 @@ class Utterance:
     part: int = 0
     overlap_ms: int = 0
     languages: Sequence[str] = ()
+    work: WorkClass = WorkClass.FINAL
+    revision: int = 0
+
+    @property
+    def provisional(self) -> bool:
+        return self.revision > 0
 
     @property
     def duration_ms(self) -> int:
@@ -76,6 +97,7 @@ class Transcript:
         marks: Names of doubts about the text; see `asr.quality` for their meaning.
         model: Name of the model that wrote it.
         provisional: The speaker had not finished.
+        revision: As in `Utterance`.
     """
 
     utterance_id: str
@@ -90,6 +112,7 @@ class Transcript:
     marks: Sequence[str] = ()
     model: str = ""
     provisional: bool = False
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

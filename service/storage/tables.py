@@ -205,6 +205,50 @@ actions = Table(
     ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
 )
 
+# Every text of a pack that was ever in force here, the newest last; nothing removes one.
+policy_versions = Table(
+    "policy_versions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("pack", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "pack", "id"),
+)
+
+# Every rule that applied to an utterance, live or in shadow; no words, so that it stays as long as
+# the alerts whose decisions it is counted with.
+rule_hits = Table(
+    "rule_hits",
+    metadata,
+    Column("utterance_id", Text, primary_key=True),
+    Column("pack", Text, primary_key=True),
+    Column("rule_id", Text, primary_key=True),
+    Column("pack_version", Text, nullable=False),
+    Column("rule_version", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("review", Boolean, nullable=False),
+    Column("excused", Boolean, nullable=False),
+    Column("room_id", Text, nullable=False),
+    Column("speaker_id", Text, nullable=False),
+    Column("at", UtcTime, nullable=False, index=True),
+)
+
+# How much was heard in each hour (UTC): what rates are reckoned from after the words are gone.
+heard_hours = Table(
+    "heard_hours",
+    metadata,
+    Column("hour", UtcTime, primary_key=True),
+    Column("utterances", Integer, nullable=False),
+    Column("speech_ms", Id, nullable=False),
+)
+
 keys = Table(
     "keys",
     metadata,
