@@ -19,6 +19,8 @@ _POLL_S = 35.0
 """Janus answers a long poll after 30 s at the latest."""
 _KEEP_ALIVE_S = 20.0
 _PLUGIN = "janus.plugin.videoroom"
+_HELD = 436
+"""Somebody has this id: the speaker's own last session, which Janus is still taking down."""
 _GONE = (458, 459)
 """Session or handle are not known any more."""
 
@@ -163,5 +165,6 @@ def _checked(answer: Mapping[str, Any], room: RoomId) -> Mapping[str, Any]:
         reason = f"Janus says: {str(data.get('error'))[:200]}"
         if data["error_code"] == 430:
             reason += "; simulated speakers need `string_ids = true` in janus.plugin.videoroom.jcfg"
-        raise Refused(asked, 400, reason)
+        status = 503 if data["error_code"] == _HELD else 400
+        raise Refused(asked, status, reason)
     return answer

@@ -39,10 +39,10 @@ async def begin(server: Server, janus: Janus, feed: Followed) -> list[float]:
             began_s = time.monotonic()
             called = await http.post("/v1/hooks/janus", json=[event], auth=("janus", HOOK_SECRET))
             assert called.json()["opened"] == 1, called.text
-            await feed.has("room.state", id=f"janus-{room}", state="listening")
+            await feed.has("room.state", id=f"janus:{room}", state="listening")
             found.append(time.monotonic() - began_s)
             janus.ask({"request": "destroy", "room": room, "secret": ROOM_SECRET})
-            await feed.has("room.left", id=f"janus-{room}")
+            await feed.has("room.left", id=f"janus:{room}")
     return found
 
 
