@@ -186,7 +186,7 @@ def _rule(judgement: Judgement) -> RuleVerdict:
         shortfalls=() if judgement.places else list(_shortfalls(rule, found)),
         places=[_place(place, rule) for place in judgement.places],
         out_of_scope=judgement.scope,
-        repeated=raised and Repeated(raised.count, raised.severity),
+        repeated=Repeated(raised.count, raised.severity) if raised else None,
     )
 
 

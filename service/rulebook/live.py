@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from policies.finding import PackInvalid
-from policies.load import Loaded, Place, Source, decoded, doubled, load_source
+from policies.load import Loaded, Place, Source, decoded, doubled, load_source, read
 from policies.match import RuleStatus
 from policies.matcher import HEARD, Matcher
 from policies.pack import Pack
@@ -71,17 +71,24 @@ class LivePolicies:
     """
     Args:
         corpus: Folder of benign speech, on which rules keep to their budgets.
+        snapshot: What is in force until `follow` says more; nothing, if left out.
     """
 
     def __init__(
-        self, store: PolicyStore, *, corpus: Path | None, metrics: Metrics, clock: Clock
+        self,
+        store: PolicyStore,
+        *,
+        corpus: Path | None,
+        metrics: Metrics,
+        clock: Clock,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self._store = store
         self._corpus = corpus
         self._metrics = metrics
         self._clock = clock
         self._changing, self._trying = asyncio.Lock(), asyncio.Lock()
-        self._snapshot = Snapshot((), Matcher([]))
+        self._snapshot = snapshot or Snapshot((), Matcher([]))
         self._files: tuple[Sequence[Loaded], Origin] = ((), Origin.FILE)
         self._unsure = False
         """A commit got no answer: what is on record may be newer than the snapshot."""
@@ -113,7 +120,7 @@ class LivePolicies:
         """Bring a text of a pack into force.
 
         Args:
-            matching: Record ids of which one must be in force now; None: whatever is.
+            matching: Record ids of which one must be in force now, `*` for any; None: whatever is.
 
         Raises:
             Refused: With every error.
@@ -155,14 +162,10 @@ class LivePolicies:
         async with self._trying:
             return await self._checked(content, None)
 
-    async def check_file(self, path: str, content: bytes) -> Report:
+    async def check_file(self, path: Path) -> Report:
         """What is wrong with a changed file, taken by itself."""
-        try:
-            source = decoded(content, path)
-        except PackInvalid as invalid:
-            return Report(None, invalid.errors)
         async with self._trying:
-            return await asyncio.to_thread(check, source, Place(), self._corpus)
+            return await asyncio.to_thread(_check_file, path, self._corpus)
 
     async def trial(
         self, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
@@ -182,7 +185,8 @@ class LivePolicies:
         if self._unsure:
             await self._follow(*self._files)
         live = self._snapshot.find(name)
-        if matching is not None and (live is None or str(live.record.id) not in matching):
+        ids = set() if live is None else {str(live.record.id), "*"}
+        if matching is not None and ids.isdisjoint(matching):
             raise Stale(name, None if live is None else live.record)
         return live
 
@@ -298,6 +302,14 @@ def _ids(snapshot: Snapshot) -> set[int]:
 
 async def _compiled(packs: Sequence[Pack]) -> Matcher:
     return await asyncio.to_thread(Matcher, sorted(packs, key=lambda pack: pack.pack))
+
+
+def _check_file(path: Path, corpus: Path | None) -> Report:
+    try:
+        source = read(path)
+    except PackInvalid as invalid:
+        return Report(None, invalid.errors)
+    return check(source, Place(), corpus)
 
 
 def _pack_of(record: Version, file: tuple[Loaded, Version] | None) -> Pack:
