@@ -181,7 +181,7 @@ class PolicyFolder:
         bad = {each.path for each in found} & fresh or fresh
         for path in bad:
             own = [each for each in found if each.path == path]
-            errors[path] = own or found
+            errors[path] = own or [_beside(path, each) for each in found]
             files.pop(path, None)
             if path in self._files:
                 files[path] = self._files[path]
@@ -241,6 +241,13 @@ def look_at(folder: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
             stamp, settled, digest = (0, 0, 0), False, _UNREADABLE
         found[str(path)] = Seen(stamp, settled, digest)
     return found
+
+
+def _beside(path: str, error: PackError) -> PackError:
+    """An error that shows at another file, and came with this one."""
+    place = Path(error.path).name if error.line is None else f"{Path(error.path).name}:{error.line}"
+    problem = f"cannot be used with the other files ({place} {error.field}: {error.problem})"
+    return PackError(path, None, "", problem, error.remedy)
 
 
 def _needed(path: str) -> PackError:

@@ -33,13 +33,14 @@ class Refused(Problem):
 
     def __init__(self, errors: Sequence[PackError]) -> None:
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        first = shown_errors(errors[:1])
-        where = f" first, line {first[0].line}: " if first[0].line else " first: "
+        first = errors[0]
+        places = (f"line {first.line}" if first.line else "", first.field)
+        place = ", ".join(filter(None, places))
         super().__init__(
             422,
             "Policies refused",
-            f"the pack has {count}, so what was in force stays; `errors` has them all,"
-            f"{where}{first[0].problem}; {first[0].remedy}",
+            f"the pack has {count}, so what was in force stays; `errors` has them all. First: "
+            f"{place}{': ' if place else 'it '}{first.problem}; {first.remedy}",
             extra={"errors": [asdict(each) for each in shown_errors(errors)]},
         )
 

@@ -33,7 +33,7 @@ def text_of(
     match = f"match: {{words: {{phrases: {{en: [read me the {word}]}}}}}}"
     examples = ", ".join(f"{start} read me the {word}" for start in ("now", "please", "so"))
     tests = f"tests: {{must_match: [{examples}], must_not_match: [a, b, c]}}"
-    rule = rule_text(id=f"id: {id_ or name}-rule", match=match, tests=tests)
+    rule = rule_text(id=f"id: {id_ or f'{name}-rule'}", match=match, tests=tests)
     return _PATTERN.format(name=name, version=version) + rule
 
 
