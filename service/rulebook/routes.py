@@ -28,15 +28,16 @@ router = APIRouter(tags=["policies"])
 PREFIX = "/v1/policies"
 MAX_BODY = MAX_BYTES
 YAML = ("application/yaml", "text/yaml", "application/x-yaml")
+_PACK = {"type": "object", "description": "A policy pack, as docs/policies.md shows it."}
 YAML_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {kind: {"schema": {"type": "string"}} for kind in YAML},
+        "content": {kind: {"schema": _PACK} for kind in YAML},
     }
 }
 
 Manages = Annotated[Caller, Depends(allow(Role.ADMIN))]
-PackName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+PackName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$", max_length=64)]
 VersionId = Annotated[int, Path(ge=1, le=2**53)]
 IfMatch = Annotated[
     str | None,
@@ -98,7 +99,7 @@ async def put_policies(
     PREFIX + "/{pack}",
     summary="The text of a pack in force",
     response_class=Response,
-    responses={200: {"content": {YAML[0]: {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
 async def show_policies(pack: PackName, request: Request, _: Manages) -> Response:
     """As YAML, with the `ETag` that a change can name in `If-Match`."""
@@ -129,7 +130,7 @@ async def list_versions(
     PREFIX + "/{pack}/versions/{version_id}",
     summary="The text of a version",
     response_class=Response,
-    responses={200: {"content": {YAML[0]: {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
 async def show_version(
     pack: PackName, version_id: VersionId, request: Request, _: Manages
