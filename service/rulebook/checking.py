@@ -9,7 +9,7 @@ from pathlib import Path
 from policies.collector import without_collector
 from policies.corpus import OverBudget, measure, over_budget, read_corpus
 from policies.finding import Finding, PackError, PackInvalid
-from policies.load import Loaded, Place, Source, load_source
+from policies.load import Loaded, Place, Source, load_source, read
 from policies.match import RuleStatus
 from policies.matcher import Matcher
 from policies.pack import Pack
@@ -90,6 +90,15 @@ def _measured(loaded: Loaded, corpus: Path) -> Report:
     ]
     errors = tuple(_over_budget(loaded, over))
     return Report(None if errors else loaded, errors, budgets=budgets)
+
+
+def check_file(path: Path, corpus: Path | None) -> Report:
+    """A file taken by itself."""
+    try:
+        source = read(path)
+    except PackInvalid as invalid:
+        return Report(None, invalid.errors)
+    return check(source, Place(), corpus)
 
 
 def clashes(files: Sequence[Loaded], kept: Sequence[Pack]) -> Iterator[PackError]:

@@ -117,9 +117,12 @@ class PolicyFolder:
     def _judge_anew(self, found: Mapping[str, str]) -> None:
         """What was refused for a reason that may be over."""
         self._refused.pop(str(self._folder), None)
-        for path in [path for path, each in self._refused.items() if each.digest == _GONE]:
-            if path in found:
+        for path, refused in list(self._refused.items()):
+            back = path in found and refused.digest == _GONE
+            if back or (path not in found and path not in self._files):
                 del self._refused[path]
+                if not back:
+                    self._done.pop(path, None)
         if self._live.snapshot is not self._beside:
             self._beside = self._live.snapshot
             for path in self._refused:
@@ -251,8 +254,8 @@ def _beside(path: str, error: PackError) -> PackError:
 
 
 def _needed(path: str) -> PackError:
-    remedy = "put it back, or mend the files that are refused"
-    return PackError(path, None, "", "has gone, and no other pack can be used", remedy)
+    problem = "has gone, and cannot be spared while other files are refused"
+    return PackError(path, None, "", problem, "put it back, or mend those")
 
 
 def _read(path: str) -> bytes:

@@ -8,6 +8,7 @@ it leaves everything as it was. One change at a time.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +16,18 @@ from pathlib import Path
 import structlog
 
 from policies.finding import PackInvalid
-from policies.load import Loaded, Place, Source, decoded, doubled, load_source, read
+from policies.load import Loaded, Place, Source, decoded, doubled, load_source
 from policies.match import RuleStatus
 from policies.matcher import HEARD, Matcher
 from policies.pack import Pack
 from service.clock import Clock
 from service.errors import StoreAway
 from service.metrics import Metrics
-from service.rulebook.checking import Report, check, clashes
+from service.rulebook.checking import Report, check, check_file, clashes
 from service.rulebook.plan import Adopt, Keep, Remove, Step, plan
 from service.rulebook.ports import PolicyStore
 from service.rulebook.refusals import NoSuchVersion, Refused, Stale
+from service.rulebook.snapshot import Snapshot, compiled, draft_matcher
 from service.rulebook.version import (
     FROM_FILES,
     By,
@@ -40,19 +42,8 @@ from service.rulebook.version import (
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Packs by name, and the matcher that was compiled of exactly these."""
-
-    live: Sequence[LivePack]
-    matcher: Matcher
-
-    @property
-    def packs(self) -> Sequence[Pack]:
-        return [each.pack for each in self.live]
-
-    def find(self, name: str) -> LivePack | None:
-        return next((each for each in self.live if each.pack.pack == name), None)
+_NAMED = re.compile(r"^pack: *['\"]?([a-z][a-z0-9-]*)", re.MULTILINE)
+"""The name that a text gives its pack, whatever else is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +156,7 @@ class LivePolicies:
     async def check_file(self, path: Path) -> Report:
         """What is wrong with a changed file, taken by itself."""
         async with self._trying:
-            return await asyncio.to_thread(_check_file, path, self._corpus)
+            return await asyncio.to_thread(check_file, path, self._corpus)
 
     async def trial(
         self, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
@@ -179,7 +170,7 @@ class LivePolicies:
         if draft is None and set(statuses) == set(HEARD):
             return self.matcher()
         async with self._trying:
-            return await asyncio.to_thread(_trial, self.packs, statuses, draft)
+            return await asyncio.to_thread(draft_matcher, self.packs, statuses, draft)
 
     async def _expect(self, name: str, matching: Collection[str] | None) -> LivePack | None:
         if self._unsure:
@@ -195,19 +186,17 @@ class LivePolicies:
             source = decoded(content, name or "")
         except PackInvalid as invalid:
             return Report(None, invalid.errors)
-        taken = await self._versions_beside(digest_of(source.text))
-        place = Place(name, self.packs, taken)
+        found = _NAMED.search(source.text)
+        called = name or (found[1] if found else "")
+        taken = await self._versions_beside(called, digest_of(source.text))
+        place = Place(name, self.packs, {called: taken})
         return await asyncio.to_thread(check, source, place, self._corpus)
 
-    async def _versions_beside(self, digest: str) -> dict[str, set[str]]:
-        """By pack, the versions that only other texts call themselves."""
-        taken: dict[str, set[str]] = {}
-        texts = await self._store.texts()
-        own = {(text.pack, text.version) for text in texts if text.digest == digest}
-        for text in texts:
-            if (text.pack, text.version) not in own:
-                taken.setdefault(text.pack, set()).add(text.version)
-        return taken
+    async def _versions_beside(self, name: str, digest: str) -> set[str]:
+        """Versions of the pack that only other texts call themselves."""
+        texts = await self._store.texts(name)
+        own = {text.version for text in texts if text.digest == digest}
+        return {text.version for text in texts} - own
 
     async def _bring(
         self,
@@ -222,7 +211,7 @@ class LivePolicies:
             return Change(live, False, warnings)
         told = What.ADDED if live is None else What.CHANGED
         others = [each for each in self._snapshot.live if each.pack.pack != pack.pack]
-        matcher = await _compiled([*(each.pack for each in others), pack])
+        matcher = await asyncio.to_thread(compiled, [*(each.pack for each in others), pack])
         new = NewVersion(pack.pack, pack.version, source, origin, by, told)
         (record,) = await self._record([new])
         brought = LivePack(pack, record)
@@ -243,7 +232,7 @@ class LivePolicies:
         packs = [*(each.pack for each in kept), *(step.file.pack for step in adopted)]
         new = [change for step in steps if (change := _change(step, origin))]
         if new or {each.record.id for each in kept} != _ids(self._snapshot):
-            matcher = await _compiled(packs)
+            matcher = await asyncio.to_thread(compiled, packs)
             _warn_of_versions(adopted, newest)
             records = {each.pack: each for each in await self._record(new)}
             fresh = [LivePack(step.file.pack, records[step.file.pack.pack]) for step in adopted]
@@ -300,18 +289,6 @@ def _ids(snapshot: Snapshot) -> set[int]:
     return {each.record.id for each in snapshot.live}
 
 
-async def _compiled(packs: Sequence[Pack]) -> Matcher:
-    return await asyncio.to_thread(Matcher, sorted(packs, key=lambda pack: pack.pack))
-
-
-def _check_file(path: Path, corpus: Path | None) -> Report:
-    try:
-        source = read(path)
-    except PackInvalid as invalid:
-        return Report(None, invalid.errors)
-    return check(source, Place(), corpus)
-
-
 def _pack_of(record: Version, file: tuple[Loaded, Version] | None) -> Pack:
     if file is not None and file[1].digest == record.digest:
         return file[0].pack
@@ -340,13 +317,3 @@ def _warn_of_versions(adopted: Sequence[Adopt], newest: dict[str, Version]) -> N
         pack, last = step.file.pack, newest.get(step.file.pack.pack)
         if step.told is What.CHANGED and last is not None and last.version == pack.version:
             log.warning("policies.version_not_raised", pack=pack.pack, version=pack.version)
-
-
-def _trial(packs: Sequence[Pack], statuses: Collection[RuleStatus], draft: str | None) -> Matcher:
-    if draft is not None:
-        try:
-            new = load_source(Source("draft", draft), Place(beside=packs)).pack
-        except PackInvalid as invalid:
-            raise Refused(invalid.errors) from None
-        packs = [*(pack for pack in packs if pack.pack != new.pack), new]
-    return Matcher(sorted(packs, key=lambda pack: pack.pack), statuses)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from service.rulebook.version import NewVersion, Origin, Text, Version
+from service.rulebook.version import Listed, NewVersion, Origin, Text, Version
 
 
 class PolicyStore(Protocol):
@@ -20,12 +20,12 @@ class PolicyStore(Protocol):
 
     async def find(self, pack: str, id_: int) -> Version | None: ...
 
-    async def texts(self) -> Sequence[Text]:
-        """Every text there is on record, once."""
+    async def texts(self, pack: str) -> Sequence[Text]:
+        """Every text of the pack that is on record, once."""
         ...
 
     async def page(
         self, pack: str, *, limit: int, cursor: str | None = None
-    ) -> tuple[Sequence[Version], str | None]:
+    ) -> tuple[Sequence[Listed], str | None]:
         """Newest first, with the cursor of the next page."""
         ...

@@ -59,8 +59,8 @@ class NewVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A version as it stands on record.
+class Listed:
+    """A version as it stands in the history.
 
     Attributes:
         id: Grows with every change of any pack.
@@ -70,7 +70,6 @@ class Version:
     id: int
     pack: str
     version: str
-    source: str
     digest: str
     origin: Origin
     who: str
@@ -78,10 +77,16 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A text of a pack, by its digest, and the version that it calls itself."""
+class Version(Listed):
+    """The same with its text, which may be long."""
 
-    pack: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, by its digest, and the version that it calls itself."""
+
     version: str
     digest: str
 

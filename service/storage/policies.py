@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.access.audit import Action, make_entry
 from service.errors import Problem
-from service.rulebook.version import NewVersion, Origin, PoliciesChanged, Text, Version, digest_of
+from service.rulebook.version import (
+    Listed,
+    NewVersion,
+    Origin,
+    PoliciesChanged,
+    Text,
+    Version,
+    digest_of,
+)
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.paging import cursor_of, newest_place
@@ -20,6 +28,9 @@ from service.storage.tables import audit, policy_versions
 
 _MOST = 2**62
 """Beyond any id, and small enough for every database to compare with."""
+
+
+_LISTED = [column for column in policy_versions.c if column.name != "source"]
 
 
 class SqlPolicies:
@@ -43,22 +54,22 @@ class SqlPolicies:
         found = await self._all(policy_versions.c.id == id_, policy_versions.c.pack == pack)
         return found[0] if found else None
 
-    async def texts(self) -> Sequence[Text]:
-        columns = (policy_versions.c.pack, policy_versions.c.version, policy_versions.c.digest)
-        query = select(*columns).distinct()
+    async def texts(self, pack: str) -> Sequence[Text]:
+        query = select(policy_versions.c.version, policy_versions.c.digest).distinct()
+        query = query.where(policy_versions.c.pack == pack)
         query = query.where(policy_versions.c.origin != str(Origin.REMOVED))
         async with self._database.read() as connection:
             return [Text(*row) for row in await connection.execute(query)]
 
     async def page(
         self, pack: str, *, limit: int, cursor: str | None = None
-    ) -> tuple[Sequence[Version], str | None]:
-        query = select(policy_versions).order_by(policy_versions.c.id.desc())
+    ) -> tuple[Sequence[Listed], str | None]:
+        query = select(*_LISTED).order_by(policy_versions.c.id.desc())
         query = query.where(policy_versions.c.pack == pack)
         if cursor is not None:
             query = query.where(policy_versions.c.id < _id_in(cursor))
         async with self._database.read() as connection:
-            found = [_version(row) for row in await connection.execute(query.limit(limit + 1))]
+            found = [_listed(row) for row in await connection.execute(query.limit(limit + 1))]
         page = found[:limit]
         return page, cursor_of(page[-1].at, str(page[-1].id)) if len(found) > limit else None
 
@@ -103,6 +114,11 @@ async def _add(connection: AsyncConnection, new: NewVersion, now: datetime) -> V
 def _version(row: Row[Any]) -> Version:
     fields = row._asdict()
     return Version(**{**fields, "origin": Origin(fields["origin"])})
+
+
+def _listed(row: Row[Any]) -> Listed:
+    fields = row._asdict()
+    return Listed(**{**fields, "origin": Origin(fields["origin"])})
 
 
 def _id_in(cursor: str) -> int:

@@ -10,8 +10,9 @@ from policies.matcher import Matcher
 from policies.pack import Pack
 from service.clock import Clock
 from service.metrics import Metrics
-from service.rulebook.live import LivePolicies, Snapshot
+from service.rulebook.live import LivePolicies
 from service.rulebook.ports import PolicyStore
+from service.rulebook.snapshot import Snapshot
 from service.rulebook.version import By, LivePack, Origin, Version, digest_of
 from tests.policies.writing import rule_text
 from tests.storage.examples import NOW, SetClock
@@ -51,7 +52,16 @@ def files_of(*texts: str) -> list[Loaded]:
 def a_version(
     text: str, id_: int = 1, *, origin: Origin = Origin.FILE, name: str = "scams"
 ) -> Version:
-    return Version(id_, name, "1.0.0", text, digest_of(text), origin, "server", NOW)
+    return Version(
+        id=id_,
+        pack=name,
+        version="1.0.0",
+        digest=digest_of(text),
+        origin=origin,
+        who="server",
+        at=NOW,
+        source=text,
+    )
 
 
 def snapshot_of(packs: Sequence[Pack]) -> Snapshot:

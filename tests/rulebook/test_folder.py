@@ -249,3 +249,16 @@ def test_a_bad_file_at_the_start_is_an_error_of_the_configuration(tmp_path: Path
     (tmp_path / "scams.yaml").write_text("schema: 9", "utf-8")
     with pytest.raises(ConfigurationError, match="EARSHOT_POLICY_DIR: .*\n.*scams.yaml:1 schema"):
         load_files(tmp_path)
+
+
+async def test_a_refused_file_that_goes_as_something_else_changes_is_forgotten(
+    two: Watched,
+) -> None:
+    two.write("new.yaml", "?")
+    await two.settle()
+    (two.folder / "new.yaml").unlink()
+    await two.live.put("frauds", text_of("frauds").encode(), MO)
+    await two.settle()
+    assert two.refused() == {}
+    two.write("new.yaml", text_of("new"))
+    assert "new" in await two.settle()
