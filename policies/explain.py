@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from policies.judging.exceptions import ALLOWED
 from policies.judging.found import Found
@@ -10,7 +11,7 @@ from policies.judging.judgement import Judged, Judgement
 from policies.language import Language
 from policies.listen import Near
 from policies.listener import Listener
-from policies.match import Layer
+from policies.match import Layer, RuleStatus
 from policies.matcher import Matcher
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized, normalize
@@ -18,27 +19,126 @@ from policies.pack import Rule
 from policies.pronouncing.english import sounds
 from policies.pronouncing.pinyin import spelled, syllable
 from policies.saying import masked
+from policies.severity import Severity
 from policies.spoken import Context, Spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A phrase or pattern that a layer heard.
+
+    Attributes:
+        said: The words of the text.
+        wanted: The phrase or pattern.
+        distance: 0 the same; else the weighted share of its sounds that differ.
+    """
+
+    said: str
+    wanted: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words that a group of a rule heard.
+
+    Attributes:
+        earlier: In an utterance before this one.
+    """
+
+    text: str
+    earlier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """A place at which a rule's conditions hold, and the exceptions that speak for the speaker."""
+
+    at: Sequence[Quote]
+    score: float
+    excused_by: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    times: int
+    raised_to: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerdict:
+    """What became of a rule of which anything was heard.
+
+    Attributes:
+        verdict: In words.
+        severity: With which it applies; None where it does not.
+        groups: What each of the rule's groups heard.
+        shortfalls: Why its conditions do not hold.
+        out_of_scope: Why the rule does not apply here; empty if it does.
+        repeated: How often it was repeated and to what severity that raised it, if it did.
+    """
+
+    pack: str
+    rule_id: str
+    status: RuleStatus
+    applies: bool
+    verdict: str
+    severity: Severity | None
+    groups: Mapping[str, Sequence[Quote]]
+    shortfalls: Sequence[str]
+    places: Sequence[Holds]
+    out_of_scope: str
+    repeated: Repeated | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """
+    Attributes:
+        words: The text as it is compared.
+        layers: What each of them heard, the surest first.
+    """
+
+    words: str
+    sounds: str
+    layers: Mapping[Layer, Sequence[Heard]]
+    rules: Sequence[RuleVerdict]
+
+
+def explanation(matcher: Matcher, spoken: Spoken, context: Context) -> Explanation | None:
+    """None where no rule can have phrases in the language. Words that a rule masks stay masked."""
+    try:
+        language = Language(spoken.language)
+    except ValueError:
+        return None
+    listener = matcher.listener(language)
+    words = normalize(spoken.text, language)
+    judgements = matcher.judgements(spoken, context)
+    hidden = {found.hit.entry for each in judgements if each.rule.mask for found in each.found}
+    return Explanation(
+        words=language.separator.join(words.words),
+        sounds=_sounds(words, language),
+        layers=_layers(listener, words, hidden),
+        rules=[_rule(each) for each in judgements],
+    )
 
 
 def explain(matcher: Matcher, spoken: Spoken, context: Context) -> Iterator[str]:
     """Line by line, for people."""
-    try:
-        language = Language(spoken.language)
-    except ValueError:
+    found = explanation(matcher, spoken, context)
+    if found is None:
         yield f"no rule has phrases in '{spoken.language}'"
         return
-    listener = matcher.listener(language)
-    words = normalize(spoken.text, language)
-    yield f"words: {language.separator.join(words.words)}"
-    yield f"sounds: {_sounds(words, language)}"
-    judgements = matcher.judgements(spoken, context)
-    hidden = {found.hit.entry for each in judgements if each.rule.mask for found in each.found}
-    yield from _layers(listener, words, hidden)
-    for judgement in judgements:
-        yield from _judgement(judgement, listener)
-    applying = [each for each in judgements if each.applies and each.places]
-    yield f"{len(applying)} of {len(judgements)} rules that heard anything apply"
+    yield f"words: {found.words}"
+    yield f"sounds: {found.sounds}"
+    for layer, hits in found.layers.items():
+        yield f"layer {layer}: {'' if hits else 'nothing'}".rstrip()
+        for hit in hits:
+            yield f"    {_heard_line(layer, hit)}"
+    for rule in found.rules:
+        yield from _rule_lines(rule)
+    applying = sum(each.applies for each in found.rules)
+    yield f"{applying} of {len(found.rules)} rules that heard anything apply"
 
 
 def _sounds(words: Normalized, language: Language) -> str:
@@ -48,45 +148,46 @@ def _sounds(words: Normalized, language: Language) -> str:
     return " ".join((sounds(word) or ("?",))[0] for word in words.words)
 
 
-def _layers(listener: Listener, words: Normalized, hidden: set[int]) -> Iterator[str]:
+def _layers(
+    listener: Listener, words: Normalized, hidden: set[int]
+) -> dict[Layer, Sequence[Heard]]:
     hits = listener.hear(words)
     layers = [Layer.EXACT, Layer.PATTERN]
     layers.append(Layer.PINYIN if listener.language is Language.ZH else Layer.PHONES)
-    for layer in layers:
-        heard = [hit for hit in hits if hit.layer is layer]
-        yield f"layer {layer}: {'' if heard else 'nothing'}".rstrip()
-        for hit in heard:
-            yield f"    {_hit(listener, words, hit, hidden)}"
+    return {
+        layer: [_heard(listener, words, hit, hidden) for hit in hits if hit.layer is layer]
+        for layer in layers
+    }
 
 
-def _hit(listener: Listener, words: Normalized, hit: Hit, hidden: set[int]) -> str:
+def _heard(listener: Listener, words: Normalized, hit: Hit, hidden: set[int]) -> Heard:
     said = listener.language.separator.join(words.words[hit.first : hit.last + 1])
     wanted = listener.wanted[hit.entry]
     if hit.entry in hidden:
         said, wanted = masked(said), masked(wanted)
-    if hit.layer is Layer.PATTERN:
-        return f"“{said}” fits {wanted}"
-    distance = f", distance {hit.distance:.3f}" if hit.distance else ""
-    same = "is" if hit.layer is Layer.EXACT else "sounds like"
-    return f"“{said}” {same} “{wanted}”{distance}"
+    return Heard(said, wanted, hit.distance)
 
 
-def _judgement(judgement: Judgement, listener: Listener) -> Iterator[str]:
-    rule = judgement.rule
-    yield f"rule {judgement.pack.pack}/{rule.id} ({rule.status}): {_verdict(judgement)}"
-    for name in rule.match:
-        heard = [each for each in judgement.found if each.group == name]
-        yield f"    {name}: {_places(heard, rule) if heard else 'not heard'}"
-    if not judgement.places:
-        for reason in _shortfalls(rule, judgement.found):
-            yield f"    {reason}"
-    for place in judgement.places:
-        yield f"    {_place(place, rule)}"
-    if judgement.scope:
-        yield f"    out of scope: {judgement.scope}"
-    if judgement.raised:
-        count, severity = judgement.raised.count, judgement.raised.severity
-        yield f"    repeated: {count} times, raised to {severity}"
+def _rule(judgement: Judgement) -> RuleVerdict:
+    rule, found = judgement.rule, judgement.found
+    raised = judgement.raised
+    applies = judgement.applies and bool(judgement.places)
+    return RuleVerdict(
+        pack=judgement.pack.pack,
+        rule_id=rule.id,
+        status=rule.status,
+        applies=applies,
+        verdict=_verdict(judgement),
+        severity=judgement.severity if applies else None,
+        groups={
+            name: [_quote(each, rule) for each in found if each.group == name]
+            for name in rule.match
+        },
+        shortfalls=() if judgement.places else list(_shortfalls(rule, found)),
+        places=[_place(place, rule) for place in judgement.places],
+        out_of_scope=judgement.scope,
+        repeated=Repeated(raised.count, raised.severity) if raised else None,
+    )
 
 
 def _verdict(judgement: Judgement) -> str:
@@ -100,22 +201,15 @@ def _verdict(judgement: Judgement) -> str:
     return f"applies at {judgement.severity}{review}"
 
 
-def _places(heard: Sequence[Found], rule: Rule) -> str:
-    return ", ".join(_quote(each, rule) for each in heard)
-
-
-def _quote(found: Found, rule: Rule) -> str:
+def _quote(found: Found, rule: Rule) -> Quote:
     words = found.said.words.words[found.hit.first : found.hit.last + 1]
     text = found.said.language.separator.join(words)
-    earlier = "" if found.said.now else " (earlier)"
-    return f"“{masked(text) if rule.mask else text}”{earlier}"
+    return Quote(masked(text) if rule.mask else text, not found.said.now)
 
 
-def _place(place: Judged, rule: Rule) -> str:
-    found = place.occurrence.found
-    text = " + ".join(_quote(each, rule) for each in found)
-    excused = f"; {'; '.join(place.excused_by)}" if place.excused_by else ""
-    return f"holds at {text}, score {place.occurrence.score:g}{excused}"
+def _place(place: Judged, rule: Rule) -> Holds:
+    at = [_quote(each, rule) for each in place.occurrence.found]
+    return Holds(at, place.occurrence.score, place.excused_by)
 
 
 def _shortfalls(rule: Rule, found: Sequence[Found]) -> Iterator[str]:
@@ -148,3 +242,31 @@ def _too_far(near: Near, found: Sequence[Found]) -> Iterator[str]:
         limits.append(f"{near.within_seconds:g} s")
     order = f", in the order {', '.join(near.groups)}" if near.ordered else ""
     yield f"near: {words} words and {seconds:.1f} s apart; within {' and '.join(limits)}{order}"
+
+
+def _heard_line(layer: Layer, heard: Heard) -> str:
+    if layer is Layer.PATTERN:
+        return f"“{heard.said}” fits {heard.wanted}"
+    distance = f", distance {heard.distance:.3f}" if heard.distance else ""
+    same = "is" if layer is Layer.EXACT else "sounds like"
+    return f"“{heard.said}” {same} “{heard.wanted}”{distance}"
+
+
+def _rule_lines(rule: RuleVerdict) -> Iterator[str]:
+    yield f"rule {rule.pack}/{rule.rule_id} ({rule.status}): {rule.verdict}"
+    for name, quotes in rule.groups.items():
+        yield f"    {name}: {', '.join(map(_quoted, quotes)) or 'not heard'}"
+    for reason in rule.shortfalls:
+        yield f"    {reason}"
+    for place in rule.places:
+        text = " + ".join(map(_quoted, place.at))
+        excused = f"; {'; '.join(place.excused_by)}" if place.excused_by else ""
+        yield f"    holds at {text}, score {place.score:g}{excused}"
+    if rule.out_of_scope:
+        yield f"    out of scope: {rule.out_of_scope}"
+    if rule.repeated is not None:
+        yield f"    repeated: {rule.repeated.times} times, raised to {rule.repeated.raised_to}"
+
+
+def _quoted(quote: Quote) -> str:
+    return f"“{quote.text}”{' (earlier)' if quote.earlier else ''}"

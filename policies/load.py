@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from policies.checks import STRUCTURE, inline_tests
 from policies.collector import without_collector
-from policies.finding import Finding, PackError, PackInvalid, field_name
+from policies.finding import Finding, PackError, PackInvalid, field_name, quote
 from policies.pack import MAX_RULES, Pack, Rule
 from policies.schema_errors import schema_findings
 from policies.yaml_text import Document, Unreadable, Value, parse
@@ -24,13 +24,71 @@ SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class Source:
+    """The text of a pack file, as far as it could be read at all."""
+
     path: str
-    document: Document
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A pack and the file that it was read from."""
+
+    source: Source
     pack: Pack
+    document: Document
 
     def error(self, finding: Finding) -> PackError:
-        return _located(self.path, finding, self.document)
+        return _located(self.source.path, finding, self.document)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a pack is to go.
+
+    Attributes:
+        name: What the pack must be called; None: as it likes.
+        beside: Packs that it will be used together with, so that no rule's id may be theirs. One
+            of the same name is what it replaces, and does not count.
+        versions: By a pack's name, versions of it that are another text's.
+    """
+
+    name: str | None = None
+    beside: Sequence[Pack] = ()
+    versions: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def findings(self, value: Value) -> Iterator[Finding]:
+        """What is wrong with a pack here; looks at whatever of a bad pack can be looked at."""
+        if not isinstance(value, dict):
+            return
+        name = value.get("pack")
+        if self.name is not None and isinstance(name, str) and name != self.name:
+            problem = f"{quote(name)} is not the pack that this is sent as, '{self.name}'"
+            yield Finding(("pack",), problem, f"write `pack: {self.name}`, or send it as its own")
+        version = value.get("version")
+        if isinstance(name, str) and version in self.versions.get(name, ()):
+            problem = f"'{version}' is the version of another text of this pack"
+            remedy = "raise it, because alerts say by which version they were raised"
+            yield Finding(("version",), problem, remedy)
+        yield from self._doubled(value, self.name or name)
+
+    def _doubled(self, value: Mapping[str, Value], name: Value | None) -> Iterator[Finding]:
+        taken = {
+            rule.id: pack.pack
+            for pack in self.beside
+            if pack.pack != name
+            for rule in pack.policies
+        }
+        listed = value.get("policies")
+        for index, rule in enumerate(listed[:MAX_RULES] if isinstance(listed, list) else []):
+            id_ = rule.get("id") if isinstance(rule, dict) else None
+            if isinstance(id_, str) and id_ in taken:
+                problem = f"'{id_}' is the id of a rule in the pack '{taken[id_]}' too"
+                yield Finding(("policies", index, "id"), problem, "give each rule an id of its own")
+
+
+_ANYWHERE = Place()
 
 
 def load_text(text: str, name: str) -> Pack:
@@ -39,7 +97,32 @@ def load_text(text: str, name: str) -> Pack:
     Raises:
         PackInvalid: With every error.
     """
-    return _load(name, text).pack
+    return load_source(Source(name, text)).pack
+
+
+def load_source(source: Source, place: Place = _ANYWHERE) -> Loaded:
+    """One pack, and whether it may go where it is to go.
+
+    Raises:
+        PackInvalid: With every error.
+    """
+    return _load(source, place)
+
+
+def decoded(content: bytes, name: str) -> Source:
+    """The text of a pack from its bytes; in errors, `name` stands for the file.
+
+    Raises:
+        PackInvalid: It is too large, or not UTF-8.
+    """
+    if len(content) > MAX_BYTES:
+        raise _too_large(name)
+    try:
+        return Source(name, content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"is not UTF-8 text (byte {error.start})"
+        raise _refused(name, problem, "save it as UTF-8", line) from None
 
 
 def load_pack(path: Path) -> Pack:
@@ -48,7 +131,7 @@ def load_pack(path: Path) -> Pack:
     Raises:
         PackInvalid: With every error, or because the file cannot be read.
     """
-    return _load(str(path), _read(path)).pack
+    return load_source(read(path)).pack
 
 
 def load_folder(path: Path) -> list[Pack]:
@@ -66,17 +149,22 @@ def load_files(paths: Sequence[Path]) -> list[Pack]:
     Raises:
         PackInvalid: With every error of every file.
     """
-    loaded: list[_Loaded] = []
+    return [each.pack for each in load_together(paths)]
+
+
+def load_together(paths: Sequence[Path]) -> list[Loaded]:
+    """As `load_files`, with what was read."""
+    loaded: list[Loaded] = []
     errors: list[PackError] = []
     for path in dict.fromkeys(paths):
         try:
-            loaded.append(_load(str(path), _read(path)))
+            loaded.append(load_source(read(path)))
         except PackInvalid as invalid:
             errors.extend(invalid.errors)
-    errors.extend(_doubled(loaded))
+    errors.extend(doubled(loaded))
     if errors:
         raise PackInvalid(errors)
-    return [each.pack for each in loaded]
+    return loaded
 
 
 def pack_files(folder: Path) -> list[Path]:
@@ -95,7 +183,12 @@ def pack_files(folder: Path) -> list[Path]:
     return paths
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> Source:
+    """The text of a pack file.
+
+    Raises:
+        PackInvalid: It cannot be read, is too large, or not UTF-8.
+    """
     try:
         if path.exists() and not path.is_file():
             raise _refused(path, "is not a file", "name a pack file")
@@ -104,26 +197,20 @@ def _read(path: Path) -> str:
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise _refused(path, problem, "check the name and the permissions") from error
-    if len(content) > MAX_BYTES:
-        raise _too_large(path)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        problem = f"is not UTF-8 text (byte {error.start})"
-        raise _refused(path, problem, "save it as UTF-8", line) from None
+    return decoded(content, str(path))
 
 
-def _load(path: str, text: str) -> _Loaded:
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        raise _too_large(path)
+def _load(source: Source, place: Place) -> Loaded:
+    if len(source.text.encode("utf-8", "replace")) > MAX_BYTES:
+        raise _too_large(source.path)
     with without_collector():
-        return _read_and_checked(path, text)
+        return _read_and_checked(source, place)
 
 
-def _read_and_checked(path: str, text: str) -> _Loaded:
+def _read_and_checked(source: Source, place: Place) -> Loaded:
+    path = source.path
     try:
-        document, findings = parse(text)
+        document, findings = parse(source.text)
     except Unreadable as unreadable:
         raise PackInvalid(_limited(path, unreadable.findings, None)) from None
     pack: Pack | None = None
@@ -132,9 +219,10 @@ def _read_and_checked(path: str, text: str) -> _Loaded:
     except ValidationError as error:
         findings.extend(islice(schema_findings(error), MAX_ERRORS + 1))
     findings.extend(_checked(document.value))
+    findings.extend(place.findings(document.value))
     if findings or pack is None:
         raise PackInvalid(_limited(path, findings, document))
-    return _Loaded(path, document, pack)
+    return Loaded(source, pack, document)
 
 
 def _checked(value: Value) -> Iterator[Finding]:
@@ -159,17 +247,17 @@ def _valid_rules(value: Value) -> Mapping[int, Rule]:
     return rules
 
 
-def _doubled(loaded: Iterable[_Loaded]) -> Iterator[PackError]:
-    """Within a file the checks have seen to it."""
+def doubled(loaded: Iterable[Loaded]) -> Iterator[PackError]:
+    """Names and ids that are in several files; within a file the checks have seen to it."""
     packs: dict[str, str] = {}
     rules: dict[str, str] = {}
     for each in loaded:
         name = each.pack.pack
-        if packs.setdefault(name, each.path) != each.path:
+        if packs.setdefault(name, each.source.path) != each.source.path:
             problem = f"'{name}' is the pack of {packs[name]} too"
             yield each.error(Finding(("pack",), problem, "give each pack a name of its own"))
         for index, rule in enumerate(each.pack.policies):
-            if rules.setdefault(rule.id, each.path) != each.path:
+            if rules.setdefault(rule.id, each.source.path) != each.source.path:
                 problem = f"'{rule.id}' is the id of a rule in {rules[rule.id]} too"
                 where = ("policies", index, "id")
                 yield each.error(Finding(where, problem, "give each rule an id of its own"))

@@ -21,9 +21,7 @@ from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
 from asr.whisper import batch_size, load
 from policies.finding import PackInvalid
-from policies.load import load_folder
-from policies.matcher import Matcher
-from policies.pack import Pack
+from policies.load import Loaded
 from policies.packs import demo_packs, shipped_packs
 from service import operations, policy_routes, rules_page
 from service.access import audit_routes, key_routes
@@ -64,6 +62,11 @@ from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.wanted import Wanted
 from service.rooms.whip import WhipConnector
+from service.rulebook import routes as rulebook_routes
+from service.rulebook import trial_routes
+from service.rulebook.folder import PolicyFolder, load_files
+from service.rulebook.live import LivePolicies
+from service.rulebook.version import Origin
 from service.settings import Settings
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
@@ -75,6 +78,7 @@ from service.storage.hearing import SqlHearing
 from service.storage.hooks import SqlHooks
 from service.storage.keys import SqlKeys
 from service.storage.one_server import for_one_server
+from service.storage.policies import SqlPolicies
 from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
@@ -95,6 +99,7 @@ _RETRY_S = 1.0
 _LIMITS = {
     whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES,
     hook_routes.PATH: inbound.MAX_BYTES,
+    rulebook_routes.PREFIX: rulebook_routes.MAX_BODY,
 }
 
 
@@ -128,6 +133,8 @@ def create_app(settings: Settings) -> FastAPI:
         rules_page,
         operations,
         policy_routes,
+        trial_routes,
+        rulebook_routes,
         access_routes,
         key_routes,
         audit_routes,
@@ -146,14 +153,14 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    app.state.packs = packs = load_packs(settings)
+    files = load_policies(settings)
     app.state.metrics = Metrics()
     async with for_one_server(settings.database()) as hold:
         app.state.hold = hold
         database = await open_database(settings.database(), may_write=hold.why_not)
         app.state.database = database
         try:
-            async with _serving(app, settings, database, packs):
+            async with _serving(app, settings, database, files):
                 yield
         finally:
             await database.close()
@@ -161,7 +168,7 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _serving(
-    app: FastAPI, settings: Settings, database: Database, packs: Sequence[Pack]
+    app: FastAPI, settings: Settings, database: Database, files: Sequence[Loaded]
 ) -> AsyncIterator[None]:
     queue = LocalQueue(
         lambda: load_model(settings.asr()),
@@ -172,7 +179,8 @@ async def _serving(
     app.state.queue = queue
     app.state.notice = MICRO_NOTICE if settings.asr_model == MICRO else ""
     try:
-        _wire(app, settings, database, queue, Matcher(packs))
+        await _bring_policies(app.state, settings, database, files)
+        _wire(app, settings, database, queue)
         transcriber = await queue.start()
         app.state.model = transcriber.model
         log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
@@ -185,9 +193,27 @@ async def _serving(
         await queue.close()
 
 
-def _wire(
-    app: FastAPI, settings: Settings, database: Database, queue: LocalQueue, matcher: Matcher
+async def _bring_policies(
+    state: State, settings: Settings, database: Database, files: Sequence[Loaded]
 ) -> None:
+    state.policy_store = SqlPolicies(database)
+    state.policies = live = LivePolicies(
+        state.policy_store, corpus=settings.corpus_dir, metrics=state.metrics, clock=utc_now
+    )
+    folder = settings.policy_dir
+    try:
+        await live.follow(files, Origin.SHIPPED if folder is None else Origin.FILE)
+    except PackInvalid as error:
+        raise ConfigurationError(
+            "EARSHOT_POLICY_DIR: the policies cannot be used beside those that were sent to "
+            f"`PUT /v1/policies`:\n{error}"
+        ) from error
+    state.policy_folder = (
+        None if folder is None else PolicyFolder(folder, files, live, metrics=state.metrics)
+    )
+
+
+def _wire(app: FastAPI, settings: Settings, database: Database, queue: LocalQueue) -> None:
     state, metrics = app.state, app.state.metrics
     state.clock = utc_now
     state.kept = rules_page.Kept(settings.talk_hours, settings.alert_days)
@@ -204,7 +230,7 @@ def _wire(
     state.console = static.ConsoleFiles()
     state.pipeline = Pipeline(
         queue=queue,
-        reader=Reader(lambda: matcher),
+        reader=Reader(state.policies.matcher),
         alerts=state.alerts,
         metrics=metrics,
         clock=utc_now,
@@ -309,7 +335,7 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
         state.seal,
         state.supervisor,
         state.ears,
-        packs=lambda: state.packs,
+        packs=lambda: state.policies.packs,
         wanted=Wanted(settings.listen_to),
         audit=state.audit,
         metrics=state.metrics,
@@ -342,6 +368,7 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
                 ("feed", _again(app, "feed", state.broadcaster.run)),
                 ("overload", _again(app, "overload", state.overload.run)),
                 ("webhooks", _again(app, "webhooks", state.relay.run)),
+                ("policies", _again(app, "policies", lambda: _watching(state))),
                 ("expiry", _again(app, "expiry", lambda: _expiring(state, database, settings))),
             )
         ]
@@ -385,6 +412,12 @@ async def _again(app: FastAPI, name: str, run: Callable[[], Coroutine[Any, Any, 
         await asyncio.sleep(_RETRY_S)
 
 
+async def _watching(state: State) -> None:
+    """The shipped packs change with the release alone."""
+    folder: PolicyFolder | None = state.policy_folder
+    await (asyncio.Event().wait() if folder is None else folder.run())
+
+
 async def _expiring(state: State, database: Database, settings: Settings) -> None:
     while True:
         await state.webhooks.expire(utc_now() - timedelta(days=settings.alert_days))
@@ -396,19 +429,13 @@ async def _expiring(state: State, database: Database, settings: Settings) -> Non
         await asyncio.sleep(_EXPIRE_EVERY_S)
 
 
-def load_packs(settings: Settings) -> list[Pack]:
+def load_policies(settings: Settings) -> Sequence[Loaded]:
     """The operator's; else those that are shipped, for the demo model the one in its words.
 
     Raises: ConfigurationError with every error of every pack.
     """
     shipped = demo_packs() if settings.asr_model == MICRO else shipped_packs()
-    folder = settings.policy_dir or shipped
-    try:
-        return load_folder(folder)
-    except PackInvalid as error:
-        raise ConfigurationError(
-            f"EARSHOT_POLICY_DIR: the policies in {folder} cannot be used:\n{error}"
-        ) from error
+    return load_files(settings.policy_dir or shipped)
 
 
 def load_model(settings: AsrSettings) -> Transcriber:

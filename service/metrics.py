@@ -89,6 +89,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.policy_changes = Counter(
+            "earshot_policy_changes",
+            "Changes of packs, by where they came from and what came of them",
+            ["origin", "outcome"],
+            registry=registry,
+        )
         self.failures = Counter(
             "earshot_failures",
             "Items given up after an unexpected error",

@@ -37,6 +37,11 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "revoke_key": (409,),
     "list_keys": (403,),
     "list_audit": (403,),
+    "put_policies": (412,),
+    "show_policies": (403,),
+    "list_versions": (403,),
+    "show_version": (403,),
+    "roll_back": (412,),
     "open_room": (409,),
     "make_publish_token": (409,),
     "publish": (401, 403, 409, 503),
@@ -74,9 +79,24 @@ _PROBLEM = {
         "errors": {
             "type": "array",
             "items": {
-                "type": "object",
-                "required": ["where", "what"],
-                "properties": {"where": {"type": "string"}, "what": {"type": "string"}},
+                "anyOf": [
+                    {
+                        "type": "object",
+                        "required": ["where", "what"],
+                        "properties": {"where": {"type": "string"}, "what": {"type": "string"}},
+                    },
+                    {
+                        "description": "An error of a policy pack",
+                        "type": "object",
+                        "required": ["line", "field", "problem", "remedy"],
+                        "properties": {
+                            "line": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+                            "field": {"type": "string"},
+                            "problem": {"type": "string"},
+                            "remedy": {"type": "string"},
+                        },
+                    },
+                ]
             },
         },
     },
@@ -86,6 +106,8 @@ _OURS = ("HTTPValidationError", "ValidationError")
 """FastAPI's own refusals, which are never sent."""
 
 _NAMES = {
+    "policies__match__Action": "SuggestedAction",
+    "service__access__audit__Action": "Action",
     "service__alerts__alert__Outcome": "Outcome",
     "service__webhooks__delivery__Outcome": "DeliveryOutcome",
 }

@@ -1,6 +1,6 @@
 """`/rules`: for a room's members, in their language, without a key and without scripts.
 
-Reads `app.state`: `packs`, `kept`.
+Reads `app.state`: `policies` (a `LivePolicies`), `kept`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def rules(request: Request, lang: str | None = None) -> HTMLResponse:
         "Vary": "Accept-Language",
     }
     state = request.app.state
-    return HTMLResponse(page(state.packs, state.kept, language), headers=headers)
+    return HTMLResponse(page(state.policies.packs, state.kept, language), headers=headers)
 
 
 def preferred(accepted: str) -> Language:

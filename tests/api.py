@@ -23,6 +23,7 @@ from service.rooms.ears import Ears
 from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
+from service.rulebook.live import LivePolicies
 from service.settings import Settings
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
@@ -30,6 +31,7 @@ from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.hearing import SqlHearing
 from service.storage.keys import SqlKeys
+from service.storage.policies import SqlPolicies
 from service.storage.rooms import SqlRooms, SqlTokens
 from tests.listening.sound import loud
 
@@ -70,6 +72,8 @@ class Api:
             clock=clock,
         )
         self.acting = Acting(self.actions, self.supervisor, metrics=self.metrics, clock=clock)
+        self.policies = SqlPolicies(database)
+        self.live = LivePolicies(self.policies, corpus=None, metrics=self.metrics, clock=clock)
         self.app = self._app()
 
     @asynccontextmanager
@@ -98,7 +102,9 @@ class Api:
     def _app(self) -> FastAPI:
         app = create_app(Settings())
         state = app.state
-        state.clock, state.attempts, state.packs = self.clock, Attempts(), []
+        state.clock, state.attempts = self.clock, Attempts()
+        state.policy_store, state.policies = self.policies, self.live
+        state.policy_folder = None
         state.alerts, state.hearing, state.rooms = self.alerts, self.hearing, self.rooms
         state.tokens, state.keys, state.ears = self.tokens, self.keys, self.ears
         state.audit, state.actions, state.acting = self.audit, self.actions, self.acting

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from policies.load import load_folder
+from policies.pack import Pack
 from policies.packs import demo_packs
 from service.access.keys import Role
 from service.storage.engine import Database
 from tests.api import Api
 from tests.policies.writing import pack, rule
+from tests.rulebook.examples import live_of, snapshot_of
 from tests.storage.examples import SetClock
 
 pytestmark = pytest.mark.anyio
@@ -18,12 +22,16 @@ def api(database: Database) -> Api:
     return Api(database, SetClock())
 
 
+def put_in_force(api: Api, packs: Sequence[Pack]) -> None:
+    api.app.state.policies = live_of(api.policies, snapshot=snapshot_of(packs))
+
+
 @pytest.mark.parametrize("role", list(Role))
 async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) -> None:
     zh = {"title": "标题", "description": "说明"}
     translated = rule("asks", en=["read me"], translations={"zh": zh}, subcategory="scams_fraud")
     threatens = rule("threatens", version="2.0.0", status="shadow")
-    api.app.state.packs = [pack(translated, threatens)]
+    put_in_force(api, [pack(translated, threatens)])
     async with api.caller("Mo", role) as client:
         found = await client.get("/v1/policies")
     assert found.json() == {
@@ -31,6 +39,7 @@ async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) 
             {
                 "pack": "a-pack",
                 "version": "1.2.3",
+                "version_id": 1,
                 "title": "A pack",
                 "description": "For tests.",
                 "translations": {},
@@ -63,11 +72,12 @@ async def test_the_packs_in_force_are_shown_to_every_role(api: Api, role: Role) 
             }
         ],
         "next_cursor": None,
+        "refused": [],
     }
 
 
 async def test_phrases_are_not_shown(api: Api) -> None:
-    api.app.state.packs = load_folder(demo_packs())
+    put_in_force(api, load_folder(demo_packs()))
     async with api.caller("Mo") as client:
         assert "florbin" not in (await client.get("/v1/policies")).text
 

@@ -31,6 +31,7 @@ class Action(StrEnum):
     WEBHOOK_REDELIVERED = "webhook.redelivered"
     HOOK_SECRET_ADDED = "hook_secret.added"
     HOOK_SECRET_REMOVED = "hook_secret.removed"
+    POLICIES_CHANGED = "policies.changed"
 
 
 @dataclass(frozen=True, slots=True)

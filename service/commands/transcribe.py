@@ -18,7 +18,7 @@ from asr.models import MICRO, MICRO_NOTICE
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
 from asr.whisper import batch_size
 from policies.matcher import Matcher
-from service.app import load_model, load_packs
+from service.app import load_model, load_policies
 from service.errors import Failed
 from service.listening.segmenter import Segment, Segmenter, SegmenterSettings
 from service.listening.sound_file import read_sound
@@ -50,7 +50,7 @@ def transcribe(file: Path, as_json: bool) -> None:
 
 
 async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
-    matcher = Matcher(load_packs(settings))
+    matcher = Matcher([each.pack for each in load_policies(settings)])
     reader = Reader(lambda: matcher)
     utterances = {u.id: u for u in _utterances(file, settings)}
     queue = LocalQueue(

@@ -20,6 +20,7 @@ from service.rooms.room import (
     SpeakerLeft,
     SpeakerLevels,
 )
+from service.rulebook.version import PoliciesChanged
 
 Event = (
     RoomJoined
@@ -36,6 +37,7 @@ Event = (
     | ActionRequested
     | ActionDone
     | OverloadChanged
+    | PoliciesChanged
 )
 """What is stored in the event log."""
 
@@ -74,7 +76,7 @@ def room_of(event: Event) -> str:
             return alert.room_id
         case ActionRequested(action) | ActionDone(action):
             return action.room_id
-        case OverloadChanged():
+        case OverloadChanged() | PoliciesChanged():
             return ""
         case _:
             return event.room_id

@@ -1,6 +1,6 @@
 """Rooms over HTTP: open, show, end; let speakers publish.
 
-Reads `app.state`: `supervisor`, `rooms`, `tokens`, `hearing`, `ears`, `packs`, `audit`, `clock`.
+Reads `app.state`: `supervisor`, `rooms`, `tokens`, `hearing`, `ears`, `policies`, `audit`, `clock`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Talk:
 async def open_room(body: NewRoom, request: Request, response: Response, caller: Manages) -> Room:
     """201 for a new room, 200 where the same room is listened to already."""
     supervisor: Supervisor = request.app.state.supervisor
-    check_packs(body.policies, request.app.state.packs)
+    check_packs(body.policies, request.app.state.policies.packs)
     room, new = await supervisor.open(
         body.id,
         title=body.title,

@@ -20,6 +20,7 @@ from service.storage.sessions import SqlSessions
 from tests.access.test_every_route import TABLE, Guard
 from tests.access.test_key_routes import audit
 from tests.api import Api
+from tests.rulebook.examples import text_of
 from tests.server import Server
 from tests.storage.examples import NOW, SetClock
 
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.anyio
 MILLISECOND = timedelta(milliseconds=1)
 UNCHANGING = {
     "POST /v1/webhooks/{webhook_id}/ping": "it is among the deliveries, and changes nothing",
+    "POST /v1/policies/check": "it only says what a change would do",
+    "POST /v1/policies/match": "it only tries a sentence out",
     **{
         f"POST /v1/alerts/{{alert_id}}/{step}": "it stands in the alert's own history"
         for step in ("acknowledge", "actions", "assign", "notes", "reopen", "resolve")
@@ -94,11 +97,14 @@ async def test_signing_in_and_out_is_on_record(api: Api, database: Database) -> 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A call of `route` that changes something; `{name}` in it is filled from earlier answers."""
+    """A call of `route` that changes something; `{name}` in it is filled from earlier answers.
+
+    A body of text is YAML.
+    """
 
     route: str
     action: Action
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | str | None = None
     gives: str = ""
 
 
@@ -123,6 +129,9 @@ CHANGES = (
     Change("DELETE /v1/webhooks/{webhook_id}", Action.WEBHOOK_DELETED),
     Change("POST /v1/hooks/secrets", Action.HOOK_SECRET_ADDED, {"room_server": "r"}, "secret_id"),
     Change("DELETE /v1/hooks/secrets/{secret_id}", Action.HOOK_SECRET_REMOVED),
+    Change("PUT /v1/policies/{pack}", Action.POLICIES_CHANGED, text_of("sent")),
+    Change("PUT /v1/policies/{pack}", Action.POLICIES_CHANGED, text_of("sent", "1.1.0")),
+    Change("POST /v1/policies/{pack}/roll-back", Action.POLICIES_CHANGED, {"version_id": 2}),
 )
 
 
@@ -135,11 +144,11 @@ def test_every_call_that_changes_something_says_so_or_why_not() -> None:
 
 
 def test_every_call_that_changes_something_is_on_record(shared_server: Server) -> None:
-    ids: dict[str, str] = {}
+    ids = {"pack": "sent"}
     with shared_server.client() as client:
         for change in CHANGES:
             method, _, path = change.route.partition(" ")
-            answer = client.request(method, path.format(**ids), json=change.body)
+            answer = client.request(method, path.format(**ids), **sent(change.body))
             assert answer.is_success, (change.route, answer.text)
             if change.gives:
                 ids[change.gives] = answer.json()["id"]
@@ -151,6 +160,12 @@ def test_every_call_that_changes_something_is_on_record(shared_server: Server) -
     assert {entry["who"] for entry in entries} == {"server", "first admin"}
     assert {entry["subject"] for entry in entries} >= set(ids.values())
     assert not re.search(r"whsec_|ek_|pt_", str(entries))
+
+
+def sent(body: dict[str, Any] | str | None) -> dict[str, Any]:
+    if isinstance(body, str):
+        return {"content": body, "headers": {"Content-Type": "application/yaml"}}
+    return {"json": body}
 
 
 class Away:

@@ -50,6 +50,13 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "GET /openapi.json": EVERY,
     "GET /v1/status": EVERY,
     "GET /v1/policies": EVERY,
+    "PUT /v1/policies/{pack}": ADMIN,
+    "GET /v1/policies/{pack}": ADMIN,
+    "GET /v1/policies/{pack}/versions": ADMIN,
+    "GET /v1/policies/{pack}/versions/{version_id}": ADMIN,
+    "POST /v1/policies/{pack}/roll-back": ADMIN,
+    "POST /v1/policies/check": DECIDES,
+    "POST /v1/policies/match": DECIDES,
     "POST /v1/session": Guard.OPEN,
     "GET /v1/session": EVERY,
     "DELETE /v1/session": Guard.OPEN,
@@ -98,6 +105,7 @@ IDS = {
     "secret_id": "hs_" + "0" * 16,
     "key_id": "key_" + "0" * 12,
     "name:path": "index.html",
+    "version_id": "1",
 }
 """Valid ids of nothing; whatever is not named here is called `nowhere`."""
 

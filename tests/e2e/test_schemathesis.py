@@ -25,6 +25,7 @@ from service.settings import Settings
 from service.storage.alerts import SqlAlerts
 from service.storage.schema import open_database
 from tests.e2e.offers import OFFER
+from tests.rulebook.examples import text_of
 from tests.server import Server
 from tests.storage.examples import a_transcript, an_alert
 
@@ -178,6 +179,28 @@ def test_keys_and_the_audit_are_as_described(call: Checked) -> None:
     assert audit["items"][0]["action"] == "key.revoked"
     call(200, "GET", "/v1/audit", params={"cursor": audit["next_cursor"]})
     call(400, "GET", "/v1/audit", params={"cursor": "none"})
+
+
+def test_policies_are_as_described_from_their_sending_to_their_coming_back(call: Checked) -> None:
+    path, of = "/v1/policies/{pack}", {"pack": "sent"}
+    yaml = {"Content-Type": "application/yaml"}
+    made = call(200, "PUT", path, of, content=text_of("sent"), headers=yaml).json()
+    call(422, "PUT", path, of, content="schema: 9", headers=yaml)
+    call(415, "PUT", path, of, content="schema: 9")
+    stale = {**yaml, "If-Match": '"0"'}
+    call(412, "PUT", path, of, content=text_of("sent", "1.1.0"), headers=stale)
+    call(200, "PUT", path, of, content=text_of("sent", "1.1.0"), headers=yaml)
+    call(200, "GET", path, of)
+    page = call(200, "GET", path + "/versions", of, params={"limit": 1}).json()
+    call(200, "GET", path + "/versions", of, params={"cursor": page["next_cursor"]})
+    version = {**of, "version_id": str(made["version_id"])}
+    call(200, "GET", path + "/versions/{version_id}", version)
+    call(200, "POST", path + "/roll-back", of, json={"version_id": made["version_id"]})
+    call(404, "POST", path + "/roll-back", of, json={"version_id": 999_999})
+    call(200, "POST", "/v1/policies/check", content="schema: 9", headers=yaml)
+    call(200, "POST", "/v1/policies/match", json={"text": "now read me the code"})
+    call(422, "POST", "/v1/policies/match", json={"text": "a", "draft": "schema: 9"})
+    call(200, "GET", "/v1/policies")
 
 
 def test_the_secrets_of_a_room_server_are_as_described(call: Checked) -> None:

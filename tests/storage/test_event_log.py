@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from service.feed.event import Event, data
 from service.feed.ports import EventLog
 from service.listening.overload import OverloadChanged, Pace
+from service.rulebook.version import PoliciesChanged
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog, append
 from service.storage.schema import open_database
@@ -32,7 +33,9 @@ async def test_every_event_comes_out_of_the_log_with_the_json_it_went_in(
         await append(connection, event, NOW)
     (recorded,) = await SqlEventLog(database).read(0, 10)
     assert (recorded.id, recorded.type, recorded.at) == (1, event.type, NOW)
-    assert recorded.room_id == ("" if isinstance(event, OverloadChanged) else "lobby")
+    assert recorded.room_id == (
+        "" if isinstance(event, OverloadChanged | PoliciesChanged) else "lobby"
+    )
     assert recorded.data == data(event)
 
 

@@ -1,23 +1,34 @@
 """Packs swapped while a thousand utterances a second are matched.
 
-A matcher is compiled beside the one in use and put in its place in one step. Every utterance must
-be matched, by one version alone: each has two rules for it, which must come from the same.
+The live policies of the service are changed again and again, each change checked, on record and
+swapped in. Every utterance must be matched, by one version alone: each has two rules for it, which
+must come from the same.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from policies.language import Language
-from policies.load import load_text
-from policies.matcher import Matcher
 from policies.spoken import Context, Spoken
+from service.clock import utc_now
 from service.commands.rows import Row
+from service.errors import Failed
+from service.logs import configure_logs
+from service.metrics import Metrics
+from service.rulebook.live import LivePolicies
+from service.rulebook.version import By
+from service.storage.policies import SqlPolicies
+from service.storage.schema import open_database
 
 _RATE = 1_000
 _SECONDS = 5.0
+_NAME = "bench"
 _RULES = {"one", "two"}
 _HEADER = """schema: 1
 pack: bench
@@ -40,50 +51,69 @@ _SPOKEN = Spoken("so read me the very vacation code that we have just sent to yo
 _NOWHERE = Context("room", "speaker")
 
 
-class _Live:
-    """What is in force, and a thread that puts a new version in its place again and again."""
+class _Changing:
+    """A thread in which one change after another is sent, as to `PUT /v1/policies/bench`: checked,
+    compiled, put on record in a database, swapped in."""
 
-    def __init__(self) -> None:
-        self.matcher = _compiled(0)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stop, self._ready = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bench reload")
+        self.live: LivePolicies
         self.swaps = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._reload, name="bench reload")
 
-    def __enter__(self) -> _Live:
+    def __enter__(self) -> _Changing:
         self._thread.start()
+        while not self._ready.wait(0.1):
+            if not self._thread.is_alive():
+                raise Failed("bench: the policies could not be changed; the log says why")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
 
-    def _reload(self) -> None:
-        while not self._stop.wait(0.02):
-            self.matcher = _compiled(self.swaps + 1)
-            self.swaps += 1
+    def _run(self) -> None:
+        asyncio.run(self._change())
+
+    async def _change(self) -> None:
+        database = await open_database(f"sqlite:///{self._folder / 'bench.db'}")
+        try:
+            store = SqlPolicies(database)
+            self.live = LivePolicies(store, corpus=None, metrics=Metrics(), clock=utc_now)
+            await self.live.put(_NAME, _text(0), By("bench"))
+            self._ready.set()
+            while not self._stop.is_set():
+                await self.live.put(_NAME, _text(self.swaps + 1), By("bench"))
+                self.swaps += 1
+                await asyncio.sleep(0.02)
+        finally:
+            await database.close()
 
 
 def reload() -> Iterator[Row]:
+    configure_logs("auto", "warning")  # not a line for every swap
     matched = mixed = unmatched = 0
-    with _Live() as live:
+    with TemporaryDirectory() as folder, _Changing(Path(folder)) as changing:
+        live = changing.live
         start_s = time.monotonic()
         while (passed_s := time.monotonic() - start_s) < _SECONDS:
             if matched + unmatched >= passed_s * _RATE:
                 time.sleep(0.0005)
                 continue
-            found = live.matcher.match(_SPOKEN, _NOWHERE)
+            found = live.matcher().match(_SPOKEN, _NOWHERE)
             rules = {match.rule_id for match in found}
             versions = {match.pack_version for match in found}
             matched += rules == _RULES
             unmatched += rules != _RULES
             mixed += len(versions) > 1
-    name = f"{matched + unmatched} utterances in {passed_s:.1f} s, {live.swaps} reloads"
+    name = f"{matched + unmatched} utterances in {passed_s:.1f} s, {changing.swaps} reloads"
     yield Row(f"{name}: unmatched", unmatched, "", 0)
     yield Row(f"{name}: matched by a mixture of two versions", mixed, "", 0)
     rate = (matched + unmatched) / passed_s
     yield Row("rate while packs are reloaded", round(rate), "/s", _RATE * 0.99, True)
 
 
-def _compiled(number: int) -> Matcher:
-    rules = "".join(_RULE.format(id=id) for id in _RULES)
-    return Matcher([load_text(_HEADER.format(number=number) + rules, "bench")])
+def _text(number: int) -> bytes:
+    rules = "".join(_RULE.format(id=id) for id in sorted(_RULES))
+    return (_HEADER.format(number=number) + rules).encode()

@@ -1,0 +1,123 @@
+"""Everything that a pack is held against before it comes into force. Slow: for a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from policies.collector import without_collector
+from policies.corpus import OverBudget, measure, over_budget, read_corpus
+from policies.finding import Finding, PackError, PackInvalid
+from policies.load import Loaded, Place, Source, load_source, read
+from policies.match import RuleStatus
+from policies.matcher import Matcher
+from policies.pack import Pack
+from policies.stored import StoredInvalid
+
+TRIED = (RuleStatus.ACTIVE, RuleStatus.SHADOW, RuleStatus.DRAFT)
+"""A draft is held against its budget, too."""
+
+UNMEASURED = (
+    "there is no benign speech (EARSHOT_CORPUS_DIR): how often the rules are wrong is not measured"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How often a rule is wrong on benign speech.
+
+    Attributes:
+        rate: False alarms an hour.
+        budget: What the rule allows itself; None: it does not say.
+    """
+
+    rule_id: str
+    language: str
+    hours: float
+    rate: float
+    budget: float | None
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    Attributes:
+        loaded: None where there are errors.
+    """
+
+    loaded: Loaded | None
+    errors: Sequence[PackError] = ()
+    warnings: Sequence[str] = ()
+    budgets: Sequence[Budget] = ()
+
+
+def check(source: Source, place: Place, corpus: Path | None) -> Report:
+    """What is wrong with a pack, and how it does on benign speech."""
+    try:
+        loaded = load_source(source, place)
+    except PackInvalid as invalid:
+        return Report(None, invalid.errors)
+    if corpus is None:
+        return Report(loaded, warnings=(UNMEASURED,))
+    with without_collector():  # which would hold the whole server up for half a second
+        return _measured(loaded, corpus)
+
+
+def _measured(loaded: Loaded, corpus: Path) -> Report:
+    try:
+        said = read_corpus(corpus)
+    except StoredInvalid as invalid:
+        return Report(loaded, warnings=(f"benign speech cannot be read: {invalid}",))
+    if not said:
+        return Report(loaded, warnings=(UNMEASURED,))
+    matcher = Matcher([loaded.pack], TRIED)
+    measured = [measure(matcher, language, talk) for language, talk in said.items()]
+    over = list(over_budget([loaded.pack], measured))
+    budgets = [
+        Budget(
+            rule.id,
+            benign.language,
+            hours=benign.hours,
+            rate=_rate(benign.by_rule()[loaded.pack.pack, rule.id], benign.hours),
+            budget=rule.budget_fa_per_hour,
+            over=any((rule.id, benign.language) == (each.rule_id, each.language) for each in over),
+        )
+        for benign in measured
+        for rule in loaded.pack.policies
+        if benign.language in rule.languages
+    ]
+    errors = tuple(_over_budget(loaded, over))
+    return Report(None if errors else loaded, errors, budgets=budgets)
+
+
+def check_file(path: Path, corpus: Path | None) -> Report:
+    """A file taken by itself."""
+    try:
+        source = read(path)
+    except PackInvalid as invalid:
+        return Report(None, invalid.errors)
+    return check(source, Place(), corpus)
+
+
+def clashes(files: Sequence[Loaded], kept: Sequence[Pack]) -> Iterator[PackError]:
+    """Rules of files whose ids packs that came another way have, too."""
+    for file in files:
+        place = Place(beside=[pack for pack in kept if pack.pack != file.pack.pack])
+        yield from map(file.error, place.findings(file.document.value))
+
+
+def _rate(alarms: int, hours: float) -> float:
+    return alarms / hours if hours else 0.0
+
+
+def _over_budget(loaded: Loaded, over: Sequence[OverBudget]) -> Iterator[PackError]:
+    numbers = {rule.id: number for number, rule in enumerate(loaded.pack.policies)}
+    for each in over:
+        problem = (
+            f"{each.budget:g} is less than its {each.rate:.2f} false alarms an hour on benign "
+            f"speech in '{each.language}'"
+        )
+        where = ("policies", numbers[each.rule_id], "budget_fa_per_hour")
+        yield loaded.error(Finding(where, problem, "narrow the rule, or raise the budget"))

@@ -1,0 +1,195 @@
+"""`/v1/policies/{pack}`: change a pack while rooms are listened to, see its history, go back.
+
+Reads `app.state`: `policies` (a `LivePolicies`), `policy_store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from policies.load import MAX_BYTES
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import Role
+from service.errors import Problem
+from service.rulebook.live import Change, LivePolicies
+from service.rulebook.ports import PolicyStore
+from service.rulebook.refusals import NoSuchPack, NoSuchVersion
+from service.rulebook.shown import ShownPack, ShownVersion, shown_pack, shown_version
+from service.rulebook.version import By, LivePack, Origin
+
+router = APIRouter(tags=["policies"])
+
+PREFIX = "/v1/policies"
+MAX_BODY = MAX_BYTES
+YAML = ("application/yaml", "text/yaml", "application/x-yaml")
+_PACK = {"type": "object", "description": "A policy pack, as docs/policies.md shows it."}
+YAML_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {kind: {"schema": _PACK} for kind in YAML},
+    }
+}
+
+Manages = Annotated[Caller, Depends(allow(Role.ADMIN))]
+PackName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$", max_length=64)]
+VersionId = Annotated[int, Path(ge=1, le=2**53)]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=1000,
+        description="ETag of the version that the change is of: refused with 412 if that is not "
+        "in force any more.",
+    ),
+]
+
+
+class RollBack(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version_id: int = Field(ge=1, le=2**53, description="Of one of the pack's versions.")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """
+    Attributes:
+        version_id: Of the record that is now in force.
+        changed: False where this text was in force already: nothing is new.
+        warnings: What could not be checked.
+    """
+
+    pack: ShownPack
+    version_id: int
+    changed: bool
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    items: Sequence[ShownVersion]
+    next_cursor: str | None
+
+
+@router.put(PREFIX + "/{pack}", summary="Bring a pack into force", openapi_extra=YAML_BODY)
+async def put_policies(
+    pack: PackName,
+    request: Request,
+    response: Response,
+    caller: Manages,
+    if_match: IfMatch = None,
+) -> Accepted:
+    """The body is the pack as YAML, up to 1 MB; its own `pack` must be the path's.
+
+    Refused whole with every error in `errors` (422), or in force from the next utterance on. What
+    is in force already changes nothing.
+    """
+    live: LivePolicies = request.app.state.policies
+    content = await yaml_body(request)
+    return _accepted(await live.put(pack, content, _by(caller), _ids(if_match)), response)
+
+
+@router.get(
+    PREFIX + "/{pack}",
+    summary="The text of a pack in force",
+    response_class=Response,
+    responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
+)
+async def show_policies(pack: PackName, request: Request, _: Manages) -> Response:
+    """As YAML, with the `ETag` that a change can name in `If-Match`."""
+    live = _live(request, pack)
+    headers = {"ETag": _etag(live), "Cache-Control": "no-store"}
+    return Response(live.record.source, media_type=YAML[0], headers=headers)
+
+
+@router.get(PREFIX + "/{pack}/versions", summary="The history of a pack, newest first")
+async def list_versions(
+    pack: PackName,
+    request: Request,
+    _: Manages,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Versions:
+    """Every text that was ever in force here, from files and over HTTP; none is ever deleted."""
+    store: PolicyStore = request.app.state.policy_store
+    policies: LivePolicies = request.app.state.policies
+    page, next_cursor = await store.page(pack, limit=limit, cursor=cursor)
+    if not page and cursor is None:
+        raise NoSuchPack(pack)
+    live = policies.snapshot.find(pack)
+    return Versions([shown_version(each, live) for each in page], next_cursor)
+
+
+@router.get(
+    PREFIX + "/{pack}/versions/{version_id}",
+    summary="The text of a version",
+    response_class=Response,
+    responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
+)
+async def show_version(
+    pack: PackName, version_id: VersionId, request: Request, _: Manages
+) -> Response:
+    store: PolicyStore = request.app.state.policy_store
+    version = await store.find(pack, version_id)
+    if version is None or version.origin is Origin.REMOVED:
+        raise NoSuchVersion(pack, version_id)
+    return Response(version.source, media_type=YAML[0], headers={"Cache-Control": "no-store"})
+
+
+@router.post(PREFIX + "/{pack}/roll-back", summary="Bring an earlier version into force again")
+async def roll_back(
+    pack: PackName,
+    body: RollBack,
+    request: Request,
+    response: Response,
+    caller: Manages,
+    if_match: IfMatch = None,
+) -> Accepted:
+    """It is checked as if it were sent anew, and becomes a new record of the history."""
+    live: LivePolicies = request.app.state.policies
+    change = await live.roll_back(pack, body.version_id, _by(caller), _ids(if_match))
+    return _accepted(change, response)
+
+
+async def yaml_body(request: Request) -> bytes:
+    """Raises: Problem, 415 where the body is not sent as YAML."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if said not in YAML:
+        detail = f"the pack is not sent as YAML; send `Content-Type: {YAML[0]}`"
+        raise Problem(415, "Wrong content type", detail)
+    return await request.body()
+
+
+def _accepted(change: Change, response: Response) -> Accepted:
+    response.headers["ETag"] = _etag(change.live)
+    id_ = change.live.record.id
+    return Accepted(shown_pack(change.live), id_, change.changed, change.warnings)
+
+
+def _live(request: Request, pack: str) -> LivePack:
+    policies: LivePolicies = request.app.state.policies
+    live = policies.snapshot.find(pack)
+    if live is None:
+        raise NoSuchPack(pack)
+    return live
+
+
+def _etag(live: LivePack) -> str:
+    return f'"{live.record.id}"'
+
+
+def _ids(if_match: str | None) -> Sequence[str] | None:
+    """`*`, any that is in force, is no condition on which."""
+    if if_match is None:
+        return None
+    return [tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")]
+
+
+def _by(caller: Caller) -> By:
+    return By(caller.name, caller.key_id, caller.role)
