@@ -79,6 +79,29 @@ def load_files(paths: Sequence[Path]) -> list[Pack]:
     return [each.pack for each in loaded]
 
 
+def load_drafts(texts: Sequence[str], live: Sequence[Pack]) -> list[Pack]:
+    """The live packs with drafts in place of those of the same name, or beside them.
+
+    In errors, `packs[0]` stands for the first text.
+
+    Raises:
+        PackInvalid: With every error of every draft; ids doubled across the packs are errors too.
+    """
+    loaded: list[_Loaded] = []
+    errors: list[PackError] = []
+    for number, text in enumerate(texts):
+        try:
+            loaded.append(_load(f"packs[{number}]", text))
+        except PackInvalid as invalid:
+            errors.extend(invalid.errors)
+    drafts = {each.pack.pack: each.pack for each in loaded}
+    kept = [pack for pack in live if pack.pack not in drafts]
+    errors.extend(_doubled(loaded, kept))
+    if errors:
+        raise PackInvalid(errors)
+    return [*kept, *drafts.values()]
+
+
 def pack_files(folder: Path) -> list[Path]:
     """The packs directly in a folder, in the order of their names.
 
@@ -159,10 +182,10 @@ def _valid_rules(value: Value) -> Mapping[int, Rule]:
     return rules
 
 
-def _doubled(loaded: Iterable[_Loaded]) -> Iterator[PackError]:
-    """Within a file the checks have seen to it."""
+def _doubled(loaded: Iterable[_Loaded], beside: Iterable[Pack] = ()) -> Iterator[PackError]:
+    """Within a file the checks have seen to it. `beside` are packs that stay as they are."""
     packs: dict[str, str] = {}
-    rules: dict[str, str] = {}
+    rules = {rule.id: f"the pack {pack.pack}" for pack in beside for rule in pack.policies}
     for each in loaded:
         name = each.pack.pack
         if packs.setdefault(name, each.path) != each.path:

@@ -27,7 +27,7 @@ from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.packs import demo_packs, shipped_packs
 from policies.recent import LONGEST_BEFORE_S, Recent
-from service import operations, policy_routes, rules_page
+from service import operations, policy_routes, report_routes, rules_page
 from service.access import audit_routes, key_routes
 from service.access import routes as access_routes
 from service.access.attempts import Attempts
@@ -38,6 +38,7 @@ from service.alerts import routes as alerts_routes
 from service.alerts.acting import Acting
 from service.alerts.action import ActionRequested
 from service.alerts.ports import RuleHitStore
+from service.backtesting import Backtesting
 from service.body_limit import BodyLimit
 from service.clock import utc_now
 from service.errors import ConfigurationError, StoreAway
@@ -80,6 +81,7 @@ from service.storage.keys import SqlKeys
 from service.storage.one_server import for_one_server
 from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.rule_hits import SqlRuleHits
+from service.storage.said import SqlSaid
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
 from service.storage.webhooks import SqlWebhooks
@@ -101,6 +103,7 @@ _MOST_RECALLED = 20_000
 _LIMITS = {
     whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES,
     hook_routes.PATH: inbound.MAX_BYTES,
+    report_routes.BACKTEST: report_routes.MAX_BYTES,
 }
 
 
@@ -133,6 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
         static,
         rules_page,
         operations,
+        report_routes,
         policy_routes,
         access_routes,
         key_routes,
@@ -206,6 +210,7 @@ def _wire(
     state.hearing = SqlHearing(database)
     state.alerts = SqlAlerts(database)
     state.rule_hits = SqlRuleHits(database)
+    state.backtesting = Backtesting(SqlSaid(database))
     state.events = SqlEventLog(database)
     state.broadcaster = Broadcaster(state.events)
     state.console = static.ConsoleFiles()

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from policies.match import RuleStatus
 from policies.pack import Pack
 from policies.severity import Severity
 from service.clock import Timestamp
+from service.errors import Problem
 
 REPORTED = timedelta(days=30)
 """The time that is looked at if nobody says which."""
@@ -46,9 +47,20 @@ def period(
     """What is asked for, widened to whole hours; no longer ago than hits are kept.
 
     Without `since`, the last 30 days.
+
+    Raises:
+        Problem: 422, nothing was or is kept of that time.
     """
+    earliest = now - kept
     end = now if until is None else min(until, now)
-    begin = max(since or end - REPORTED, now - kept)
+    if end <= earliest or (since is not None and since >= end):
+        raise Problem(
+            422,
+            "Nothing on record",
+            f"what rules hit is kept for {kept.days} days; ask for a time within them",
+        )
+    end = end.astimezone(UTC)
+    begin = max(since or end - REPORTED, earliest).astimezone(UTC)
     first = begin.replace(minute=0, second=0, microsecond=0)
     last = end.replace(minute=0, second=0, microsecond=0)
     return Period(first, last if last == end else last + _HOUR, room_id)

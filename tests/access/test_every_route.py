@@ -50,6 +50,8 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "GET /openapi.json": EVERY,
     "GET /v1/status": EVERY,
     "GET /v1/policies": EVERY,
+    "GET /v1/policies/report": DECIDES,
+    "POST /v1/policies/backtest": ADMIN,
     "POST /v1/session": Guard.OPEN,
     "GET /v1/session": EVERY,
     "DELETE /v1/session": Guard.OPEN,
