@@ -1,6 +1,7 @@
 // What the page knows, and what each event makes of it. Pure: no page, no clock, no calls.
 
 import { withLine } from "./lines.js";
+import { isReview } from "./text.js";
 import { passes, NO_FILTERS, SEVERITIES } from "./url.js";
 
 const TALK_KEPT = 500; // lines of a room's running transcript
@@ -47,6 +48,7 @@ export function initialState() {
     notices: [],
     said: { polite: "", assertive: "" },
     overlay: null,
+    view: "watch", // or "rules"
     prefs: { theme: "system", language: "system", sound: "off", notify: "off" },
   };
 }
@@ -138,7 +140,7 @@ function putAlert(draft, alert, now) {
 
 /** New ones wait while somebody reads the list, so that nothing moves under them. */
 function comeIn(draft, alert) {
-  if (draft.state.reading && alert.severity !== "critical") {
+  if (draft.state.reading && (alert.severity !== "critical" || isReview(alert))) {
     draft.own("pending").push(alert.id);
     return;
   }
