@@ -165,7 +165,7 @@ function heard(draft, line) {
     const kept = items.length > TALK_KEPT && !talk.reading ? items.slice(-TALK_KEPT) : items;
     draft.own("talk").set(line.room_id, { ...talk, items: kept });
   }
-  inOpenCase(draft, line.room_id, (found) => ({ ...found, talk: withLine(found.talk, line) }));
+  inOpenCase(draft, line.room_id, (found) => ({ ...found, talk: withLine(found.talk || [], line) }));
 }
 
 function gap(draft, lost) {
@@ -174,11 +174,11 @@ function gap(draft, lost) {
   inOpenCase(draft, lost.room_id, (found) => ({ ...found, gaps: [...found.gaps, lost] }));
 }
 
-/** What is said on belongs to the open case for as long as it is open. */
+/** What is said on belongs to the open case for as long as it is open, and while it is still read. */
 function inOpenCase(draft, roomId, change) {
   const id = draft.state.opened;
   const found = id && draft.state.cases.get(id);
-  if (!found || !found.talk || draft.state.alerts.get(id)?.room_id !== roomId) return;
+  if (!found || draft.state.alerts.get(id)?.room_id !== roomId) return;
   draft.own("cases").set(id, change(found));
 }
 

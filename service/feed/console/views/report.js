@@ -5,7 +5,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { exactTime } from "../time.js";
 import { useWords } from "../words.js";
-import { Cross, Severity, ruleText } from "./shared.js";
+import { Cross, Severity, ruleText, seconds } from "./shared.js";
 
 const DAY_MS = 86_400_000;
 const PERIODS = [1, 7, 30]; // days
@@ -96,7 +96,7 @@ function Found({ store, report }) {
   const title = (rule) => ruleText(policies, rule, t.language).title;
   return html`
     ${report.hours !== null &&
-    html`<p class="soft report-heard">${t("report.heard", { hours: number(report.hours, t, 1), n: report.utterances })}</p>`}
+    html`<p class="soft report-heard">${t("report.heard", { time: seconds(Math.round(3600 * report.hours), t), n: report.utterances })}</p>`}
     ${live.length
       ? html`<${Live} rules=${live} title=${title} hourly=${report.hours !== null} />
           <p class="soft report-note">${t("report.share_note")}</p>`
@@ -226,7 +226,7 @@ function Part({ name, count, of, others, title }) {
           <rect class="share-all" x="0" y="0" width="100" height="6" />
           <rect class="part-share" x="0" y="0" width=${of ? (100 * count) / of : 0} height="6" />
         </svg>
-        ${named.length > 0 && html`<span class="soft part-others">${named.join(", ")}</span>`}
+        ${named.length > 0 && html`<span class="soft part-others">${named.join(t.language === "zh" ? "，" : ", ")}</span>`}
       </dd>
     </div>
   `;

@@ -7,7 +7,7 @@ export default {
   "report.loading": "正在读取规则的命中情况",
   "report.time": "时间",
   "report.days": ["最近 24 小时", "最近 {n} 天"],
-  "report.heard": "共听到 {hours} 小时语音，{n} 段发言",
+  "report.heard": ["共听到 {time}语音，{n} 段发言", "共听到 {time}语音，{n} 段发言"],
   "report.none": "这段时间内没有规则命中。",
   "report.rule": "规则",
   "report.hits": "命中",
