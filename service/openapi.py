@@ -37,6 +37,8 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "revoke_key": (409,),
     "list_keys": (403,),
     "list_audit": (403,),
+    "report": (403,),
+    "back_test": (409,),
     "open_room": (409,),
     "make_publish_token": (409,),
     "publish": (401, 403, 409, 503),
@@ -88,6 +90,8 @@ _OURS = ("HTTPValidationError", "ValidationError")
 _NAMES = {
     "service__alerts__alert__Outcome": "Outcome",
     "service__webhooks__delivery__Outcome": "DeliveryOutcome",
+    "policies__match__Action": "Action",
+    "service__access__audit__Action": "AuditAction",
 }
 """Schemas that share a name in different modules."""
 

@@ -6,14 +6,13 @@ Reads `app.state`: `rule_hits`, `backtesting`, `packs`, `kept`, `clock`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from policies.finding import PackInvalid
+from policies.finding import PackError, PackInvalid
 from policies.match import RuleStatus
 from policies.pack import Pack
 from service.access.authenticate import Caller
@@ -100,8 +99,16 @@ def _refused(invalid: PackInvalid) -> Problem:
     """The first error in the sentence, all of them in `errors`."""
     first, *others = invalid.errors
     more = f" (and {len(others)} more, in `errors`)" if others else ""
-    errors = [asdict(error) for error in invalid.errors]
+    errors = [
+        {"where": _place(error), "what": f"{error.problem}; {error.remedy}"}
+        for error in invalid.errors
+    ]
     return Problem(422, "Pack refused", f"{first}{more}", extra={"errors": errors})
+
+
+def _place(error: PackError) -> str:
+    line = "" if error.line is None else f":{error.line}"
+    return f"{error.path}{line} {error.field}".strip()
 
 
 def _in_order(since: datetime | None, until: datetime | None) -> None:

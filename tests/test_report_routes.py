@@ -164,12 +164,13 @@ async def test_drafts_are_refused_with_every_error_of_each(api: Api) -> None:
         )
     assert (answer.status_code, answer.json()["title"]) == (422, "Pack refused")
     errors = answer.json()["errors"]
-    assert [(each["path"], each["field"]) for each in errors] == [
-        ("packs[1]", "policies[0].severity"),
-        ("packs[2]", ""),
-        ("packs[0]", "policies[0].id"),
+    assert [each["where"] for each in errors] == [
+        "packs[1]:7 policies[0].severity",
+        "packs[2]:2",
+        "packs[0]:7 policies[0].id",
     ]
-    assert "is the id of a rule in the pack live too" in errors[-1]["problem"]
+    assert errors[0]["what"] == "is missing; add it"
+    assert "is the id of a rule in the pack live too" in errors[-1]["what"]
 
 
 @pytest.mark.parametrize(
