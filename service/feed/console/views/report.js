@@ -9,7 +9,7 @@ import { Cross, Severity, ruleText, seconds } from "./shared.js";
 
 const DAY_MS = 86_400_000;
 const PERIODS = [1, 7, 30]; // days
-const AGAIN_MS = 60_000;
+const AGAIN_MS = 300_000;
 const OTHERS = 3; // rules named beside a shadow
 const BAR = 96; // width of a share's bar
 
@@ -39,7 +39,7 @@ export function Report({ store }) {
   `;
 }
 
-/** Read when something else is asked for, and once a minute; what is shown stays meanwhile. */
+/** Read when something else is asked for, and every five minutes; what is shown stays meanwhile. */
 function useReport(store, days, room) {
   const [found, setFound] = useState({ report: null, problem: null });
   const [turn, setTurn] = useState(0);
