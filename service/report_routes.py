@@ -6,11 +6,11 @@ Reads `app.state`: `rule_hits`, `backtesting`, `packs`, `kept`, `clock`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.finding import PackError, PackInvalid
 from policies.match import RuleStatus
@@ -37,6 +37,16 @@ Room = Annotated[
 ]
 
 
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside of the years 1 to 9999") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+
+
 class Draft(BaseModel):
     """What is asked of a back-test."""
 
@@ -48,8 +58,8 @@ class Draft(BaseModel):
     statuses: Annotated[Sequence[RuleStatus], Field(min_length=1, max_length=4)] = Field(
         TRIED, description="Rules with another status are heard on neither side."
     )
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     room: Room | None = None
 
 
@@ -57,10 +67,8 @@ class Draft(BaseModel):
 async def report(
     request: Request,
     _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
-    since: Annotated[
-        AwareDatetime | None, Query(description="Left out, 30 days before `until`.")
-    ] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Left out, now.")] = None,
+    since: Annotated[Moment | None, Query(description="Left out, 30 days before `until`.")] = None,
+    until: Annotated[Moment | None, Query(description="Left out, now.")] = None,
     room: Annotated[Room | None, Query(description="Id of a room; left out, all.")] = None,
 ) -> RuleReport:
     """By when it was said, in whole hours. Of an alert with several rules, each is upheld or

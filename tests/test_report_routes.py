@@ -84,6 +84,7 @@ async def test_the_report_says_what_was_hit_and_what_people_decided(api: Api) ->
         ({"since": "2030-01-01T00:00:00Z"}, "kept for 30 days"),
         ({"since": "2026-05-17T12:00:00"}, "timezone"),
         ({"since": "yesterday"}, "query.since"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "outside of the years"),
         ({"from": "2026-05-17T12:00:00Z"}, "no query parameter 'from'"),
     ],
 )
@@ -175,7 +176,14 @@ async def test_drafts_are_refused_with_every_error_of_each(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"packs": []}, {"packs": ["x"] * 21}, {"packs": "x"}, {"packs": ["x"], "to": 1}],
+    [
+        {"packs": ["x"], "until": "9999-12-31T23:59:59-12:00"},
+        {},
+        {"packs": []},
+        {"packs": ["x"] * 21},
+        {"packs": "x"},
+        {"packs": ["x"], "to": 1},
+    ],
 )
 async def test_what_is_no_back_test_is_refused(api: Api, body: dict[str, Any]) -> None:
     async with api.caller("Ad", Role.ADMIN) as admin:
