@@ -116,6 +116,7 @@ class Replay:
         context = Context(
             room_id=stored.room_id,
             speaker_id=stored.speaker_id,
+            packs=stored.packs,
             role=stored.role,
             earlier=self._recent.earlier(stored.room_id, stored.at_s),
             hits=self._recent.hits(stored.room_id, stored.at_s),

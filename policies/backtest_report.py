@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from policies.backtest import Change, Kind, Report
 from policies.match import Match
 
 _HEADER = ("rule", "before", "/h", "after", "/h", "new", "gone", "changed")
 _LONGEST_TEXT = 100
+_LONG_AGO_S = 1e9
+"""September 2001; no recording lasts that long."""
 
 
 def rules_table(report: Report) -> str:
@@ -51,12 +54,22 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _line(change: Change) -> str:
     pack, rule_id = change.name
-    where = f"{change.stored.room_id or '-'} at {change.stored.at_s:.1f} s"
+    stored = change.stored
+    where = f"{stored.room_id or '-'} at {_moment(stored.at_s)}"
+    if stored.id:
+        where += f" ({stored.id})"
     if change.kind is Kind.CHANGED and change.before and change.after:
         why = f"{change.before.severity} -> {change.after.severity}: {_clipped(change.after)}"
     else:
         why = _clipped(change.after or change.before)
     return f"{change.kind:<7}  {pack}/{rule_id}  {where}  {why}"
+
+
+def _moment(at_s: float) -> str:
+    """A date, where the seconds are those of the clock and not of a recording."""
+    if at_s < _LONG_AGO_S:
+        return f"{at_s:.1f} s"
+    return datetime.fromtimestamp(at_s, UTC).isoformat(sep=" ", timespec="seconds")[:-6]
 
 
 def _clipped(match: Match | None) -> str:

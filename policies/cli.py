@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
+from policies.backtest import Report
 from policies.backtest import backtest as compare
 from policies.backtest_report import changes_table, rules_table
 from policies.corpus import measure, over_budget, read_corpus
@@ -185,8 +186,7 @@ def backtest(
     drafts: tuple[Path, ...], files: tuple[Path, ...], paths: tuple[Path, ...], show: int
 ) -> None:
     """Run draft packs over what was said, and show what they would change."""
-    before = Matcher([pack for _, pack in _loaded(paths)], _TRIED)
-    after = Matcher([pack for _, pack in _loaded(drafts)], _TRIED)
+    before, after = tried(paths), tried(drafts)
     size = sum(path.stat().st_size for path in files)
     with click.progressbar(length=size, label="listening again", file=sys.stderr) as bar:
         try:
@@ -194,8 +194,18 @@ def backtest(
             report = compare(before, after, said)
         except StoredInvalid as invalid:
             _refuse(f"\n{invalid}")
+    tell(report, show)
+
+
+def tried(paths: Sequence[Path]) -> Matcher:
+    """Of the packs in files and folders, drafts and shadows too; exits with every error."""
+    return Matcher([pack for _, pack in _loaded(paths)], _TRIED)
+
+
+def tell(report: Report, most: int) -> None:
+    """Print a back-test's report with the first `most` differences."""
     click.echo(rules_table(report))
-    click.echo(changes_table(report, show))
+    click.echo(changes_table(report, most))
 
 
 def _situation(

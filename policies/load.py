@@ -167,6 +167,29 @@ def load_together(paths: Sequence[Path]) -> list[Loaded]:
     return loaded
 
 
+def load_drafts(texts: Sequence[str], live: Sequence[Pack]) -> list[Pack]:
+    """The live packs with drafts in place of those of the same name, or beside them.
+
+    In errors, `packs[0]` stands for the first text.
+
+    Raises:
+        PackInvalid: With every error of every draft; ids doubled across the packs are errors too.
+    """
+    loaded: list[Loaded] = []
+    errors: list[PackError] = []
+    for number, text in enumerate(texts):
+        try:
+            loaded.append(load_source(Source(f"packs[{number}]", text)))
+        except PackInvalid as invalid:
+            errors.extend(invalid.errors)
+    drafts = {each.pack.pack: each.pack for each in loaded}
+    kept = [pack for pack in live if pack.pack not in drafts]
+    errors.extend(doubled(loaded, kept))
+    if errors:
+        raise PackInvalid(errors)
+    return [*kept, *drafts.values()]
+
+
 def pack_files(folder: Path) -> list[Path]:
     """The packs directly in a folder, in the order of their names.
 
@@ -247,10 +270,13 @@ def _valid_rules(value: Value) -> Mapping[int, Rule]:
     return rules
 
 
-def doubled(loaded: Iterable[Loaded]) -> Iterator[PackError]:
-    """Names and ids that are in several files; within a file the checks have seen to it."""
+def doubled(loaded: Iterable[Loaded], beside: Iterable[Pack] = ()) -> Iterator[PackError]:
+    """Names and ids that are in several files; within a file the checks have seen to it.
+
+    `beside` are packs that stay as they are.
+    """
     packs: dict[str, str] = {}
-    rules: dict[str, str] = {}
+    rules = {rule.id: f"the pack {pack.pack}" for pack in beside for rule in pack.policies}
     for each in loaded:
         name = each.pack.pack
         if packs.setdefault(name, each.source.path) != each.source.path:

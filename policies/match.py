@@ -69,6 +69,7 @@ class Match:
             its own within the cool-down.
         times: Seconds in the utterance from and to which each span was said; empty if not known.
         reading: 0 where `text` has it, else the number of the hypothesis that does, from 1.
+        title: The rule's.
     """
 
     pack: str
@@ -91,3 +92,4 @@ class Match:
     reached: bool = False
     times: tuple[tuple[float, float], ...] = ()
     reading: int = 0
+    title: str = ""

@@ -1,5 +1,5 @@
 """What was said in each room lately, and which rules it hit: what rules over several utterances and
-repetition need. In memory only, and bounded: a restart begins anew."""
+repetition need. In memory only, and bounded; what is on record is remembered after a restart."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from policies.spoken import Earlier, PastHit, Spoken
 
 _T = TypeVar("_T")
 
+Name = tuple[str, str]
+"""Pack and rule id."""
+
 MOST_UTTERANCES = 40
 """Kept of a room; a rule looks at ten at most, of one speaker perhaps."""
 MOST_HITS = 1_000
 """Kept of a room; the oldest give way."""
 MOST_ROOMS = 2_000
 """The room that has been silent for longest gives way."""
+LONGEST_BEFORE_S = 300.0
+"""The longest that a rule may look back at words (`listen.Before.seconds`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    match: Match
+    name: Name
     speaker_id: str
     at_s: float
 
@@ -64,15 +69,20 @@ class Recent:
         self, room_id: str, speaker_id: str, at_s: float, spoken: Spoken, matches: Sequence[Match]
     ) -> None:
         """Remember an utterance and what of it counts as a hit: nothing that is excused does."""
+        counting = [(match.pack, match.rule_id) for match in matches if not match.excused_by]
+        self.remember(room_id, speaker_id, at_s, spoken, counting)
+
+    def remember(
+        self, room_id: str, speaker_id: str, at_s: float, spoken: Spoken, rules: Sequence[Name]
+    ) -> None:
+        """`rules` are those that the utterance counts as a hit of. In the order of time."""
         room = self._rooms.setdefault(room_id, _Room())
         self._rooms.move_to_end(room_id)
         if len(self._rooms) > MOST_ROOMS:
             self._rooms.popitem(last=False)
         if spoken.text:
             room.said.append(_Said(spoken, speaker_id, at_s))
-        for match in matches:
-            if not match.excused_by:
-                room.hits.append(_Hit(match, speaker_id, at_s))
+        room.hits.extend(_Hit(rule, speaker_id, at_s) for rule in rules)
 
 
 class _Later(Sequence[_T]):
@@ -107,8 +117,4 @@ def _before(said: Sequence[_Said], at_s: float) -> list[Earlier]:
 
 
 def _hits_before(hits: Sequence[_Hit], at_s: float) -> list[PastHit]:
-    return [
-        PastHit(hit.match.pack, hit.match.rule_id, hit.speaker_id, at_s - hit.at_s)
-        for hit in hits
-        if hit.at_s < at_s
-    ]
+    return [PastHit(*hit.name, hit.speaker_id, at_s - hit.at_s) for hit in hits if hit.at_s < at_s]

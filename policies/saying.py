@@ -55,6 +55,7 @@ def say(spoken: Spoken, reading: Reading, judgement: Judgement, wanted: Sequence
         reached=bool(judgement.raised and judgement.raised.reached),
         times=_times(spoken, spans),
         reading=reading.number,
+        title=rule.title,
     )
 
 

@@ -1,7 +1,8 @@
 """Utterances from a file: one JSON object a line, `{"text": ..., "at": ..., ...}`.
 
 `text` is needed. `at` (seconds, or ISO 8601 with its offset) is when it began, `seconds` how long
-it took; `room` (or `meeting`, `dialogue`), `speaker`, `role` and `language` say where, who, how.
+it took, `id` its name; `room` (or `meeting`, `dialogue`), `speaker`, `role` and `language` say
+where, who, how.
 Where times are missing they are reckoned from the words, as people speak. Other fields are ignored.
 """
 
@@ -32,6 +33,8 @@ class Stored:
     Attributes:
         at_s: When it began, in seconds from any one moment.
         seconds: How long it took.
+        id: The utterance's, where it has one.
+        packs: Those that apply in the room; None means all.
     """
 
     room_id: str
@@ -41,6 +44,8 @@ class Stored:
     at_s: float
     seconds: float
     role: str = ""
+    id: str = ""
+    packs: frozenset[str] | None = None
 
 
 class StoredInvalid(Exception):
@@ -96,6 +101,7 @@ def _stored(line: str, place: str, now_s: float) -> Stored:
         at_s=_moment(found.get("at"), place, now_s),
         seconds=seconds if _is_number(seconds) else speaking_s(text, language),
         role=str(found.get("role") or ""),
+        id=str(found.get("id") or ""),
     )
 
 

@@ -20,10 +20,12 @@ from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
 from asr.whisper import batch_size, load
+from policies.fields import MAX_COOLDOWN_S
 from policies.finding import PackInvalid
 from policies.load import Loaded
 from policies.packs import demo_packs, shipped_packs
-from service import operations, policy_routes, rules_page
+from policies.recent import LONGEST_BEFORE_S, Recent
+from service import operations, policy_routes, report_routes, rules_page
 from service.access import audit_routes, key_routes
 from service.access import routes as access_routes
 from service.access.attempts import Attempts
@@ -33,6 +35,8 @@ from service.alerts import action_routes
 from service.alerts import routes as alerts_routes
 from service.alerts.acting import Acting
 from service.alerts.action import ActionRequested
+from service.alerts.ports import RuleHitStore
+from service.backtesting import Backtesting
 from service.body_limit import BodyLimit
 from service.clock import utc_now
 from service.errors import ConfigurationError, StoreAway
@@ -48,7 +52,7 @@ from service.openapi import DescribedApp
 from service.pipeline import Pipeline
 from service.problems import install_problems
 from service.queries import refuse_unknown_query
-from service.reading import Reader
+from service.reading import Reader, recall
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.ears import Ears
@@ -80,6 +84,8 @@ from service.storage.keys import SqlKeys
 from service.storage.one_server import for_one_server
 from service.storage.policies import SqlPolicies
 from service.storage.rooms import SqlRooms, SqlTokens
+from service.storage.rule_hits import SqlRuleHits
+from service.storage.said import SqlSaid
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
 from service.storage.webhooks import SqlWebhooks
@@ -96,9 +102,12 @@ _PACKED_BYTES, _PACKING = 2048, 5
 
 _EXPIRE_EVERY_S = 600.0
 _RETRY_S = 1.0
+_MOST_RECALLED = 20_000
+"""Utterances, and hits, that a restart looks back at in all rooms together; the newest."""
 _LIMITS = {
     whip_routes.PREFIX: whip_routes.MAX_SDP_BYTES,
     hook_routes.PATH: inbound.MAX_BYTES,
+    report_routes.BACKTEST: report_routes.MAX_BYTES,
     rulebook_routes.PREFIX: rulebook_routes.MAX_BODY,
 }
 
@@ -132,6 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
         static,
         rules_page,
         operations,
+        report_routes,
         policy_routes,
         trial_routes,
         rulebook_routes,
@@ -225,12 +235,15 @@ def _wire(app: FastAPI, settings: Settings, database: Database, queue: LocalQueu
     state.tokens = SqlTokens(database)
     state.hearing = SqlHearing(database)
     state.alerts = SqlAlerts(database)
+    state.rule_hits = SqlRuleHits(database)
+    state.backtesting = Backtesting(SqlSaid(database))
     state.events = SqlEventLog(database)
     state.broadcaster = Broadcaster(state.events)
     state.console = static.ConsoleFiles()
+    state.recent = Recent()
     state.pipeline = Pipeline(
         queue=queue,
-        reader=Reader(state.policies.matcher),
+        reader=Reader(state.policies.matcher, state.recent),
         alerts=state.alerts,
         metrics=metrics,
         clock=utc_now,
@@ -355,6 +368,7 @@ def _wire_webhooks(state: State, settings: Settings, database: Database) -> None
 async def _running(app: FastAPI, settings: Settings, database: Database) -> AsyncIterator[None]:
     """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
     state = app.state
+    await _resume_policies(state)
     await state.ears.resume()
     await _resume_overload(state)
     async with asyncio.TaskGroup() as tasks:
@@ -389,6 +403,18 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
                 await state.ears.flush()
             except StoreAway:  # the next run tells of a longer gap
                 log.warning("server.stopped_without_database")
+
+
+async def _resume_policies(state: State) -> None:
+    """What rules look back at: the last words of each room, and a day of what was hit."""
+    store: RuleHitStore = state.rule_hits
+    now = utc_now()
+    said = await store.said_before(
+        words_since=now - timedelta(seconds=LONGEST_BEFORE_S),
+        hits_since=now - timedelta(seconds=MAX_COOLDOWN_S),
+        limit=_MOST_RECALLED,
+    )
+    recall(state.recent, said)
 
 
 async def _resume_overload(state: State) -> None:

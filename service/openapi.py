@@ -42,6 +42,8 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "list_versions": (403,),
     "show_version": (403,),
     "roll_back": (412,),
+    "report": (403,),
+    "back_test": (409,),
     "open_room": (409,),
     "make_publish_token": (409,),
     "publish": (401, 403, 409, 503),
@@ -107,9 +109,9 @@ _OURS = ("HTTPValidationError", "ValidationError")
 
 _NAMES = {
     "policies__match__Action": "SuggestedAction",
-    "service__access__audit__Action": "Action",
     "service__alerts__alert__Outcome": "Outcome",
     "service__webhooks__delivery__Outcome": "DeliveryOutcome",
+    "service__access__audit__Action": "AuditAction",
 }
 """Schemas that share a name in different modules."""
 

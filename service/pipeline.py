@@ -20,6 +20,7 @@ from asr.speech import Transcript, Unheard, Utterance
 from asr.work_queue import WorkQueue
 from service.alerts.alert import AlertRaised, AlertUpdated
 from service.alerts.ports import AlertStore
+from service.alerts.rule_hit import hits_of
 from service.alerts.triage import raise_alert, triage
 from service.clock import Clock
 from service.errors import StoreAway
@@ -139,7 +140,8 @@ class Pipeline:
         for alert_id in verdict.repeated:
             if (earlier := await self._alerts.get(alert_id)) is not None:
                 events.append(AlertUpdated(replace(earlier, repeats=earlier.repeats + 1)))
-        if await self._alerts.commit(heard, events):
+        hits = hits_of((*reading.matches, *reading.shadow))
+        if await self._alerts.commit(heard, events, hits):
             self._measure(utterance, events)
 
     def _measure(self, utterance: Utterance, events: Sequence[AlertRaised | AlertUpdated]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from policies.match import Match
 from policies.matcher import Matcher
 from policies.recent import Recent
 from policies.spoken import Context, Spoken, Timed
+from service.alerts.rule_hit import SaidBefore
 
 _APART = timedelta(seconds=1)
 """Two parts of one stretch lie closer together, whatever packets were lost at the cut."""
@@ -52,16 +53,24 @@ class _Part:
         return utterance.part == self.number + 1 and apart < _APART
 
 
+def recall(recent: Recent, said: Iterable[SaidBefore]) -> None:
+    """What is on record, the oldest first: a restart forgets nothing that rules look back at."""
+    for each in said:
+        spoken = Spoken(each.text, each.language)
+        recent.remember(each.room_id, each.speaker_id, each.at.timestamp(), spoken, each.rules)
+
+
 class Reader:
     """Matches transcripts in the order in which they were spoken, speaker by speaker.
 
     Args:
         matcher: The policies in force, asked for anew for every transcript.
+        recent: What was said lately, where more is known than nothing.
     """
 
-    def __init__(self, matcher: Callable[[], Matcher]) -> None:
+    def __init__(self, matcher: Callable[[], Matcher], recent: Recent | None = None) -> None:
         self._matcher = matcher
-        self._recent = Recent()
+        self._recent = recent or Recent()
         self._before: dict[tuple[str, str], _Part] = {}
 
     def read(

@@ -16,6 +16,7 @@ from service.access.keys import Role, digest_of, make_key
 from service.access.sealing import Seal
 from service.alerts.acting import Acting
 from service.app import create_app
+from service.backtesting import Backtesting
 from service.clock import Clock
 from service.listening.ear import Ear
 from service.metrics import Metrics
@@ -24,6 +25,7 @@ from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.rulebook.live import LivePolicies
+from service.rules_page import Kept
 from service.settings import Settings
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
@@ -33,6 +35,8 @@ from service.storage.hearing import SqlHearing
 from service.storage.keys import SqlKeys
 from service.storage.policies import SqlPolicies
 from service.storage.rooms import SqlRooms, SqlTokens
+from service.storage.rule_hits import SqlRuleHits
+from service.storage.said import SqlSaid
 from tests.listening.sound import loud
 
 
@@ -44,6 +48,8 @@ class Api:
         self.metrics = Metrics()
         self.alerts = SqlAlerts(database, clock)
         self.hearing = SqlHearing(database, clock)
+        self.rule_hits = SqlRuleHits(database)
+        self.backtesting = Backtesting(SqlSaid(database))
         self.rooms = SqlRooms(database, clock)
         self.tokens = SqlTokens(database)
         self.keys = SqlKeys(database)
@@ -109,6 +115,8 @@ class Api:
         state.tokens, state.keys, state.ears = self.tokens, self.keys, self.ears
         state.audit, state.actions, state.acting = self.audit, self.actions, self.acting
         state.supervisor, state.whip = self.supervisor, self.whip
+        state.rule_hits, state.backtesting = self.rule_hits, self.backtesting
+        state.kept = Kept(talk_hours=24, alert_days=30)
         return app
 
     @staticmethod

@@ -9,8 +9,10 @@ from typing import Any
 from asr.speech import EndedBy, Transcript, Utterance, Word
 from policies.matcher import Matcher
 from policies.pack import Rule
+from policies.recent import Recent
 from policies.severity import Severity
-from service.reading import Reader, Reading
+from service.alerts.rule_hit import SaidBefore
+from service.reading import Reader, Reading, recall
 from tests.policies.writing import pack, rule
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -50,6 +52,26 @@ def spread(**more: object) -> Rule:
         "context": {"utterances": 3, "seconds": 20},
     }
     return rule("spread", **(changes | more))
+
+
+def test_what_was_said_and_hit_before_a_restart_counts() -> None:
+    repeated = rule(
+        "insult", en=["you fool"], escalate=[{"count": 2, "within": "10m", "severity": "high"}]
+    )
+    recent = Recent()
+    recall(
+        recent,
+        [
+            SaidBefore("room", "ann", START, "", "", [("a-pack", "insult")]),
+            SaidBefore("room", "ann", START, "en", "so give me", []),
+        ],
+    )
+    matcher = Matcher([pack(spread(), repeated)])
+    reader = Reader(lambda: matcher, recent)
+    (split,) = read(reader, "the gift card", 5).matches
+    assert split.rule_id == "spread"
+    (again,) = read(reader, "you fool", 60).matches
+    assert (again.severity, again.raised_from) == (Severity.HIGH, Severity.MEDIUM)
 
 
 def test_what_a_speaker_said_before_in_the_room_counts() -> None:

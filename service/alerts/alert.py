@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from policies.match import Span
+from policies.match import Action, Layer, Span
 from policies.severity import Severity
 from service.clock import Timestamp
 
@@ -33,7 +33,26 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertMatch:
-    """A rule that applies; `spans` are half-open code-point offsets into the alert's excerpt."""
+    """A rule that applies.
+
+    Alerts of before these were kept have nothing from `rule_version` on.
+
+    Attributes:
+        severity: After exceptions and repetition.
+        spans: Half-open code-point offsets into the alert's excerpt.
+        rule_version: The rule's own, or its pack's.
+        title: The rule's.
+        review: To be looked at, no alarm: an exception speaks for the speaker, or the rule only
+            asks for review.
+        excused_by: The exceptions that speak for the speaker, in words.
+        actions: What the rule suggests.
+        score: The weights of what was heard of the rule.
+        layer: The surest way in which one of its phrases was found.
+        distance: How far what was heard is from that phrase: 0 the same, else the share of its
+            sounds that differ.
+        times: Seconds in the utterance from and to which each span was said; empty if not known.
+        raised_from: The severity before repetition raised it; null where it did not.
+    """
 
     pack: str
     pack_version: str
@@ -42,6 +61,16 @@ class AlertMatch:
     category: str
     spans: Sequence[Span]
     explanation: str
+    rule_version: str = ""
+    title: str = ""
+    review: bool = False
+    excused_by: Sequence[str] = ()
+    actions: Sequence[Action] = ()
+    score: float = 0.0
+    layer: Layer | None = None
+    distance: float = 0.0
+    times: Sequence[tuple[float, float]] = ()
+    raised_from: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from policies.severity import Severity
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import Alert, AlertRaised, AlertState, AlertUpdated, Step
 from service.alerts.decisions import Decide
+from service.alerts.rule_hit import RuleHit, SaidBefore
+from service.alerts.rule_report import Counted, Period
 from service.listening.heard import TranscriptHeard
 
 
@@ -51,9 +53,14 @@ class AlertStore(Protocol):
         ...
 
     async def commit(
-        self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
+        self,
+        heard: TranscriptHeard,
+        alerts: Sequence[AlertRaised | AlertUpdated],
+        hits: Sequence[RuleHit] = (),
     ) -> bool:
         """Record one utterance and what follows from it in one transaction.
+
+        `hits` are all rules that applied, live or in shadow, whether an alert tells of them or not.
 
         Appends `transcript.heard` (when it has words) and then the alerts' events. For an
         `AlertUpdated`, the stored alert's `repeats` becomes that of the event. False, and nothing
@@ -90,6 +97,21 @@ class AlertStore(Protocol):
 
     async def history(self, alert_id: str) -> Sequence[Step]:
         """Oldest first."""
+        ...
+
+
+class RuleHitStore(Protocol):
+    async def counted(self, period: Period) -> Counted:
+        """What rules hit in a period, what became of it, and how much was heard."""
+        ...
+
+    async def said_before(
+        self, *, words_since: datetime, hits_since: datetime, limit: int
+    ) -> Sequence[SaidBefore]:
+        """Words and hits on record, the oldest first; of either the newest `limit` at most.
+
+        Hits that are excused count for nothing, and are left out.
+        """
         ...
 
 

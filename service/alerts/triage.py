@@ -82,6 +82,16 @@ def raise_alert(
                 category=match.category,
                 spans=list(match.spans),
                 explanation=match.explanation,
+                rule_version=match.rule_version,
+                title=match.title,
+                review=match.review,
+                excused_by=match.excused_by,
+                actions=match.actions,
+                score=match.score,
+                layer=match.layer,
+                distance=match.distance,
+                times=match.times,
+                raised_from=match.raised_from,
             )
             for match in ordered
         ],

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from policies.match import Action, Layer
 from policies.severity import Severity
 from service.alerts.alert import (
     TALK_AROUND,
@@ -24,12 +25,14 @@ from service.alerts.alert import (
 )
 from service.alerts.decisions import Decide
 from service.alerts.ports import AlertFilter, Hit, Order
+from service.alerts.rule_hit import RuleHit
 from service.clock import Clock, utc_now
 from service.listening.heard import TranscriptHeard
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.hearing import record
 from service.storage.paging import behind, cursor_of, gravest_place, newest_place
+from service.storage.rule_hits import count_heard, keep_hits
 from service.storage.tables import alerts, hits, steps
 
 _RANK = case({severity: severity.rank for severity in Severity}, value=alerts.c.severity)
@@ -55,12 +58,17 @@ class SqlAlerts:
             return [Hit(*row) for row in await connection.execute(query)]
 
     async def commit(
-        self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
+        self,
+        heard: TranscriptHeard,
+        alerts: Sequence[AlertRaised | AlertUpdated],
+        hits: Sequence[RuleHit] = (),
     ) -> bool:
         now = self._clock()
         async with self._database.write() as connection:
             if not await record(connection, heard, now):
                 return False
+            await count_heard(connection, heard)
+            await keep_hits(connection, heard, hits)
             for event in alerts:
                 match event:
                     case AlertRaised(alert):
@@ -233,6 +241,15 @@ def _alert(row: Row[Any]) -> Alert:
 
 
 def _match(fields: dict[str, Any]) -> AlertMatch:
-    spans = tuple((start, end) for start, end in fields["spans"])
-    severity = Severity(fields["severity"])
-    return AlertMatch(**{**fields, "severity": severity, "spans": spans})
+    """Of what was stored by this version or, with fewer fields, by one before it."""
+    layer, before = fields.get("layer"), fields.get("raised_from")
+    typed = {
+        "severity": Severity(fields["severity"]),
+        "spans": tuple((start, end) for start, end in fields["spans"]),
+        "excused_by": tuple(fields.get("excused_by", ())),
+        "actions": tuple(Action(action) for action in fields.get("actions", ())),
+        "layer": layer and Layer(layer),
+        "times": tuple((from_s, to_s) for from_s, to_s in fields.get("times", ())),
+        "raised_from": before and Severity(before),
+    }
+    return AlertMatch(**{**fields, **typed})

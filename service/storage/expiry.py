@@ -14,10 +14,21 @@ from service.storage.audit import remove_expired_entries
 from service.storage.engine import Database
 from service.storage.rooms import remove_expired_tokens
 from service.storage.sessions import remove_expired_sessions
-from service.storage.tables import alerts, events, gaps, pruned, rooms, transcripts
+from service.storage.tables import (
+    alerts,
+    events,
+    gaps,
+    heard_hours,
+    pruned,
+    rooms,
+    rule_hits,
+    transcripts,
+)
 
 BATCH = 200
 """Alerts or utterances removed in one transaction: others wait for some milliseconds at most."""
+HOURS_KEPT = timedelta(days=400)
+"""How much was heard in an hour says nothing about anybody; one year is compared with the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,9 @@ async def expire(
       `transcript.heard` with it.
     - An alert goes `alert_days` after it was raised, with its history, hits and every event that
       carries its words, however recent; then the talk around it may go.
-    - Gaps, all other events, and rooms that ended, with their speakers, go after `alert_days`.
+    - Gaps, all other events, and rooms that ended, with their speakers, go after `alert_days`;
+      so does what rules hit, by when it was said. How much was heard in an hour goes after
+      `HOURS_KEPT`.
     - Who changed what goes after a year, or `alert_days` if that is longer.
 
     A feed cursor is too old only if an event after it was removed: `pruned` keeps the highest
@@ -55,6 +68,8 @@ async def expire(
         old_gaps = await connection.execute(delete(gaps).where(gaps.c.to_at < before))
         ended = (rooms.c.state == RoomState.ENDED) & (rooms.c.ended_at < before)
         old_rooms = await connection.execute(delete(rooms).where(ended))
+        await connection.execute(delete(rule_hits).where(rule_hits.c.at < before))
+        await connection.execute(delete(heard_hours).where(heard_hours.c.hour < now - HOURS_KEPT))
         await remove_expired_tokens(connection, now)
         await remove_expired_sessions(connection, now)
         await remove_expired_entries(connection, now, timedelta(days=alert_days))

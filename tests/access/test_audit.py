@@ -31,6 +31,7 @@ UNCHANGING = {
     "POST /v1/webhooks/{webhook_id}/ping": "it is among the deliveries, and changes nothing",
     "POST /v1/policies/check": "it only says what a change would do",
     "POST /v1/policies/match": "it only tries a sentence out",
+    "POST /v1/policies/backtest": "it only says what drafts would do",
     **{
         f"POST /v1/alerts/{{alert_id}}/{step}": "it stands in the alert's own history"
         for step in ("acknowledge", "actions", "assign", "notes", "reopen", "resolve")

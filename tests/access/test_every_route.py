@@ -57,6 +57,8 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "POST /v1/policies/{pack}/roll-back": ADMIN,
     "POST /v1/policies/check": DECIDES,
     "POST /v1/policies/match": DECIDES,
+    "GET /v1/policies/report": DECIDES,
+    "POST /v1/policies/backtest": ADMIN,
     "POST /v1/session": Guard.OPEN,
     "GET /v1/session": EVERY,
     "DELETE /v1/session": Guard.OPEN,

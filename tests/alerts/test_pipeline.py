@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
+from policies.match import Action, Layer
 from policies.matcher import Matcher
 from service.alerts.alert import Alert, AlertRaised, AlertUpdated, Step
 from service.alerts.decisions import Decide
 from service.alerts.ports import AlertFilter, Hit, Order
+from service.alerts.rule_hit import RuleHit
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
@@ -29,7 +31,11 @@ from tests.rooms.fakes import NOW, Away, Hearing, Rooms, SetClock, a_room, a_spe
 
 pytestmark = pytest.mark.anyio
 
-RULES = [rule("insult", en=["you fool"], cooldown="30s"), rule("scam", en=["gift card"])]
+RULES = [
+    rule("insult", en=["you fool"], cooldown="30s"),
+    rule("scam", en=["gift card"]),
+    rule("tried", en=["you fool"], status="shadow"),
+]
 
 
 @dataclass
@@ -63,6 +69,7 @@ class Alerts:
 
     heard: dict[str, TranscriptHeard] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    rule_hits: list[tuple[str, RuleHit]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     busy: int = 0
     """Commits that fail before one succeeds."""
@@ -79,7 +86,10 @@ class Alerts:
         return sorted(found, key=lambda hit: hit.raised_at, reverse=True)
 
     async def commit(
-        self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
+        self,
+        heard: TranscriptHeard,
+        alerts: Sequence[AlertRaised | AlertUpdated],
+        hits: Sequence[RuleHit] = (),
     ) -> bool:
         self.on_commit()
         self.busy -= 1
@@ -88,6 +98,7 @@ class Alerts:
         if heard.utterance_id in self.heard:
             return False
         self.heard[heard.utterance_id] = heard
+        self.rule_hits += [(heard.utterance_id, hit) for hit in hits]
         for event in alerts:
             self.alerts[event.alert.id] = event.alert
         return True
@@ -196,6 +207,31 @@ async def test_a_rule_hit_again_within_its_cool_down_repeats_the_alert(floor: Fl
     await floor.finish()
     (alert,) = floor.alerts.alerts.values()
     assert (alert.id, alert.repeats) == ("al_u0", 2)
+
+
+async def test_every_rule_that_applied_is_put_on_record_live_or_in_shadow(floor: Floor) -> None:
+    floor.say("u1", "you fool")
+    floor.say("u2", "you fool", at_s=2)
+    floor.say("u3", "good evening", at_s=4)
+    await floor.finish()
+    assert [(id_, hit.rule_id, hit.status.value) for id_, hit in floor.alerts.rule_hits] == [
+        ("u1", "insult", "active"),
+        ("u1", "tried", "shadow"),
+        ("u2", "insult", "active"),
+        ("u2", "tried", "shadow"),
+    ]
+    (alert,) = floor.alerts.alerts.values()
+    assert [match.rule_id for match in alert.matches] == ["insult"], "a shadow is nobody's alert"
+
+
+async def test_a_match_says_how_it_was_heard_and_why_it_may_be_trusted(floor: Floor) -> None:
+    floor.say("u1", "well you fool")
+    await floor.finish()
+    ((match,),) = (alert.matches for alert in floor.alerts.alerts.values())
+    assert (match.title, match.layer, match.distance) == ("Title of insult", Layer.EXACT, 0.0)
+    assert (match.review, match.excused_by, match.raised_from) == (False, (), None)
+    assert match.actions == (Action.ALERT,)
+    assert match.rule_version == match.pack_version
 
 
 async def test_speakers_cool_down_by_themselves(floor: Floor) -> None:

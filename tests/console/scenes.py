@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from playwright.sync_api import expect
 
+from policies.match import Action, Layer, RuleStatus
+from policies.severity import Severity
 from service.access.keys import Role
+from service.alerts.alert import Outcome
 from service.rooms.room import RoomState
 from tests.console.conftest import Open
-from tests.console.seeding import Seed
+from tests.console.seeding import Seed, a_hit
 from tests.console.visit import GONE, REFUSED_401, Visit
 from tests.server import Server
 
@@ -109,6 +112,46 @@ def acting(stage: Stage) -> Visit:
         here.press("4")
         expect(here.page.get_by_role("checkbox")).to_be_visible()
         client.delete("/v1/rooms/lounge")
+    return here
+
+
+def reviewing(stage: Stage) -> Visit:
+    """A case with everything that a match can say."""
+    rooms(stage.seed)
+    talk(stage.seed)
+    alert = stage.seed.alert(
+        rule_version="1.2.0",
+        review=True,
+        excused_by=("negated by “never”", "reported speech: “said”"),
+        actions=(Action.ALERT, Action.SUGGEST_WARN, Action.SUGGEST_MUTE),
+        layer=Layer.PHONES,
+        distance=0.13,
+        raised_from=Severity.MEDIUM,
+    )
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    here.open(alert.id)
+    here.page.locator("#case-why").evaluate("heading => heading.scrollIntoView()")
+    return here
+
+
+def report(stage: Stage) -> Visit:
+    """Rules that do well, badly and not yet, one of an earlier version, and one in shadow."""
+    rooms(stage.seed)
+    seed = stage.seed
+    tried = a_hit("scam-codes-tried", RuleStatus.SHADOW, rule_version="0.1.0")
+    for number in range(12):
+        ago_s = 60.0 + number
+        alert = seed.alert(ago_s=ago_s, also=[tried] if number % 3 else [])
+        outcome = Outcome.DISMISSED if number % 4 == 1 else Outcome.UPHELD
+        seed.decide(alert, outcome)
+        insult = seed.alert("harassment-insults", ago_s=ago_s)
+        if number < 3:
+            seed.decide(insult, Outcome.DISMISSED)
+    seed.hit(tried, ago_s=30)
+    seed.hit(a_hit("threat-violence", excused=True, review=True), ago_s=30)
+    seed.hit(a_hit("gambling-promotion", rule_version="0.9.0"), ago_s=20)
+    here = stage.visit(seed.key("Ann Moderator"), "/?view=rules")
+    expect(here.page.locator(".rule-table tbody tr")).to_have_count(4)
     return here
 
 
@@ -241,6 +284,8 @@ def rules(stage: Stage) -> Visit:
 
 
 SCENES: tuple[Scene, ...] = (
+    reviewing,
+    report,
     sign_in,
     refused,
     first_start,
@@ -265,6 +310,8 @@ SCENES: tuple[Scene, ...] = (
     rules,
 )
 IN_CHINESE: tuple[Scene, ...] = (
+    reviewing,
+    report,
     sign_in,
     first_start,
     feed,

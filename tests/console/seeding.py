@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy import delete, func, insert, select, update
 
+from policies.match import RuleStatus
 from policies.severity import Severity
 from service.access.keys import Role, digest_of, make_key
 from service.alerts.alert import (
@@ -26,7 +27,11 @@ from service.alerts.alert import (
     AlertRetracted,
     AlertState,
     AlertUpdated,
+    Outcome,
+    Step,
 )
+from service.alerts.decisions import Decision, Person
+from service.alerts.rule_hit import RuleHit
 from service.clock import utc_now
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.overload import OverloadChanged, Pace
@@ -68,6 +73,8 @@ _TABLES = (
     tables.actions,
     tables.mutes,
     tables.steps,
+    tables.rule_hits,
+    tables.heard_hours,
     tables.hits,
     tables.alerts,
     tables.gaps,
@@ -171,13 +178,31 @@ class Seed:
         severity: Severity | None = None,
         provisional: bool = False,
         ago_s: float = 1,
+        also: Sequence[RuleHit] = (),
+        **match: Any,
     ) -> Alert:
-        """Words that break a rule, and their alert; `marked` is the part of them that matched."""
+        """Words that break a rule, and their alert; `marked` is the part of them that matched.
+
+        `also` are rules that were hit beside it; `match` is what is otherwise in the match.
+        """
         text = said or SAID[rule]
         heard = self._heard(text, room_id, speaker, ago_s, provisional=provisional)
         alert = _alert(heard, rule, marked or (MARKED[rule] if said is None else said), severity)
-        assert self._do(lambda: self._alerts.commit(heard, [AlertRaised(alert)]))
+        alert = replace(alert, matches=[replace(each, **match) for each in alert.matches])
+        hits = [a_hit(rule), *also]
+        assert self._do(lambda: self._alerts.commit(heard, [AlertRaised(alert)], hits))
         return alert
+
+    def hit(self, *hits: RuleHit, ago_s: float = 1) -> None:
+        """Rules that were hit without an alert."""
+        heard = self._heard("hello", "lounge", ("ann", "Ann"), ago_s)
+        self._do(lambda: self._alerts.commit(heard, [], hits))
+
+    def decide(self, alert: Alert, outcome: Outcome) -> None:
+        def decide(alert: Alert, history: Sequence[Step]) -> Decision:
+            return Person("Ann Moderator", utc_now()).resolve(alert, history, outcome, "")
+
+        self._do(lambda: self._alerts.decide(alert.id, decide))
 
     def alerts(self, number: int, room_id: str = "lounge", *, over_s: float = 3600) -> list[str]:
         """Many alerts of the past at once, without events; their ids, newest first."""
@@ -346,6 +371,15 @@ def seeding(data: Path) -> Iterator[Seed]:
             yield Seed(portal, database)
         finally:
             portal.call(database.close)
+
+
+def a_hit(rule: str, status: RuleStatus = RuleStatus.ACTIVE, **changes: Any) -> RuleHit:
+    """Of a rule of the shipped pack, or of another in its category."""
+    severity, category = RULES.get(rule, (Severity.HIGH, "non_violent_crimes"))
+    hit = RuleHit(
+        "demo", "1.0.0", rule, "1.0.0", status, severity, category, review=False, excused=False
+    )
+    return replace(hit, **changes)
 
 
 def _alert(heard: TranscriptHeard, rule: str, marked: str, severity: Severity | None) -> Alert:

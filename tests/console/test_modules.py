@@ -155,15 +155,16 @@ FILTERS = st.fixed_dictionaries(
 )
 
 
-@given(FILTERS, st.one_of(st.none(), st.just("al_1-2")))
+@given(FILTERS, st.one_of(st.none(), st.just("al_1-2")), st.sampled_from(["watch", "rules"]))
 @settings(max_examples=40)
 def test_an_address_says_back_what_was_written_to_it(
-    call: Call, filters: dict[str, str], opened: str | None
+    call: Call, filters: dict[str, str], opened: str | None, view: str
 ) -> None:
-    script = "(m, filters, opened) => m.readUrl(m.writeUrl(filters, opened))"
-    found = call("url.js", script, filters, opened)
+    script = "(m, filters, opened, view) => m.readUrl(m.writeUrl(filters, opened, view))"
+    found = call("url.js", script, filters, opened, view)
     assert found["filters"] == filters
     assert found["opened"] == opened
+    assert found["view"] == view
 
 
 def test_an_address_that_says_nothing_is_empty(call: Call) -> None:

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from policies.packs import demo_packs
 from service.alerts.alert import AlertRaised
 from service.app import create_app
 from service.clock import utc_now
@@ -133,6 +134,19 @@ def test_an_alert_and_its_case_are_as_described(call: Checked, shared_server: Se
     case = call(200, "GET", "/v1/alerts/{alert_id}", of).json()
     assert case["talk"]
     assert len(case["history"]) == 5
+
+
+def test_how_rules_do_and_what_drafts_would_change_are_as_described(
+    call: Checked, shared_server: Server
+) -> None:
+    put_an_alert(shared_server)
+    rules = call(200, "GET", "/v1/policies/report").json()["rules"]
+    assert "gift-cards" in [rule["rule_id"] for rule in rules]
+    call(422, "GET", "/v1/policies/report", params={"until": "2020-01-01T00:00:00Z"})
+    draft = (demo_packs() / "demo.yaml").read_text("utf-8")
+    found = call(200, "POST", "/v1/policies/backtest", json={"packs": [draft]}).json()
+    assert (found["utterances"], found["changed_alerts"]) == (1, 0)
+    call(422, "POST", "/v1/policies/backtest", json={"packs": [draft.replace("title", "name", 1)]})
 
 
 def test_a_room_is_as_described_from_its_opening_to_its_end(call: Checked) -> None:

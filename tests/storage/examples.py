@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from policies.match import Action, Layer
 from policies.severity import Severity
 from service.alerts.action import ActionState, ModeratorAction
 from service.alerts.alert import Alert, AlertMatch, AlertState
@@ -75,6 +76,14 @@ def a_match(rule_id: str = "gift-cards", severity: Severity = Severity.HIGH) -> 
         category="fraud",
         spans=((0, 5), (7, 9)),
         explanation="asks for gift cards",
+        rule_version="2",
+        title="Asking for gift card codes",
+        actions=(Action.ALERT, Action.SUGGEST_WARN),
+        score=5.0,
+        layer=Layer.PHONES,
+        distance=0.12,
+        times=((0.0, 0.42), (0.6, 0.8)),
+        raised_from=Severity.MEDIUM,
     )
 
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
+from sqlalchemy import update
 
 from policies.severity import Severity
 from service.alerts.alert import (
@@ -22,6 +23,7 @@ from service.errors import Problem
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
+from service.storage.tables import alerts as table
 from tests.storage.examples import NOW, SECOND, SetClock, a_transcript, an_alert
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +50,23 @@ async def test_an_alert_comes_back_as_it_was_raised(alerts: AlertStore, database
     assert await alerts.get("a1") == an_alert()
     assert await alerts.get("a2") is None
     assert await types(database) == ["transcript.heard", "alert.raised"]
+
+
+async def test_alerts_of_an_earlier_version_still_load(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    first = ("pack", "pack_version", "rule_id", "severity", "category", "spans", "explanation")
+    stored = [
+        {name: value for name, value in asdict(match).items() if name in first}
+        for match in an_alert().matches
+    ]
+    async with database.write() as connection:
+        await connection.execute(update(table).values(matches=stored))
+    found = await alerts.get("a1")
+    assert found is not None
+    match = found.matches[0]
+    assert (match.rule_id, match.title, match.layer, match.actions) == ("gift-cards", "", None, ())
 
 
 async def test_the_same_utterance_is_committed_once(alerts: AlertStore, database: Database) -> None:

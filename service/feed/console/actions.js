@@ -86,7 +86,7 @@ export function makeActions(store) {
   }
 
   function address(push) {
-    const url = location.pathname + writeUrl(store.state.filters, store.state.opened);
+    const url = location.pathname + writeUrl(store.state.filters, store.state.opened, store.state.view);
     if (url === location.pathname + location.search) return;
     if (push) history.pushState(null, "", url);
     else history.replaceState(null, "", url);
@@ -127,7 +127,7 @@ export function makeActions(store) {
       if (store.state.opened && store.state.opened !== order[to]) actions.open(order[to], false);
     },
     open(id, push = true) {
-      set({ opened: id, selected: id, room: null, tab: "case", deciding: null, acting: null });
+      set({ opened: id, selected: id, room: null, view: "watch", tab: "case", deciding: null, acting: null });
       address(push);
     },
     close() {
@@ -139,16 +139,17 @@ export function makeActions(store) {
       address(true);
     },
     goTo(search) {
-      const { filters, opened } = readUrl(search);
+      const { filters, opened, view } = readUrl(search);
       const changed = JSON.stringify(filters) !== JSON.stringify(store.state.filters);
       const selected = opened ?? store.state.selected; // keys work on the case that is shown
-      set({ filters, opened, selected, deciding: null, acting: null, tab: opened ? "case" : "feed" });
+      set({ filters, opened, selected, view, deciding: null, acting: null, tab: opened ? "case" : "feed" });
       if (changed) loadList();
     },
     /** Esc: one step back, whatever that is here. */
     back() {
-      const { overlay, deciding, acting, opened, room, selected } = store.state;
+      const { overlay, view, deciding, acting, opened, room, selected } = store.state;
       if (overlay) set({ overlay: null });
+      else if (view === "rules") actions.setView("watch");
       else if (acting) set({ acting: null });
       else if (deciding) set({ deciding: null });
       else if (opened) actions.close();
@@ -320,6 +321,12 @@ export function makeActions(store) {
     },
     setOverlay(overlay) {
       set({ overlay });
+    },
+    /** "rules": how they do, instead of the feed; "watch": back to it. */
+    setView(view) {
+      set({ view });
+      address(true);
+      if (view === "watch") document.querySelector(".rules-button")?.focus();
     },
     setTab(tab) {
       set({ tab });

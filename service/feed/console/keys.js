@@ -40,6 +40,7 @@ function meant({ opened, selected }, element) {
 /** @returns {boolean} whether the key meant something here */
 function press(store, event) {
   const { actions, state } = store;
+  if (state.view === "rules") return pressOnRules(store, event.key);
   const id = meant(state, event.target);
   switch (event.key) {
     case "j":
@@ -72,6 +73,10 @@ function press(store, event) {
       actions.setTab("rooms");
       focusOn(".rooms-column button");
       return true;
+    case "p":
+      if (!["moderator", "admin"].includes(state.me.role)) return false;
+      actions.setView("rules");
+      return true;
     case "?":
       actions.setOverlay("help");
       return true;
@@ -88,6 +93,14 @@ function press(store, event) {
       actions.setFilter("severity", SEVERITY_OF[event.key]);
       return true;
   }
+}
+
+/** No key there decides about an alert that is not seen. */
+function pressOnRules({ actions }, key) {
+  if (key === "p" || key === "Escape") actions.back();
+  else if (key === "?") actions.setOverlay("help");
+  else return false;
+  return true;
 }
 
 /** The reasons stand in the case, so it opens with them. */

@@ -3,7 +3,8 @@
 import { all, call, get, post } from "./api.js";
 import { applyEvents, withLists } from "./state.js";
 import { follow } from "./stream.js";
-import { announcement } from "./telling.js";
+import { announcement, isUrgent } from "./telling.js";
+import { isReview } from "./text.js";
 import { listQuery } from "./url.js";
 import { words } from "./words.js";
 
@@ -93,7 +94,7 @@ export function makeSession(store) {
     if (away !== null) away.missed += told.filter((event) => Date.parse(event.timestamp) - store.offset_ms < away.until).length;
     const { state, raised, failed, stale } = applyEvents(store.state, told, Date.now());
     set({ ...state, undo: stillMine(state.undo, state) });
-    for (const alert of raised) store.alarm?.(alert);
+    for (const alert of raised) if (!isReview(alert)) store.alarm?.(alert);
     saying(raised);
     for (const action of failed) if (action.requested_by === store.state.me?.name) store.actions.tellFailed(action);
     if (stale.has(store.state.opened)) readCase(store.state.opened);
@@ -224,7 +225,7 @@ function makeSaying(store) {
   return (raised) => {
     const { assertive } = announcement(store, raised);
     if (assertive) store.set({ said: { ...store.state.said, assertive } });
-    waiting.push(...raised.filter((alert) => alert.severity !== "critical"));
+    waiting.push(...raised.filter((alert) => !isUrgent(alert)));
     if (timer !== null || !waiting.length) return;
     timer = setTimeout(() => {
       timer = null;

@@ -1,6 +1,7 @@
 // What the page knows, and what each event makes of it. Pure: no page, no clock, no calls.
 
 import { withLine } from "./lines.js";
+import { isReview } from "./text.js";
 import { passes, NO_FILTERS, SEVERITIES } from "./url.js";
 
 const TALK_KEPT = 500; // lines of a room's running transcript
@@ -47,6 +48,7 @@ export function initialState() {
     notices: [],
     said: { polite: "", assertive: "" },
     overlay: null,
+    view: "watch", // or "rules"
     prefs: { theme: "system", language: "system", sound: "off", notify: "off" },
   };
 }
@@ -138,7 +140,7 @@ function putAlert(draft, alert, now) {
 
 /** New ones wait while somebody reads the list, so that nothing moves under them. */
 function comeIn(draft, alert) {
-  if (draft.state.reading && alert.severity !== "critical") {
+  if (draft.state.reading && (alert.severity !== "critical" || isReview(alert))) {
     draft.own("pending").push(alert.id);
     return;
   }
@@ -163,7 +165,7 @@ function heard(draft, line) {
     const kept = items.length > TALK_KEPT && !talk.reading ? items.slice(-TALK_KEPT) : items;
     draft.own("talk").set(line.room_id, { ...talk, items: kept });
   }
-  inOpenCase(draft, line.room_id, (found) => ({ ...found, talk: withLine(found.talk, line) }));
+  inOpenCase(draft, line.room_id, (found) => ({ ...found, talk: withLine(found.talk || [], line) }));
 }
 
 function gap(draft, lost) {
@@ -172,11 +174,11 @@ function gap(draft, lost) {
   inOpenCase(draft, lost.room_id, (found) => ({ ...found, gaps: [...found.gaps, lost] }));
 }
 
-/** What is said on belongs to the open case for as long as it is open. */
+/** What is said on belongs to the open case for as long as it is open, and while it is still read. */
 function inOpenCase(draft, roomId, change) {
   const id = draft.state.opened;
   const found = id && draft.state.cases.get(id);
-  if (!found || !found.talk || draft.state.alerts.get(id)?.room_id !== roomId) return;
+  if (!found || draft.state.alerts.get(id)?.room_id !== roomId) return;
   draft.own("cases").set(id, change(found));
 }
 

@@ -1,7 +1,7 @@
 // Alerts told to those who do not look at the list: screen readers, desktop notifications.
 
 import { roomTitle } from "./state.js";
-import { marking, maskWords, pieces } from "./text.js";
+import { isReview, marking, maskWords, pieces } from "./text.js";
 import { ruleText } from "./views/shared.js";
 import { language, words } from "./words.js";
 
@@ -34,9 +34,14 @@ export function notificationWords(store, alert) {
   };
 }
 
+/** Whether it is said at once. */
+export function isUrgent(alert) {
+  return alert.severity === "critical" && !isReview(alert);
+}
+
 /** What a live region says of new alerts: critical ones each, the others together. */
 export function announcement(store, raised) {
-  const critical = raised.filter((alert) => alert.severity === "critical");
+  const critical = raised.filter(isUrgent);
   const others = raised.length - critical.length;
   return {
     assertive: critical.map((alert) => words("said.critical", names(store, alert))).join(". "),

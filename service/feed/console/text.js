@@ -14,6 +14,11 @@ export function isSevere(category) {
   return SEVERE.has(category);
 }
 
+/** Whether it is only to be looked at: something speaks for the speaker in every rule it hit. */
+export function isReview(alert) {
+  return alert.matches.length > 0 && alert.matches.every((match) => match.review);
+}
+
 /** Every word as its first letter and dots; spaces and punctuation at the edges stay. */
 export function maskWords(text) {
   return text.replace(/[\p{L}\p{N}\p{M}'’]+/gu, (word) => {

@@ -8,7 +8,7 @@ export const CATEGORIES = [
 ];
 export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided" };
 
-/** @returns {{filters: object, opened: string|null, room: string|null}} what an address says; odd values are left out */
+/** @returns {{filters: object, opened: string|null, view: "watch"|"rules"}} what an address says; odd values are left out */
 export function readUrl(search) {
   const asked = new URLSearchParams(search);
   const severity = asked.get("severity");
@@ -22,16 +22,18 @@ export function readUrl(search) {
       state: STATES.includes(state) ? state : NO_FILTERS.state,
     },
     opened: asked.get("alert") || null,
+    view: asked.get("view") === "rules" ? "rules" : "watch",
   };
 }
 
 /** The way back; what is as it is by default is left out. */
-export function writeUrl(filters, opened) {
+export function writeUrl(filters, opened, view = "watch") {
   const said = new URLSearchParams();
   for (const name of ["room", "severity", "category", "state"]) {
     if (filters[name] && filters[name] !== NO_FILTERS[name]) said.set(name, filters[name]);
   }
   if (opened) said.set("alert", opened);
+  if (view === "rules") said.set("view", view);
   const text = said.toString();
   return text ? `?${text}` : "";
 }

@@ -7,6 +7,7 @@ import { Banners } from "./banners.js";
 import { Case } from "./case.js";
 import { Feed } from "./feed.js";
 import { Help } from "./help.js";
+import { Report } from "./report.js";
 import { Room } from "./room.js";
 import { Rooms } from "./rooms.js";
 import { Settings } from "./settings.js";
@@ -28,13 +29,14 @@ function Console({ store }) {
   const opened = useStore(store, (state) => state.opened);
   const room = useStore(store, (state) => state.room);
   const overlay = useStore(store, (state) => state.overlay);
+  const view = useStore(store, ({ view: wanted, me }) => (DECIDES.has(me.role) ? wanted : "watch"));
   const open = useOpen(store);
   return html`
-    <div class="page" data-tab=${tab} data-beside=${opened || room ? "open" : "empty"}>
+    <div class="page" data-view=${view} data-tab=${tab} data-beside=${opened || room ? "open" : "empty"}>
       <${Topbar} store=${store} />
       <main>
         <${Banners} store=${store} />
-        <div class="columns">
+        ${view === "rules" ? html`<${Report} store=${store} />` : html`<div class="columns">
           <section id="rooms-part" class="column rooms-column" aria-label=${t("region.rooms")}>
             <${Rooms} store=${store} />
           </section>
@@ -48,7 +50,7 @@ function Console({ store }) {
                 ? html`<${Room} key=${room} store=${store} id=${room} />`
                 : html`<${Nothing} />`}
           </section>
-        </div>
+        </div>`}
         <${Toasts} store=${store} />
         <${Said} store=${store} />
       </main>
@@ -58,6 +60,8 @@ function Console({ store }) {
     </div>
   `;
 }
+
+const DECIDES = new Set(["moderator", "admin"]);
 
 function Nothing() {
   const t = useWords();

@@ -3,7 +3,7 @@
 import { html, useMemo } from "../html.js";
 import { roomTitle } from "../state.js";
 import { useNow, useStore } from "../store.js";
-import { marking, maskWords, pieces } from "../text.js";
+import { isReview, marking, maskWords, pieces } from "../text.js";
 import { age, exactTime } from "../time.js";
 import { useWords } from "../words.js";
 import { Severity, ruleText } from "./shared.js";
@@ -23,6 +23,7 @@ export function Card({ store, id, index, size }) {
   };
   return html`
     <article class="card" data-row=${id} data-alert=${id} data-severity=${alert.severity} data-state=${state}
+      data-review=${isReview(alert) ? "" : undefined}
       data-provisional=${alert.provisional && state !== "retracted" ? "" : undefined}
       data-selected=${selected ? "" : undefined} data-opened=${opened ? "" : undefined}
       tabindex="0" aria-labelledby=${`severity-${id} said-${id} about-${id}`} aria-posinset=${index + 1} aria-setsize=${size}
@@ -72,6 +73,7 @@ function About({ store, alert }) {
       part === "\u0001" ? html`<bdi class="card-speaker">${alert.speaker_name}</bdi>`
       : part === "\u0002" ? html`<bdi>${room}</bdi>`
       : part)}
+    ${isReview(alert) && html`<span class="chip review" title=${t("card.review_why")}>${t("card.review")}</span>`}
     ${alert.repeats > 0 && html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
     ${alert.state === "retracted"
       ? html`<span class="card-note">${t("card.withdrawn")}</span>`

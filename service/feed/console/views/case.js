@@ -4,7 +4,7 @@ import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
 import { recorded } from "../reasons.js";
 import { roomTitle } from "../state.js";
 import { useNow, useStore } from "../store.js";
-import { isSevere } from "../text.js";
+import { isReview, isSevere } from "../text.js";
 import { age, exactTime } from "../time.js";
 import { useWords } from "../words.js";
 import { Act, isMuted } from "./act.js";
@@ -82,6 +82,7 @@ function Top({ store, alert, loaded }) {
         <${Severity} severity=${alert.severity} t=${t} />
         <span class="state-word" data-state=${alert.state} data-outcome=${alert.outcome}>${stateWord(alert, t)}</span>
         ${alert.owner && html`<span class="case-owner">${ownerWords(store, alert, t)}</span>`}
+        ${isReview(alert) && html`<span class="chip review" title=${t("card.review_why")}>${t("card.review")}</span>`}
         ${alert.repeats > 0 &&
         html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
         ${muted && html`<span class="chip">${t("case.muted")}</span>`}
@@ -242,10 +243,11 @@ function Why({ store, alert, talk }) {
             <dl>
               <dt>${t("why.matched")}</dt>
               <dd><${Matched} alert=${alert} match=${match} store=${store} /></dd>
+              <${How} match=${match} t=${t} />
               <dt>${t("why.category")}</dt>
               <dd>${categoryName(match.category, t)}</dd>
               <dt>${t("why.rule")}</dt>
-              <dd><code>${match.pack}/${match.rule_id}</code> <span class="soft">${t("why.version", { version: match.pack_version })}</span></dd>
+              <dd><code>${match.pack}/${match.rule_id}</code> <span class="soft">${versions(match, t)}</span></dd>
               ${line?.model && html`<dt>${t("why.heard_by")}</dt><dd><bdi>${line.model}</bdi></dd>`}
             </dl>
           </div>
@@ -253,6 +255,40 @@ function Why({ store, alert, talk }) {
       })}
     </section>
   `;
+}
+
+/** How it was heard, what speaks for the speaker, what made it graver, what is suggested. */
+function How({ match, t }) {
+  const suggested = (match.actions || []).filter((action) => t.has(`suggest.${action}`));
+  return html`
+    ${match.layer && html`<dt>${t("why.how")}</dt><dd>${heardAs(match, t)}</dd>`}
+    ${match.excused_by?.length > 0 && html`<dt>${t("why.excused")}</dt><dd>${match.excused_by.map((each, index) => html`${index > 0 && ", "}${excuse(each, t)}`)}</dd>`}
+    ${match.raised_from && html`<dt>${t("why.raised")}</dt>
+      <dd>${t("why.raised_from", { before: t(`severity.${match.raised_from}`), after: t(`severity.${match.severity}`) })}</dd>`}
+    ${suggested.length > 0 && html`<dt>${t("why.suggested")}</dt><dd>${suggested.map((action) => t(`suggest.${action}`)).join(", ")}</dd>`}
+  `;
+}
+
+function heardAs(match, t) {
+  const said = t(`layer.${match.layer}`);
+  return match.distance > 0 ? t("layer.apart", { how: said, n: Math.max(1, Math.round(100 * match.distance)) }) : said;
+}
+
+const EXCUSES = [[/^negated by “(.*)”$/, "excuse.negated"], [/^reported speech: “(.*)”$/, "excuse.reported"], [/^allowed: “(.*)”$/, "excuse.allowed"]];
+
+/** An exception as the engine names it, in the words of the page. */
+function excuse(text, t) {
+  for (const [form, key] of EXCUSES) {
+    const found = form.exec(text);
+    if (found) return t(key, { words: found[1] });
+  }
+  return text;
+}
+
+function versions(match, t) {
+  const pack = t("why.version", { version: match.pack_version });
+  if (!match.rule_version || match.rule_version === match.pack_version) return pack;
+  return `${pack}, ${t("why.rule_version", { version: match.rule_version })}`;
 }
 
 /** What in the words matched: quoted from the excerpt, so that masking holds here too. */

@@ -8,8 +8,8 @@ const KEYS = [
   ["help.move", [["J"], ["K"], ["Enter"], ["Esc"]], ["key.next", "key.previous", "key.open", "key.back"]],
   ["help.decide", [["A"], ["U"], ["D"], ["1", "…", "4"], ["Z"], ["M"]],
     ["key.acknowledge", "key.upheld", "key.dismiss", "key.reason", "key.undo", "key.act"]],
-  ["help.look", [["X"], ["/"], ["1", "…", "4"], ["R"], ["?"]],
-    ["key.unmask", "key.filter", "key.severity", "key.rooms", "key.help"]],
+  ["help.look", [["X"], ["/"], ["1", "…", "4"], ["R"], ["P"], ["?"]],
+    ["key.unmask", "key.filter", "key.severity", "key.rooms", "key.rules", "key.help"]],
 ];
 
 /** @param {{store}} props */

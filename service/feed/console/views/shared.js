@@ -3,13 +3,13 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { useWords } from "../words.js";
 
-/** A rule's title and description in the page's language; its id where the pack is not known here. */
+/** A rule's title and description in the page's language; what the match says where the pack is not known here. */
 export function ruleText(policies, match, language) {
   const rule = policies.get(`${match.pack}/${match.rule_id}`);
-  if (!rule) return { title: match.rule_id, description: "" };
+  if (!rule) return { title: match.title || match.rule_id, description: "" };
   const translated = rule.translations?.[language] || {};
   return {
-    title: translated.title || rule.title,
+    title: translated.title || match.title || rule.title,
     description: translated.description || rule.description,
   };
 }

@@ -21,7 +21,9 @@ export function Topbar({ store }) {
         <p class="person" title=${`${me.name}, ${t(`role.${me.role}`)}`}>
           <bdi>${me.name}</bdi> <span class="soft">${t(`role.${me.role}`)}</span>
         </p>
-        <a class="topbar-link" href="/rules" target="_blank" rel="noopener">${t("topbar.rules")}</a>
+        ${READS_ONLY.has(me.role)
+          ? html`<a class="topbar-link" href="/rules" target="_blank" rel="noopener">${t("topbar.rules")}</a>`
+          : html`<${RulesButton} store=${store} />`}
         <${Looks} store=${store} />
         <button type="button" class="icon-button" aria-label=${t("topbar.help")} title=${`${t("topbar.help")} (?)`}
           onClick=${() => store.actions.setOverlay("help")}><${KeyboardIcon} /></button>
@@ -30,6 +32,17 @@ export function Topbar({ store }) {
       </div>
     </header>
   `;
+}
+
+function RulesButton({ store }) {
+  const t = useWords();
+  const here = useStore(store, (state) => state.view === "rules");
+  return html`<button type="button" class="topbar-link rules-button" aria-pressed=${here ? "true" : "false"}
+    aria-label=${t("topbar.rules")} title=${`${t("topbar.rules_why")} (P)`}
+    onClick=${() => store.actions.setView(here ? "watch" : "rules")}>
+    <svg viewBox="0 0 20 20" aria-hidden="true"><path d="M8 5h9M8 10h9M8 15h9M2.500 5l1 1 2-2M2.500 10l1 1 2-2M2.500 15l1 1 2-2" /></svg>
+    <span>${t("topbar.rules")}</span>
+  </button>`;
 }
 
 function Connection({ store }) {

@@ -1,10 +1,12 @@
 // English. One table; the parts lie in files of their own.
 
 import beside from "./beside.en.js";
+import report from "./report.en.js";
 import told from "./told.en.js";
 
 export default {
   ...beside,
+  ...report,
   ...told,
 
   // Frame
@@ -19,6 +21,7 @@ export default {
   "topbar.help": "Keyboard",
   "topbar.settings": "Settings",
   "topbar.rules": "Rules",
+  "topbar.rules_why": "The rules and how they do",
   "looks.light": "Light theme",
   "looks.dark": "Dark theme",
   "topbar.read_only": "Read-only",
@@ -71,6 +74,8 @@ export default {
   "card.provisional": "still speaking",
   "card.withdrawn": "withdrawn: not confirmed",
   "card.masked": "masked",
+  "card.review": "to review",
+  "card.review_why": "No alarm: something speaks for the speaker, or the rule only asks for a look.",
   "card.with": "with {name}",
   "card.yours": "with you",
   "card.upheld_by": "upheld by {name}",

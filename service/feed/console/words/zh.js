@@ -1,10 +1,12 @@
 // Simplified Chinese, key for key what `en.js` has.
 
 import beside from "./beside.zh.js";
+import report from "./report.zh.js";
 import told from "./told.zh.js";
 
 export default {
   ...beside,
+  ...report,
   ...told,
 
   // Frame
@@ -19,6 +21,7 @@ export default {
   "topbar.help": "键盘",
   "topbar.settings": "设置",
   "topbar.rules": "规则",
+  "topbar.rules_why": "规则及其表现",
   "looks.light": "浅色主题",
   "looks.dark": "深色主题",
   "topbar.read_only": "只读",
@@ -71,6 +74,8 @@ export default {
   "card.provisional": "仍在说话",
   "card.withdrawn": "已撤回：未能确认",
   "card.masked": "已遮盖",
+  "card.review": "待复核",
+  "card.review_why": "不算警报：有对发言者有利的情况，或该规则只要求查看。",
   "card.with": "由 {name} 处理",
   "card.yours": "由你处理",
   "card.upheld_by": "{name} 认定违规",

@@ -1,0 +1,261 @@
+"""Draft packs on what was said in the rooms: what they would raise, and what is raised no more.
+
+Off the event loop, one at a time: a back-test takes seconds, and the rooms go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from policies.backtest import Change, Kind, Report, backtest
+from policies.load import load_drafts
+from policies.match import Match, RuleStatus
+from policies.matcher import Matcher
+from policies.pack import Pack
+from policies.severity import Severity
+from policies.stored import Stored
+from service.clock import Timestamp
+from service.errors import Problem
+
+MOST_UTTERANCES = 50_000
+"""Listened to again in one back-test; the newest."""
+MOST_CHANGES = 500
+"""Told one by one; all are counted."""
+TRIED = (RuleStatus.ACTIVE, RuleStatus.SHADOW, RuleStatus.DRAFT)
+
+
+class SaidStore(Protocol):
+    async def count(
+        self, since: datetime | None, until: datetime | None, room_id: str | None
+    ) -> int:
+        """Utterances with words that began in this time."""
+        ...
+
+    async def newest(
+        self, since: datetime | None, until: datetime | None, room_id: str | None, limit: int
+    ) -> Sequence[Stored]:
+        """Of those the newest, in the order in which they were said."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDifference:
+    """Of one rule, with the packs in force and with the drafts. An alert is a hit outside the
+    cool-down of the one before; rates are per hour of the speech that was listened to again."""
+
+    pack: str
+    rule_id: str
+    hits_before: int
+    hits_after: int
+    alerts_before: int
+    alerts_after: int
+    alerts_per_hour_before: float
+    alerts_per_hour_after: float
+    new: int
+    gone: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    Attributes:
+        words: That were hit, as they stand in the transcript.
+    """
+
+    severity: Severity
+    review: bool
+    words: Sequence[str]
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDifference:
+    """An alert that would be new, gone or changed.
+
+    Attributes:
+        before: With the packs in force; null where they raise none.
+        after: With the drafts; null where they raise none.
+    """
+
+    kind: Kind
+    pack: str
+    rule_id: str
+    utterance_id: str
+    room_id: str
+    speaker_id: str
+    at: Timestamp
+    before: Told | None
+    after: Told | None
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestReport:
+    """
+    Attributes:
+        utterances: Listened to again.
+        left_out: Older ones of the time asked for, beyond the bound of one back-test.
+        hours: Of speech listened to again.
+        since: The first of it; null where there was none.
+        until: The last of it.
+        changed_alerts: How many alerts are new, gone or changed.
+        changes: The first of them.
+    """
+
+    utterances: int
+    left_out: int
+    hours: float
+    since: Timestamp | None
+    until: Timestamp | None
+    rules: Sequence[RuleDifference]
+    changed_alerts: int
+    changes: Sequence[AlertDifference]
+
+
+class Backtesting:
+    """
+    Args:
+        most: Utterances in one back-test.
+    """
+
+    def __init__(self, said: SaidStore, *, most: int = MOST_UTTERANCES) -> None:
+        self._said = said
+        self._most = most
+        self._busy = False
+
+    async def run(
+        self,
+        drafts: Sequence[str],
+        live: Sequence[Pack],
+        statuses: Collection[RuleStatus],
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        room_id: str | None,
+    ) -> BacktestReport:
+        """
+        Args:
+            drafts: Packs as YAML; each stands in for the live one of its name, or beside them all.
+            statuses: Rules with another one are heard on neither side.
+
+        Raises:
+            PackInvalid: With every error of the drafts.
+            Problem: 409, another one runs.
+        """
+        if self._busy:
+            raise Problem(
+                409, "Back-test running", "one runs already; wait until it has ended and ask again"
+            )
+        self._busy = True
+        try:
+            total = await self._said.count(since, until, room_id)
+            said = await self._said.newest(since, until, room_id, self._most)
+            report = await _in_a_thread(drafts, live, statuses, said)
+        finally:
+            self._busy = False
+        return _told(report, said, max(0, total - len(said)))
+
+
+class _GivenUp(Exception):
+    """Nobody waits for the answer any more."""
+
+
+async def _in_a_thread(
+    drafts: Sequence[str],
+    live: Sequence[Pack],
+    statuses: Collection[RuleStatus],
+    said: Sequence[Stored],
+) -> Report:
+    """Not left before the thread has ended."""
+    given_up = threading.Event()
+    work = asyncio.to_thread(_compare, drafts, live, statuses, said, given_up)
+    task = asyncio.create_task(work, name="backtest")
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        given_up.set()
+        await asyncio.wait([task])
+        task.exception()
+        raise
+
+
+def _compare(
+    drafts: Sequence[str],
+    live: Sequence[Pack],
+    statuses: Collection[RuleStatus],
+    said: Iterable[Stored],
+    given_up: threading.Event,
+) -> Report:
+    before = Matcher(live, statuses)
+    after = Matcher(load_drafts(drafts, live), statuses)
+    return backtest(before, after, _stepping_back(said, given_up))
+
+
+def _stepping_back(said: Iterable[Stored], given_up: threading.Event) -> Iterator[Stored]:
+    """Lets the event loop run between two utterances: it never waits for more than one."""
+    for stored in said:
+        if given_up.is_set():
+            raise _GivenUp
+        time.sleep(0)
+        yield stored
+
+
+def _told(report: Report, said: Sequence[Stored], left_out: int) -> BacktestReport:
+    return BacktestReport(
+        utterances=report.utterances,
+        left_out=left_out,
+        hours=round(report.hours, 4),
+        since=_moment(said[0].at_s) if said else None,
+        until=_moment(max(each.at_s + each.seconds for each in said)) if said else None,
+        rules=[
+            RuleDifference(
+                pack=pack,
+                rule_id=rule_id,
+                hits_before=counts.hits_before,
+                hits_after=counts.hits_after,
+                alerts_before=counts.alerts_before,
+                alerts_after=counts.alerts_after,
+                alerts_per_hour_before=round(report.rate(counts.alerts_before), 3),
+                alerts_per_hour_after=round(report.rate(counts.alerts_after), 3),
+                new=counts.new,
+                gone=counts.gone,
+                changed=counts.changed,
+            )
+            for (pack, rule_id), counts in sorted(report.rules.items())
+        ],
+        changed_alerts=sum(each.new + each.gone + each.changed for each in report.rules.values()),
+        changes=[_change(change) for change in report.changes[:MOST_CHANGES]],
+    )
+
+
+def _change(change: Change) -> AlertDifference:
+    pack, rule_id = change.name
+    stored = change.stored
+    return AlertDifference(
+        kind=change.kind,
+        pack=pack,
+        rule_id=rule_id,
+        utterance_id=stored.id,
+        room_id=stored.room_id,
+        speaker_id=stored.speaker_id,
+        at=_moment(stored.at_s),
+        before=_match(stored, change.before),
+        after=_match(stored, change.after),
+    )
+
+
+def _match(stored: Stored, match: Match | None) -> Told | None:
+    if match is None:
+        return None
+    words = [stored.text[start:end] for start, end in match.spans]
+    return Told(match.severity, match.review, words, match.explanation)
+
+
+def _moment(at_s: float) -> datetime:
+    return datetime.fromtimestamp(at_s, UTC)

@@ -1,0 +1,124 @@
+"""How rules do and what drafts would change: `/v1/policies/report` and `/v1/policies/backtest`.
+
+Reads `app.state`: `rule_hits`, `backtesting`, `packs`, `kept`, `clock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from policies.finding import PackError, PackInvalid
+from policies.match import RuleStatus
+from policies.pack import Pack
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import Role
+from service.alerts.ports import RuleHitStore
+from service.alerts.rule_report import RuleReport, period, rule_report
+from service.backtesting import TRIED, Backtesting, BacktestReport
+from service.clock import Clock
+from service.errors import Problem
+from service.rules_page import Kept
+
+router = APIRouter(tags=["policies"])
+
+BACKTEST = "/v1/policies/backtest"
+MAX_BYTES = 4_000_000
+"""Of a back-test's body."""
+_MOST_PACKS = 20
+
+Room = Annotated[
+    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside of the years 1 to 9999") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+
+
+class Draft(BaseModel):
+    """What is asked of a back-test."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    packs: Annotated[Sequence[str], Field(min_length=1, max_length=_MOST_PACKS)] = Field(
+        description="Packs as YAML: each in place of the live one of its name, or beside them all."
+    )
+    statuses: Annotated[Sequence[RuleStatus], Field(min_length=1, max_length=4)] = Field(
+        TRIED, description="Rules with another status are heard on neither side."
+    )
+    since: Moment | None = None
+    until: Moment | None = None
+    room: Room | None = None
+
+
+@router.get("/v1/policies/report", summary="How well each rule does")
+async def report(
+    request: Request,
+    _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
+    since: Annotated[Moment | None, Query(description="Left out, 30 days before `until`.")] = None,
+    until: Annotated[Moment | None, Query(description="Left out, now.")] = None,
+    room: Annotated[Room | None, Query(description="Id of a room; left out, all.")] = None,
+) -> RuleReport:
+    """By when it was said, in whole hours. Of an alert with several rules, each is upheld or
+    dismissed with it."""
+    _in_order(since, until)
+    kept: Kept = request.app.state.kept
+    clock: Clock = request.app.state.clock
+    store: RuleHitStore = request.app.state.rule_hits
+    packs: Sequence[Pack] = request.app.state.policies.packs
+    asked = period(since, until, room, now=clock(), kept=timedelta(days=kept.alert_days))
+    return rule_report(asked, await store.counted(asked), packs)
+
+
+@router.post(BACKTEST, summary="Try draft packs on what was said")
+async def back_test(
+    draft: Draft, request: Request, _: Annotated[Caller, Depends(allow(Role.ADMIN))]
+) -> BacktestReport:
+    """Nothing is changed. One at a time; of more talk than it takes, the newest is taken, and
+    `left_out` says how much is not."""
+    _in_order(draft.since, draft.until)
+    backtesting: Backtesting = request.app.state.backtesting
+    try:
+        return await backtesting.run(
+            draft.packs,
+            request.app.state.policies.packs,
+            draft.statuses,
+            since=draft.since,
+            until=draft.until,
+            room_id=draft.room,
+        )
+    except PackInvalid as invalid:
+        raise _refused(invalid) from None
+
+
+def _refused(invalid: PackInvalid) -> Problem:
+    """The first error in the sentence, all of them in `errors`."""
+    first, *others = invalid.errors
+    more = f" (and {len(others)} more, in `errors`)" if others else ""
+    errors = [
+        {"where": _place(error), "what": f"{error.problem}; {error.remedy}"}
+        for error in invalid.errors
+    ]
+    return Problem(422, "Pack refused", f"{first}{more}", extra={"errors": errors})
+
+
+def _place(error: PackError) -> str:
+    line = "" if error.line is None else f":{error.line}"
+    return f"{error.path}{line} {error.field}".strip()
+
+
+def _in_order(since: datetime | None, until: datetime | None) -> None:
+    if since is not None and until is not None and since >= until:
+        raise Problem(422, "Empty period", "`since` must lie before `until`")
