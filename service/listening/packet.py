@@ -17,6 +17,7 @@ class Packet:
             client's own word.
         payload: One Opus packet (RFC 7587); empty payloads are not passed on.
         arrived_s: Monotonic seconds.
+        ssrc: The source's number in its RTP session (RFC 3550).
     """
 
     sequence: int
@@ -24,6 +25,7 @@ class Packet:
     level: int | None
     payload: bytes
     arrived_s: float
+    ssrc: int = 0
 
 
 class PacketSink(Protocol):

@@ -25,10 +25,13 @@ class Lines:
 
     def __init__(self) -> None:
         self._voices: dict[str, Voice] = {}
+        self._last: dict[str, Voice] = {}
         self.spare: Sequence[str] = ()
 
-    def take(self, streams: Sequence[Mapping[str, Any]]) -> None:
+    def take(self, streams: Sequence[Mapping[str, Any]]) -> set[str]:
         """Janus's list of all lines, of which those that are not active carry nobody.
+
+        Returns those that carry another voice than the last that they carried.
 
         Raises:
             RoomLost: It is none.
@@ -47,6 +50,8 @@ class Lines:
             heard.setdefault(voice, mid)
         self._voices = {mid: voice for voice, mid in heard.items()}
         self.spare = [mid for mid, voice in told if heard[voice] != mid]
+        before, self._last = self._last, {**self._last, **self._voices}
+        return {mid for mid, voice in self._voices.items() if before.get(mid, voice) != voice}
 
     def forget(self, feed: FeedId) -> None:
         """The publisher has gone: what still comes on its lines is nobody's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import structlog
@@ -23,8 +24,22 @@ _NO_SUCH_FEED = 428
 _MOST_REFUSALS = 20
 """In a row, each of a publisher who has gone again before we could hear them."""
 _REFUSED_S = 0.1
+_ON_ITS_WAY_S = 1.0
 _MOST_HELD = 5_000
 """Packets that wait for Janus to say whose they are: of a hundred speakers in a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A line that another voice has now.
+
+    Attributes:
+        ssrcs: What it carried until then. New ones are the new voice's for certain.
+        until_s: By then no packet of the voice before is on its way any more.
+    """
+
+    ssrcs: frozenset[int]
+    until_s: float
 
 
 class Reception:
@@ -63,6 +78,7 @@ class Reception:
         self._refusals = 0
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._last_s: dict[Voice, float] = {}
+        self._changed: dict[str, _Changed] = {}
 
     @property
     def open(self) -> bool:
@@ -169,13 +185,31 @@ class Reception:
         """Answers to our own requests come here too, in the order in which Janus sent them."""
         if "streams" in data:
             told = data["streams"]
-            self._lines.take([s for s in told if s.get("feed_id") not in self._left_meanwhile])
+            here = [s for s in told if s.get("feed_id") not in self._left_meanwhile]
+            self._change_hands(self._lines.take(here))
             self._on_change()
         if kind == "event" and sdp is not None:
             self._offers.append(sdp)
             self._on_change()
         if kind in ("hangup", "detached"):
             self._end(f"Janus ended the media connection ({kind})")
+
+    def _change_hands(self, mids: Collection[str]) -> None:
+        """What Janus says comes on one way and sound on another: some may come after its word."""
+        if self._peer is not None:
+            until_s = asyncio.get_running_loop().time() + _ON_ITS_WAY_S
+            for mid in mids:
+                self._changed[mid] = _Changed(self._peer.ssrcs(mid), until_s)
+
+    def _may_be_of_before(self, mid: str, packet: Packet) -> bool:
+        """The line is somebody else's by now, and this packet came while it changed hands."""
+        changed = self._changed.get(mid)
+        if changed is None:
+            return False
+        if packet.arrived_s >= changed.until_s:
+            del self._changed[mid]
+            return False
+        return not changed.ssrcs or packet.ssrc in changed.ssrcs
 
     def _end(self, reason: str) -> None:
         if not self._lost.done():
@@ -188,17 +222,18 @@ class Reception:
                 self._held.append((mid, packet, voice))
             else:
                 self._metrics.packets_of_nobody.inc()
-        elif voice is not None:
-            self._give(voice, packet)
-        else:
+        elif voice is None or self._may_be_of_before(mid, packet):
             self._metrics.packets_of_nobody.inc()
+        else:
+            self._give(voice, packet)
 
     def _release(self) -> None:
         """While lines are being changed, a packet may be of whoever had its line or has it now."""
         held, self._held = self._held or [], None
         for mid, packet, before in held:
             voice = self._lines.voice(mid)
-            if voice is None or before not in (None, voice):
+            strange = before not in (None, voice) or self._may_be_of_before(mid, packet)
+            if voice is None or strange:
                 self._metrics.packets_of_nobody.inc()
             else:
                 self._give(voice, packet)

@@ -52,6 +52,10 @@ class Subscription:
     def connected(self) -> bool:
         return self._link.connected
 
+    def ssrcs(self, mid: str) -> frozenset[int]:
+        """What a line carries by the last offer that was answered; empty where that named none."""
+        return self._ssrcs.get(mid, frozenset())
+
     async def answer(self, offer: str) -> str:
         """Our answer to the first offer, or to one that changes the lines; not two at once.
 

@@ -56,6 +56,7 @@ def tap(
                     level=level[1] if level else None,
                     payload=packet.payload,
                     arrived_s=loop.time(),
+                    ssrc=packet.ssrc,
                 )
             )
         await take(packet, arrival_time_ms=arrival_time_ms)

@@ -34,6 +34,17 @@ def test_a_line_that_is_used_again_is_somebody_elses() -> None:
     assert ("ann", "0") not in lines
 
 
+def test_lines_that_change_hands_are_told_however_their_last_voice_went() -> None:
+    lines = Lines()
+    assert lines.take([line("0", "ann"), line("1", "bob")]) == set()
+    lines.forget("ann")
+    assert lines.take([NOBODY, line("1", "bob")]) == set()
+    assert lines.take([line("0", "cat"), line("1", "bob")]) == {"0"}
+    assert lines.take([line("0", "cat"), line("1", "bob")]) == set()
+    lines.forget("cat")
+    assert lines.take([line("0", "cat"), line("1", "ann"), line("2", "dan")]) == {"1"}
+
+
 def test_an_inactive_line_and_one_of_a_publisher_who_went_are_nobodys() -> None:
     lines = Lines()
     lines.take([line("0", "ann"), line("1", "bob")])
