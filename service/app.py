@@ -42,6 +42,7 @@ from service.feed import routes as feed_routes
 from service.feed import static
 from service.feed.broadcaster import Broadcaster
 from service.listening.ear import Ear
+from service.listening.looks import Looks
 from service.listening.overload import OverloadChanged, OverloadWatch, Pace
 from service.listening.segmenter import SegmenterSettings
 from service.listening.vad import webrtc_vad
@@ -49,6 +50,7 @@ from service.metrics import Metrics
 from service.openapi import DescribedApp
 from service.pipeline import Pipeline
 from service.problems import install_problems
+from service.provisional import Provisional
 from service.queries import refuse_unknown_query
 from service.reading import Reader
 from service.rooms import routes as rooms_routes
@@ -202,9 +204,19 @@ def _wire(
     state.events = SqlEventLog(database)
     state.broadcaster = Broadcaster(state.events)
     state.console = static.ConsoleFiles()
+    reader = Reader(lambda: matcher)
+    state.provisional = Provisional(
+        queue=queue,
+        reader=reader,
+        alerts=state.alerts,
+        look_again=lambda listener: state.ears.look_again(listener),
+        metrics=metrics,
+        clock=utc_now,
+    )
     state.pipeline = Pipeline(
         queue=queue,
-        reader=Reader(lambda: matcher),
+        reader=reader,
+        provisional=state.provisional,
         alerts=state.alerts,
         metrics=metrics,
         clock=utc_now,
@@ -212,6 +224,7 @@ def _wire(
     state.ears = Ears(
         make_ear=_ear_maker(settings),
         on_utterance=state.pipeline.heard,
+        on_glimpse=state.provisional.look,
         show_levels=lambda levels: state.broadcaster.show(levels, utc_now()),
         rooms=state.rooms,
         hearing=state.hearing,
@@ -330,6 +343,7 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
     """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
     state = app.state
     await state.ears.resume()
+    await state.provisional.resume()
     await _resume_overload(state)
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(state.pipeline.run(state.ears), name="pipeline")
@@ -430,6 +444,7 @@ def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | N
             now=now,
             interrupted_at=cut_off_at,
             settings=segmenter,
+            looks=Looks() if settings.provisional else None,
         )
 
     return make

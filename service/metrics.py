@@ -58,6 +58,12 @@ class Metrics:
         self.alerts = Counter(
             "earshot_alerts", "Alerts raised", ["severity", "category"], registry=registry
         )
+        self.provisional = Counter(
+            "earshot_provisional_alerts",
+            "Alerts raised in the middle of speech, and what its end made of them",
+            ["outcome"],
+            registry=registry,
+        )
         self.actions = Counter(
             "earshot_actions",
             "What people had done in rooms, and what came of it",

@@ -3,7 +3,8 @@
     packet -> Ear -> utterance -> WorkQueue -> transcript -> Matcher -> triage -> one commit
 
 `rooms.ears` turns packets into utterances; here they become words, verdicts and alerts. Feed and
-webhooks read what is committed from the event log: nothing here speaks to them.
+webhooks read what is committed from the event log: nothing here speaks to them. Looks at speech
+that goes on take the same way, through `Provisional`.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ import structlog
 
 from asr.speech import Transcript, Unheard, Utterance
 from asr.work_queue import WorkQueue
-from service.alerts.alert import AlertRaised, AlertUpdated
-from service.alerts.ports import AlertStore
-from service.alerts.triage import raise_alert, triage
+from service.alerts.alert import AlertRaised, AlertRetracted, AlertUpdated
+from service.alerts.ports import AlertChange, AlertStore
+from service.alerts.triage import alert_id, raise_alert, triage
 from service.clock import Clock
 from service.errors import StoreAway
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
 from service.metrics import Metrics
+from service.provisional import Provisional
 from service.reading import Reader, Reading
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
@@ -46,6 +48,7 @@ class Pipeline:
         *,
         queue: WorkQueue,
         reader: Reader,
+        provisional: Provisional,
         alerts: AlertStore,
         metrics: Metrics,
         clock: Clock,
@@ -54,6 +57,7 @@ class Pipeline:
     ) -> None:
         self._queue = queue
         self._reader = reader
+        self._provisional = provisional
         self._alerts = alerts
         self._metrics = metrics
         self._clock = clock
@@ -87,6 +91,10 @@ class Pipeline:
         """Follow the recogniser's results until its queue is closed and empty."""
         async for result in self._queue.results():
             match result:
+                case Transcript(revision=revision) if revision:
+                    await self._look(result)
+                case Unheard(Utterance(revision=revision)) if revision:
+                    pass  # a newer look or the speech's end says more
                 case Transcript():
                     listener, utterance = self._waiting[result.utterance_id]
                     try:
@@ -103,17 +111,33 @@ class Pipeline:
                     listener, _ = self._waiting.pop(utterance.id)
                     self._reader.forget(utterance)
                     await ears.lose(listener, utterance, reason)
+                    await self._lost(utterance)
+
+    async def _look(self, transcript: Transcript) -> None:
+        try:
+            await self._provisional.seen(transcript)
+        except Exception:
+            self._metrics.failures.labels("provisional").inc()
+            log.exception("pipeline.look_failed", utterance=transcript.utterance_id)
+
+    async def _lost(self, utterance: Utterance) -> None:
+        try:
+            await self._provisional.lost(utterance)
+        except Exception:
+            self._metrics.failures.labels("provisional").inc()
+            log.exception("pipeline.lost_failed", utterance=utterance.id)
 
     async def _judge(
         self, listener: Listener, utterance: Utterance, transcript: Transcript
     ) -> None:
         packs = frozenset(listener.room.policies) or None
         reading = self._reader.read(utterance, transcript, packs, listener.speaker.role)
+        foretold = self._provisional.ended(utterance)
         for wait_s in self._retry_after_s:
             if self._hurried.is_set() or len(self._waiting) > self._most_behind:
                 break
             try:
-                return await self._record(listener, utterance, transcript, reading)
+                return await self._record(listener, transcript, reading, foretold=foretold)
             except StoreAway:
                 log.warning("pipeline.store_away", utterance=utterance.id, wait_s=wait_s)
             except Exception:
@@ -122,46 +146,40 @@ class Pipeline:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._hurried.wait()
-        await self._record(listener, utterance, transcript, reading)
+        await self._record(listener, transcript, reading, foretold=foretold)
 
     async def _record(
-        self, listener: Listener, utterance: Utterance, transcript: Transcript, reading: Reading
+        self, listener: Listener, transcript: Transcript, reading: Reading, *, foretold: bool
     ) -> None:
-        """Put the utterance and what follows from it on record, once however often it is tried."""
-        heard = _on_record(listener, transcript)
+        """Put the utterance and what follows from it on record, once however often it is tried.
+
+        `foretold` is whether an alert was raised while it was being said.
+        """
+        heard = TranscriptHeard.of(transcript, listener.speaker.name)
         now = self._clock()
         longest = max((match.cooldown_s for match in reading.matches), default=0.0)
-        history = await self._alerts.hits(*listener.key, now - timedelta(seconds=longest))
-        verdict = triage(reading.matches, history, now)
-        events: list[AlertRaised | AlertUpdated] = []
+        own = alert_id(heard.utterance_id)
+        hits = await self._alerts.hits(*listener.key, now - timedelta(seconds=longest))
+        verdict = triage(reading.matches, [hit for hit in hits if hit.alert_id != own], now)
+        before = await self._alerts.get(own) if foretold else None
+        events: list[AlertChange] = []
         if verdict.fresh:
             events.append(AlertRaised(raise_alert(heard, reading.text, verdict.fresh, now)))
-        for alert_id in verdict.repeated:
-            if (earlier := await self._alerts.get(alert_id)) is not None:
+        elif before is not None:
+            events.append(AlertRetracted(before))
+        for repeated in verdict.repeated:
+            if (earlier := await self._alerts.get(repeated)) is not None:
                 events.append(AlertUpdated(replace(earlier, repeats=earlier.repeats + 1)))
         if await self._alerts.commit(heard, events):
-            self._measure(utterance, events)
+            self._measure(transcript, events)
+            if before is not None:
+                outcome = "confirmed" if verdict.fresh else "retracted"
+                self._metrics.provisional.labels(outcome).inc()
 
-    def _measure(self, utterance: Utterance, events: Sequence[AlertRaised | AlertUpdated]) -> None:
-        waited = self._clock() - utterance.ended_at
+    def _measure(self, transcript: Transcript, events: Sequence[AlertChange]) -> None:
+        waited = self._clock() - transcript.ended_at
         self._metrics.speech_to_verdict.observe(waited.total_seconds())
         for event in events:
             if isinstance(event, AlertRaised):
                 alert = event.alert
                 self._metrics.alerts.labels(alert.severity, alert.category).inc()
-
-
-def _on_record(listener: Listener, transcript: Transcript) -> TranscriptHeard:
-    return TranscriptHeard(
-        utterance_id=transcript.utterance_id,
-        room_id=transcript.room_id,
-        speaker_id=transcript.speaker_id,
-        speaker_name=listener.speaker.name,
-        started_at=transcript.started_at,
-        ended_at=transcript.ended_at,
-        language=transcript.language,
-        text=transcript.text,
-        marks=transcript.marks,
-        model=transcript.model,
-        provisional=transcript.provisional,
-    )

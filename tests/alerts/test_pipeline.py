@@ -11,14 +11,15 @@ import pytest
 
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.matcher import Matcher
-from service.alerts.alert import Alert, AlertRaised, AlertUpdated, Step
+from service.alerts.alert import Alert, AlertRetracted, AlertState, Step
 from service.alerts.decisions import Decide
-from service.alerts.ports import AlertFilter, Hit, Order
+from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
 from service.metrics import Metrics
 from service.pipeline import Pipeline
+from service.provisional import Provisional
 from service.reading import Reader
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
@@ -29,7 +30,10 @@ from tests.rooms.fakes import NOW, Away, Hearing, Rooms, SetClock, a_room, a_spe
 
 pytestmark = pytest.mark.anyio
 
-RULES = [rule("insult", en=["you fool"], cooldown="30s"), rule("scam", en=["gift card"])]
+RULES = [
+    rule("insult", en=["you fool"], severity="high", cooldown="30s"),
+    rule("scam", en=["gift card"], severity="high"),
+]
 
 
 @dataclass
@@ -47,7 +51,10 @@ class Queue:
     def put(self, utterance: Utterance) -> None:
         self.put_in.append(utterance)
         said = self.says[utterance.id]
-        self.out.put_nowait(written(utterance, said) if isinstance(said, str) else said)
+        if isinstance(said, str):
+            self.out.put_nowait(written(utterance, said))
+        else:
+            self.out.put_nowait(replace(said, utterance=utterance))
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
         while (result := await self.out.get()) is not None:
@@ -67,6 +74,7 @@ class Alerts:
     busy: int = 0
     """Commits that fail before one succeeds."""
     on_commit: Callable[[], None] = lambda: None
+    foretold: list[Alert] = field(default_factory=list)
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
@@ -78,9 +86,7 @@ class Alerts:
         ]
         return sorted(found, key=lambda hit: hit.raised_at, reverse=True)
 
-    async def commit(
-        self, heard: TranscriptHeard, alerts: Sequence[AlertRaised | AlertUpdated]
-    ) -> bool:
+    async def commit(self, heard: TranscriptHeard, alerts: Sequence[AlertChange]) -> bool:
         self.on_commit()
         self.busy -= 1
         if heard.utterance_id in self.broken or self.busy >= 0:
@@ -89,8 +95,20 @@ class Alerts:
             return False
         self.heard[heard.utterance_id] = heard
         for event in alerts:
-            self.alerts[event.alert.id] = event.alert
+            retracted = isinstance(event, AlertRetracted)
+            after = replace(event.alert, provisional=False)
+            if retracted:
+                after = replace(after, state=AlertState.RETRACTED)
+            self.alerts[event.alert.id] = after
         return True
+
+    async def foretell(self, alert: Alert) -> bool:
+        self.foretold.append(alert)
+        self.alerts[alert.id] = alert
+        return True
+
+    async def provisional(self) -> Sequence[str]:
+        return [alert.id for alert in self.alerts.values() if alert.provisional]
 
     async def get(self, alert_id: str) -> Alert | None:
         return self.alerts.get(alert_id)
@@ -106,7 +124,10 @@ class Alerts:
         return list(self.alerts.values())[:limit], None
 
     async def decide(self, alert_id: str, decide: Decide) -> Alert | None:
-        return None
+        decision = decide(self.alerts[alert_id], [])
+        if decision is not None:
+            self.alerts[alert_id] = decision.event.alert
+        return self.alerts[alert_id]
 
     async def history(self, alert_id: str) -> Sequence[Step]:
         return []
@@ -120,12 +141,24 @@ class Floor:
     hearing: Hearing = field(default_factory=Hearing)
     metrics: Metrics = field(default_factory=Metrics)
     listeners: dict[str, Listener] = field(default_factory=dict)
+    again: list[str] = field(default_factory=list)
+    """Who is to be looked at again."""
 
     def __post_init__(self) -> None:
         matcher = Matcher([pack(*RULES)])
+        reader = Reader(lambda: matcher)
+        self.provisional = Provisional(
+            queue=self.queue,
+            reader=reader,
+            alerts=self.alerts,
+            look_again=lambda listener: self.again.append(listener.speaker.id),
+            metrics=self.metrics,
+            clock=self.clock,
+        )
         self.pipeline = Pipeline(
             queue=self.queue,
-            reader=Reader(lambda: matcher),
+            reader=reader,
+            provisional=self.provisional,
             alerts=self.alerts,
             metrics=self.metrics,
             clock=self.clock,
@@ -143,16 +176,28 @@ class Floor:
 
     def say(self, id_: str, text: str | None, *, at_s: float = 0.0, speaker: str = "ann") -> None:
         """None: nobody could write it down."""
-        who = a_speaker(speaker)
-        if speaker not in self.listeners:
-            ear = Ear("lobby", speaker, vad=loud, now=NOW)
-            self.listeners[speaker] = Listener(ear, who, a_room())
-        utterance = Utterance(
-            id_, "lobby", speaker, NOW + timedelta(seconds=at_s), bytes(32_000), EndedBy.SILENCE
-        )
-        self.queue.says[id_] = text if text is not None else Unheard(utterance, "overloaded")
+        utterance = self._spoken(id_, text, at_s, speaker, EndedBy.SILENCE)
         self.listeners[speaker].unsettled[id_] = utterance.started_at
         self.pipeline.heard(self.listeners[speaker], utterance)
+
+    def go_on(
+        self, id_: str, text: str | None, revision: int, *, at_s: float = 0.0, speaker: str = "ann"
+    ) -> None:
+        """They are in the middle of it: a look at the words so far."""
+        utterance = self._spoken(id_, text, at_s, speaker, EndedBy.OPEN)
+        self.provisional.look(self.listeners[speaker], replace(utterance, revision=revision))
+
+    def _spoken(
+        self, id_: str, text: str | None, at_s: float, speaker: str, ended_by: EndedBy
+    ) -> Utterance:
+        if speaker not in self.listeners:
+            ear = Ear("lobby", speaker, vad=loud, now=NOW)
+            self.listeners[speaker] = Listener(ear, a_speaker(speaker), a_room())
+        utterance = Utterance(
+            id_, "lobby", speaker, NOW + timedelta(seconds=at_s), bytes(32_000), ended_by
+        )
+        self.queue.says[id_] = text if text is not None else Unheard(utterance, "overloaded")
+        return utterance
 
     async def finish(self) -> None:
         """Until everything that was said is settled."""
