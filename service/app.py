@@ -17,6 +17,7 @@ from starlette.datastructures import State
 
 from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
+from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
 from asr.whisper import batch_size, load
@@ -167,8 +168,9 @@ async def _serving(
 ) -> AsyncIterator[None]:
     queue = LocalQueue(
         lambda: load_model(settings.asr()),
-        capacity=settings.asr_queue,
-        batch_size=batch_size(settings.asr()),
+        settings=SchedulerSettings(
+            capacity=settings.asr_queue, batch_size=batch_size(settings.asr())
+        ),
         on_batch=_measure_batches(app),
     )
     app.state.queue = queue
