@@ -42,6 +42,7 @@ from service.errors import ConfigurationError, StoreAway
 from service.feed import routes as feed_routes
 from service.feed import static
 from service.feed.broadcaster import Broadcaster
+from service.heat import Heat
 from service.listening.ear import Ear
 from service.listening.looks import Looks
 from service.listening.overload import OverloadChanged, OverloadWatch, Pace
@@ -206,11 +207,12 @@ def _wire(
     state.events = SqlEventLog(database)
     state.broadcaster = Broadcaster(state.events)
     state.console = static.ConsoleFiles()
-    reader = Reader(lambda: matcher)
+    reader, heat = Reader(lambda: matcher), Heat()
     state.provisional = Provisional(
         queue=queue,
         reader=reader,
         alerts=state.alerts,
+        heat=heat,
         look_again=lambda listener: state.ears.look_again(listener),
         metrics=metrics,
         clock=utc_now,
@@ -219,6 +221,7 @@ def _wire(
         queue=queue,
         reader=reader,
         provisional=state.provisional,
+        heat=heat,
         alerts=state.alerts,
         metrics=metrics,
         clock=utc_now,

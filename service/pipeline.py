@@ -17,13 +17,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from asr.speech import Transcript, Unheard, Utterance
+from asr.speech import Transcript, Unheard, Utterance, WorkClass
 from asr.work_queue import WorkQueue
 from service.alerts.alert import AlertRaised, AlertRetracted, AlertUpdated
 from service.alerts.ports import AlertChange, AlertStore
 from service.alerts.triage import alert_id, raise_alert, triage
 from service.clock import Clock
 from service.errors import StoreAway
+from service.heat import Heat
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
 from service.metrics import Metrics
@@ -49,6 +50,7 @@ class Pipeline:
         queue: WorkQueue,
         reader: Reader,
         provisional: Provisional,
+        heat: Heat,
         alerts: AlertStore,
         metrics: Metrics,
         clock: Clock,
@@ -58,6 +60,7 @@ class Pipeline:
         self._queue = queue
         self._reader = reader
         self._provisional = provisional
+        self._heat = heat
         self._alerts = alerts
         self._metrics = metrics
         self._clock = clock
@@ -68,12 +71,16 @@ class Pipeline:
         # finds itself here or begins anew.
         self._waiting: dict[str, tuple[Listener, Utterance]] = {}
         metrics.waiting.set_function(queue.waiting)
+        metrics.overload_rung.set_function(lambda: queue.rung)
 
     def heard(self, listener: Listener, utterance: Utterance) -> None:
         """An ear cut an utterance: to the recogniser with it."""
         if utterance.id in self._waiting:  # heard twice: the first settles both
             return
-        utterance = replace(utterance, languages=listener.room.languages)
+        now = self._clock()
+        hot = self._heat.room(utterance.room_id, now)
+        work = WorkClass.HOT_FINAL if hot else WorkClass.FINAL
+        utterance = replace(utterance, languages=listener.room.languages, work=work)
         self._waiting[utterance.id] = (listener, utterance)
         self._queue.put(utterance)
 
@@ -81,7 +88,8 @@ class Pipeline:
         """How far verdicts are behind the words."""
         ended = (utterance.ended_at for _, utterance in self._waiting.values())
         oldest = min(ended, default=now)
-        return Lag(max(0.0, (now - oldest).total_seconds()), len(self._waiting))
+        behind_s = max(0.0, (now - oldest).total_seconds())
+        return Lag(behind_s, len(self._waiting), self._queue.rung)
 
     def hurry(self) -> None:
         """The server is stopping: a store that is away is not waited for any more."""
@@ -133,6 +141,8 @@ class Pipeline:
         packs = frozenset(listener.room.policies) or None
         reading = self._reader.read(utterance, transcript, packs, listener.speaker.role)
         foretold = self._provisional.ended(utterance)
+        if reading.matches:
+            self._heat.hit(*listener.key, self._clock())
         for wait_s in self._retry_after_s:
             if self._hurried.is_set() or len(self._waiting) > self._most_behind:
                 break

@@ -17,6 +17,7 @@ from service.alerts.triage import alert_id, raise_alert, triage
 from service.clock import Clock
 from service.errors import StoreAway
 from service.glimpses import Glimpses
+from service.heat import Heat
 from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
 from service.reading import Reader
@@ -45,6 +46,7 @@ class Provisional:
         queue: WorkQueue,
         reader: Reader,
         alerts: AlertStore,
+        heat: Heat,
         look_again: Callable[[Listener], None],
         metrics: Metrics,
         clock: Clock,
@@ -52,6 +54,7 @@ class Provisional:
         self._queue = queue
         self._reader = reader
         self._alerts = alerts
+        self._heat = heat
         self._look_again = look_again
         self._metrics = metrics
         self._clock = clock
@@ -66,9 +69,13 @@ class Provisional:
         unended = self._glimpses.begin(utterance)
         if unended is not None:
             self._unended.add(unended)
-        asked = listener.key in self._asked
+        if listener.key in self._asked:
+            work = WorkClass.HOT_FINAL
+        elif self._heat.speaker(*listener.key, self._clock()):
+            work = WorkClass.HOT_PARTIAL
+        else:
+            work = WorkClass.PARTIAL
         self._asked.discard(listener.key)
-        work = WorkClass.HOT_FINAL if asked else WorkClass.PARTIAL
         utterance = replace(utterance, languages=listener.room.languages, work=work)
         looks = self._looks.setdefault(listener.key, deque(maxlen=_MOST_LOOKS))
         looks.append((listener, utterance))

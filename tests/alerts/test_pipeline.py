@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from asr.ladder import Rung
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.matcher import Matcher
 from service.alerts.alert import Alert, AlertRetracted, AlertState, Step
 from service.alerts.decisions import Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
+from service.heat import Heat
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
@@ -62,6 +64,10 @@ class Queue:
 
     def waiting(self) -> int:
         return 0
+
+    @property
+    def rung(self) -> Rung:
+        return Rung.NONE
 
 
 @dataclass
@@ -146,11 +152,12 @@ class Floor:
 
     def __post_init__(self) -> None:
         matcher = Matcher([pack(*RULES)])
-        reader = Reader(lambda: matcher)
+        reader, heat = Reader(lambda: matcher), Heat()
         self.provisional = Provisional(
             queue=self.queue,
             reader=reader,
             alerts=self.alerts,
+            heat=heat,
             look_again=lambda listener: self.again.append(listener.speaker.id),
             metrics=self.metrics,
             clock=self.clock,
@@ -159,6 +166,7 @@ class Floor:
             queue=self.queue,
             reader=reader,
             provisional=self.provisional,
+            heat=heat,
             alerts=self.alerts,
             metrics=self.metrics,
             clock=self.clock,
