@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import structlog
 
+from asr.ladder import Rung
+from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
 from asr.transcriber import Transcriber, TranscriptionFailed
 
@@ -21,14 +22,15 @@ _T = TypeVar("_T")
 
 _END = None
 _STOPPING = "the server is stopping"
+_BUDGET_S = 0.2
 
 
 class LocalQueue:
     """A bounded `WorkQueue` over a `Transcriber` in this process.
 
-    The model works on whatever is waiting when it becomes free, oldest first, at most `batch_size`
-    at once: no timer, so that a lone utterance never waits. A batch that fails is tried again in
-    halves, so that only the bad item fails; whatever a model raises, its thread lives on.
+    The model works on what is most urgent when it becomes free: see `asr.scheduler`. A batch that
+    fails is tried again in halves, so that only the bad item fails; whatever a model raises, its
+    thread lives on.
 
     Args:
         load: Makes the transcriber; called on the model's thread.
@@ -39,15 +41,12 @@ class LocalQueue:
         self,
         load: Callable[[], Transcriber],
         *,
-        capacity: int,
-        batch_size: int,
+        settings: SchedulerSettings,
         on_batch: Callable[[int, float], None] = lambda size, seconds: None,
     ) -> None:
         self._load = load
-        self._capacity = capacity
-        self._batch_size = batch_size
         self._on_batch = on_batch
-        self._waiting: deque[Utterance] = deque()
+        self._scheduler = Scheduler(settings, now_s=time.monotonic())
         self._changed = threading.Condition()
         self._closing = False
         self._drain_until = 0.0
@@ -68,25 +67,26 @@ class LocalQueue:
         return await loaded
 
     def put(self, utterance: Utterance) -> None:
-        dropped: Utterance | None = None
         with self._changed:
             if self._closing:
-                dropped = utterance
+                gone = [Unheard(utterance, _STOPPING)]
             else:
-                if len(self._waiting) >= self._capacity:
-                    dropped = self._waiting.popleft()
-                self._waiting.append(utterance)
+                gone = self._scheduler.put(utterance, time.monotonic())
                 self._changed.notify()
-        if dropped is not None:
-            reason = _STOPPING if dropped is utterance else "transcription is overloaded"
-            self._finished.put_nowait(Unheard(dropped, reason))
+        for each in gone:
+            self._finished.put_nowait(each)
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
         while (result := await self._finished.get()) is not _END:
             yield result
 
     def waiting(self) -> int:
-        return len(self._waiting)
+        return len(self._scheduler)
+
+    @property
+    def rung(self) -> Rung:
+        """What is being done about overload."""
+        return self._scheduler.rung
 
     def alive(self) -> bool:
         """The model's thread is at work."""
@@ -106,8 +106,8 @@ class LocalQueue:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
             self._thread = None
-        while self._waiting:
-            self._finished.put_nowait(Unheard(self._waiting.popleft(), _STOPPING))
+        for utterance in self._scheduler.drain():
+            self._finished.put_nowait(Unheard(utterance, _STOPPING))
         self._finished.put_nowait(_END)
 
     def _own_model(self, loaded: asyncio.Future[Transcriber]) -> None:
@@ -118,24 +118,35 @@ class LocalQueue:
             self._loop.call_soon_threadsafe(_tell, loaded.set_exception, error)
             return
         self._loop.call_soon_threadsafe(_tell, loaded.set_result, transcriber)
-        while batch := self._take():
+        while (batch := self._take()) is not None:
             self._work(transcriber, batch)
 
-    def _take(self) -> list[Utterance]:
+    def _take(self) -> Batch | None:
+        """The next batch, None once the queue is closed."""
         with self._changed:
-            while not self._waiting and not self._closing:
-                self._changed.wait()
-            if self._closing and time.monotonic() >= self._drain_until:
-                return []
-            count = min(self._batch_size, len(self._waiting))
-            return [self._waiting.popleft() for _ in range(count)]
+            while True:
+                now_s = time.monotonic()
+                if self._closing and (not len(self._scheduler) or now_s >= self._drain_until):
+                    return None
+                batch, late = self._scheduler.take(now_s)
+                self._give(late)
+                if batch is not None:
+                    return batch
+                # Looks whose budget is spent wait for it to grow.
+                self._changed.wait(_BUDGET_S if len(self._scheduler) else None)
 
-    def _work(self, transcriber: Transcriber, batch: Sequence[Utterance]) -> None:
+    def _work(self, transcriber: Transcriber, batch: Batch) -> None:
         assert self._loop is not None
-        started = self._loop.time()
-        results = _transcribe(transcriber, batch)
-        seconds = self._loop.time() - started
-        self._loop.call_soon_threadsafe(self._on_batch, len(batch), seconds)
+        started_s = time.monotonic()
+        results = _transcribe(transcriber, batch.utterances)
+        with self._changed:
+            self._scheduler.done(batch, time.monotonic())
+        seconds = time.monotonic() - started_s
+        self._loop.call_soon_threadsafe(self._on_batch, len(results), seconds)
+        self._give(results)
+
+    def _give(self, results: Iterable[Transcript | Unheard]) -> None:
+        assert self._loop is not None
         for result in results:
             self._loop.call_soon_threadsafe(self._finished.put_nowait, result)
 

@@ -20,6 +20,8 @@ class EndedBy(StrEnum):
     """Cut inside unbroken speech; the next part overlaps this one."""
     LEFT = "left"
     """The speaker's track ended."""
+    OPEN = "open"
+    """It has not: a look at speech that goes on."""
 
 
 class WorkClass(StrEnum):

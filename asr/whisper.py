@@ -145,6 +145,8 @@ class WhisperTranscriber:
             words=words,
             hypotheses=reading.others,
             model=self.model,
+            provisional=utterance.provisional,
+            revision=utterance.revision,
         )
 
     def _words(

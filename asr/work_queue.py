@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from asr.ladder import Rung
 from asr.speech import Transcript, Unheard, Utterance
 
 
@@ -17,6 +18,11 @@ class WorkQueue(Protocol):
 
     def results(self) -> AsyncIterator[Transcript | Unheard]:
         """In the order in which they are finished; ends when the queue is closed and empty."""
+        ...
+
+    @property
+    def rung(self) -> Rung:
+        """What is being done about overload."""
         ...
 
     def waiting(self) -> int:

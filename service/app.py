@@ -17,6 +17,7 @@ from starlette.datastructures import State
 
 from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
+from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
 from asr.whisper import batch_size, load
@@ -43,7 +44,9 @@ from service.errors import ConfigurationError, StoreAway
 from service.feed import routes as feed_routes
 from service.feed import static
 from service.feed.broadcaster import Broadcaster
+from service.heat import Heat
 from service.listening.ear import Ear
+from service.listening.looks import Looks
 from service.listening.overload import OverloadChanged, OverloadWatch, Pace
 from service.listening.segmenter import SegmenterSettings
 from service.listening.vad import webrtc_vad
@@ -51,6 +54,7 @@ from service.metrics import Metrics
 from service.openapi import DescribedApp
 from service.pipeline import Pipeline
 from service.problems import install_problems
+from service.provisional import Provisional
 from service.queries import refuse_unknown_query
 from service.reading import Reader, recall
 from service.rooms import routes as rooms_routes
@@ -182,8 +186,9 @@ async def _serving(
 ) -> AsyncIterator[None]:
     queue = LocalQueue(
         lambda: load_model(settings.asr()),
-        capacity=settings.asr_queue,
-        batch_size=batch_size(settings.asr()),
+        settings=SchedulerSettings(
+            capacity=settings.asr_queue, batch_size=batch_size(settings.asr())
+        ),
         on_batch=_measure_batches(app),
     )
     app.state.queue = queue
@@ -240,10 +245,22 @@ def _wire(app: FastAPI, settings: Settings, database: Database, queue: LocalQueu
     state.events = SqlEventLog(database)
     state.broadcaster = Broadcaster(state.events)
     state.console = static.ConsoleFiles()
-    state.recent = Recent()
+    state.recent, heat = Recent(), Heat()
+    reader = Reader(state.policies.matcher, state.recent)
+    state.provisional = Provisional(
+        queue=queue,
+        reader=reader,
+        alerts=state.alerts,
+        heat=heat,
+        look_again=lambda listener: state.ears.look_again(listener),
+        metrics=metrics,
+        clock=utc_now,
+    )
     state.pipeline = Pipeline(
         queue=queue,
-        reader=Reader(state.policies.matcher, state.recent),
+        reader=reader,
+        provisional=state.provisional,
+        heat=heat,
         alerts=state.alerts,
         metrics=metrics,
         clock=utc_now,
@@ -251,6 +268,7 @@ def _wire(app: FastAPI, settings: Settings, database: Database, queue: LocalQueu
     state.ears = Ears(
         make_ear=_ear_maker(settings),
         on_utterance=state.pipeline.heard,
+        on_glimpse=state.provisional.look,
         show_levels=lambda levels: state.broadcaster.show(levels, utc_now()),
         rooms=state.rooms,
         hearing=state.hearing,
@@ -370,6 +388,7 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
     state = app.state
     await _resume_policies(state)
     await state.ears.resume()
+    await state.provisional.resume()
     await _resume_overload(state)
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(state.pipeline.run(state.ears), name="pipeline")
@@ -483,6 +502,7 @@ def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | N
             now=now,
             interrupted_at=cut_off_at,
             settings=segmenter,
+            looks=Looks() if settings.provisional else None,
         )
 
     return make

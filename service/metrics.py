@@ -40,6 +40,12 @@ class Metrics:
             "How long ago the oldest utterance that waits for its verdict ended",
             registry=registry,
         )
+        self.overload_rung = Gauge(
+            "earshot_asr_overload_rung",
+            "What is done about overload: 1 no looks at speech that goes on, 2 no beam, 3 windows "
+            "are shared, 4 what is late becomes a gap",
+            registry=registry,
+        )
         self.batch_seconds = Histogram(
             "earshot_asr_batch_seconds", "Time the model took for a batch", registry=registry
         )
@@ -57,6 +63,12 @@ class Metrics:
         )
         self.alerts = Counter(
             "earshot_alerts", "Alerts raised", ["severity", "category"], registry=registry
+        )
+        self.provisional = Counter(
+            "earshot_provisional_alerts",
+            "Alerts raised in the middle of speech, and what its end made of them",
+            ["outcome"],
+            registry=registry,
         )
         self.actions = Counter(
             "earshot_actions",

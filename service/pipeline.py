@@ -3,7 +3,8 @@
     packet -> Ear -> utterance -> WorkQueue -> transcript -> Matcher -> triage -> one commit
 
 `rooms.ears` turns packets into utterances; here they become words, verdicts and alerts. Feed and
-webhooks read what is committed from the event log: nothing here speaks to them.
+webhooks read what is committed from the event log: nothing here speaks to them. Looks at speech
+that goes on take the same way, through `Provisional`.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from asr.speech import Transcript, Unheard, Utterance
+from asr.speech import Transcript, Unheard, Utterance, WorkClass
 from asr.work_queue import WorkQueue
-from service.alerts.alert import AlertRaised, AlertUpdated
-from service.alerts.ports import AlertStore
+from service.alerts.alert import AlertRaised, AlertRetracted, AlertUpdated
+from service.alerts.ports import AlertChange, AlertStore
 from service.alerts.rule_hit import hits_of
-from service.alerts.triage import raise_alert, triage
+from service.alerts.triage import alert_id, raise_alert, triage
 from service.clock import Clock
 from service.errors import StoreAway
+from service.heat import Heat
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
 from service.metrics import Metrics
+from service.provisional import Provisional
 from service.reading import Reader, Reading
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
@@ -47,6 +50,8 @@ class Pipeline:
         *,
         queue: WorkQueue,
         reader: Reader,
+        provisional: Provisional,
+        heat: Heat,
         alerts: AlertStore,
         metrics: Metrics,
         clock: Clock,
@@ -55,6 +60,8 @@ class Pipeline:
     ) -> None:
         self._queue = queue
         self._reader = reader
+        self._provisional = provisional
+        self._heat = heat
         self._alerts = alerts
         self._metrics = metrics
         self._clock = clock
@@ -65,12 +72,16 @@ class Pipeline:
         # finds itself here or begins anew.
         self._waiting: dict[str, tuple[Listener, Utterance]] = {}
         metrics.waiting.set_function(queue.waiting)
+        metrics.overload_rung.set_function(lambda: queue.rung)
 
     def heard(self, listener: Listener, utterance: Utterance) -> None:
         """An ear cut an utterance: to the recogniser with it."""
         if utterance.id in self._waiting:  # heard twice: the first settles both
             return
-        utterance = replace(utterance, languages=listener.room.languages)
+        now = self._clock()
+        hot = self._heat.room(utterance.room_id, now)
+        work = WorkClass.HOT_FINAL if hot else WorkClass.FINAL
+        utterance = replace(utterance, languages=listener.room.languages, work=work)
         self._waiting[utterance.id] = (listener, utterance)
         self._queue.put(utterance)
 
@@ -78,7 +89,8 @@ class Pipeline:
         """How far verdicts are behind the words."""
         ended = (utterance.ended_at for _, utterance in self._waiting.values())
         oldest = min(ended, default=now)
-        return Lag(max(0.0, (now - oldest).total_seconds()), len(self._waiting))
+        behind_s = max(0.0, (now - oldest).total_seconds())
+        return Lag(behind_s, len(self._waiting), self._queue.rung)
 
     def hurry(self) -> None:
         """The server is stopping: a store that is away is not waited for any more."""
@@ -88,6 +100,10 @@ class Pipeline:
         """Follow the recogniser's results until its queue is closed and empty."""
         async for result in self._queue.results():
             match result:
+                case Transcript(revision=revision) if revision:
+                    await self._look(result)
+                case Unheard(Utterance(revision=revision)) if revision:
+                    pass  # a newer look or the speech's end says more
                 case Transcript():
                     listener, utterance = self._waiting[result.utterance_id]
                     try:
@@ -104,17 +120,35 @@ class Pipeline:
                     listener, _ = self._waiting.pop(utterance.id)
                     self._reader.forget(utterance)
                     await ears.lose(listener, utterance, reason)
+                    await self._lost(utterance)
+
+    async def _look(self, transcript: Transcript) -> None:
+        try:
+            await self._provisional.seen(transcript)
+        except Exception:
+            self._metrics.failures.labels("provisional").inc()
+            log.exception("pipeline.look_failed", utterance=transcript.utterance_id)
+
+    async def _lost(self, utterance: Utterance) -> None:
+        try:
+            await self._provisional.lost(utterance)
+        except Exception:
+            self._metrics.failures.labels("provisional").inc()
+            log.exception("pipeline.lost_failed", utterance=utterance.id)
 
     async def _judge(
         self, listener: Listener, utterance: Utterance, transcript: Transcript
     ) -> None:
         packs = frozenset(listener.room.policies) or None
         reading = self._reader.read(utterance, transcript, packs, listener.speaker.role)
+        foretold = self._provisional.ended(utterance)
+        if reading.matches:
+            self._heat.hit(*listener.key, self._clock())
         for wait_s in self._retry_after_s:
             if self._hurried.is_set() or len(self._waiting) > self._most_behind:
                 break
             try:
-                return await self._record(listener, utterance, transcript, reading)
+                return await self._record(listener, transcript, reading, foretold=foretold)
             except StoreAway:
                 log.warning("pipeline.store_away", utterance=utterance.id, wait_s=wait_s)
             except Exception:
@@ -123,47 +157,41 @@ class Pipeline:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._hurried.wait()
-        await self._record(listener, utterance, transcript, reading)
+        await self._record(listener, transcript, reading, foretold=foretold)
 
     async def _record(
-        self, listener: Listener, utterance: Utterance, transcript: Transcript, reading: Reading
+        self, listener: Listener, transcript: Transcript, reading: Reading, *, foretold: bool
     ) -> None:
-        """Put the utterance and what follows from it on record, once however often it is tried."""
-        heard = _on_record(listener, transcript)
+        """Put the utterance and what follows from it on record, once however often it is tried.
+
+        `foretold` is whether an alert was raised while it was being said.
+        """
+        heard = TranscriptHeard.of(transcript, listener.speaker.name)
         now = self._clock()
         longest = max((match.cooldown_s for match in reading.matches), default=0.0)
-        history = await self._alerts.hits(*listener.key, now - timedelta(seconds=longest))
-        verdict = triage(reading.matches, history, now)
-        events: list[AlertRaised | AlertUpdated] = []
+        own = alert_id(heard.utterance_id)
+        hits = await self._alerts.hits(*listener.key, now - timedelta(seconds=longest))
+        verdict = triage(reading.matches, [hit for hit in hits if hit.alert_id != own], now)
+        before = await self._alerts.get(own) if foretold else None
+        events: list[AlertChange] = []
         if verdict.fresh:
             events.append(AlertRaised(raise_alert(heard, reading.text, verdict.fresh, now)))
-        for alert_id in verdict.repeated:
-            if (earlier := await self._alerts.get(alert_id)) is not None:
+        elif before is not None:
+            events.append(AlertRetracted(before))
+        for repeated in verdict.repeated:
+            if (earlier := await self._alerts.get(repeated)) is not None:
                 events.append(AlertUpdated(replace(earlier, repeats=earlier.repeats + 1)))
-        hits = hits_of((*reading.matches, *reading.shadow))
-        if await self._alerts.commit(heard, events, hits):
-            self._measure(utterance, events)
+        applied = hits_of((*reading.matches, *reading.shadow))
+        if await self._alerts.commit(heard, events, applied):
+            self._measure(transcript, events)
+            if before is not None:
+                outcome = "confirmed" if verdict.fresh else "retracted"
+                self._metrics.provisional.labels(outcome).inc()
 
-    def _measure(self, utterance: Utterance, events: Sequence[AlertRaised | AlertUpdated]) -> None:
-        waited = self._clock() - utterance.ended_at
+    def _measure(self, transcript: Transcript, events: Sequence[AlertChange]) -> None:
+        waited = self._clock() - transcript.ended_at
         self._metrics.speech_to_verdict.observe(waited.total_seconds())
         for event in events:
             if isinstance(event, AlertRaised):
                 alert = event.alert
                 self._metrics.alerts.labels(alert.severity, alert.category).inc()
-
-
-def _on_record(listener: Listener, transcript: Transcript) -> TranscriptHeard:
-    return TranscriptHeard(
-        utterance_id=transcript.utterance_id,
-        room_id=transcript.room_id,
-        speaker_id=transcript.speaker_id,
-        speaker_name=listener.speaker.name,
-        started_at=transcript.started_at,
-        ended_at=transcript.ended_at,
-        language=transcript.language,
-        text=transcript.text,
-        marks=transcript.marks,
-        model=transcript.model,
-        provisional=transcript.provisional,
-    )

@@ -86,6 +86,24 @@ class Reader:
         """
         key = (utterance.room_id, utterance.speaker_id)
         at_s = transcript.started_at.timestamp()
+        spoken = _spoken(transcript)
+        reading = self.glimpse(utterance, transcript, packs, role)
+        self._before.pop(key, None)
+        if utterance.ended_by is EndedBy.LENGTH:
+            self._before[key] = _Part(utterance.part, transcript, reading)
+        self._recent.add(*key, at_s, spoken, (*reading.matches, *reading.shadow))
+        return reading
+
+    def glimpse(
+        self,
+        utterance: Utterance,
+        transcript: Transcript,
+        packs: frozenset[str] | None,
+        role: str = "",
+    ) -> Reading:
+        """What `read` would give. It is remembered nowhere: the speech goes on."""
+        key = (utterance.room_id, utterance.speaker_id)
+        at_s = transcript.started_at.timestamp()
         context = Context(
             *key,
             packs,
@@ -93,18 +111,11 @@ class Reader:
             earlier=self._recent.earlier(utterance.room_id, at_s),
             hits=self._recent.hits(utterance.room_id, at_s),
         )
-        matcher = self._matcher()
-        spoken = _spoken(transcript)
-        before = self._before.pop(key, None)
+        before = self._before.get(key)
         if before is not None and before.goes_on_in(utterance):
-            reading = _over_the_cut(matcher, context, before, utterance, transcript)
-        else:
-            verdict = matcher.verdict(spoken, context)
-            reading = Reading(transcript.text, verdict.live, shadow=verdict.shadow)
-        if utterance.ended_by is EndedBy.LENGTH:
-            self._before[key] = _Part(utterance.part, transcript, reading)
-        self._recent.add(*key, at_s, spoken, (*reading.matches, *reading.shadow))
-        return reading
+            return _over_the_cut(self._matcher(), context, before, utterance, transcript)
+        verdict = self._matcher().verdict(_spoken(transcript), context)
+        return Reading(transcript.text, verdict.live, shadow=verdict.shadow)
 
     def forget(self, utterance: Utterance) -> None:
         """The utterance got no transcript: what follows it cannot be joined to it."""

@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         None, description="Folder of benign speech (.jsonl) for rules' false-alarm budgets."
     )
     silence_ms: int = Field(500, ge=200, le=3000, description="Pause that ends an utterance, ms.")
+    provisional: bool = Field(
+        True, description="Raise provisional alerts in the middle of long speech."
+    )
     talk_hours: int = Field(24, ge=0, le=8760, description="Hours that unmatched speech is kept.")
     alert_days: int = Field(30, ge=1, le=3650, description="Days that alerts are kept.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="Form of the logs.")

@@ -24,6 +24,8 @@ from service.clock import iso
 from service.errors import Problem
 
 NOTE = "note"
+EARSHOT = "earshot"
+"""Who does what nobody did, in an alert's history."""
 
 ReopenTo = Literal[AlertState.OPEN, AlertState.ACKNOWLEDGED]
 
@@ -87,6 +89,18 @@ class Person:
         return Decision(AlertUpdated(after), step)
 
 
+def stands(now: datetime, why: str) -> Decide:
+    """A provisional alert whose confirmation will never come is an alert like any other."""
+
+    def decide(alert: Alert, history: Sequence[Step]) -> Decision | None:
+        if not alert.provisional or alert.state is AlertState.RETRACTED:
+            return None
+        after = replace(alert, provisional=False)
+        return Decision(AlertUpdated(after), Step(alert.id, now, EARSHOT, "stand", why))
+
+    return decide
+
+
 def _require(
     alert: Alert, history: Sequence[Step], verb: str, allowed: Collection[AlertState]
 ) -> None:
@@ -117,5 +131,9 @@ def _past(action: str) -> str:
             return "reopened it"
         case ("assign", _, owner):
             return f"assigned it to {owner}"
+        case ("retract", _, _):
+            return "retracted it"
+        case ("stand", _, _):
+            return "let it stand"
         case _:
             return f"did {action!r}"

@@ -10,11 +10,21 @@ from typing import Protocol
 
 from policies.severity import Severity
 from service.alerts.action import ModeratorAction
-from service.alerts.alert import Alert, AlertRaised, AlertState, AlertUpdated, Step
+from service.alerts.alert import (
+    Alert,
+    AlertRaised,
+    AlertRetracted,
+    AlertState,
+    AlertUpdated,
+    Step,
+)
 from service.alerts.decisions import Decide
 from service.alerts.rule_hit import RuleHit, SaidBefore
 from service.alerts.rule_report import Counted, Period
 from service.listening.heard import TranscriptHeard
+
+AlertChange = AlertRaised | AlertUpdated | AlertRetracted
+"""What an utterance does to alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class AlertStore(Protocol):
     async def commit(
         self,
         heard: TranscriptHeard,
-        alerts: Sequence[AlertRaised | AlertUpdated],
+        alerts: Sequence[AlertChange],
         hits: Sequence[RuleHit] = (),
     ) -> bool:
         """Record one utterance and what follows from it in one transaction.
@@ -65,7 +75,23 @@ class AlertStore(Protocol):
         Appends `transcript.heard` (when it has words) and then the alerts' events. For an
         `AlertUpdated`, the stored alert's `repeats` becomes that of the event. False, and nothing
         is written, where the utterance is on record already: work done twice finds the first.
+
+        An `AlertRaised` of an alert that stands there provisionally confirms it: it gets the words
+        and rules of the event, keeps what people decided, and `alert.updated` says so. An
+        `AlertRetracted` takes it back, unless people have decided: then it stands as they left it.
         """
+        ...
+
+    async def foretell(self, alert: Alert) -> bool:
+        """Raise a provisional alert, or give the one that stands there the words and rules of this.
+
+        False, and nothing is written, where the utterance is on record already, the alert is
+        decided, or it says the same.
+        """
+        ...
+
+    async def provisional(self) -> Sequence[str]:
+        """Ids of the alerts that are neither confirmed nor retracted."""
         ...
 
     async def get(self, alert_id: str) -> Alert | None: ...

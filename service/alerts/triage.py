@@ -49,6 +49,11 @@ def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> T
     return Triage(fresh, repeated)
 
 
+def alert_id(utterance_id: str) -> str:
+    """Of the one alert that an utterance may have."""
+    return f"al_{utterance_id}"
+
+
 def raise_alert(
     heard: TranscriptHeard, excerpt: str, matches: Sequence[Match], now: datetime
 ) -> Alert:
@@ -59,7 +64,7 @@ def raise_alert(
     ordered = sorted(matches, key=_gravest_first)
     gravest = ordered[0]
     return Alert(
-        id=f"al_{heard.utterance_id}",
+        id=alert_id(heard.utterance_id),
         room_id=heard.room_id,
         speaker_id=heard.speaker_id,
         speaker_name=heard.speaker_name,

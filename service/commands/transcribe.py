@@ -15,6 +15,7 @@ import click
 
 from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE
+from asr.scheduler import SchedulerSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
 from asr.whisper import batch_size
 from policies.matcher import Matcher
@@ -55,8 +56,11 @@ async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
     utterances = {u.id: u for u in _utterances(file, settings)}
     queue = LocalQueue(
         lambda: load_model(settings.asr()),
-        capacity=max(1, len(utterances)),
-        batch_size=batch_size(settings.asr()),
+        settings=SchedulerSettings(
+            capacity=max(1, len(utterances)),
+            batch_size=batch_size(settings.asr()),
+            deadline_s=math.inf,
+        ),
     )
     await queue.start()
     for utterance in utterances.values():

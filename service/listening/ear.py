@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from asr.speech import SAMPLE_RATE, Utterance, utterance_id
 from service.listening.heard import AudioGap
 from service.listening.levels import FLOOR_DBFS, dbfs
+from service.listening.looks import Looks
 from service.listening.opus import BadPacket, OpusDecoder, packet_samples
 from service.listening.packet import Packet
 from service.listening.reorder import Missing, Reorder
@@ -51,6 +52,20 @@ _OPENING_S = 0.7
 half a second), and what is no speech may have been the end of a word: it belongs to the gap."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Open speech that has been looked at: what it will be called once it ends.
+
+    Attributes:
+        place: The segment's onset and part.
+        revision: Of the last look.
+    """
+
+    place: tuple[int, int]
+    started_at: datetime
+    revision: int
+
+
 @dataclass(slots=True)
 class EarCounters:
     packets: int = 0
@@ -64,6 +79,7 @@ class Ear:
     Args:
         now: When hearing begins (wall time).
         interrupted_at: What was said from here to the first words heard now went unheard.
+        looks: When to look at speech that goes on; None: never.
     """
 
     def __init__(
@@ -76,6 +92,7 @@ class Ear:
         interrupted_at: datetime | None = None,
         decoder: Callable[[], OpusDecoder] = OpusDecoder,
         settings: SegmenterSettings = DEFAULTS,
+        looks: Looks | None = None,
     ) -> None:
         self.room_id = room_id
         self.speaker_id = speaker_id
@@ -84,6 +101,8 @@ class Ear:
         self._decoder = decoder()
         self._reorder = Reorder()
         self._segmenter = Segmenter(vad, settings)
+        self._looks = looks
+        self._begun: _Begun | None = None
         self._timeline = Timeline(now)
         self._next_timestamp: int | None = None
         self._filled = 0  # samples of silence since the last sound that came
@@ -143,6 +162,29 @@ class Ear:
             self._filled += due
             out += self._hear(bytes(2 * due))
         return out
+
+    def glimpse(self) -> Utterance | None:
+        """A look at speech that goes on, where one is due: the words so far, under the id that the
+        whole will have."""
+        position = self._segmenter.position
+        if self._looks is None or not self._looks.due(
+            self._segmenter.since, position, self._segmenter.pausing_ms
+        ):
+            return None
+        segment = self._segmenter.glimpse()
+        assert segment is not None
+        before = self._begun
+        place = (segment.onset, segment.part)
+        if before is not None and before.place == place:
+            self._begun = replace(before, revision=before.revision + 1)
+        else:
+            self._begun = _Begun(place, self._starts(segment), 1)
+        return self._utterance(segment, self._begun.started_at, self._begun.revision)
+
+    def look_again(self) -> None:
+        """What the last look saw is to be confirmed soon."""
+        if self._looks is not None:
+            self._looks.again(self._segmenter.position)
 
     def close(self, now: datetime, *, cut_off: bool = False) -> list[Utterance | AudioGap]:
         """The speaker has gone; what was still open.
@@ -248,14 +290,17 @@ class Ear:
         opening = int(_OPENING_S * SAMPLE_RATE)
         return self._segmenter.position >= opening and not self._segmenter.speaking
 
-    def _give(self, segment: Segment) -> list[Utterance | AudioGap]:
+    def _starts(self, segment: Segment) -> datetime:
+        """When it was spoken: once said, that does not change, since the id is made of it."""
+        if self._begun is not None and self._begun.place == (segment.onset, segment.part):
+            return self._begun.started_at
         # Told from where the words begin: what lies before may be silence that was filled in.
         before = timedelta(seconds=(segment.onset - segment.start) / SAMPLE_RATE)
         started_at = self._timeline.wall(segment.onset) - before
-        # Later than the one before, come what may: the id is made from it.
-        started_at = max(started_at, self._last_start + timedelta(milliseconds=1))
-        self._last_start = started_at
-        utterance = Utterance(
+        return max(started_at, self._last_start + timedelta(milliseconds=1))  # come what may
+
+    def _utterance(self, segment: Segment, started_at: datetime, revision: int) -> Utterance:
+        return Utterance(
             id=utterance_id(self.room_id, self.speaker_id, started_at, segment.part),
             room_id=self.room_id,
             speaker_id=self.speaker_id,
@@ -264,7 +309,13 @@ class Ear:
             ended_by=segment.ended_by,
             part=segment.part,
             overlap_ms=segment.overlap_ms,
+            revision=revision,
         )
+
+    def _give(self, segment: Segment) -> list[Utterance | AudioGap]:
+        self._last_start = self._starts(segment)
+        self._begun = None
+        utterance = self._utterance(segment, self._last_start, revision=0)
         if self._interrupted_at is None:
             return [utterance]
         # Whoever was in the middle of a sentence when hearing came back: its beginning is lost,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from asr.speech import Transcript
 from service.clock import Timestamp
 
 
@@ -26,6 +27,22 @@ class TranscriptHeard:
     marks: Sequence[str]
     model: str
     provisional: bool
+
+    @classmethod
+    def of(cls, transcript: Transcript, speaker_name: str) -> TranscriptHeard:
+        return cls(
+            utterance_id=transcript.utterance_id,
+            room_id=transcript.room_id,
+            speaker_id=transcript.speaker_id,
+            speaker_name=speaker_name,
+            started_at=transcript.started_at,
+            ended_at=transcript.ended_at,
+            language=transcript.language,
+            text=transcript.text,
+            marks=transcript.marks,
+            model=transcript.model,
+            provisional=transcript.provisional,
+        )
 
 
 @dataclass(frozen=True, slots=True)

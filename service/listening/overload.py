@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, NoReturn
 
+from asr.ladder import Rung
 from service.clock import Clock
 
 BEHIND_S = 3.0
@@ -32,20 +33,30 @@ class Lag:
     Attributes:
         behind_s: How long ago the oldest utterance that waits for its verdict ended; 0: none does.
         waiting: How many wait.
+        rung: What the work queue does about it.
     """
 
     behind_s: float
     waiting: int
+    rung: Rung = Rung.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class OverloadChanged:
-    """Transcription fell behind, is further behind or less so, or has caught up. Of no room."""
+    """Transcription fell behind, is further behind or less so, or has caught up, or something else
+    is done about it. Of no room.
+
+    Attributes:
+        measure: What is done about it, and all that comes before: `none`, `no_looks` (at speech
+            that goes on), `greedy` (no beam), `coalesce` (a speaker's utterances share a window),
+            `late` (what waits too long becomes a gap).
+    """
 
     type: ClassVar[str] = "overload.changed"
     state: Pace
     behind_s: float
     waiting: int
+    measure: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +66,13 @@ class Told:
     state: Pace
     behind_s: float
     at: datetime
+    rung: Rung = Rung.NONE
 
 
 def changed(told: Told, lag: Lag, now: datetime) -> OverloadChanged | None:
     """What there is to say. Behind beyond `BEHIND_S`, normal again below `NORMAL_S`; between the
-    two, a lag that has doubled or halved since it was told."""
+    two, a lag that has doubled or halved since it was told. What is done about it is told as it
+    begins; that less is done now, no more often than every two seconds."""
     match told.state:
         case Pace.NORMAL:
             news, state = lag.behind_s > BEHIND_S, Pace.BEHIND
@@ -68,7 +81,11 @@ def changed(told: Told, lag: Lag, now: datetime) -> OverloadChanged | None:
         case Pace.BEHIND:
             much = lag.behind_s >= 2 * told.behind_s or lag.behind_s <= told.behind_s / 2
             news, state = much and now - told.at >= AGAIN_AFTER, Pace.BEHIND
-    return OverloadChanged(state, round(lag.behind_s, 1), lag.waiting) if news else None
+    more, rested = lag.rung > told.rung, now - told.at >= AGAIN_AFTER
+    if not (news or more or (lag.rung < told.rung and rested)):
+        return None
+    state = state if news else told.state
+    return OverloadChanged(state, round(lag.behind_s, 1), lag.waiting, lag.rung.name.lower())
 
 
 class OverloadWatch:
@@ -115,4 +132,4 @@ class OverloadWatch:
         news = changed(self._told, lag, now)
         if news is not None:
             await self._tell(news, now)
-            self._told = Told(news.state, lag.behind_s, now)
+            self._told = Told(news.state, lag.behind_s, now, lag.rung)

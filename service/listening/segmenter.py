@@ -94,6 +94,20 @@ class Segmenter:
         return bool(self._open)
 
     @property
+    def since(self) -> int | None:
+        """The first sample of what is being said; None where nobody is speaking."""
+        return self._onset if self._open else None
+
+    @property
+    def pausing_ms(self) -> int:
+        """How long ago what is open was last voiced."""
+        return self._silent * FRAME_MS
+
+    def glimpse(self) -> Segment | None:
+        """What is open, as far as it was heard. It stays open."""
+        return self._segment(self._open, EndedBy.OPEN) if self._open else None
+
+    @property
     def complete_until(self) -> int:
         """Every sample before this one has been given out or is not speech.
 

@@ -51,6 +51,7 @@ class Ears:
         make_ear: Room, speaker, now and the end of what was heard before an interruption, if
             there was one.
         on_utterance: Takes what was cut; must return at once, and call `settle` or `lose` later.
+        on_glimpse: Takes looks at speech that goes on; must return at once.
         show_levels: Takes what the live meters show; must return at once.
     """
 
@@ -59,6 +60,7 @@ class Ears:
         *,
         make_ear: Callable[[str, str, datetime, datetime | None], Ear],
         on_utterance: Callable[[Listener, Utterance], None],
+        on_glimpse: Callable[[Listener, Utterance], None] = lambda listener, utterance: None,
         show_levels: Callable[[SpeakerLevels], None],
         rooms: RoomStore,
         hearing: HearingStore,
@@ -67,6 +69,7 @@ class Ears:
     ) -> None:
         self._make_ear = make_ear
         self._on_utterance = on_utterance
+        self._on_glimpse = on_glimpse
         self._show_levels = show_levels
         self._rooms = rooms
         self._hearing = hearing
@@ -214,6 +217,10 @@ class Ears:
     def _in(self, room_id: str) -> Collection[Listener]:
         return self._rooms_heard.get(room_id, {}).values()
 
+    def look_again(self, listener: Listener) -> None:
+        """What was seen of speech that goes on is to be confirmed soon."""
+        listener.ear.look_again()
+
     async def settle(self, listener: Listener, utterance_id: str) -> None:
         """The utterance is on record."""
         listener.unsettled.pop(utterance_id, None)
@@ -265,6 +272,13 @@ class Ears:
                 log.exception("ears.track_failed", room=listener.room.id)
             listener.failed = True
 
+    def _glimpse(self, listener: Listener) -> None:
+        if listener.failed or listener.leaving:
+            return
+        glimpse = listener.ear.glimpse()
+        if glimpse is not None:
+            self._on_glimpse(listener, glimpse)
+
     def _forget(self, listener: Listener) -> None:
         if self._listeners.get(listener.key) is not listener:
             return
@@ -281,6 +295,7 @@ class Ears:
             now_s, now = loop.time(), self._clock()
             for listener in list(self._listeners.values()):
                 self._take(listener, partial(listener.ear.tick, now_s, now))
+                self._glimpse(listener)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> NoReturn:
         while True:

@@ -190,7 +190,9 @@ class _Show:
                 if seen is not None:
                     self._on_alert(seen)
             case "alert.updated":
-                tally.updated(event.data)
+                seen = tally.updated(event.data, read_s=event.read_s)
+                if seen is not None:
+                    self._on_alert(seen)
             case "alert.retracted":
                 tally.retracted(event.data)
         if tally.complete:

@@ -161,9 +161,12 @@ class Tally:
         return TalkHeard(read_s - self._started.monotonic_s, speaker, text)
 
     def alert(self, data: Mapping[str, Any], *, read_s: float) -> AlertSeen | None:
-        """Takes `alert.raised`; None for one that came already, as after a resume."""
+        """Takes `alert.raised`; None for one that came already, as after a resume.
+
+        One raised in the middle of speech counts when it is confirmed: until then `updated` has it.
+        """
         alert_id = str(data.get("id", ""))
-        if alert_id in self._seen:
+        if alert_id in self._seen or data.get("provisional"):
             return None
         self._seen[alert_id] = 0
         self._count_repeats(alert_id, data)
@@ -190,9 +193,12 @@ class Tally:
             said.alerts.append(seen)
         return seen
 
-    def updated(self, data: Mapping[str, Any]) -> None:
-        """Takes `alert.updated`."""
+    def updated(self, data: Mapping[str, Any], *, read_s: float) -> AlertSeen | None:
+        """Takes `alert.updated`; one that is confirmed by it counts from now on."""
+        if str(data.get("id", "")) not in self._seen:
+            return self.alert(data, read_s=read_s)
         self._count_repeats(str(data.get("id", "")), data)
+        return None
 
     def retracted(self, data: Mapping[str, Any]) -> None:
         """Takes `alert.retracted`: as if it had not been raised."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from policies.match import Action, Layer
@@ -18,19 +18,20 @@ from service.alerts.alert import (
     Alert,
     AlertMatch,
     AlertRaised,
+    AlertRetracted,
     AlertState,
     AlertUpdated,
     Outcome,
     Step,
 )
-from service.alerts.decisions import Decide
-from service.alerts.ports import AlertFilter, Hit, Order
+from service.alerts.decisions import EARSHOT, Decide
+from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.alerts.rule_hit import RuleHit
 from service.clock import Clock, utc_now
 from service.listening.heard import TranscriptHeard
 from service.storage.engine import Database
 from service.storage.event_log import append
-from service.storage.hearing import record
+from service.storage.hearing import is_on_record, record
 from service.storage.paging import behind, cursor_of, gravest_place, newest_place
 from service.storage.rule_hits import count_heard, keep_hits
 from service.storage.tables import alerts, hits, steps
@@ -60,7 +61,7 @@ class SqlAlerts:
     async def commit(
         self,
         heard: TranscriptHeard,
-        alerts: Sequence[AlertRaised | AlertUpdated],
+        alerts: Sequence[AlertChange],
         hits: Sequence[RuleHit] = (),
     ) -> bool:
         now = self._clock()
@@ -72,11 +73,33 @@ class SqlAlerts:
             for event in alerts:
                 match event:
                     case AlertRaised(alert):
-                        await _raise(connection, alert)
-                        await append(connection, event, now)
+                        await _raise_or_confirm(connection, alert, now)
                     case AlertUpdated(alert):
                         await _change(connection, alert.id, now, repeats=alert.repeats)
+                    case AlertRetracted(alert):
+                        await _retract(connection, alert.id, now)
         return True
+
+    async def foretell(self, alert: Alert) -> bool:
+        now = self._clock()
+        async with self._database.write() as connection:
+            if await is_on_record(connection, alert.utterance_id):
+                return False
+            before = await _find(connection, alert.id, to_change=True)
+            if before is None:
+                await _raise_or_confirm(connection, alert, now)
+                return True
+            said = (before.excerpt, before.matches) == (alert.excerpt, alert.matches)
+            if not before.provisional or before.state not in UNDECIDED or said:
+                return False
+            await _say_anew(connection, before, alert, now)
+        return True
+
+    async def provisional(self) -> Sequence[str]:
+        query = select(alerts.c.id).where(alerts.c.provisional)
+        query = query.where(alerts.c.state != AlertState.RETRACTED).order_by(alerts.c.raised_at)
+        async with self._database.read() as connection:
+            return (await connection.scalars(query)).all()
 
     async def get(self, alert_id: str) -> Alert | None:
         async with self._database.read() as connection:
@@ -117,7 +140,12 @@ class SqlAlerts:
             if decision is None:
                 return before
             after = decision.event.alert
-            changes = {"state": after.state, "owner": after.owner, "outcome": after.outcome}
+            changes = {
+                "state": after.state,
+                "owner": after.owner,
+                "outcome": after.outcome,
+                "provisional": after.provisional,
+            }
             await connection.execute(update(alerts).where(alerts.c.id == alert_id).values(changes))
             await connection.execute(insert(steps).values(asdict(decision.step)))
             await append(connection, decision.event, decision.step.at)
@@ -155,8 +183,54 @@ def _graver_first(cursor: str) -> ColumnElement[bool]:
     return or_(_RANK < place.rank, and_(equal, behind(place, alerts.c.raised_at, alerts.c.id)))
 
 
-async def _raise(connection: AsyncConnection, alert: Alert) -> None:
+async def _raise_or_confirm(connection: AsyncConnection, alert: Alert, now: datetime) -> None:
+    before = await _find(connection, alert.id, to_change=True)
+    if before is not None and before.utterance_id == alert.utterance_id:
+        return await _say_anew(connection, before, alert, now)
     await connection.execute(insert(alerts).values(_columns(alert)))
+    await _hit(connection, alert)
+    await append(connection, AlertRaised(alert), now)
+
+
+async def _say_anew(
+    connection: AsyncConnection, before: Alert, after: Alert, now: datetime
+) -> None:
+    """Other words and rules for an alert that was raised provisionally; what people did stays."""
+    kept = replace(
+        after,
+        state=before.state,
+        owner=before.owner,
+        outcome=before.outcome,
+        repeats=before.repeats,
+        raised_at=before.raised_at,
+    )
+    await connection.execute(update(alerts).where(alerts.c.id == kept.id).values(_columns(kept)))
+    await connection.execute(delete(hits).where(hits.c.alert_id == kept.id))
+    await _hit(connection, kept)
+    await append(connection, AlertUpdated(kept), now)
+
+
+async def _retract(connection: AsyncConnection, alert_id: str, now: datetime) -> None:
+    before = await _find(connection, alert_id, to_change=True)
+    if before is None or not before.provisional:
+        return
+    if before.state not in UNDECIDED:  # a person's word stands
+        after = replace(before, provisional=False)
+        event: AlertUpdated | AlertRetracted = AlertUpdated(after)
+    else:
+        after = replace(before, state=AlertState.RETRACTED, provisional=False)
+        event = AlertRetracted(after)
+        step = Step(alert_id, now, EARSHOT, "retract", "the whole of what was said breaks no rule")
+        await connection.execute(insert(steps).values(asdict(step)))
+    await connection.execute(
+        update(alerts)
+        .where(alerts.c.id == alert_id)
+        .values(state=after.state, provisional=after.provisional)
+    )
+    await append(connection, event, now)
+
+
+async def _hit(connection: AsyncConnection, alert: Alert) -> None:
     for found in alert.matches:
         await connection.execute(
             insert(hits).values(

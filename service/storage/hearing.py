@@ -98,15 +98,17 @@ class SqlHearing:
 
 async def record(connection: AsyncConnection, heard: TranscriptHeard, now: datetime) -> bool:
     """Keep the utterance, and append `transcript.heard` if it has words; False if it is known."""
-    known = select(transcripts.c.utterance_id).where(
-        transcripts.c.utterance_id == heard.utterance_id
-    )
-    if (await connection.execute(known)).first() is not None:
+    if await is_on_record(connection, heard.utterance_id):
         return False
     await connection.execute(insert(transcripts).values(_columns(heard)))
     if heard.text:
         await append(connection, heard, now)
     return True
+
+
+async def is_on_record(connection: AsyncConnection, utterance_id: str) -> bool:
+    known = select(transcripts.c.utterance_id).where(transcripts.c.utterance_id == utterance_id)
+    return (await connection.execute(known)).first() is not None
 
 
 async def _heard(connection: AsyncConnection, mark: HeardUntil) -> None:

@@ -9,18 +9,21 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from asr.ladder import Rung
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.match import Action, Layer
 from policies.matcher import Matcher
-from service.alerts.alert import Alert, AlertRaised, AlertUpdated, Step
+from service.alerts.alert import Alert, AlertRetracted, AlertState, Step
 from service.alerts.decisions import Decide
-from service.alerts.ports import AlertFilter, Hit, Order
+from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.alerts.rule_hit import RuleHit
+from service.heat import Heat
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
 from service.listening.overload import Lag
 from service.metrics import Metrics
 from service.pipeline import Pipeline
+from service.provisional import Provisional
 from service.reading import Reader
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
@@ -32,7 +35,7 @@ from tests.rooms.fakes import NOW, Away, Hearing, Rooms, SetClock, a_room, a_spe
 pytestmark = pytest.mark.anyio
 
 RULES = [
-    rule("insult", en=["you fool"], cooldown="30s"),
+    rule("insult", en=["you fool"], severity="high", cooldown="30s"),
     rule("scam", en=["gift card"]),
     rule("tried", en=["you fool"], status="shadow"),
 ]
@@ -53,7 +56,10 @@ class Queue:
     def put(self, utterance: Utterance) -> None:
         self.put_in.append(utterance)
         said = self.says[utterance.id]
-        self.out.put_nowait(written(utterance, said) if isinstance(said, str) else said)
+        if isinstance(said, str):
+            self.out.put_nowait(written(utterance, said))
+        else:
+            self.out.put_nowait(replace(said, utterance=utterance))
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
         while (result := await self.out.get()) is not None:
@@ -61,6 +67,10 @@ class Queue:
 
     def waiting(self) -> int:
         return 0
+
+    @property
+    def rung(self) -> Rung:
+        return Rung.NONE
 
 
 @dataclass
@@ -74,6 +84,7 @@ class Alerts:
     busy: int = 0
     """Commits that fail before one succeeds."""
     on_commit: Callable[[], None] = lambda: None
+    foretold: list[Alert] = field(default_factory=list)
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
@@ -88,7 +99,7 @@ class Alerts:
     async def commit(
         self,
         heard: TranscriptHeard,
-        alerts: Sequence[AlertRaised | AlertUpdated],
+        alerts: Sequence[AlertChange],
         hits: Sequence[RuleHit] = (),
     ) -> bool:
         self.on_commit()
@@ -100,8 +111,20 @@ class Alerts:
         self.heard[heard.utterance_id] = heard
         self.rule_hits += [(heard.utterance_id, hit) for hit in hits]
         for event in alerts:
-            self.alerts[event.alert.id] = event.alert
+            retracted = isinstance(event, AlertRetracted)
+            after = replace(event.alert, provisional=False)
+            if retracted:
+                after = replace(after, state=AlertState.RETRACTED)
+            self.alerts[event.alert.id] = after
         return True
+
+    async def foretell(self, alert: Alert) -> bool:
+        self.foretold.append(alert)
+        self.alerts[alert.id] = alert
+        return True
+
+    async def provisional(self) -> Sequence[str]:
+        return [alert.id for alert in self.alerts.values() if alert.provisional]
 
     async def get(self, alert_id: str) -> Alert | None:
         return self.alerts.get(alert_id)
@@ -117,7 +140,10 @@ class Alerts:
         return list(self.alerts.values())[:limit], None
 
     async def decide(self, alert_id: str, decide: Decide) -> Alert | None:
-        return None
+        decision = decide(self.alerts[alert_id], [])
+        if decision is not None:
+            self.alerts[alert_id] = decision.event.alert
+        return self.alerts[alert_id]
 
     async def history(self, alert_id: str) -> Sequence[Step]:
         return []
@@ -131,12 +157,26 @@ class Floor:
     hearing: Hearing = field(default_factory=Hearing)
     metrics: Metrics = field(default_factory=Metrics)
     listeners: dict[str, Listener] = field(default_factory=dict)
+    again: list[str] = field(default_factory=list)
+    """Who is to be looked at again."""
 
     def __post_init__(self) -> None:
         matcher = Matcher([pack(*RULES)])
+        reader, heat = Reader(lambda: matcher), Heat()
+        self.provisional = Provisional(
+            queue=self.queue,
+            reader=reader,
+            alerts=self.alerts,
+            heat=heat,
+            look_again=lambda listener: self.again.append(listener.speaker.id),
+            metrics=self.metrics,
+            clock=self.clock,
+        )
         self.pipeline = Pipeline(
             queue=self.queue,
-            reader=Reader(lambda: matcher),
+            reader=reader,
+            provisional=self.provisional,
+            heat=heat,
             alerts=self.alerts,
             metrics=self.metrics,
             clock=self.clock,
@@ -154,16 +194,28 @@ class Floor:
 
     def say(self, id_: str, text: str | None, *, at_s: float = 0.0, speaker: str = "ann") -> None:
         """None: nobody could write it down."""
-        who = a_speaker(speaker)
-        if speaker not in self.listeners:
-            ear = Ear("lobby", speaker, vad=loud, now=NOW)
-            self.listeners[speaker] = Listener(ear, who, a_room())
-        utterance = Utterance(
-            id_, "lobby", speaker, NOW + timedelta(seconds=at_s), bytes(32_000), EndedBy.SILENCE
-        )
-        self.queue.says[id_] = text if text is not None else Unheard(utterance, "overloaded")
+        utterance = self._spoken(id_, text, at_s, speaker, EndedBy.SILENCE)
         self.listeners[speaker].unsettled[id_] = utterance.started_at
         self.pipeline.heard(self.listeners[speaker], utterance)
+
+    def go_on(
+        self, id_: str, text: str | None, revision: int, *, at_s: float = 0.0, speaker: str = "ann"
+    ) -> None:
+        """They are in the middle of it: a look at the words so far."""
+        utterance = self._spoken(id_, text, at_s, speaker, EndedBy.OPEN)
+        self.provisional.look(self.listeners[speaker], replace(utterance, revision=revision))
+
+    def _spoken(
+        self, id_: str, text: str | None, at_s: float, speaker: str, ended_by: EndedBy
+    ) -> Utterance:
+        if speaker not in self.listeners:
+            ear = Ear("lobby", speaker, vad=loud, now=NOW)
+            self.listeners[speaker] = Listener(ear, a_speaker(speaker), a_room())
+        utterance = Utterance(
+            id_, "lobby", speaker, NOW + timedelta(seconds=at_s), bytes(32_000), ended_by
+        )
+        self.queue.says[id_] = text if text is not None else Unheard(utterance, "overloaded")
+        return utterance
 
     async def finish(self) -> None:
         """Until everything that was said is settled."""

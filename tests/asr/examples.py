@@ -44,4 +44,6 @@ def written(utterance: Utterance, text: str = "words") -> Transcript:
         "en",
         text,
         model="fake",
+        provisional=utterance.provisional,
+        revision=utterance.revision,
     )

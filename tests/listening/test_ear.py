@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from asr.speech import SAMPLE_RATE, EndedBy, Utterance
 from service.listening.ear import Ear
 from service.listening.heard import AudioGap
+from service.listening.looks import Looks
 from service.listening.opus import OpusDecoder
 from service.listening.packet import Packet
 from service.listening.vad import FRAME_BYTES
@@ -32,6 +33,7 @@ class Listening:
     ear: Ear
     given: list[tuple[float, Item]] = field(default_factory=list)
     marks: list[tuple[float, int]] = field(default_factory=list)
+    looks: list[Utterance] = field(default_factory=list)
 
     @property
     def utterances(self) -> list[Utterance]:
@@ -65,8 +67,17 @@ def an_ear(
     *,
     interrupted_at: datetime | None = None,
     decoder: Callable[[], OpusDecoder] = OpusDecoder,
+    looks: Looks | None = None,
 ) -> Ear:
-    return Ear("room", "ann", vad=loud, now=START, interrupted_at=interrupted_at, decoder=decoder)
+    return Ear(
+        "room",
+        "ann",
+        vad=loud,
+        now=START,
+        interrupted_at=interrupted_at,
+        decoder=decoder,
+        looks=looks,
+    )
 
 
 def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool = True) -> Listening:
@@ -81,6 +92,8 @@ def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool =
             listening.take(at_s, ear.push(packet, START + timedelta(seconds=at_s)))
         now = START + timedelta(seconds=now_s)
         listening.take(now_s, ear.tick(1_000 + now_s, now))
+        if (look := ear.glimpse()) is not None:
+            listening.looks.append(look)
     if close:
         listening.take(until_s, ear.close(START + timedelta(seconds=until_s)))
     listening.check_marks()
@@ -469,3 +482,28 @@ def test_an_ear_that_hears_nothing_shows_the_floor_and_then_the_level() -> None:
     listen(ear, arrivals(monologue(2))[:60], until_s=1.4, close=False)
     assert ear.level_dbfs > -45
     assert ear.speaking
+
+
+def test_a_look_has_the_id_that_the_whole_will_have() -> None:
+    listening = listen(an_ear(looks=Looks()), arrivals(monologue(20.0)), until_s=25.0)
+    whole = {one.id: one for one in listening.utterances}
+    assert len(whole) > 1, "it was cut"
+    assert len(listening.looks) >= 5
+    revisions: dict[str, list[int]] = {}
+    for look in listening.looks:
+        assert look.ended_by is EndedBy.OPEN
+        assert look.started_at == whole[look.id].started_at
+        assert look.part == whole[look.id].part
+        revisions.setdefault(look.id, []).append(look.revision)
+    for seen in revisions.values():
+        assert seen == list(range(1, len(seen) + 1))
+
+
+def test_looking_changes_nothing_that_is_given_out() -> None:
+    packets = arrivals(monologue(20.0))
+    plain = listen(an_ear(), packets, until_s=25.0)
+    looked = listen(an_ear(looks=Looks()), packets, until_s=25.0)
+    assert plain.looks == []
+    assert [(one.pcm, one.part) for one in plain.utterances] == [
+        (one.pcm, one.part) for one in looked.utterances
+    ]

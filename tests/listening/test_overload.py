@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr.ladder import Rung
 from service.listening.overload import (
     AGAIN_AFTER,
     BEHIND_S,
@@ -60,6 +61,24 @@ def test_twice_or_half_as_far_is_told_again(behind_s: float, told: bool) -> None
 def test_how_far_is_told_at_most_every_two_seconds() -> None:
     assert changed(behind(4.0), Lag(40.0, 30), at(1.9)) is None
     assert changed(behind(4.0), Lag(40.0, 30), at(2)) is not None
+
+
+def test_what_is_done_about_it_is_told_as_it_begins() -> None:
+    news = changed(NORMAL, Lag(1.2, 4, Rung.NO_LOOKS), NOW)
+    assert news == OverloadChanged(Pace.NORMAL, 1.2, 4, "no_looks")
+    told = Told(Pace.NORMAL, 1.2, NOW, Rung.NO_LOOKS)
+    assert changed(told, Lag(1.2, 4, Rung.NO_LOOKS), at(60)) is None
+    more = changed(told, Lag(2.0, 9, Rung.COALESCE), at(0.5))
+    assert more is not None
+    assert more.measure == "coalesce"
+
+
+def test_that_less_is_done_is_told_at_most_every_two_seconds() -> None:
+    told = Told(Pace.BEHIND, 4.0, NOW, Rung.COALESCE)
+    assert changed(told, Lag(3.0, 4, Rung.GREEDY), at(1.9)) is None
+    assert changed(told, Lag(3.0, 4, Rung.GREEDY), at(2)) == OverloadChanged(
+        Pace.BEHIND, 3.0, 4, "greedy"
+    )
 
 
 @given(st.lists(st.floats(0, 100), max_size=60))

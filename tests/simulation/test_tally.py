@@ -122,9 +122,21 @@ def test_two_alerts_for_one_line_are_a_repeat() -> None:
 def test_a_hit_counted_onto_an_earlier_alert_is_a_repeat() -> None:
     tally = Tally([spoken("send codes", 2, 4, rule="scam")], started=STARTED)
     tally.alert(alert("scam", 2, 4), read_s=STARTED_S + 5)
-    tally.updated({**alert("scam", 2, 4), "repeats": 1})
-    tally.updated({**alert("scam", 2, 4), "repeats": 1, "state": "acknowledged"})
+    tally.updated({**alert("scam", 2, 4), "repeats": 1}, read_s=STARTED_S + 6)
+    again = {**alert("scam", 2, 4), "repeats": 1, "state": "acknowledged"}
+    tally.updated(again, read_s=STARTED_S + 7)
     assert tally.report().repeated == 1
+
+
+def test_an_alert_in_the_middle_of_a_line_counts_once_it_is_confirmed() -> None:
+    tally = Tally([spoken("send codes", 2, 8, rule="scam")], started=STARTED)
+    early = {**alert("other", 2, 5), "provisional": True}
+    assert tally.alert(early, read_s=STARTED_S + 6) is None
+    assert tally.updated({**early, "repeats": 0}, read_s=STARTED_S + 7) is None
+    seen = tally.updated(alert("scam", 2, 8), read_s=STARTED_S + 9)
+    assert seen is not None
+    assert seen.expected
+    assert tally.report().ok
 
 
 def test_a_retracted_alert_was_never_raised() -> None:

@@ -12,12 +12,13 @@ from service.alerts.alert import (
     UNDECIDED,
     Alert,
     AlertRaised,
+    AlertRetracted,
     AlertState,
     AlertUpdated,
     Outcome,
     Step,
 )
-from service.alerts.decisions import Decision, Person
+from service.alerts.decisions import Decision, Person, stands
 from service.alerts.ports import AlertFilter, AlertStore, Hit, Order
 from service.errors import Problem
 from service.storage.alerts import SqlAlerts
@@ -300,3 +301,81 @@ async def test_decided_alerts_absorb_no_further_hits(alerts: AlertStore) -> None
     assert await alerts.hits("lobby", "ann", NOW)
     await alerts.decide("a1", upheld)
     assert await alerts.hits("lobby", "ann", NOW) == []
+
+
+PROVISIONAL = replace(an_alert(), provisional=True, excerpt="the words so far")
+
+
+async def test_a_provisional_alert_is_confirmed_by_the_whole_words(
+    alerts: AlertStore, database: Database
+) -> None:
+    assert await alerts.foretell(PROVISIONAL)
+    assert await alerts.provisional() == ["a1"]
+    assert await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    assert await alerts.get("a1") == an_alert()
+    assert await alerts.provisional() == []
+    assert await types(database) == ["alert.raised", "transcript.heard", "alert.updated"]
+
+
+async def test_what_people_did_with_a_provisional_alert_outlasts_its_confirmation(
+    alerts: AlertStore,
+) -> None:
+    await alerts.foretell(PROVISIONAL)
+    await alerts.decide("a1", MO.acknowledge)
+    await alerts.commit(a_transcript(), [AlertRaised(replace(an_alert(), raised_at=NOW + SECOND))])
+    confirmed = await alerts.get("a1")
+    assert confirmed == replace(an_alert(), state=AlertState.ACKNOWLEDGED, owner="Mo")
+
+
+async def test_a_provisional_alert_is_told_anew_when_more_is_known(
+    alerts: AlertStore, database: Database
+) -> None:
+    assert await alerts.foretell(PROVISIONAL)
+    assert not await alerts.foretell(PROVISIONAL), "it says the same"
+    more = replace(PROVISIONAL, excerpt="the words so far and more", severity=Severity.CRITICAL)
+    assert await alerts.foretell(more)
+    assert await alerts.get("a1") == more
+    assert await types(database) == ["alert.raised", "alert.updated"]
+
+
+async def test_nothing_is_foretold_of_what_is_on_record(alerts: AlertStore) -> None:
+    await alerts.commit(a_transcript(), [])
+    assert not await alerts.foretell(PROVISIONAL)
+    assert await alerts.get("a1") is None
+
+
+async def test_a_provisional_alert_is_retracted_and_its_history_says_so(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.foretell(PROVISIONAL)
+    assert await alerts.commit(a_transcript(), [AlertRetracted(PROVISIONAL)])
+    retracted = await alerts.get("a1")
+    assert retracted == replace(PROVISIONAL, state=AlertState.RETRACTED, provisional=False)
+    assert [(step.who, step.action) for step in await alerts.history("a1")] == [
+        ("earshot", "retract")
+    ]
+    assert await types(database) == ["alert.raised", "transcript.heard", "alert.retracted"]
+    assert await alerts.hits("room", "ann", NOW - SECOND) == []
+
+
+async def test_an_alert_that_people_decided_is_not_retracted(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.foretell(PROVISIONAL)
+    await alerts.decide("a1", upheld)
+    await alerts.commit(a_transcript(), [AlertRetracted(PROVISIONAL)])
+    kept = await alerts.get("a1")
+    assert kept is not None
+    assert (kept.state, kept.outcome, kept.provisional) == (
+        AlertState.RESOLVED,
+        Outcome.UPHELD,
+        False,
+    )
+    assert (await types(database))[-1] == "alert.updated"
+
+
+async def test_a_provisional_alert_whose_end_never_comes_stands(alerts: AlertStore) -> None:
+    await alerts.foretell(PROVISIONAL)
+    await alerts.decide("a1", stands(NOW, "its end was not heard"))
+    assert await alerts.get("a1") == replace(PROVISIONAL, provisional=False)
+    assert await alerts.provisional() == []

@@ -1,0 +1,311 @@
+"""Which utterances the model hears next. Pure: every moment comes in as an argument, in seconds.
+
+What is more urgent goes first; what waits is promoted by one class every two seconds. Inside a
+class the rooms take turns by the model's time that each has had, and a room's own utterances go by
+their deadlines. A batch is formed only when the model is free, of whatever waits then, so that
+nothing waits for a timer. Looks at speech that goes on share a budget of the model's time, and of
+each speaker only the newest waits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from asr.ladder import Ladder, Rung
+from asr.speech import EndedBy, Unheard, Utterance, WorkClass
+
+OVERLOADED = "transcription is overloaded"
+TOO_LATE = "transcription is too far behind"
+NEWER = "a newer look at the same speech"
+ENDED = "the speech has ended"
+
+_RANK = {work: rank for rank, work in enumerate(WorkClass)}
+_MOST_ROOMS = 10_000
+_CREDIT_S = 2.0
+"""Of the looks' budget at most: what was not used is not saved up."""
+_COALESCED = 3
+_COALESCED_MS = 28_000
+_GAP_MS = 500
+"""Silence between the utterances of one window."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """
+    Attributes:
+        capacity: Utterances that may wait; beyond it the least urgent and oldest leaves.
+        batch_size: Windows given to the model at once.
+        deadline_s: What has not been begun so long after it was put leaves; infinite: nothing is
+            urgent, and no overload is known.
+        promote_s: Seconds of waiting that raise an utterance by one class.
+        look_share: Of the model's time, for looks at speech that goes on.
+    """
+
+    capacity: int = 200
+    batch_size: int = 8
+    deadline_s: float = 30.0
+    promote_s: float = 2.0
+    look_share: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the model is given at once.
+
+    Attributes:
+        windows: Each one utterance, or several of one speaker that share a window.
+        greedy: Decode without a beam: there is no time for better.
+    """
+
+    windows: Sequence[Sequence[Utterance]]
+    greedy: bool = False
+
+    @property
+    def utterances(self) -> list[Utterance]:
+        return [utterance for window in self.windows for utterance in window]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    utterance: Utterance
+    put_s: float
+    since_s: float
+    """When it, or the older look whose place it took, was put."""
+
+    def rank(self, now_s: float, promote_s: float) -> int:
+        return max(0, _RANK[self.utterance.work] - int((now_s - self.since_s) / promote_s))
+
+
+@dataclass(slots=True)
+class _Room:
+    """
+    Attributes:
+        used_s: The model's time that it has had, counted on from where the others were when it
+            came.
+    """
+
+    used_s: float = 0.0
+    waiting: list[_Waiting] = field(default_factory=list)
+
+
+class Scheduler:
+    """Not safe to be used by two threads at once.
+
+    Args:
+        bucket_of: Utterances of one batch have the same: the length of their window.
+    """
+
+    def __init__(
+        self,
+        settings: SchedulerSettings,
+        *,
+        now_s: float,
+        bucket_of: Callable[[Utterance], int] = lambda utterance: 0,
+    ) -> None:
+        self._set = settings
+        self._bucket_of = bucket_of
+        self._rooms: dict[str, _Room] = {}
+        self._count = 0
+        self._fairest_s = 0.0
+        self._credit_s = _CREDIT_S
+        self._credited_s = now_s
+        self._window_s = 0.0
+        self._running: tuple[Batch, float] | None = None
+        self._ladder = Ladder(now_s)
+
+    @property
+    def rung(self) -> Rung:
+        """What is being done about overload."""
+        return self._ladder.rung
+
+    def __len__(self) -> int:
+        return self._count
+
+    def predicted_s(self, now_s: float) -> float:
+        """How long an utterance that is put now would wait, going by the batches before."""
+        running = 0.0
+        if self._running is not None:
+            batch, began_s = self._running
+            running = max(0.0, len(batch.windows) * self._window_s - (now_s - began_s))
+        finals = sum(not each.utterance.provisional for each in self._all())
+        return running + finals * self._window_s
+
+    def put(self, utterance: Utterance, now_s: float) -> list[Unheard]:
+        """Let it wait; what leaves instead, perhaps itself."""
+        left = list(self._make_way(utterance, now_s))
+        since_s = left[0].since_s if left and utterance.provisional else now_s
+        gone = [Unheard(each.utterance, NEWER if utterance.provisional else ENDED) for each in left]
+        room = self._rooms.get(utterance.room_id)
+        if room is None:
+            room = self._rooms[utterance.room_id] = _Room(self._fairest_s)
+        elif not room.waiting:
+            room.used_s = max(room.used_s, self._fairest_s)
+        room.waiting.append(_Waiting(utterance, now_s, since_s))
+        self._count += 1
+        if self._count > self._set.capacity:
+            least = max(self._all(), key=lambda each: (self._rank(each, now_s), -each.since_s))
+            self._remove(least)
+            gone.append(Unheard(least.utterance, OVERLOADED))
+        self._look(now_s)
+        return gone
+
+    def take(self, now_s: float) -> tuple[Batch | None, list[Unheard]]:
+        """What the model shall hear now, None if nothing waits; and what has waited for too long.
+
+        Call `done` before the next one is taken.
+        """
+        gone = [*self._late(now_s), *self._shed(now_s)]
+        self._credit(now_s)
+        self._look(now_s)
+        windows: list[list[Utterance]] = []
+        bucket = None
+        while len(windows) < self._set.batch_size:
+            first = self._next(now_s, bucket)
+            if first is None:
+                break
+            bucket = self._bucket_of(first.utterance)
+            self._remove(first)
+            windows.append([first.utterance])
+            if self.rung >= Rung.COALESCE:
+                windows[-1] += self._of_the_same(first)
+            # What the batch is expected to cost counts at once: rooms take turns inside it, too.
+            room = self._rooms[first.utterance.room_id]
+            self._fairest_s = max(self._fairest_s, room.used_s)
+            room.used_s += self._window_s or 1e-3
+        self._forget_idle()
+        if not windows:
+            return None, gone
+        batch = Batch([sorted(one, key=_when) for one in windows], self.rung >= Rung.GREEDY)
+        self._running = (batch, now_s)
+        return batch, gone
+
+    def done(self, batch: Batch, now_s: float) -> None:
+        """The batch taken last has been heard."""
+        assert self._running is not None
+        took_s = max(0.0, now_s - self._running[1])
+        self._running = None
+        each_s = took_s / len(batch.windows)
+        self._window_s = each_s if not self._window_s else 0.8 * self._window_s + 0.2 * each_s
+        self._credit(now_s)
+        looks = sum(window[0].provisional for window in batch.windows)
+        self._credit_s -= each_s * looks
+        self._look(now_s)
+
+    def drain(self) -> list[Utterance]:
+        """Take out everything that waits."""
+        out = [each.utterance for each in self._all()]
+        self._rooms.clear()
+        self._count = 0
+        return out
+
+    def _all(self) -> Iterator[_Waiting]:
+        for room in self._rooms.values():
+            yield from room.waiting
+
+    def _rank(self, waiting: _Waiting, now_s: float) -> int:
+        return waiting.rank(now_s, self._set.promote_s)
+
+    def _remove(self, waiting: _Waiting) -> None:
+        self._rooms[waiting.utterance.room_id].waiting.remove(waiting)
+        self._count -= 1
+
+    def _make_way(self, utterance: Utterance, now_s: float) -> Iterator[_Waiting]:
+        """Older looks at this speaker's speech: of no use beside a newer one, or the end."""
+        room = self._rooms.get(utterance.room_id)
+        for each in list(room.waiting) if room else ():
+            other = each.utterance
+            if not other.provisional or other.speaker_id != utterance.speaker_id:
+                continue
+            if utterance.provisional or other.id == utterance.id:
+                self._remove(each)
+                yield each
+
+    def _late(self, now_s: float) -> Iterator[Unheard]:
+        for each in [one for one in self._all() if now_s - one.put_s > self._set.deadline_s]:
+            self._remove(each)
+            yield Unheard(each.utterance, TOO_LATE)
+
+    def _shed(self, now_s: float) -> Iterator[Unheard]:
+        """Looks at speakers who have done nothing are the first that an overload costs."""
+        if self.rung < Rung.NO_LOOKS:
+            return
+        cold = [one for one in self._all() if one.utterance.work is WorkClass.PARTIAL]
+        for each in cold:
+            self._remove(each)
+            yield Unheard(each.utterance, OVERLOADED)
+
+    def _next(self, now_s: float, bucket: int | None) -> _Waiting | None:
+        """The most urgent; of these the one whose room has had least; of these the most due."""
+        best: tuple[tuple[int, float, float], _Waiting] | None = None
+        for room in self._rooms.values():
+            for each in room.waiting:
+                if not self._affordable(each.utterance):
+                    continue
+                if bucket is not None and self._bucket_of(each.utterance) != bucket:
+                    continue
+                key = (self._rank(each, now_s), room.used_s, each.put_s)
+                if best is None or key < best[0]:
+                    best = (key, each)
+        return None if best is None else best[1]
+
+    def _affordable(self, utterance: Utterance) -> bool:
+        """Looks that were not asked for keep to their budget."""
+        asked = utterance.work is WorkClass.HOT_FINAL
+        return not utterance.provisional or asked or self._credit_s > 0
+
+    def _of_the_same(self, first: _Waiting) -> list[Utterance]:
+        """Further utterances of the speaker that fit into the window."""
+        if not _is_whole(first.utterance):
+            return []
+        length_ms = first.utterance.duration_ms
+        found: list[Utterance] = []
+        room = self._rooms[first.utterance.room_id]
+        for each in sorted(room.waiting, key=lambda one: _when(one.utterance)):
+            other = each.utterance
+            if other.speaker_id != first.utterance.speaker_id or not _is_whole(other):
+                continue
+            if set(other.languages) != set(first.utterance.languages):
+                continue
+            more_ms = _GAP_MS + other.duration_ms
+            if len(found) + 1 < _COALESCED and length_ms + more_ms <= _COALESCED_MS:
+                length_ms += more_ms
+                found.append(other)
+                self._remove(each)
+        return found
+
+    def _credit(self, now_s: float) -> None:
+        """The looks' share of the time that has gone by."""
+        earned = (now_s - self._credited_s) * self._set.look_share
+        self._credit_s = min(_CREDIT_S, self._credit_s + earned)
+        self._credited_s = now_s
+
+    def _look(self, now_s: float) -> None:
+        if self._set.deadline_s < math.inf:
+            self._ladder.look(self.predicted_s(now_s), now_s)
+
+    def _forget_idle(self) -> None:
+        """A room that had more than its share is remembered until the others have caught up."""
+        idle = [
+            room_id
+            for room_id, room in self._rooms.items()
+            if not room.waiting and room.used_s <= self._fairest_s
+        ]
+        for room_id in idle:
+            del self._rooms[room_id]
+        while len(self._rooms) > _MOST_ROOMS:
+            oldest = next((i for i, room in self._rooms.items() if not room.waiting), None)
+            if oldest is None:
+                return
+            del self._rooms[oldest]
+
+
+def _is_whole(utterance: Utterance) -> bool:
+    """It is no part of unbroken speech, whose cut needs a window of its own."""
+    whole = utterance.ended_by in (EndedBy.SILENCE, EndedBy.LEFT)
+    return whole and utterance.part == 0 and not utterance.provisional
+
+
+def _when(utterance: Utterance) -> tuple[float, str]:
+    return utterance.started_at.timestamp(), utterance.id
