@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from asr.quality import doubted
 from asr.speech import EndedBy, Transcript, Utterance
 from asr.stitch import Join, end_of, joins
 from policies.match import Match
@@ -73,7 +74,8 @@ class Reader:
     ) -> Reading:
         """Match the words; over the cut, too, where the utterance goes on from another.
 
-        `role` is the speaker's.
+        What is only in a doubted transcript (`asr.quality.DOUBTS`) matches nothing. `role` is the
+        speaker's.
         """
         key = (utterance.room_id, utterance.speaker_id)
         at_s = transcript.started_at.timestamp()
@@ -92,6 +94,8 @@ class Reader:
         else:
             verdict = matcher.verdict(spoken, context)
             reading = Reading(transcript.text, verdict.live, shadow=verdict.shadow)
+        if doubted(transcript.marks):  # perhaps nobody said it: no alert, nor a hit to count on
+            reading = replace(reading, matches=(), shadow=())
         if utterance.ended_by is EndedBy.LENGTH:
             self._before[key] = _Part(utterance.part, transcript, reading)
         self._recent.add(*key, at_s, spoken, (*reading.matches, *reading.shadow))
