@@ -103,7 +103,7 @@ def marks(signs: Signs) -> tuple[str, ...]:
     if not signs.text:
         return ()
     found = {
-        NO_SPEECH: signs.no_speech > _NO_SPEECH and signs.avg_logprob < _LEAST_LOGPROB,
+        NO_SPEECH: _no_speech(signs),
         COMPRESSION: compression_ratio(signs.text) > _COMPRESSION,
         REPETITION: loops(_units(signs.text, signs.language)),
         TOO_FAST: _too_fast(signs),
@@ -111,6 +111,11 @@ def marks(signs: Signs) -> tuple[str, ...]:
         UNSURE: signs.avg_logprob < _LEAST_LOGPROB,
     }
     return tuple(mark for mark, deserved in found.items() if deserved)
+
+
+def nothing_said(signs: Signs) -> bool:
+    """Plainly nothing: the model thinks that nobody spoke, and no sound stands out either."""
+    return _no_speech(signs) and signs.active < _HARDLY_ACTIVE
 
 
 def doubted(names: Sequence[str]) -> bool:
@@ -154,6 +159,10 @@ def active_share(pcm: bytes) -> float:
     levels = np.sqrt((frames**2).mean(axis=1))
     floor = float(np.quantile(levels, 0.1))
     return float(np.mean(levels > max(_AUDIBLE, _STANDS_OUT * floor)))
+
+
+def _no_speech(signs: Signs) -> bool:
+    return signs.no_speech > _NO_SPEECH and signs.avg_logprob < _LEAST_LOGPROB
 
 
 def _too_fast(signs: Signs) -> bool:
