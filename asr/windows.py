@@ -76,6 +76,8 @@ def declared(directory: Path) -> DynamicContext | None:
         return None
     try:
         content = json.loads(path.read_text("utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it is no object")
         if "dynamic_context" not in content:
             return None
         return _understood(content["dynamic_context"], directory)
