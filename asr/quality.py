@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asr.speech import SAMPLE_RATE
 from asr.stitch import UNSPACED
@@ -31,10 +32,12 @@ TOO_FAST = "too_fast"
 """More words than anybody says in this time."""
 PHANTOM = "phantom"
 """A phrase that models are known to write where nobody speaks, where hardly anything is heard."""
+NOISE = "noise"
+"""Sound as steady as no speech is, hum or music, of whose words the model is not quite sure."""
 UNSURE = "unsure"
 """The model is not sure of its words. Not a doubt that anybody spoke: it may alert."""
 
-DOUBTS = frozenset({NO_SPEECH, COMPRESSION, REPETITION, TOO_FAST, PHANTOM})
+DOUBTS = frozenset({NO_SPEECH, COMPRESSION, REPETITION, TOO_FAST, PHANTOM, NOISE})
 """Marks of text that must not raise an alert by itself."""
 
 _NO_SPEECH = 0.6
@@ -56,6 +59,8 @@ _AUDIBLE = 10 ** (-50 / 20) * 32768
 _HARDLY_ACTIVE = 0.2
 _PERHAPS_NO_SPEECH = 0.3
 _RATHER_UNSURE = -0.7
+_STEADY_DB = 6.0
+_NOT_QUITE_SURE = -0.3
 
 _PHANTOM_WHOLE = frozenset(
     {
@@ -87,6 +92,7 @@ class Signs:
         no_speech: The model's probability that nobody spoke.
         avg_logprob: Of its tokens, in the mean.
         active: Share of the sound that stands out as speech does (`active_share`).
+        swing_db: Between its loud and its soft moments (`level_swing_db`).
     """
 
     text: str
@@ -96,6 +102,7 @@ class Signs:
     no_speech: float
     avg_logprob: float
     active: float
+    swing_db: float
 
 
 def marks(signs: Signs) -> tuple[str, ...]:
@@ -108,6 +115,7 @@ def marks(signs: Signs) -> tuple[str, ...]:
         REPETITION: loops(_units(signs.text, signs.language)),
         TOO_FAST: _too_fast(signs),
         PHANTOM: _hardly_heard(signs) and is_phantom(signs.text),
+        NOISE: signs.swing_db < _STEADY_DB and signs.avg_logprob < _NOT_QUITE_SURE,
         UNSURE: signs.avg_logprob < _LEAST_LOGPROB,
     }
     return tuple(mark for mark, deserved in found.items() if deserved)
@@ -152,13 +160,28 @@ def active_share(pcm: bytes) -> float:
 
     Silence, hum and steady noise have hardly any; speech with its pauses and syllables has most.
     """
-    samples = np.frombuffer(pcm[: len(pcm) // (2 * _FRAME) * 2 * _FRAME], np.int16)
-    if not samples.size:
+    levels = _levels(pcm)
+    if not levels.size:
         return 0.0
-    frames = samples.reshape(-1, _FRAME).astype(np.float64)
-    levels = np.sqrt((frames**2).mean(axis=1))
     floor = float(np.quantile(levels, 0.1))
     return float(np.mean(levels > max(_AUDIBLE, _STANDS_OUT * floor)))
+
+
+def level_swing_db(pcm: bytes) -> float:
+    """How much louder its loud moments are than its soft ones (90 % and 10 % of 20 ms frames)."""
+    levels = _levels(pcm)
+    if not levels.size:
+        return 0.0
+    soft, loud = np.maximum(np.quantile(levels, (0.1, 0.9)), 1.0)
+    return float(20 * np.log10(loud / soft))
+
+
+def _levels(pcm: bytes) -> NDArray[np.float64]:
+    """Amplitude (RMS) of each whole frame."""
+    samples = np.frombuffer(pcm[: len(pcm) // (2 * _FRAME) * 2 * _FRAME], np.int16)
+    frames = samples.reshape(-1, _FRAME).astype(np.float64)
+    levels: NDArray[np.float64] = np.sqrt((frames**2).mean(axis=1))
+    return levels
 
 
 def _no_speech(signs: Signs) -> bool:

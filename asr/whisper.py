@@ -198,6 +198,7 @@ class WhisperTranscriber:
             no_speech=heard.no_speech,
             avg_logprob=heard.avg_logprob,
             active=quality.active_share(utterance.pcm),
+            swing_db=quality.level_swing_db(utterance.pcm),
         )
         empty = quality.nothing_said(signs)
         return Transcript(

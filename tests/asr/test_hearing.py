@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asr.quality import DOUBTS
+from asr.quality import DOUBTS, UNSURE
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
 from asr.transcriber import Effort, WindowedTranscriber
@@ -156,7 +156,7 @@ def test_a_recording_without_speech_raises_nothing(micro: WhisperTranscriber) ->
 def test_every_doubt_has_its_words_on_the_console_in_both_languages() -> None:
     console = Path(__file__).parents[2] / "service" / "feed" / "console"
     known = (console / "views" / "talk.js").read_text("utf-8")
-    for mark in (*DOUBTS, "unsure"):
+    for mark in (*DOUBTS, UNSURE):
         assert f'"{mark}"' in known
         for language in ("en", "zh"):
             words = (console / "words" / f"beside.{language}.js").read_text("utf-8")

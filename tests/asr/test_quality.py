@@ -11,6 +11,7 @@ from asr.quality import (
     COMPRESSION,
     DOUBTS,
     NO_SPEECH,
+    NOISE,
     PHANTOM,
     REPETITION,
     TOO_FAST,
@@ -19,12 +20,13 @@ from asr.quality import (
     active_share,
     doubted,
     is_phantom,
+    level_swing_db,
     loops,
     marks,
 )
 from tests.listening.sound import clip_16k
 
-SURE = Signs("we need bread and tea from the market", "en", 2_500, 8, 0.01, -0.1, 0.8)
+SURE = Signs("we need bread and tea from the market", "en", 2_500, 8, 0.01, -0.1, 0.8, 30.0)
 
 
 def test_plain_speech_has_no_marks() -> None:
@@ -33,7 +35,7 @@ def test_plain_speech_has_no_marks() -> None:
 
 
 def test_no_text_has_no_marks_whatever_the_sound() -> None:
-    assert marks(Signs("", "en", 0, 0, 1.0, -9.0, 0.0)) == ()
+    assert marks(Signs("", "en", 0, 0, 1.0, -9.0, 0.0, 0.0)) == ()
 
 
 def test_no_speech_takes_both_the_models_word_and_its_uncertainty() -> None:
@@ -124,6 +126,22 @@ def test_known_phantoms_are_marked_where_hardly_anything_is_heard(text: str) -> 
 @pytest.mark.parametrize("text", ["thank you for the gift card", "you fool", "我字幕看不清", ""])
 def test_what_only_begins_like_a_phantom_is_none(text: str) -> None:
     assert not is_phantom(text)
+
+
+def test_steady_sound_with_words_of_which_the_model_is_not_sure_is_marked() -> None:
+    assert marks(replace(SURE, swing_db=3.0, avg_logprob=-0.4)) == (NOISE,)
+    assert marks(replace(SURE, swing_db=3.0)) == (), "loud noise under plain words"
+    assert marks(replace(SURE, avg_logprob=-0.4)) == ()
+
+
+def test_speech_under_loud_noise_is_not_as_steady_as_a_tone() -> None:
+    speech = np.frombuffer(clip_16k("walt-coffee.opus"), np.int16).astype(float)
+    loudness = speech.std() / 2  # 6 dB below the speech
+    noise = np.random.default_rng(3).normal(0, loudness, len(speech))
+    assert level_swing_db((speech + noise).astype(np.int16).tobytes()) > 6
+    tone = 4_000 * np.sin(2 * np.pi * 440 * np.arange(32_000) / 16_000)
+    assert level_swing_db(tone.astype(np.int16).tobytes()) < 1
+    assert level_swing_db(b"") == 0.0
 
 
 def test_speech_stands_out_and_steady_sound_does_not() -> None:
