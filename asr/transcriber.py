@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from asr.speech import Transcript, Utterance
+
+
+class Effort(StrEnum):
+    """How hard the model tries."""
+
+    FULL = "full"
+    """As the settings say."""
+    FAST = "fast"
+    """Greedy and once: for a moment of too much speech."""
 
 
 class Transcriber(Protocol):
@@ -25,6 +35,28 @@ class Transcriber(Protocol):
 
         Raises:
             TranscriptionFailed: nothing in the batch could be transcribed.
+        """
+        ...
+
+
+@runtime_checkable
+class WindowedTranscriber(Transcriber, Protocol):
+    """A transcriber whose queue may group by window, and ask for less in a busy moment."""
+
+    def bucket_of(self, utterance: Utterance) -> int:
+        """Frames of 10 ms of the utterance's window; a batch of one window's length is best."""
+        ...
+
+    def transcribe(
+        self,
+        batch: Sequence[Utterance],
+        *,
+        effort: Effort = Effort.FULL,
+        coalesce: bool = False,
+    ) -> list[Transcript]:
+        """As `Transcriber.transcribe`.
+
+        With `coalesce`, utterances of one speaker may share a window; each gets its own transcript.
         """
         ...
 

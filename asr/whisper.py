@@ -3,187 +3,252 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ctranslate2
 import numpy as np
+import structlog
 from faster_whisper import WhisperModel, available_models, download_model
-from faster_whisper.audio import pad_or_trim
-from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import get_suppressed_tokens
-from numpy.typing import NDArray
 
+from asr import quality
+from asr.coalesce import Joined, Segment, assigned, groups
+from asr.decoding import Decoder, Heard
+from asr.language import Languages
 from asr.models import MICRO, ModelUnavailable, check_directory, micro_directory
 from asr.settings import AsrSettings
-from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance, Word
+from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance
 from asr.stitch import UNSPACED
-from asr.transcriber import TranscriptionFailed
+from asr.transcriber import Effort, TranscriptionFailed
+from asr.windows import FULL, Windows, canary_fails, declared
 
-_NO_SPEECH = 0.6
-_LEAST_LOGPROB = -1.0
-_FRAMES_PER_SECOND = 100
+log = structlog.get_logger()
+
 _CUDA_BATCH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    language: str
-    tokens: list[int]
-    text: str
-    others: tuple[str, ...]
-    silent: bool
-
-
 class WhisperTranscriber:
-    """Owns one model. Every call decodes its utterances as one batch of 30 s windows.
+    """Owns one model. Decodes utterances in batches of windows of one length.
 
     An utterance is at most 30 s long. Languages may differ within a batch.
     """
 
-    def __init__(self, model: WhisperModel, name: str, settings: AsrSettings) -> None:
-        self._whisper = model
+    def __init__(self, decoder: Decoder, name: str, settings: AsrSettings) -> None:
+        self._decoder = decoder
         self._beam_size = settings.beam_size
-        self._readings = min(settings.hypotheses + 1, settings.beam_size)
+        self._readings = settings.hypotheses + 1
+        self._languages = Languages()
+        self.windows = Windows()
         self.model = name
-        self._tokenizers: dict[str, Tokenizer] = {}
 
     def describe(self) -> str:
-        return f"{self._whisper.model.device}, {self._whisper.model.compute_type}"
+        return self._decoder.describe()
 
-    def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
+    def bucket_of(self, utterance: Utterance) -> int:
+        """Frames of the utterance's window: utterances that share it are one batch."""
+        return self.windows.bucket_of(utterance)
+
+    def transcribe(
+        self,
+        batch: Sequence[Utterance],
+        *,
+        effort: Effort = Effort.FULL,
+        coalesce: bool = False,
+    ) -> list[Transcript]:
         """One transcript for each utterance, in order; times for the parts of a cut monologue.
+
+        A batch of several windows' lengths is decoded length by length.
+
+        Args:
+            effort: `FAST` is greedy, without further readings and without a second look at the
+                language.
+            coalesce: Up to three utterances of a speaker share a window (`asr.coalesce`). The
+                words come out a little worse; see docs/decisions/0010.
 
         Raises:
             TranscriptionFailed: CTranslate2 refused the batch.
         """
         try:
-            features = np.stack([self._features(utterance.pcm) for utterance in batch])
-            readings = self._decode(self._whisper.encode(features), batch)
-            return [
-                self._transcript(utterance, reading, window)
-                for utterance, reading, window in zip(batch, readings, features, strict=True)
-            ]
+            return self._transcribe(batch, effort, coalesce=coalesce)
         except (RuntimeError, ValueError) as error:
             raise TranscriptionFailed(f"the model refused {len(batch)} utterances") from error
 
-    def _features(self, pcm: bytes) -> NDArray[np.float32]:
-        """Log-mel features of one 30 s window, (mels, 3000)."""
-        sound = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768.0
-        mel = self._whisper.feature_extractor(sound)
-        window: NDArray[np.float32] = pad_or_trim(mel[..., :-1])
-        return window
-
-    def _decode(self, encoded: Any, batch: Sequence[Utterance]) -> list[_Reading]:
-        languages = self._languages(encoded, batch)
-        tokenizers = [self._tokenizer(language) for language in languages]
-        results = self._whisper.model.generate(
-            encoded,
-            [
-                self._whisper.get_prompt(tokenizer, [], without_timestamps=True)
-                for tokenizer in tokenizers
-            ],
-            beam_size=self._beam_size,
-            num_hypotheses=self._readings,
-            max_length=self._whisper.max_length,
-            suppress_tokens=get_suppressed_tokens(tokenizers[0], (-1,)),
-            return_scores=True,
-            return_no_speech_prob=True,
-        )
-        readings = []
-        for language, tokenizer, result in zip(languages, tokenizers, results, strict=True):
-            tokens = [int(token) for token in result.sequences_ids[0]]
-            logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-            silent = result.no_speech_prob > _NO_SPEECH and logprob < _LEAST_LOGPROB
-            texts = [] if silent else [_text(tokenizer, each) for each in result.sequences_ids]
-            text, *others = dict.fromkeys(texts) or [""]
-            readings.append(_Reading(language, tokens, text, tuple(others), silent))
-        return readings
-
-    def _languages(self, encoded: Any, batch: Sequence[Utterance]) -> list[str]:
-        """Each utterance's likeliest language of those that may be spoken."""
-        if not self._whisper.model.is_multilingual:
-            return ["en"] * len(batch)
-        known = set(self._whisper.supported_languages)
-        allowed = [[code for code in utterance.languages if code in known] for utterance in batch]
-        if all(len(codes) == 1 for codes in allowed):
-            return [codes[0] for codes in allowed]
-        detected = self._whisper.model.detect_language(encoded)
-        return [
-            next(
-                code for code in (token[2:-2] for token, _ in ranked) if not codes or code in codes
+    def _transcribe(
+        self, batch: Sequence[Utterance], effort: Effort, *, coalesce: bool
+    ) -> list[Transcript]:
+        found: dict[int, Transcript] = {}
+        if coalesce:
+            shared = [group for group in groups(batch) if len(group) > 1]
+            for group, parts in zip(
+                shared,
+                self._together([[batch[at] for at in group] for group in shared], effort),
+                strict=True,
+            ):
+                found |= zip(group, parts, strict=False)
+        alike: defaultdict[int, list[int]] = defaultdict(list)
+        for place, utterance in enumerate(batch):
+            if place not in found:
+                alike[self.bucket_of(utterance)].append(place)
+        for frames, places in sorted(alike.items()):
+            found |= zip(
+                places, self._apart([batch[at] for at in places], frames, effort), strict=True
             )
-            for codes, ranked in zip(allowed, detected, strict=True)
+        return [found[place] for place in range(len(batch))]
+
+    def _apart(self, batch: Sequence[Utterance], frames: int, effort: Effort) -> list[Transcript]:
+        """Each utterance in a window of its own, all of one length."""
+        windows = np.stack([self._decoder.features(one.pcm, frames) for one in batch])
+        encoded = self._decoder.encode(windows)
+        heard = self._decode(encoded, batch, effort)
+        if effort is Effort.FULL:
+            self._look_again(windows, batch, heard)
+        transcripts = []
+        for place, (utterance, reading) in enumerate(zip(batch, heard, strict=True)):
+            transcript = self._transcript(utterance, reading)
+            cut = utterance.part > 0 or utterance.ended_by is EndedBy.LENGTH
+            if transcript.text and (cut or utterance.provisional):
+                # A batch's encodings cannot be taken apart: the rare part of a cut pays twice.
+                alone = encoded if len(batch) == 1 else self._decoder.encode(windows[place])
+                words = self._decoder.words(alone, reading, utterance.duration_ms)
+                transcript = replace(transcript, words=words)
+            transcripts.append(transcript)
+        return transcripts
+
+    def _together(
+        self, shared: Sequence[Sequence[Utterance]], effort: Effort
+    ) -> list[list[Transcript]]:
+        """Each group in one window; nothing of a group whose words cannot be told apart."""
+        by_window: defaultdict[int, list[int]] = defaultdict(list)
+        joined = [Joined(group) for group in shared]
+        for place, each in enumerate(joined):
+            by_window[self.windows.holding(each.duration_ms)].append(place)
+        found: list[list[Transcript]] = [[] for _ in shared]
+        for frames, places in sorted(by_window.items()):
+            windows = np.stack([self._decoder.features(joined[at].pcm, frames) for at in places])
+            first = [shared[at][0] for at in places]
+            heard = self._decode(self._decoder.encode(windows), first, effort, timed=True)
+            for at, reading in zip(places, heard, strict=True):
+                shares = assigned(joined[at], reading.segments)
+                if shares is not None:
+                    found[at] = [
+                        self._transcript(one, _share(reading, share))
+                        for one, share in zip(shared[at], shares, strict=True)
+                    ]
+        return found
+
+    def _decode(
+        self, encoded: Any, batch: Sequence[Utterance], effort: Effort, *, timed: bool = False
+    ) -> list[Heard]:
+        return self._decoder.generate(
+            encoded,
+            self._spoken(encoded, batch),
+            beam_size=1 if effort is Effort.FAST else self._beam_size,
+            readings=1 if effort is Effort.FAST else self._readings,
+            timed=timed,
+        )
+
+    def _spoken(self, encoded: Any, batch: Sequence[Utterance]) -> list[str]:
+        """Each utterance's language: the known one, else the likeliest of those allowed."""
+        if not self._decoder.multilingual:
+            return ["en"] * len(batch)
+        allowed = [self._allowed(utterance) for utterance in batch]
+        known = [
+            self._languages.known(utterance, codes)
+            for utterance, codes in zip(batch, allowed, strict=True)
+        ]
+        if all(known):
+            return [code for code in known if code]
+        return [
+            code or self._languages.detected(utterance, codes, ranked)
+            for utterance, code, codes, ranked in zip(
+                batch, known, allowed, self._decoder.detect(encoded), strict=True
+            )
         ]
 
-    def _tokenizer(self, language: str) -> Tokenizer:
-        if language not in self._tokenizers:
-            self._tokenizers[language] = Tokenizer(
-                self._whisper.hf_tokenizer,
-                self._whisper.model.is_multilingual,
-                task="transcribe",
-                language=language,
+    def _look_again(self, windows: Any, batch: Sequence[Utterance], heard: list[Heard]) -> None:
+        """Whoever's words went wrong in the language known of them may have changed it."""
+        if not self._decoder.multilingual:
+            return
+        for place, utterance in enumerate(batch):
+            if not self._languages.heard(utterance, heard[place].avg_logprob):
+                continue
+            encoded = self._decoder.encode(windows[place])
+            (ranked,) = self._decoder.detect(encoded)
+            language = self._languages.detected(utterance, self._allowed(utterance), ranked)
+            if language == heard[place].language:
+                continue
+            (again,) = self._decoder.generate(
+                encoded, [language], beam_size=self._beam_size, readings=self._readings
             )
-        return self._tokenizers[language]
+            if again.avg_logprob > heard[place].avg_logprob:
+                heard[place] = again
 
-    def _transcript(
-        self, utterance: Utterance, reading: _Reading, window: NDArray[np.float32]
-    ) -> Transcript:
-        words: Sequence[Word] = ()
-        if reading.text and (utterance.part > 0 or utterance.ended_by is EndedBy.LENGTH):
-            words = self._words(utterance, reading, window)
+    def _allowed(self, utterance: Utterance) -> list[str]:
+        return [code for code in utterance.languages if code in self._decoder.languages]
+
+    def _transcript(self, utterance: Utterance, heard: Heard) -> Transcript:
+        signs = quality.Signs(
+            text=heard.text,
+            language=heard.language,
+            duration_ms=utterance.duration_ms,
+            tokens=len(heard.tokens),
+            no_speech=heard.no_speech,
+            avg_logprob=heard.avg_logprob,
+            active=quality.active_share(utterance.pcm),
+            swing_db=quality.level_swing_db(utterance.pcm),
+        )
+        empty = quality.nothing_said(signs)
         return Transcript(
             utterance_id=utterance.id,
             room_id=utterance.room_id,
             speaker_id=utterance.speaker_id,
             started_at=utterance.started_at,
             ended_at=utterance.ended_at,
-            language=reading.language,
-            text=reading.text,
-            words=words,
-            hypotheses=reading.others,
+            language=heard.language,
+            text="" if empty else heard.text,
+            hypotheses=() if empty else tuple(heard.others),
+            marks=() if empty else quality.marks(signs),
             model=self.model,
             provisional=utterance.provisional,
             revision=utterance.revision,
         )
 
-    def _words(
-        self, utterance: Utterance, reading: _Reading, window: NDArray[np.float32]
-    ) -> list[Word]:
-        """Words with times by cross-attention alignment: what joining the parts of a cut needs.
+    def admit_short_windows(self, directory: Path) -> None:
+        """Use the windows that the model declares, if it hears its canary in each of them.
 
-        Encodes the window a second time, which only the rare cut parts pay for.
+        Raises:
+            ModelUnavailable: the declaration cannot be understood.
         """
-        tokenizer = self._tokenizer(reading.language)
-        text_tokens = [token for token in reading.tokens if token < tokenizer.eot]
-        frames = utterance.duration_ms * _FRAMES_PER_SECOND // 1000
-        encoded = self._whisper.encode(window)
-        (alignment,) = self._whisper.find_alignment(tokenizer, [text_tokens], encoded, frames)
-        return whole_words(alignment, spaced=reading.language not in UNSPACED)
+        context = declared(directory)
+        if context is None:
+            return
+        why = canary_fails(context, self._hear)
+        if why is None:
+            self.windows = context.windows
+        else:
+            log.warning("asr.short_windows_refused", model=self.model, reason=why)
+
+    def _hear(self, pcm: bytes, frames: int) -> str:
+        encoded = self._decoder.encode(self._decoder.features(pcm, frames))
+        (heard,) = self._decoder.generate(encoded, ["en"], beam_size=self._beam_size)
+        return heard.text
 
 
-def _text(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
-    return str(tokenizer.decode([int(token) for token in tokens])).strip()
-
-
-def whole_words(alignment: Sequence[Any], *, spaced: bool) -> list[Word]:
-    """Aligned pieces as the words that the text is made of: punctuation is a piece of its own."""
-    words: list[Word] = []
-    for piece in alignment:
-        word = Word(
-            text=str(piece["word"]),
-            start_ms=round(float(piece["start"]) * 1000),
-            end_ms=round(float(piece["end"]) * 1000),
-            probability=float(piece["probability"]),
-        )
-        if words and (not word.text.strip() or (spaced and not word.text.startswith(" "))):
-            before = words.pop()
-            end_ms = word.end_ms if any(map(str.isalnum, word.text)) else before.end_ms
-            word = replace(before, text=before.text + word.text, end_ms=end_ms)
-        words.append(word)
-    return [replace(word, text=word.text.strip()) for word in words if word.text.strip()]
+def _share(heard: Heard, segments: Sequence[Segment]) -> Heard:
+    """One utterance's part of what was heard in a shared window."""
+    space = "" if heard.language in UNSPACED else " "
+    return Heard(
+        language=heard.language,
+        tokens=[token for segment in segments for token in segment.tokens],
+        text=space.join(segment.text for segment in segments),
+        others=(),
+        segments=segments,
+        no_speech=heard.no_speech,
+        avg_logprob=heard.avg_logprob,
+    )
 
 
 def load(settings: AsrSettings) -> WhisperTranscriber:
@@ -204,8 +269,10 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
             f"the model in {path} does not load on {device} as {compute_type}: {error}; are its "
             "files whole? If so, try EARSHOT_ASR_DEVICE=cpu or another EARSHOT_ASR_COMPUTE_TYPE"
         ) from error
-    transcriber = WhisperTranscriber(model, name, settings)
-    model.encode(transcriber._features(bytes(2 * SAMPLE_RATE)))
+    decoder = Decoder(model)
+    transcriber = WhisperTranscriber(decoder, name, settings)
+    decoder.encode(decoder.features(bytes(2 * SAMPLE_RATE), FULL))
+    transcriber.admit_short_windows(path)
     return transcriber
 
 

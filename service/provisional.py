@@ -94,7 +94,7 @@ class Provisional:
         if seen.again:
             self._asked.add(listener.key)
             self._look_again(listener)
-        if not seen.certain or transcript.marks:
+        if not seen.certain:
             return
         now = self._clock()
         longest = max(match.cooldown_s for match in seen.certain)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from asr.quality import doubted
 from asr.speech import EndedBy, Transcript, Utterance
 from asr.stitch import Join, end_of, joins
 from policies.match import Match
@@ -82,7 +83,8 @@ class Reader:
     ) -> Reading:
         """Match the words; over the cut, too, where the utterance goes on from another.
 
-        `role` is the speaker's.
+        What is only in a doubted transcript (`asr.quality.DOUBTS`) matches nothing. `role` is the
+        speaker's.
         """
         key = (utterance.room_id, utterance.speaker_id)
         at_s = transcript.started_at.timestamp()
@@ -113,9 +115,13 @@ class Reader:
         )
         before = self._before.get(key)
         if before is not None and before.goes_on_in(utterance):
-            return _over_the_cut(self._matcher(), context, before, utterance, transcript)
-        verdict = self._matcher().verdict(_spoken(transcript), context)
-        return Reading(transcript.text, verdict.live, shadow=verdict.shadow)
+            reading = _over_the_cut(self._matcher(), context, before, utterance, transcript)
+        else:
+            verdict = self._matcher().verdict(_spoken(transcript), context)
+            reading = Reading(transcript.text, verdict.live, shadow=verdict.shadow)
+        if doubted(transcript.marks):  # perhaps nobody said it: no alert, nor a hit to count on
+            reading = replace(reading, matches=(), shadow=())
+        return reading
 
     def forget(self, utterance: Utterance) -> None:
         """The utterance got no transcript: what follows it cannot be joined to it."""

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from asr.quality import DOUBTS, UNSURE
 from asr.speech import EndedBy, Transcript, Utterance, Word
 from policies.matcher import Matcher
 from policies.pack import Rule
@@ -33,11 +36,12 @@ def read(
     role: str = "",
     hypotheses: Sequence[str] = (),
     words: Sequence[Word] = (),
+    marks: Sequence[str] = (),
 ) -> Reading:
     at = START + timedelta(seconds=at_s)
     utterance = Utterance(f"u{at_s}", room, speaker, at, bytes(32_000), EndedBy.SILENCE)
     transcript = Transcript(
-        utterance.id, room, speaker, at, utterance.ended_at, "en", text, words, hypotheses
+        utterance.id, room, speaker, at, utterance.ended_at, "en", text, words, hypotheses, marks
     )
     return reader.read(utterance, transcript, None, role)
 
@@ -127,3 +131,16 @@ def test_words_with_times_give_the_spans_their_times() -> None:
     assert read(reader, "a gift card", words=timed).matches[0].times == ((0.2, 0.9),)
     strange = [Word("a", 0, 100, 1.0), Word("give", 200, 500, 1.0)]
     assert read(reader, "a gift card", 1, words=strange).matches[0].times == ()
+
+
+@pytest.mark.parametrize("mark", sorted(DOUBTS))
+def test_words_that_perhaps_nobody_said_match_nothing_until_they_are_heard_again(mark: str) -> None:
+    reader = a_reader(rule("insult", en=["you fool"]))
+    doubted = read(reader, "you fool", marks=[UNSURE, mark])
+    assert (doubted.text, doubted.matches, doubted.shadow) == ("you fool", (), ())
+    assert len(read(reader, "you fool", 5).matches) == 1
+
+
+def test_uncertain_words_match_as_others_do() -> None:
+    reader = a_reader(rule("insult", en=["you fool"]))
+    assert len(read(reader, "you fool", marks=[UNSURE]).matches) == 1

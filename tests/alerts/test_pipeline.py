@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from asr.ladder import Rung
+from asr.quality import PHANTOM
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.match import Action, Layer
 from policies.matcher import Matcher
@@ -47,9 +48,11 @@ class Queue:
 
     Attributes:
         says: The text by utterance id, or why it is unheard.
+        marks: What the model doubts in every text from now on.
     """
 
     says: dict[str, str | Unheard] = field(default_factory=dict)
+    marks: Sequence[str] = ()
     out: asyncio.Queue[Transcript | Unheard | None] = field(default_factory=asyncio.Queue)
     put_in: list[Utterance] = field(default_factory=list)
 
@@ -57,7 +60,7 @@ class Queue:
         self.put_in.append(utterance)
         said = self.says[utterance.id]
         if isinstance(said, str):
-            self.out.put_nowait(written(utterance, said))
+            self.out.put_nowait(replace(written(utterance, said), marks=self.marks))
         else:
             self.out.put_nowait(replace(said, utterance=utterance))
 
@@ -241,6 +244,22 @@ async def test_what_breaks_a_rule_is_one_alert_with_its_words(floor: Floor) -> N
         "gift card",
     ]
     assert (alert.speaker_id, alert.speaker_name, alert.raised_at) == ("ann", "Ann", NOW)
+
+
+async def test_words_that_perhaps_nobody_said_are_on_record_with_their_mark_and_no_alert(
+    floor: Floor,
+) -> None:
+    floor.queue.marks = (PHANTOM,)
+    floor.say("u1", "you fool")
+    floor.queue.marks = ()
+    floor.say("u2", "you fool", at_s=2)
+    await floor.finish()
+    assert (floor.alerts.heard["u1"].text, floor.alerts.heard["u1"].marks) == (
+        "you fool",
+        (PHANTOM,),
+    )
+    (alert,) = floor.alerts.alerts.values()
+    assert (alert.utterance_id, alert.repeats) == ("u2", 0)
 
 
 async def test_what_breaks_no_rule_is_on_record_without_an_alert(floor: Floor) -> None:

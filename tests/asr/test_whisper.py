@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr.decoding import whole_words
 from asr.models import MICRO, ModelUnavailable, micro_directory
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
 from asr.stitch import UNSPACED
 from asr.transcriber import TranscriptionFailed
-from asr.whisper import WhisperTranscriber, choose_device, load, model_names, whole_words
+from asr.whisper import WhisperTranscriber, choose_device, load, model_names
 from service.simulation.script import DEMO_SCRIPT, load_script
 from tests.asr.examples import START, an_utterance
 from tests.listening.sound import clip_16k

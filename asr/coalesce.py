@@ -1,0 +1,117 @@
+"""Several utterances of one speaker in one window, and its words back to their utterances.
+
+A window costs the same whatever it holds. The silence between the utterances is known, so that a
+segment's times tell whose words it holds; where they do not tell it plainly, the utterances are to
+be heard each in a window of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asr.speech import SAMPLE_RATE, EndedBy, Utterance
+
+MOST = 3
+"""Utterances in a window: of more, models lose or invent words."""
+LONGEST_MS = 28_000
+BETWEEN_MS = 500
+_OVER_A_JOIN_MS = 300
+"""A segment that holds so much of two utterances belongs to neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a model heard in one stretch of the window: its text and times, and its tokens."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    tokens: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Utterances in a row, with where each begins and ends in the window."""
+
+    utterances: Sequence[Utterance]
+
+    @property
+    def pcm(self) -> bytes:
+        return bytes(_bytes(BETWEEN_MS)).join(one.pcm for one in self.utterances)
+
+    @property
+    def duration_ms(self) -> int:
+        return self.spans[-1][1]
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        spans: list[tuple[int, int]] = []
+        at = 0
+        for one in self.utterances:
+            spans.append((at, at + one.duration_ms))
+            at += one.duration_ms + BETWEEN_MS
+        return spans
+
+
+def may_join(utterance: Utterance) -> bool:
+    """Whole utterances only: the parts of unbroken speech are joined at their overlap."""
+    return (
+        utterance.part == 0 and utterance.revision == 0 and utterance.ended_by is not EndedBy.LENGTH
+    )
+
+
+def groups(batch: Sequence[Utterance]) -> list[list[int]]:
+    """Places in the batch that go together in a window, each place once.
+
+    What one speaker said in a row, in the order of the batch. What may not be joined is alone.
+    """
+    found: list[list[int]] = []
+    going_on: dict[tuple[str, str], list[int]] = {}
+    for place, one in enumerate(batch):
+        speaker = (one.room_id, one.speaker_id)
+        group = going_on.get(speaker)
+        if not may_join(one):
+            going_on.pop(speaker, None)
+            found.append([place])
+        elif group is not None and _fits([batch[at] for at in group], one):
+            group.append(place)
+        else:
+            going_on[speaker] = [place]
+            found.append(going_on[speaker])
+    return found
+
+
+def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]] | None:
+    """The segments of each utterance, with times from its own start.
+
+    None: a segment lies over a join, or an utterance has none, so that whose words they are, or
+    whether some are lost, is not known.
+    """
+    spans = joined.spans
+    shares: list[list[Segment]] = [[] for _ in spans]
+    for segment in segments:
+        within = [min(segment.end_ms, end) - max(segment.start_ms, start) for start, end in spans]
+        if sum(overlap > _OVER_A_JOIN_MS for overlap in within) > 1:
+            return None
+        place = max(range(len(spans)), key=within.__getitem__)
+        start, end = spans[place]
+        shares[place].append(
+            Segment(
+                max(0, segment.start_ms - start),
+                min(segment.end_ms, end) - start,
+                segment.text,
+                segment.tokens,
+            )
+        )
+    return shares if all(shares) else None
+
+
+def _fits(group: Sequence[Utterance], one: Utterance) -> bool:
+    length_ms = sum(each.duration_ms + BETWEEN_MS for each in group) + one.duration_ms
+    alike = group[0].languages == one.languages
+    return len(group) < MOST and length_ms <= LONGEST_MS and alike
+
+
+def _bytes(milliseconds: int) -> int:
+    return 2 * (milliseconds * SAMPLE_RATE // 1000)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.coalesce import BETWEEN_MS, LONGEST_MS, MOST, Joined, Segment, assigned, groups, may_join
+from asr.speech import EndedBy, Utterance
+from tests.asr.examples import an_utterance
+
+
+def lasting(ms: int, id_: str = "u", **more: object) -> Utterance:
+    return replace(an_utterance(id_, bytes(32 * ms)), **more)  # type: ignore[arg-type]
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[Utterance]:
+    return [
+        lasting(
+            draw(st.integers(0, 20_000)),
+            f"u{n}",
+            speaker_id=draw(st.sampled_from(["ann", "bob"])),
+            part=draw(st.sampled_from([0, 0, 0, 1])),
+            ended_by=draw(st.sampled_from([EndedBy.SILENCE, EndedBy.LEFT, EndedBy.LENGTH])),
+            revision=draw(st.sampled_from([0, 0, 0, 2])),
+        )
+        for n in range(draw(st.integers(0, 8)))
+    ]
+
+
+@given(batches())
+def test_every_utterance_is_in_one_window_with_its_speakers_own(batch: list[Utterance]) -> None:
+    found = groups(batch)
+    assert sorted(place for group in found for place in group) == list(range(len(batch)))
+    for group in found:
+        assert group == sorted(group)
+        members = [batch[place] for place in group]
+        assert len(members) <= MOST
+        assert len({(one.room_id, one.speaker_id) for one in members}) == 1
+        if len(members) > 1:
+            assert all(map(may_join, members))
+            assert Joined(members).duration_ms <= LONGEST_MS
+
+
+def test_what_was_said_before_and_after_unbroken_speech_is_not_joined_over_it() -> None:
+    batch = [lasting(900), lasting(900, part=1), lasting(900), lasting(900)]
+    assert groups(batch) == [[0], [1], [2, 3]]
+
+
+def test_the_silence_between_two_utterances_is_known() -> None:
+    joined = Joined([lasting(1_000), lasting(2_000)])
+    assert joined.spans == [(0, 1_000), (1_000 + BETWEEN_MS, 3_000 + BETWEEN_MS)]
+    assert len(joined.pcm) == 32 * joined.duration_ms
+
+
+def test_each_segment_is_its_utterances_with_times_from_its_start() -> None:
+    joined = Joined([lasting(1_000), lasting(2_000)])
+    heard = [Segment(200, 1_100, "one"), Segment(1_520, 2_400, "two"), Segment(2_400, 3_400, "x")]
+    assert assigned(joined, heard) == [
+        [Segment(200, 1_000, "one")],
+        [Segment(20, 900, "two"), Segment(900, 1_900, "x")],
+    ]
+
+
+def test_a_segment_over_a_join_is_nobodys() -> None:
+    joined = Joined([lasting(1_000), lasting(2_000)])
+    assert assigned(joined, [Segment(200, 2_400, "one two"), Segment(2_400, 3_000, "x")]) is None
+
+
+def test_an_utterance_without_words_may_have_lost_them() -> None:
+    assert assigned(Joined([lasting(1_000), lasting(2_000)]), [Segment(200, 900, "one")]) is None
+    assert assigned(Joined([lasting(1_000), lasting(2_000)]), []) is None
