@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from asr.models import micro_directory
-from asr.shapes import SHAPES
 from service.commands.bench_asr import engine
 from service.commands.bench_asr.command import asr
 from service.commands.bench_asr.compare import compare
@@ -19,6 +19,7 @@ from service.commands.bench_asr.live import clients
 from service.commands.bench_asr.material import UTTERANCES, utterances
 from service.commands.bench_asr.patience import Run
 from service.commands.bench_asr.streams import Waits, arrivals
+from service.commands.bench_asr.whisper_live import note, whisper_live
 from service.errors import ConfigurationError, Failed
 
 
@@ -59,12 +60,11 @@ def test_a_live_client_says_whole_sentences_with_pauses() -> None:
         assert len(client.sound) >= ends[-1]
 
 
-def test_without_cuda_it_says_what_to_do(tmp_path: Path) -> None:
+def test_without_cuda_it_says_what_to_do() -> None:
     if engine.cuda_devices():
         pytest.skip("there is a CUDA device here")
-    placement = engine.Placement("cuda", "float16", 1, 1)
     with pytest.raises(Failed, match="nvidia-smi"):
-        engine.Engine(SHAPES["tiny"], tmp_path, placement)
+        engine.refuse_missing("cuda")
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,21 @@ def test_a_shape_is_measured_by_itself_within_its_limit(tmp_path: Path) -> None:
     names = [row["name"] for row in json.loads(rows.read_text())]
     assert "tiny, cpu int8, beam 1, batch of 1" in names
     assert "| measured |" in done.stdout
+
+
+def test_words_count_only_in_the_segments_of_their_time() -> None:
+    [client] = clients(1, 6.0)
+    first = client.spoken[0]
+    end_s = first.end / 16_000
+    note(client, [{"text": f" {first.text}", "start": "0.0", "end": "-9.0"}], at_s=end_s)
+    assert client.heard == {}
+    note(client, [{"text": f"Oh, {first.text}.", "start": "0.0", "end": f"{end_s}"}], end_s + 0.4)
+    wait_s, text = client.heard[0]
+    assert (round(wait_s, 6), text) == (0.4, first.text)
+
+
+def test_an_environment_without_whisper_live_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    with pytest.raises(Failed, match="pip install whisper-live"):
+        asyncio.run(whisper_live(tmp_path, micro_directory())(1, seconds=1.0))

@@ -14,17 +14,18 @@ import click
 from asr.models import MICRO, micro_directory
 from asr.shapes import SHAPES, build
 from service.commands.bench_asr.compare import compare
-from service.commands.bench_asr.live import live
+from service.commands.bench_asr.live import Crowd, earshot, live
 from service.commands.bench_asr.material import utterances
 from service.commands.bench_asr.options import measure_shape, shape_options
 from service.commands.bench_asr.patience import Run, came_to_its_end, end_if_stuck
+from service.commands.bench_asr.whisper_live import whisper_live
 from service.commands.rows import finish
 from service.errors import ConfigurationError
 
 _PARTS = ("micro", "tiny", "live")
 _FEW = 16
 _LIVE_S = 30.0
-_CPU_ONLY = ("only", "rounds")
+_CPU_ONLY = ("only", "rounds", "peer")
 
 
 @click.command()
@@ -36,6 +37,12 @@ _CPU_ONLY = ("only", "rounds")
 @shape_options
 @click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option(
+    "--whisper-live",
+    "peer",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A virtual environment with WhisperLive, to be measured beside the live part.",
+)
 @click.pass_context
 def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
     """What a model transcribes.
@@ -43,8 +50,8 @@ def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
     Without --shape: the demo model and a random one of tiny's shape on this CPU beside
     faster-whisper, utterances for a second of processor time, and how many live speakers the demo
     model hears within a second. With --shape: throughput by batch size, and speaking streams by
-    latency, on --device. --device and the options around it go with --shape, --only and --rounds
-    without it.
+    latency, on --device. --device and the options around it go with --shape, --only, --rounds and
+    --whisper-live without it.
     """
     _refuse_strangers(context, shape)
     if shape is not None:
@@ -54,14 +61,14 @@ def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, int8")
     try:
         for part in options["only"] or _PARTS:
-            _measure(part, run, options["rounds"])
+            _measure(part, run, options["rounds"], options["peer"])
     finally:
         code = finish(run.rows, run.json_file)
         came_to_its_end()
     sys.exit(code)
 
 
-def _measure(part: str, run: Run, rounds: int) -> None:
+def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
     match part:
         case "micro":
             compare(MICRO, micro_directory(), utterances(), run, rounds=rounds, meaning=True)
@@ -71,7 +78,11 @@ def _measure(part: str, run: Run, rounds: int) -> None:
                 few = utterances()[:_FEW]
                 compare("random tiny", tiny, few, run, rounds=rounds, meaning=False)
         case "live":
-            live(MICRO, micro_directory(), run, seconds=_LIVE_S)
+            model = micro_directory()
+            ways: dict[str, Crowd] = {f"{MICRO}, earshot, 30 s windows": earshot(model)}
+            if peer is not None:
+                ways[f"{MICRO}, WhisperLive"] = whisper_live(peer, model)
+            live(ways, run, seconds=_LIVE_S)
 
 
 def _refuse_strangers(context: click.Context, shape: str | None) -> None:
@@ -83,7 +94,7 @@ def _refuse_strangers(context: click.Context, shape: str | None) -> None:
     }
     if shape is not None and given & {*_CPU_ONLY}:
         raise ConfigurationError(
-            "--only and --rounds choose among the parts without --shape; leave them out with it"
+            "--only, --rounds and --whisper-live are of the parts without --shape; leave them out"
         )
     strangers = given - {"shape", *_CPU_ONLY, "json_file", "limit_s"}
     if shape is None and strangers:

@@ -45,11 +45,7 @@ class Engine:
     """
 
     def __init__(self, shape: Shape, directory: Path, placement: Placement) -> None:
-        if placement.device == "cuda" and cuda_devices() == 0:
-            raise Failed(
-                "no CUDA device answers here: is there an NVIDIA GPU with its driver (nvidia-smi), "
-                "and is CUDA_VISIBLE_DEVICES right? Else measure with --device cpu"
-            )
+        refuse_missing(placement.device)
         self._shape = shape
         self._beam_size = placement.beam_size
         try:
@@ -85,6 +81,18 @@ class Engine:
         except RuntimeError as error:
             raise failure(error) from error
         return [len(result.sequences_ids[0]) for result in results]
+
+
+def refuse_missing(device: str) -> None:
+    """
+    Raises:
+        Failed: there is no such device here.
+    """
+    if device == "cuda" and cuda_devices() == 0:
+        raise Failed(
+            "no CUDA device answers here: is there an NVIDIA GPU with its driver (nvidia-smi), "
+            "and is CUDA_VISIBLE_DEVICES right? Else measure with --device cpu"
+        )
 
 
 def cuda_devices() -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -80,32 +81,62 @@ class Listened:
         return self.waits[position] if position < len(self.waits) else float("inf")
 
 
-def live(model: str, directory: Path, run: Run, *, seconds: float) -> None:
-    """Keep the rows of one model: more and more clients until they wait too long."""
-    settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8")
-    most = 0
-    way = f"{model}, 30 s windows, live"
+class Crowd(Protocol):
+    """Lets so many clients speak to a server; what came of them."""
+
+    async def __call__(self, count: int, *, seconds: float) -> Listened: ...
+
+
+def live(ways: Mapping[str, Crowd], run: Run, *, seconds: float) -> None:
+    """Keep the rows of each way: more and more clients, in turn, until they wait too long.
+
+    Raises:
+        Failed: a server does not start.
+    """
+    most = dict.fromkeys(ways, 0)
+    cores: dict[int, float] = {}
+    going = dict(ways)
     for count in CLIENTS:
-        if not run.enough_for(seconds + _TOLD_S + 2, f"{count} live clients"):
-            break
-        found = asyncio.run(_listen(count, settings, seconds))
-        p50, p95 = found.at(0.5), found.at(0.95)
-        if not np.isfinite(p95):
-            run.say(
-                f"{count} live clients: {found.sentences - len(found.waits)} of "
-                f"{found.sentences} sentences were not heard in time"
-            )
-            break
-        name = f"{way}, {count} clients"
-        run.keep(Row(f"{name}, end of speech to transcript, p50", round(p50, 2), "s"))
-        run.keep(Row(f"{name}, end of speech to transcript, p95", round(p95, 2), "s"))
-        exact = 100 * found.exact / found.sentences
-        run.keep(Row(f"{name}, sentences heard exactly", round(exact, 1), "%"))
-        run.keep(Row(f"{name}, cores for a client", round(found.cores / count, 4), "cores"))
-        most = count if p95 <= _BAR_S else most
-        if p95 > _ENOUGH * _BAR_S:
-            break
-    run.keep(Row(f"{way}, clients at p95 <= {_BAR_S:g} s", most, "clients"))
+        for way, crowd in list(going.items()):
+            if not run.enough_for(seconds + _TOLD_S + 2, f"{way}, {count} clients"):
+                going.pop(way)
+                continue
+            found = asyncio.run(crowd(count, seconds=seconds))
+            peer = next(iter(ways)) if count in cores else None
+            _keep(f"{way}, {count} clients", found, run, peer, cores.get(count))
+            cores.setdefault(count, found.cores)
+            if found.at(0.95) <= _BAR_S:
+                most[way] = count
+            if found.at(0.95) > _ENOUGH * _BAR_S:
+                going.pop(way)
+    for way, clients_ in most.items():
+        run.keep(Row(f"{way}, clients at p95 <= {_BAR_S:g} s", clients_, "clients"))
+
+
+def _keep(name: str, found: Listened, run: Run, peer: str | None, peer_cores: float | None) -> None:
+    exact = 100 * found.exact / found.sentences
+    for share in (0.5, 0.95):
+        wait = found.at(share)
+        if np.isfinite(wait):
+            percentile = f"p{round(100 * share)}"
+            run.keep(Row(f"{name}, end of speech to transcript, {percentile}", round(wait, 2), "s"))
+        else:
+            missing = found.sentences - len(found.waits)
+            run.say(f"{name}: {missing} of {found.sentences} sentences were not heard in time")
+    run.keep(Row(f"{name}, sentences heard exactly", round(exact, 1), "%"))
+    ratio = None if peer_cores is None else round(found.cores / peer_cores, 2)
+    cores = round(found.cores / found.clients, 4)
+    run.keep(Row(f"{name}, cores for a client", cores, "cores", peer=peer, ratio=ratio))
+
+
+def earshot(model: Path) -> Crowd:
+    """Our segmenter, queue and transcriber."""
+    settings = AsrSettings(model=str(model), device="cpu", compute_type="int8")
+
+    async def crowd(count: int, *, seconds: float) -> Listened:
+        return await _listen(count, settings, seconds)
+
+    return crowd
 
 
 def clients(count: int, seconds: float) -> list[Client]:

@@ -22,6 +22,7 @@ from service.commands.bench_asr.engine import (
     feature_maker,
     has_features,
     random_windows,
+    refuse_missing,
 )
 from service.commands.bench_asr.patience import Run
 from service.commands.bench_asr.product import product_rate
@@ -65,6 +66,7 @@ def measure(plan: Plan, run: Run) -> None:
     Raises:
         Failed: the device cannot be used.
     """
+    refuse_missing(plan.placement.device)
     with _model(plan, run) as directory:
         began = time.monotonic()
         try:
