@@ -63,7 +63,7 @@ def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
         for part in options["only"] or _PARTS:
             _measure(part, run, options["rounds"], options["peer"])
     finally:
-        code = finish(run.rows, run.json_file)
+        code = finish(run.rows, run.json_file) if run.rows else 1
         came_to_its_end()
     sys.exit(code)
 

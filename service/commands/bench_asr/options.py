@@ -89,6 +89,6 @@ def measure_shape(name: str, options: dict[str, Any]) -> int:
     try:
         measure(plan, run)
     finally:
-        code = finish(run.rows, run.json_file)
+        code = finish(run.rows, run.json_file) if run.rows else 1
         came_to_its_end()
     return code
