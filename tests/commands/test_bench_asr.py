@@ -17,7 +17,7 @@ from service.commands.bench_asr.command import asr
 from service.commands.bench_asr.compare import compare
 from service.commands.bench_asr.live import clients
 from service.commands.bench_asr.material import UTTERANCES, utterances
-from service.commands.bench_asr.patience import Run
+from service.commands.bench_asr.progress import Run
 from service.commands.bench_asr.streams import Waits, arrivals
 from service.commands.bench_asr.whisper_live import note, whisper_live
 from service.errors import ConfigurationError, Failed

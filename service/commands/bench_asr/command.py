@@ -17,7 +17,7 @@ from service.commands.bench_asr.compare import compare
 from service.commands.bench_asr.live import Crowd, earshot, live
 from service.commands.bench_asr.material import utterances
 from service.commands.bench_asr.options import measure_shape, shape_options
-from service.commands.bench_asr.patience import Run, came_to_its_end, end_if_stuck
+from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stuck
 from service.commands.bench_asr.whisper_live import whisper_live
 from service.commands.rows import finish
 from service.errors import ConfigurationError

@@ -15,8 +15,8 @@ from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
 from asr.whisper import batch_size, load
 from service.commands.bench_asr.material import Said
-from service.commands.bench_asr.patience import Run
 from service.commands.bench_asr.peers import Peer
+from service.commands.bench_asr.progress import Run
 from service.commands.rows import Row
 from service.simulation.word_errors import word_errors, words
 

@@ -21,7 +21,7 @@ from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
 from asr.whisper import batch_size, load
 from service.commands.bench_asr.material import Sentence, Sound, voices
-from service.commands.bench_asr.patience import Run
+from service.commands.bench_asr.progress import Run
 from service.commands.rows import Row
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.vad import webrtc_vad
@@ -89,7 +89,7 @@ class Crowd(Protocol):
 
 
 def live(ways: Mapping[str, Crowd], run: Run, *, seconds: float) -> None:
-    """Keep the rows of each way, ours first: more and more clients, in turn, until they wait too long.
+    """Keep the rows of each way, ours first: more clients, in turn, until they wait too long.
 
     Raises:
         Failed: a server does not start.

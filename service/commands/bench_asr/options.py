@@ -12,7 +12,7 @@ import click
 
 from asr.shapes import QUANTIZATIONS, SHAPES
 from service.commands.bench_asr.engine import Placement
-from service.commands.bench_asr.patience import Run, came_to_its_end, end_if_stuck
+from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stuck
 from service.commands.bench_asr.shape import Plan, default_threads, measure
 from service.commands.rows import finish
 

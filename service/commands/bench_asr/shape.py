@@ -24,8 +24,8 @@ from service.commands.bench_asr.engine import (
     random_windows,
     refuse_missing,
 )
-from service.commands.bench_asr.patience import Run
 from service.commands.bench_asr.product import product_rate
+from service.commands.bench_asr.progress import Run
 from service.commands.bench_asr.streams import Waits, arrivals, listen
 from service.commands.rows import Row
 from service.errors import Failed
@@ -183,18 +183,15 @@ def _listen(plan: Plan, run: Run, engine: Engine, count: int) -> Waits | None:
     if not heard.seconds:
         run.say(f"{count} streams: nothing was heard in time")
         return heard
+    if heard.unheard:
+        run.say(f"{count} streams: {heard.unheard} utterances were not heard in time")
     for share in (0.5, 0.95, 0.99):
-        barred = share == 0.95 and count == _SPEAKING and _bar(plan) is not None
-        name = f"{_name(plan)}, {count} speaking streams, end of speech to transcript, p{share:.0%}"
-        wait = heard.at(share)
-        value = round(1000 * wait) if np.isfinite(wait) else -1
-        if value < 0:
-            run.say(
-                f"{count} streams: {heard.unheard} of {heard.unheard + len(heard.seconds)} "
-                "utterances were not heard in time"
-            )
+        if not np.isfinite(heard.at(share)):
             break
-        run.keep(Row(name.replace("%", ""), value, "ms", 1000 * _FAST_S if barred else None))
+        percentile = f"p{round(100 * share)}"
+        name = f"{_name(plan)}, {count} speaking streams, end of speech to transcript, {percentile}"
+        barred = share == 0.95 and count == _SPEAKING and _bar(plan) is not None
+        run.keep(Row(name, round(1000 * heard.at(share)), "ms", 1000 * _FAST_S if barred else None))
     run.say(f"{count} streams: {heard.mean_batch:.1f} utterances in a batch in the mean")
     return heard
 

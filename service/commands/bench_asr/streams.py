@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -80,12 +80,36 @@ class _Line:
                 self._changed.wait()
             return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
-    def end(self, *, drop: bool) -> None:
+    def end(self) -> None:
+        """What still waits is given up on."""
         with self._changed:
             self._open = False
-            if drop:
-                self._waiting.clear()
+            self._waiting.clear()
             self._changed.notify()
+
+
+class _Model(threading.Thread):
+    """Owns the engine: takes what waits whenever it is free."""
+
+    def __init__(self, engine: Engine, line: _Line, most: int) -> None:
+        super().__init__(name="bench-model")
+        self._engine = engine
+        self._line = line
+        self._most = most
+        self.waits: list[tuple[float, float]] = []
+        """When each utterance ended, and how long it waited."""
+        self.batches: list[int] = []
+        self.trouble: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while batch := self._line.take(self._most):
+                self._engine.run(np.stack([window for _, window in batch]))
+                now = time.monotonic()
+                self.waits.extend((due, now - due) for due, _ in batch)
+                self.batches.append(len(batch))
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            self.trouble = error
 
 
 def listen(
@@ -101,44 +125,43 @@ def listen(
     Raises:
         Failed, OutOfMemory: what the engine raised.
     """
-    line, waits, batches = _Line(), list[tuple[float, float]](), list[int]()
-    trouble: list[Exception] = []
+    line = _Line()
+    model = _Model(engine, line, most)
+    coming = arrivals(streams, seconds)
+    model.start()
+    began = time.monotonic()
+    _speak(coming, began, features, line, model)
+    until = time.monotonic() + _PATIENCE_S
+    while len(model.waits) < len(coming) and model.trouble is None and time.monotonic() < until:
+        time.sleep(0.02)
+    line.end()
+    model.join()
+    if model.trouble is not None:
+        raise model.trouble
+    heard = sorted(wait for due, wait in model.waits if due - began >= _WARM_UP_S)
+    counted = sum(1 for arrival in coming if arrival.at_s >= _WARM_UP_S)
+    mean = float(np.mean(model.batches)) if model.batches else 0.0
+    return Waits(streams, tuple(heard), max(0, counted - len(heard)), mean)
+
+
+def _speak(
+    coming: Sequence[Arrival],
+    began: float,
+    features: Callable[[Features], Features],
+    line: _Line,
+    model: _Model,
+) -> None:
+    """Every utterance at its time; features are computed on threads beside the model's."""
     samples = int(_LONGEST_S * SAMPLE_RATE) + 1
     noise = np.random.default_rng(1).standard_normal(samples, dtype=np.float32)
-
-    def own_model() -> None:
-        try:
-            while batch := line.take(most):
-                engine.run(np.stack([window for _, window in batch]))
-                now = time.monotonic()
-                waits.extend((due, now - due) for due, _ in batch)
-                batches.append(len(batch))
-        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-            trouble.append(error)
 
     def hear(due: float, spoken_s: float) -> None:
         line.put(due, features(noise[: int(spoken_s * SAMPLE_RATE)]))
 
-    model = threading.Thread(target=own_model, name="bench-model")
-    model.start()
-    coming = arrivals(streams, seconds)
-    began = time.monotonic()
-    counted = sum(1 for arrival in coming if arrival.at_s >= _WARM_UP_S)
     with ThreadPoolExecutor(_FEATURE_THREADS, "bench-features") as pool:
         for arrival in coming:
             due = began + arrival.at_s
             time.sleep(max(0.0, due - time.monotonic()))
             pool.submit(hear, due, arrival.spoken_s)
-            if trouble:
+            if model.trouble is not None:
                 break
-        until = time.monotonic() + _PATIENCE_S
-        while len(waits) < len(coming) and not trouble and time.monotonic() < until:
-            time.sleep(0.02)
-        pool.shutdown(wait=True, cancel_futures=True)
-    line.end(drop=True)
-    model.join()
-    if trouble:
-        raise trouble[0]
-    heard = sorted(wait for due, wait in waits if due - began >= _WARM_UP_S)
-    mean = float(np.mean(batches)) if batches else 0.0
-    return Waits(streams, tuple(heard), max(0, counted - len(heard)), mean)
