@@ -101,7 +101,8 @@ def _keep(
     way = f"{model}, earshot, 30 s windows"
     for peer, side in ((BATCHED, batched), (ONE_BY_ONE, alone)):
         ratio = round(mine.rate / side.rate, 3)
-        run.keep(Row(way, round(mine.rate, 2), unit, peer=peer, ratio=ratio))
+        name = f"{way}, beside {peer}"
+        run.keep(Row(name, round(mine.rate, 2), unit, peer=peer, ratio=ratio))
     ratio = round(mine.rate / alone.rate, 3)
     run.keep(Row(f"{way} / {ONE_BY_ONE}", ratio, "x", _AT_LEAST * _NOISE, least=True))
     same = sum(a == b for a, b in zip(mine.texts, alone.texts, strict=True))
