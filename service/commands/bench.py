@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from service.commands.bench_asr.command import asr
 from service.commands.bench_policy import policy
 from service.commands.rows import Row, finish
 from service.commands.server_process import server_process
@@ -133,4 +134,5 @@ def _memory_rows(memory: Sequence[int]) -> list[Row]:
     ]
 
 
+bench.add_command(asr)
 bench.add_command(policy)

@@ -44,8 +44,12 @@ def finish(rows: Sequence[Row], json_file: Path | None) -> int:
         beside = f" ({row.ratio:g} x {row.peer})" if row.peer and row.ratio is not None else ""
         click.echo(f"| {row.name} | {row.value:g} {row.unit}{beside} | {bar} | {holds} |")
     if json_file is not None:
-        json_file.write_text(json.dumps([_as_json(row) for row in rows], indent=1) + "\n")
+        write_rows(rows, json_file)
     return 0 if all(row.holds is not False for row in rows) else 1
+
+
+def write_rows(rows: Sequence[Row], json_file: Path) -> None:
+    json_file.write_text(json.dumps([_as_json(row) for row in rows], indent=1) + "\n")
 
 
 def _as_json(row: Row) -> dict[str, object]:

@@ -1,0 +1,102 @@
+"""`earshot bench asr`: this CPU beside the peers, or one model of a real shape on any device."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asr.models import MICRO, micro_directory
+from asr.shapes import SHAPES, build
+from service.commands.bench_asr.compare import compare
+from service.commands.bench_asr.live import Crowd, earshot, live
+from service.commands.bench_asr.material import utterances
+from service.commands.bench_asr.options import measure_shape, shape_options
+from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stuck
+from service.commands.bench_asr.whisper_live import whisper_live
+from service.commands.rows import finish
+from service.errors import ConfigurationError
+
+_PARTS = ("micro", "tiny", "live")
+_FEW = 16
+_LIVE_S = 30.0
+_CPU_ONLY = ("only", "rounds", "peer")
+
+
+@click.command()
+@click.option(
+    "--shape",
+    type=click.Choice(sorted(SHAPES)),
+    help="Measure a model of this shape with random weights instead.",
+)
+@shape_options
+@click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option(
+    "--whisper-live",
+    "peer",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A virtual environment with WhisperLive, to be measured beside the live part.",
+)
+@click.pass_context
+def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
+    """What a model transcribes.
+
+    Without --shape: the demo model and a random one of tiny's shape on this CPU beside
+    faster-whisper, utterances for a second of processor time, and how many live speakers the demo
+    model hears within a second. With --shape: throughput by batch size, and speaking streams by
+    latency, on --device. --device and the options around it go with --shape, --only, --rounds and
+    --whisper-live without it.
+    """
+    _refuse_strangers(context, shape)
+    if shape is not None:
+        sys.exit(measure_shape(shape, options))
+    run = Run(options["limit_s"], options["json_file"])
+    end_if_stuck(run)
+    click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, int8")
+    try:
+        for part in options["only"] or _PARTS:
+            _measure(part, run, options["rounds"], options["peer"])
+    finally:
+        code = finish(run.rows, run.json_file) if run.rows else 1
+        came_to_its_end()
+    sys.exit(code)
+
+
+def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
+    match part:
+        case "micro":
+            compare(MICRO, micro_directory(), utterances(), run, rounds=rounds, meaning=True)
+        case "tiny":
+            with tempfile.TemporaryDirectory(prefix="earshot-bench-") as folder:
+                tiny = build(SHAPES["tiny"], Path(folder) / "tiny", quantization="int8")
+                few = utterances()[:_FEW]
+                compare("random tiny", tiny, few, run, rounds=rounds, meaning=False)
+        case "live":
+            model = micro_directory()
+            ways: dict[str, Crowd] = {f"{MICRO}, earshot, 30 s windows": earshot(model)}
+            if peer is not None:
+                ways[f"{MICRO}, WhisperLive"] = whisper_live(peer, model)
+            live(ways, run, seconds=_LIVE_S)
+
+
+def _refuse_strangers(context: click.Context, shape: str | None) -> None:
+    """An option that would change nothing is a mistake of whoever gave it."""
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    if shape is not None and given & {*_CPU_ONLY}:
+        raise ConfigurationError(
+            "--only, --rounds and --whisper-live are of the parts without --shape; leave them out"
+        )
+    strangers = given - {"shape", *_CPU_ONLY, "json_file", "limit_s"}
+    if shape is None and strangers:
+        names = ", ".join(sorted(f"--{name.replace('_', '-')}" for name in strangers))
+        raise ConfigurationError(f"{names} goes with --shape; add --shape NAME")

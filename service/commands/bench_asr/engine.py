@@ -1,0 +1,141 @@
+"""One model on one device, driven as closely as the product drives it: features to tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.shapes import Shape
+from service.errors import Failed
+
+try:
+    from faster_whisper.feature_extractor import FeatureExtractor
+except ImportError:  # a GPU machine that has the model's library alone
+    FeatureExtractor = None
+
+Features = NDArray[np.float32]
+FRAMES = 3000
+SAMPLE_RATE = 16_000
+
+
+class OutOfMemory(Exception):
+    """The batch does not fit the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and how a model runs; `threads` on a CPU."""
+
+    device: str
+    compute_type: str
+    threads: int
+    beam_size: int
+
+
+class Engine:
+    """Used by one thread at a time.
+
+    Raises:
+        Failed: CUDA or one of its libraries is missing, with the remedy.
+    """
+
+    def __init__(self, shape: Shape, directory: Path, placement: Placement) -> None:
+        refuse_missing(placement.device)
+        self._shape = shape
+        self._beam_size = placement.beam_size
+        try:
+            self._model = ctranslate2.models.Whisper(
+                str(directory),
+                device=placement.device,
+                compute_type=placement.compute_type,
+                intra_threads=placement.threads,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise failure(error) from error
+
+    @property
+    def compute_type(self) -> str:
+        return str(self._model.compute_type)
+
+    def run(self, features: Features) -> list[int]:
+        """Encode and decode a batch of (batch, mels, 3000); how many tokens each got.
+
+        Raises:
+            OutOfMemory: with a smaller batch it may work.
+            Failed: anything else that the device refuses.
+        """
+        try:
+            encoded = self._model.encode(ctranslate2.StorageView.from_array(features))
+            results = self._model.generate(
+                encoded,
+                [self._shape.prompt] * len(features),
+                beam_size=self._beam_size,
+                return_scores=True,
+                return_no_speech_prob=True,
+            )
+        except RuntimeError as error:
+            raise failure(error) from error
+        return [len(result.sequences_ids[0]) for result in results]
+
+
+def refuse_missing(device: str) -> None:
+    """
+    Raises:
+        Failed: there is no such device here.
+    """
+    if device == "cuda" and cuda_devices() == 0:
+        raise Failed(
+            "no CUDA device answers here: is there an NVIDIA GPU with its driver (nvidia-smi), "
+            "and is CUDA_VISIBLE_DEVICES right? Else measure with --device cpu"
+        )
+
+
+def cuda_devices() -> int:
+    return int(ctranslate2.get_cuda_device_count())
+
+
+def failure(error: Exception) -> OutOfMemory | Failed:
+    """What a device's complaint comes to, with the remedy."""
+    said = str(error)
+    if "out of memory" in said.lower() or "bad allocation" in said.lower():
+        return OutOfMemory(said)
+    if "libcublas" in said or "libcudnn" in said:
+        return Failed(
+            f"{said}; pip install nvidia-cublas-cu12 and put its lib folder on LD_LIBRARY_PATH. "
+            "Where only CUDA 13 is installed, a link libcublas.so.12 to its libcublas.so.13 on "
+            "LD_LIBRARY_PATH serves for float16"
+        )
+    return Failed(f"the device refused: {said}; try another --compute-type or --device")
+
+
+def has_features() -> bool:
+    """Whether log-mel features can be computed here."""
+    return FeatureExtractor is not None
+
+
+def feature_maker(shape: Shape) -> Callable[[Features], Features]:
+    """From samples at 16 kHz to a window of features; where it cannot, the same window always."""
+    if FeatureExtractor is None:
+        window = random_windows(shape, 1)[0]
+        return lambda samples: window
+    extract = FeatureExtractor(feature_size=shape.mels)
+
+    def features(samples: Features) -> Features:
+        mel = extract(samples)[:, :FRAMES]
+        window = np.zeros((shape.mels, FRAMES), np.float32)
+        window[:, : mel.shape[1]] = mel
+        return window
+
+    return features
+
+
+def random_windows(shape: Shape, count: int) -> Features:
+    """Windows of features of noise, (count, mels, 3000)."""
+    random = np.random.default_rng(0)
+    size = (count, shape.mels, FRAMES)
+    return random.standard_normal(size, dtype=np.float32) * np.float32(0.5)

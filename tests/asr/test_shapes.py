@@ -1,0 +1,40 @@
+"""Models of a real shape with random weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from asr.settings import AsrSettings
+from asr.shapes import SHAPES, TOKENS, build
+from asr.whisper import load
+from service.commands.bench_asr.engine import Engine, Placement, random_windows
+from tests.asr.examples import an_utterance
+
+TINY = SHAPES["tiny"]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(TINY, tmp_path_factory.mktemp("shapes") / "tiny", quantization="int8")
+
+
+@pytest.mark.parametrize("beam_size", [1, 5])
+def test_every_window_decodes_to_the_settled_number_of_tokens(tiny: Path, beam_size: int) -> None:
+    engine = Engine(TINY, tiny, Placement("cpu", "int8", 1, beam_size))
+
+    assert engine.run(random_windows(TINY, 2)) == [TOKENS, TOKENS]
+
+
+def test_the_server_transcribes_with_it(tiny: Path) -> None:
+    transcriber = load(AsrSettings(model=str(tiny), device="cpu", threads=1, beam_size=1))
+
+    [transcript] = transcriber.transcribe([an_utterance("noise", bytes(32_000))])
+
+    assert transcript.text
+
+
+def test_the_vocabulary_has_whispers_size(tiny: Path) -> None:
+    assert len(json.loads((tiny / "vocabulary.json").read_text())) == 51_865
