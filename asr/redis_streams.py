@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ class Streams:
                 url,
                 protocol=2,
                 socket_connect_timeout=_CONNECT_S,
-                socket_timeout=_ANSWER_S,
+                socket_timeout=None,  # below: its own may swallow a cancellation on Python 3.11
                 retry=Retry(NoBackoff(), 0),  # whoever calls knows how long to wait
             )
         except (ValueError, TypeError) as error:
@@ -280,13 +281,18 @@ class Streams:
 
     async def _do(self, *command: str | bytes | int | float) -> Any:
         try:
-            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
         except exceptions.NoScriptError:
             raise _ScriptUnknown from None
         except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
             raise StreamsRefused(
                 f"Redis at {self.where} refuses us ({_told(error)}); is the password in "
                 "EARSHOT_REDIS_URL right?"
+            ) from None
+        except TimeoutError:
+            raise StreamsAway(
+                f"Redis at {self.where} does not answer within {_ANSWER_S:.0f} s"
             ) from None
         except (exceptions.RedisError, OSError) as error:
             raise StreamsAway(f"Redis at {self.where} fails: {_told(error)}") from None

@@ -58,8 +58,14 @@ POSTGRES = Need(
     prepare=_NO_SERVER_OF_ITS_OWN,
 )
 JANUS = Need("janus", "janus", ("tests/rooms", "tests/contracts", "tests/e2e"), ("janus",))
+REDIS = Need(
+    "redis-server",
+    "redis",
+    ("tests/asr", "tests/contracts", "tests/drills", "tests/e2e"),
+    ("redis-server",),
+)
 NODE = Need("node", "node", ("tests/webhooks",), ("nodejs",))
-NEEDS = (BROWSER, POSTGRES, JANUS, NODE)
+NEEDS = (BROWSER, POSTGRES, JANUS, REDIS, NODE)
 
 CHROMIUM = shutil.which("chromium")
 """Debian's browser, or None."""
