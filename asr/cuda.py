@@ -126,7 +126,7 @@ def out_of_memory(error: BaseException) -> bool:
             return False
         if isinstance(at, MemoryError) or "out of memory" in str(at).lower():
             return True
-        at = at.__cause__ or at.__context__
+        at = at.__cause__  # not its context: that may be another batch's failure
     return False
 
 

@@ -56,8 +56,10 @@ class Scribe:
         if "broken" in said:
             raise IndexError("an odd model")
         whole = [replace(written(one, f"words of {one.id}"), model=self.model) for one in batch]
-        if "nan" in said:
-            whole = [replace(each, language="x" * 5000) for each in whole]
+        whole = [
+            replace(each, language="x" * 5000) if "nan" in each.utterance_id else each
+            for each in whole
+        ]
         return whole[1:] if "short" in said else whole
 
 

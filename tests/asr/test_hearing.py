@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.hearing import Hearing, ModelBroken, NoMemory, Outcome, Refused
+from asr.speech import Transcript, Utterance
+from tests.asr.examples import an_utterance
+from tests.asr.scribe import Scribe
+
+
+def batch(*ids: str) -> list[Utterance]:
+    return [an_utterance(id_) for id_ in ids]
+
+
+def kinds(outcomes: Sequence[Outcome]) -> list[str]:
+    return [
+        outcome.utterance_id if isinstance(outcome, Transcript) else type(outcome).__name__
+        for outcome in outcomes
+    ]
+
+
+@given(
+    st.lists(st.sampled_from(["fine", "refused", "broken", "short", "big", "huge"]), min_size=1),
+    st.integers(1, 8),
+)
+def test_every_utterance_has_its_own_outcome(names: list[str], most: int) -> None:
+    ids = [f"{name} {number}" for number, name in enumerate(names)]
+    outcomes = Hearing(Scribe(), most).hear(batch(*ids))
+    for id_, name, outcome in zip(ids, names, outcomes, strict=True):
+        match name:
+            case "fine" | "big":
+                assert isinstance(outcome, Transcript)
+                assert outcome.utterance_id == id_
+            case "huge":
+                assert isinstance(outcome, NoMemory)
+            case _:
+                assert isinstance(outcome, Refused)
+
+
+def test_out_of_memory_batches_are_half_as_large_from_then_on() -> None:
+    scribe = Scribe()
+    hearing = Hearing(scribe, 8)
+    assert kinds(hearing.hear(batch("a", "b", "big", "c"))) == ["a", "b", "big", "c"]
+    assert hearing.most == 1
+    scribe.batches.clear()
+    hearing.hear(batch("d", "e"))
+    assert scribe.batches == [["d"], ["e"]]
+
+
+def test_a_model_that_fails_on_silence_too_is_broken_and_refuses_nothing() -> None:
+    with pytest.raises(ModelBroken, match="fails on silence"):
+        Hearing(Scribe(), 8).hear(batch("a", "plague", "b"))
