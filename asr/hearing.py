@@ -55,7 +55,8 @@ class Hearing:
             ModelBroken: silence fails, too. Nothing of the batch is refused then.
         """
         if len(batch) > self.most:
-            return self.hear(batch[: self.most]) + self.hear(batch[self.most :])
+            most = self.most  # which may shrink meanwhile
+            return self.hear(batch[:most]) + self.hear(batch[most:])
         try:
             transcripts = list(self._transcriber.transcribe(batch))
             if [found.utterance_id for found in transcripts] == [one.id for one in batch]:
