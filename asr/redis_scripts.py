@@ -6,7 +6,10 @@
     PREFIX bell             a list with a token for each new entry, on which idle workers wait
     PREFIX bytes            sound in the work streams
     PREFIX claims, dead     counters; PREFIX letters: stream of what was given up, without its sound
-    earshot:workers         sorted set of workers by when they expire; earshot:worker:ID says more
+    earshot:VERSION:workers sorted set of workers by when they expire; ...worker:ID says more
+
+The prefix is `earshot:VERSION:MODEL:`, VERSION that of the wire: releases that do not understand
+one another never meet, nor do servers and workers of another model; a server says what it lacks.
 
 An entry leaves its stream when it is settled and not before: whoever dies in between loses nothing.
 Scripts work out further key names from the prefix, which a single Redis (no cluster) allows.
@@ -26,6 +29,7 @@ _CLASSES = ", ".join(f"'{work}'" for work in WorkClass)
 
 _COMMON = f"""
 local P = ARGV[1]
+local ALL = 'earshot:{VERSION}:'
 local CLASSES = {{ {_CLASSES} }}
 local GROUP = '{GROUP}'
 local function work(class) return P .. 'work:' .. class end
@@ -286,10 +290,10 @@ for _, class in ipairs(CLASSES) do
   if oldest then behind_ms = at - tonumber(string.match(oldest[1], '^%d+')) end
   classes[#classes + 1] = { class, waiting, behind_ms }
 end
-redis.call('ZREMRANGEBYSCORE', 'earshot:workers', '-inf', at)
+redis.call('ZREMRANGEBYSCORE', ALL .. 'workers', '-inf', at)
 local workers = {}
-for _, id in ipairs(redis.call('ZRANGE', 'earshot:workers', 0, 999)) do
-  local says = redis.call('GET', 'earshot:worker:' .. id)
+for _, id in ipairs(redis.call('ZRANGE', ALL .. 'workers', 0, 999)) do
+  local says = redis.call('GET', ALL .. 'worker:' .. id)
   if says then workers[#workers + 1] = says end
 end
 return { classes, workers, tonumber(redis.call('GET', P .. 'bytes') or 0),
@@ -301,8 +305,8 @@ return { classes, workers, tonumber(redis.call('GET', P .. 'bytes') or 0),
 BEAT = (
     _COMMON
     + """
-redis.call('SET', 'earshot:worker:' .. ARGV[2], ARGV[4], 'PX', ARGV[3])
-redis.call('ZADD', 'earshot:workers', now() + ARGV[3], ARGV[2])
+redis.call('SET', ALL .. 'worker:' .. ARGV[2], ARGV[4], 'PX', ARGV[3])
+redis.call('ZADD', ALL .. 'workers', now() + ARGV[3], ARGV[2])
 return 1
 """
 )
@@ -311,8 +315,8 @@ return 1
 LEAVE = (
     _COMMON
     + """
-redis.call('DEL', 'earshot:worker:' .. ARGV[2])
-redis.call('ZREM', 'earshot:workers', ARGV[2])
+redis.call('DEL', ALL .. 'worker:' .. ARGV[2])
+redis.call('ZREM', ALL .. 'workers', ARGV[2])
 prepare()
 local left = 0
 for _, class in ipairs(CLASSES) do

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 
 from asr import redis_scripts as scripts
 from asr.speech import Utterance, WorkClass
+from asr.wire import VERSION
 
 _CONNECT_S, _ANSWER_S, _BLOCK_S = 3.0, 5.0, 1.0
 _AT_ONCE = 100
@@ -111,6 +112,10 @@ class Put:
 class Streams:
     """The streams of one model in one Redis.
 
+    Attributes:
+        where: The address, without its password.
+        prefix: What the keys of this model begin with.
+
     Raises:
         StreamsRefused: the address is none.
 
@@ -120,7 +125,7 @@ class Streams:
 
     def __init__(self, url: str, model: str) -> None:
         self.where = shown(url)
-        self._prefix = f"earshot:{model}:"
+        self.prefix = f"earshot:{VERSION}:{model}:"
         try:
             self._redis = Redis.from_url(
                 url,
@@ -169,7 +174,7 @@ class Streams:
         """Cursor, job and message of what is finished after `cursor`; waits a second for some."""
         answer = await self._do(
             *("XREAD", "COUNT", _AT_ONCE, "BLOCK", int(_BLOCK_S * 1000)),
-            *("STREAMS", f"{self._prefix}results:{server}", cursor),
+            *("STREAMS", f"{self.prefix}results:{server}", cursor),
         )
         found = []
         for id_, fields in answer[0][1] if answer else ():
@@ -181,14 +186,14 @@ class Streams:
         """They are in the server's hands."""
         after = upto.partition("-")
         await self._do(
-            "XTRIM", f"{self._prefix}results:{server}", "MINID", f"{after[0]}-{int(after[2]) + 1}"
+            "XTRIM", f"{self.prefix}results:{server}", "MINID", f"{after[0]}-{int(after[2]) + 1}"
         )
 
     async def states(self, jobs: Sequence[str]) -> list[bytes | None]:
         """Of each job: None if Redis does not know it, b"" if it waits, or what came of it."""
         if not jobs:
             return []
-        found = await self._do("MGET", *(f"{self._prefix}job:{job}" for job in jobs))
+        found = await self._do("MGET", *(f"{self.prefix}job:{job}" for job in jobs))
         return [None if state is None else state[1:] for state in found]
 
     async def cancel(self, jobs: Sequence[str], keep_ms: int) -> None:
@@ -198,7 +203,7 @@ class Streams:
 
     async def drop_results(self, server: str) -> None:
         """The server is gone for good."""
-        await self._do("DEL", f"{self._prefix}results:{server}")
+        await self._do("DEL", f"{self.prefix}results:{server}")
 
     async def sweep(self) -> None:
         """Have what nobody took in time leave."""
@@ -224,7 +229,7 @@ class Streams:
 
     async def wait(self) -> None:
         """Until there is something new, a second at most."""
-        await self._do("BLPOP", f"{self._prefix}bell", int(_BLOCK_S))
+        await self._do("BLPOP", f"{self.prefix}bell", int(_BLOCK_S))
 
     async def claim(
         self, worker: str, *, idle_ms: int, most_deliveries: int, in_hand: Sequence[str]
@@ -275,9 +280,9 @@ class Streams:
     async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
         digest = sha1(script.encode(), usedforsecurity=False).hexdigest()
         try:
-            return await self._do("EVALSHA", digest, 0, self._prefix, *arguments)
+            return await self._do("EVALSHA", digest, 0, self.prefix, *arguments)
         except _ScriptUnknown:
-            return await self._do("EVAL", script, 0, self._prefix, *arguments)
+            return await self._do("EVAL", script, 0, self.prefix, *arguments)
 
     async def _do(self, *command: str | bytes | int | float) -> Any:
         try:

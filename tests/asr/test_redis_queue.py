@@ -189,9 +189,9 @@ async def test_an_entry_that_is_no_utterance_is_refused_and_the_worker_goes_on(
     utterance = an_utterance("odd")
     put(queue, "odd")
     await in_redis(stage, 1)
-    stage.redis.command("DEL", f"earshot:{stage.model}:work:final")
-    stage.redis.command("DEL", f"earshot:{stage.model}:job:{job_id(utterance, stage.model)}")
     streams = stage.streams()
+    stage.redis.command("DEL", f"{streams.prefix}work:final")
+    stage.redis.command("DEL", f"{streams.prefix}job:{job_id(utterance, stage.model)}")
     await streams.enqueue(
         job_id(utterance, stage.model),
         utterance,

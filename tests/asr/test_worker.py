@@ -103,7 +103,7 @@ async def test_what_failed_every_worker_is_given_up_as_a_dead_letter(stage: Stag
     assert (claimed, given_up) == (None, ["killer"])
     assert unheard(await some(queue, 1)) == {"killer": FAILED_AGAIN}
     assert (await streams.look()).dead == 1
-    letter = stage.redis.command("XRANGE", f"earshot:{stage.model}:letters", "-", "+")
+    letter = stage.redis.command("XRANGE", f"{streams.prefix}letters", "-", "+")
     assert FAILED_AGAIN in letter
     assert "body" not in letter
 

@@ -198,7 +198,7 @@ async def _kill_worker(
 
 def _told(redis: RedisServer, model: str) -> int:
     """The server drops what it has read twice; here it is seen that there was nothing to drop."""
-    (stream,) = redis.command("KEYS", f"earshot:{model}:results:*").split()
+    (stream,) = redis.command("KEYS", f"earshot:*:{model}:results:*").split()
     lines = redis.command("XINFO", "STREAM", stream).splitlines()
     return int(lines[lines.index("entries-added") + 1])
 
