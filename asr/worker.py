@@ -97,6 +97,10 @@ class Worker:
         self._hearing: Hearing | None = None
         self._device = ""
 
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """The running batch is finished and told, what is prepared given back."""
         self._stopped_at = asyncio.get_running_loop().time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 
@@ -75,9 +76,9 @@ async def _run(
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        if worker.stopping:  # what it has is claimed by others, as after a crash
+            os._exit(1)
         worker.stop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)  # the second one ends it at once
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -28,7 +28,7 @@ class Need:
     """A program that some tests need.
 
     Attributes:
-        marker: The pytest marker of these tests, in `folders`.
+        marker: The pytest marker of these tests, in `folders` (or files).
         prepare: What is to be done before its packages are installed.
     """
 
@@ -61,7 +61,13 @@ JANUS = Need("janus", "janus", ("tests/rooms", "tests/contracts", "tests/e2e"), 
 REDIS = Need(
     "redis-server",
     "redis",
-    ("tests/asr", "tests/contracts", "tests/drills", "tests/e2e"),
+    (
+        "tests/asr/test_redis_queue.py",
+        "tests/asr/test_worker.py",
+        "tests/contracts/test_work_queues.py",
+        "tests/drills/test_worker_crash.py",
+        "tests/e2e/test_workers.py",
+    ),
     ("redis-server",),
 )
 NODE = Need("node", "node", ("tests/webhooks",), ("nodejs",))
