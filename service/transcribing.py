@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from asr.cuda import CudaUnavailable
+from asr.cuda import CudaUnavailable, out_of_memory, remedy
 from asr.local_queue import LocalQueue
 from asr.models import ModelUnavailable, model_name
 from asr.redis_queue import RedisQueue
@@ -14,7 +14,7 @@ from asr.redis_streams import Limits, Overview, Streams, StreamsRefused, WorkerS
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
 from asr.whisper import batch_size, load
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, Failed
 from service.metrics import Metrics
 from service.settings import Settings
 
@@ -116,13 +116,22 @@ def recogniser(settings: Settings, metrics: Metrics) -> OwnModel | Workers:
 
 
 def load_model(settings: AsrSettings) -> Transcriber:
-    """Raises: ConfigurationError that says why the model cannot be had."""
+    """
+    Raises:
+        ConfigurationError: it says why the model cannot be had.
+        Failed: there is too little memory for it.
+    """
     try:
         return load(settings)
     except CudaUnavailable as error:
         raise ConfigurationError(f"EARSHOT_ASR_DEVICE: {error}") from error
     except ModelUnavailable as error:
         raise ConfigurationError(f"EARSHOT_ASR_MODEL: {error}") from error
+    except Exception as error:
+        if out_of_memory(error):
+            text = f"the model {settings.model} does not start: {remedy(error)}"
+            raise Failed(text) from error
+        raise
 
 
 def _streams(redis_url: str, model: str) -> Streams:
