@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -14,7 +15,7 @@ import structlog
 from asr.ladder import Rung
 from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
-from asr.transcriber import Transcriber, TranscriptionFailed
+from asr.transcriber import Effort, Transcriber, TranscriptionFailed, WindowedTranscriber
 
 log = structlog.get_logger()
 
@@ -117,6 +118,9 @@ class LocalQueue:
         except Exception as error:  # noqa: BLE001 - handed to whoever awaits start()
             self._loop.call_soon_threadsafe(_tell, loaded.set_exception, error)
             return
+        if isinstance(transcriber, WindowedTranscriber):
+            with self._changed:
+                self._scheduler.bucket_of = transcriber.bucket_of
         self._loop.call_soon_threadsafe(_tell, loaded.set_result, transcriber)
         while (batch := self._take()) is not None:
             self._work(transcriber, batch)
@@ -138,7 +142,7 @@ class LocalQueue:
     def _work(self, transcriber: Transcriber, batch: Batch) -> None:
         assert self._loop is not None
         started_s = time.monotonic()
-        results = _transcribe(transcriber, batch.utterances)
+        results = _hear(transcriber, batch)
         with self._changed:
             self._scheduler.done(batch, time.monotonic())
         seconds = time.monotonic() - started_s
@@ -157,9 +161,22 @@ def _tell(tell: Callable[[_T], None], what: _T) -> None:
         tell(what)
 
 
-def _transcribe(transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Transcript | Unheard]:
+def _hear(transcriber: Transcriber, batch: Batch) -> list[Transcript | Unheard]:
+    if not isinstance(transcriber, WindowedTranscriber):
+        return _transcribe(transcriber.transcribe, batch.utterances)
+    hear = partial(
+        transcriber.transcribe,
+        effort=Effort.FAST if batch.greedy else Effort.FULL,
+        coalesce=any(len(window) > 1 for window in batch.windows),
+    )
+    return _transcribe(hear, batch.utterances)
+
+
+def _transcribe(
+    hear: Callable[[Sequence[Utterance]], list[Transcript]], batch: Sequence[Utterance]
+) -> list[Transcript | Unheard]:
     try:
-        transcripts = list(transcriber.transcribe(batch))
+        transcripts = list(hear(batch))
         if [found.utterance_id for found in transcripts] == [one.id for one in batch]:
             return list(transcripts)
         log.error("asr.batch_mixed_up", batch=len(batch))
@@ -170,4 +187,4 @@ def _transcribe(transcriber: Transcriber, batch: Sequence[Utterance]) -> list[Tr
     if len(batch) == 1:
         return [Unheard(batch[0], "the model could not transcribe it")]
     half = len(batch) // 2
-    return _transcribe(transcriber, batch[:half]) + _transcribe(transcriber, batch[half:])
+    return _transcribe(hear, batch[:half]) + _transcribe(hear, batch[half:])

@@ -105,7 +105,7 @@ class Scheduler:
         bucket_of: Callable[[Utterance], int] = lambda utterance: 0,
     ) -> None:
         self._set = settings
-        self._bucket_of = bucket_of
+        self.bucket_of = bucket_of
         self._rooms: dict[str, _Room] = {}
         self._count = 0
         self._fairest_s = 0.0
@@ -165,7 +165,7 @@ class Scheduler:
             first = self._next(now_s, bucket)
             if first is None:
                 break
-            bucket = self._bucket_of(first.utterance)
+            bucket = self.bucket_of(first.utterance)
             self._remove(first)
             windows.append([first.utterance])
             if self.rung >= Rung.COALESCE:
@@ -243,7 +243,7 @@ class Scheduler:
             for each in room.waiting:
                 if not self._affordable(each.utterance):
                     continue
-                if bucket is not None and self._bucket_of(each.utterance) != bucket:
+                if bucket is not None and self.bucket_of(each.utterance) != bucket:
                     continue
                 key = (self._rank(each, now_s), room.used_s, each.put_s)
                 if best is None or key < best[0]:

@@ -16,6 +16,7 @@ from faster_whisper import WhisperModel, available_models, download_model
 
 from asr import quality
 from asr.coalesce import Joined, Segment, assigned, groups
+from asr.cuda import prepare_cuda, remedy
 from asr.decoding import Decoder, Heard
 from asr.language import Languages
 from asr.models import MICRO, ModelUnavailable, check_directory, micro_directory
@@ -258,16 +259,25 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
         ModelUnavailable: with one sentence that says why and what to do.
     """
     path, name = _locate(settings)
-    device, compute_type = choose_device(settings.device, settings.compute_type)
+    place = prepare_cuda(
+        settings.device,
+        settings.compute_type,
+        count_devices=ctranslate2.get_cuda_device_count,
+        cache_dir=settings.cache_dir,
+    )
     threads = settings.threads or min(4, os.cpu_count() or 1)
     try:
         model = WhisperModel(
-            str(path), device=device, compute_type=compute_type, cpu_threads=threads
+            str(path),
+            device=place.device,
+            device_index=place.index,
+            compute_type=place.compute_type,
+            cpu_threads=threads,
         )
     except Exception as error:  # tokenizers raises nothing more special
         raise ModelUnavailable(
-            f"the model in {path} does not load on {device} as {compute_type}: {error}; are its "
-            "files whole? If so, try EARSHOT_ASR_DEVICE=cpu or another EARSHOT_ASR_COMPUTE_TYPE"
+            f"the model in {path} does not load on {place.device} as {place.compute_type}: "
+            f"{error}; are its files whole? If so, {remedy(error)}"
         ) from error
     decoder = Decoder(model)
     transcriber = WhisperTranscriber(decoder, name, settings)
@@ -291,7 +301,7 @@ def batch_size(settings: AsrSettings) -> int:
     On a CPU a batch takes as long as its items one after the other, so that all but the last would
     wait for nothing.
     """
-    device, _ = choose_device(settings.device, settings.compute_type)
+    device, _ = choose_device(settings.device.partition(":")[0], settings.compute_type)
     return settings.batch_size or (_CUDA_BATCH if device == "cuda" else 1)
 
 

@@ -15,12 +15,8 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
 from starlette.datastructures import State
 
-from asr.local_queue import LocalQueue
-from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
-from asr.scheduler import SchedulerSettings
-from asr.settings import AsrSettings
-from asr.transcriber import Transcriber
-from asr.whisper import batch_size, load
+from asr.models import MICRO, MICRO_NOTICE
+from asr.work_queue import WorkQueue
 from policies.fields import MAX_COOLDOWN_S
 from policies.finding import PackInvalid
 from policies.load import Loaded
@@ -93,6 +89,8 @@ from service.storage.said import SqlSaid
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
 from service.storage.webhooks import SqlWebhooks
+from service.transcribing import load_model as load_model  # also had from here
+from service.transcribing import recogniser
 from service.webhooks import hook_routes, inbound, openapi
 from service.webhooks import routes as webhooks_routes
 from service.webhooks.address import parse_allowed
@@ -184,28 +182,19 @@ async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
 async def _serving(
     app: FastAPI, settings: Settings, database: Database, files: Sequence[Loaded]
 ) -> AsyncIterator[None]:
-    queue = LocalQueue(
-        lambda: load_model(settings.asr()),
-        settings=SchedulerSettings(
-            capacity=settings.asr_queue, batch_size=batch_size(settings.asr())
-        ),
-        on_batch=_measure_batches(app),
-    )
-    app.state.queue = queue
+    app.state.recogniser = words = recogniser(settings, app.state.metrics)
     app.state.notice = MICRO_NOTICE if settings.asr_model == MICRO else ""
     try:
         await _bring_policies(app.state, settings, database, files)
-        _wire(app, settings, database, queue)
-        transcriber = await queue.start()
-        app.state.model = transcriber.model
-        log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
+        _wire(app, settings, database, words.queue)
+        app.state.model = await words.start()
         app.state.first_key = await ensure_admin(
             app.state.keys, app.state.audit, settings.admin_key, utc_now()
         )
         async with _running(app, settings, database):
             yield
     finally:
-        await queue.close()
+        await words.close()
 
 
 async def _bring_policies(
@@ -228,7 +217,7 @@ async def _bring_policies(
     )
 
 
-def _wire(app: FastAPI, settings: Settings, database: Database, queue: LocalQueue) -> None:
+def _wire(app: FastAPI, settings: Settings, database: Database, queue: WorkQueue) -> None:
     state, metrics = app.state, app.state.metrics
     state.clock = utc_now
     state.kept = rules_page.Kept(settings.talk_hours, settings.alert_days)
@@ -416,7 +405,7 @@ async def _running(app: FastAPI, settings: Settings, database: Database) -> Asyn
             await state.webhook_sender.close()
             await state.ears.finish()
             state.pipeline.hurry()
-            await state.queue.close()
+            await state.recogniser.close()
             await asyncio.wait([reading])
             try:
                 await state.ears.flush()
@@ -483,14 +472,6 @@ def load_policies(settings: Settings) -> Sequence[Loaded]:
     return load_files(settings.policy_dir or shipped)
 
 
-def load_model(settings: AsrSettings) -> Transcriber:
-    """Raises: ConfigurationError that says why the model cannot be had."""
-    try:
-        return load(settings)
-    except ModelUnavailable as error:
-        raise ConfigurationError(f"EARSHOT_ASR_MODEL: {error}") from error
-
-
 def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:
     segmenter = SegmenterSettings(silence_ms=settings.silence_ms)
 
@@ -506,16 +487,6 @@ def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | N
         )
 
     return make
-
-
-def _measure_batches(app: FastAPI) -> Callable[[int, float], None]:
-    metrics: Metrics = app.state.metrics
-
-    def measure(size: int, seconds: float) -> None:
-        metrics.batch_size.observe(size)
-        metrics.batch_seconds.observe(seconds)
-
-    return measure
 
 
 def _route_name(route: APIRoute) -> str:

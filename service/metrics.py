@@ -55,6 +55,34 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32),
             registry=registry,
         )
+        self.redis_up = Gauge("earshot_redis_up", "Whether Redis answers", registry=registry)
+        self.workers = Gauge(
+            "earshot_asr_workers", "Workers that live and have our model", registry=registry
+        )
+        self.workers_busy = Gauge(
+            "earshot_asr_workers_busy", "Of these, how many transcribe", registry=registry
+        )
+        self.stream_waiting = Gauge(
+            "earshot_asr_stream_waiting",
+            "Utterances of all servers that no worker has, by urgency",
+            ["work"],
+            registry=registry,
+        )
+        self.stream_behind = Gauge(
+            "earshot_asr_stream_lag_seconds",
+            "How long the oldest of them has waited, by urgency",
+            ["work"],
+            registry=registry,
+        )
+        self.stream_bytes = Gauge(
+            "earshot_asr_stream_bytes", "Sound that Redis holds", registry=registry
+        )
+        self.claims = Counter(
+            "earshot_asr_claims", "Utterances claimed from dead workers", registry=registry
+        )
+        self.dead_letters = Counter(
+            "earshot_asr_dead_letters", "Utterances that workers gave up", registry=registry
+        )
         self.speech_to_verdict = Histogram(
             "earshot_speech_to_verdict_seconds",
             "From the last sample of an utterance (its closing silence included) to its commit",

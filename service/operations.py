@@ -1,18 +1,21 @@
 """How the server is: its health, what it says about itself, its metrics and its API.
 
 Reads `app.state`: `clock`, `database`, `metrics`, `model`, `notice`, `overload`, `pipeline` and
-`queue`.
+`recogniser`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from asr.redis_streams import WorkerSeen
+from asr.work_queue import WorkQueue
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
@@ -22,6 +25,22 @@ from service.listening.overload import Lag
 from service.metrics import Metrics
 
 router = APIRouter(tags=["operations"])
+
+
+class Recogniser(Protocol):
+    """A work queue and who works on it."""
+
+    @property
+    def queue(self) -> WorkQueue: ...
+
+    def unready(self) -> str | None:
+        """Why nothing is transcribed now, and the remedy; None: it is."""
+        ...
+
+    def workers(self) -> Sequence[WorkerSeen] | None:
+        """Whoever works for this server and others; None: it works by itself."""
+        ...
+
 
 AnyKey = Annotated[Caller, Depends(allow(*Role))]
 
@@ -57,9 +76,12 @@ async def readyz(request: Request) -> dict[str, Any]:
         await request.app.state.database.check()
     except Exception as error:  # whatever it is, the answer is no
         raise Problem(503, "Not ready", "the database does not answer; see the log") from error
-    if not request.app.state.queue.alive():
-        raise Problem(503, "Not ready", "the recogniser has stopped; restart the server")
-    return {"status": "ready", "waiting": request.app.state.queue.waiting()}
+    recogniser: Recogniser = request.app.state.recogniser
+    if why := recogniser.unready():
+        raise Problem(503, "Not ready", why)
+    workers = recogniser.workers()
+    shown = {} if workers is None else {"workers": [asdict(worker) for worker in workers]}
+    return {"status": "ready", "waiting": recogniser.queue.waiting(), **shown}
 
 
 @router.get("/v1/status", summary="The server's version, time, model and load")

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from asr.cuda import CudaUnavailable, parse_device
 from asr.settings import AsrSettings
 from service.errors import ConfigurationError
 
@@ -28,7 +29,12 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="PostgreSQL (postgresql://...) or another SQLite file (sqlite:////...)."
     )
-    redis_url: str | None = Field(None, description="Redis of a shared work queue.")
+    redis_url: str | None = Field(
+        None, description="Redis over which workers transcribe (redis://...); empty: done here."
+    )
+    redis_mb: int = Field(
+        256, ge=1, le=65_536, description="Sound that Redis holds at most, MiB, of all servers."
+    )
     admin_key: str | None = Field(
         None, min_length=16, description="The first admin key, in place of a made one."
     )
@@ -64,7 +70,9 @@ class Settings(BaseSettings):
     asr_model: str = Field(
         "micro", min_length=1, description="Model: micro (demo), a name, or a directory."
     )
-    asr_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the model runs.")
+    asr_device: str = Field(
+        "auto", description="Where the model runs: auto, cpu, cuda, or cuda:1 (the second GPU)."
+    )
     asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
     asr_threads: int = Field(0, ge=0, le=256, description="CPU threads; 0: up to four.")
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beam width; 1: greedy, faster.")
@@ -75,6 +83,9 @@ class Settings(BaseSettings):
         0, ge=0, le=64, description="Utterances a batch at most; 0: 8 on CUDA, 1 on a CPU."
     )
     asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
+    asr_deadline_s: float = Field(
+        30.0, ge=1, le=600, description="Seconds after which an unheard utterance is a gap."
+    )
     asr_cache_dir: Path | None = Field(None, description="Folder of fetched models.")
     policy_dir: Path | None = Field(None, description="Folder of policy packs; empty: shipped.")
     corpus_dir: Path | None = Field(
@@ -111,12 +122,21 @@ class Settings(BaseSettings):
                 raise ValueError(f"{address!r} is not an IP address such as 192.0.2.1") from None
         return value
 
+    @field_validator("asr_device")
+    @classmethod
+    def _device(cls, value: str) -> str:
+        try:
+            parse_device(value)
+        except CudaUnavailable as error:
+            raise ValueError(str(error)) from None
+        return value
+
     @field_validator("redis_url")
     @classmethod
-    def _no_redis(cls, value: str | None) -> str | None:
-        if value:
-            raise ValueError("this release transcribes in its own process; unset it")
-        return value
+    def _redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("use redis://host:6379/0, rediss://... or unix:///path")
+        return value or None
 
     def database(self) -> str:
         """The URL of the database in force."""

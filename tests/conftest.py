@@ -15,6 +15,7 @@ from service.storage.engine import Database
 from service.storage.schema import open_database
 from tests.needs import NEEDS
 from tests.postgres import Postgres
+from tests.redis import RedisServer
 from tests.server import Server
 
 # A slow or busy machine is no reason for a property to fail: pytest's own time-out is enough.
@@ -103,6 +104,20 @@ def own_postgres() -> Iterator[Postgres]:
     """A PostgreSQL that the test may stop."""
     with Postgres() as postgres:
         yield postgres
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A Redis that all tests share, each with a model's name of its own."""
+    with RedisServer() as redis:
+        yield redis
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Redis that the test may stop."""
+    with RedisServer() as redis:
+        yield redis
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class Need:
     """A program that some tests need.
 
     Attributes:
-        marker: The pytest marker of these tests, in `folders`.
+        marker: The pytest marker of these tests, in `folders` (or files).
         prepare: What is to be done before its packages are installed.
     """
 
@@ -58,8 +58,20 @@ POSTGRES = Need(
     prepare=_NO_SERVER_OF_ITS_OWN,
 )
 JANUS = Need("janus", "janus", ("tests/rooms", "tests/contracts", "tests/e2e"), ("janus",))
+REDIS = Need(
+    "redis-server",
+    "redis",
+    (
+        "tests/asr/test_redis_queue.py",
+        "tests/asr/test_worker.py",
+        "tests/contracts/test_work_queues.py",
+        "tests/drills/test_worker_crash.py",
+        "tests/e2e/test_workers.py",
+    ),
+    ("redis-server",),
+)
 NODE = Need("node", "node", ("tests/webhooks",), ("nodejs",))
-NEEDS = (BROWSER, POSTGRES, JANUS, NODE)
+NEEDS = (BROWSER, POSTGRES, JANUS, REDIS, NODE)
 
 CHROMIUM = shutil.which("chromium")
 """Debian's browser, or None."""

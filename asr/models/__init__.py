@@ -17,6 +17,12 @@ def micro_directory() -> Path:
     return Path(__file__).parent / "micro"
 
 
+def model_name(model: str) -> str:
+    """What a model is called wherever it is: a directory's own name, else the name given."""
+    path = Path(model).expanduser()
+    return path.resolve().name if model[:1] in ("/", ".", "~") or path.exists() else model
+
+
 def check_directory(path: Path) -> None:
     """Refuse a directory that is not a converted Whisper model.
 

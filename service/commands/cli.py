@@ -16,6 +16,7 @@ from service.commands.serve import serve
 from service.commands.settings import settings
 from service.commands.simulate import simulate
 from service.commands.transcribe import transcribe
+from service.commands.worker import worker
 from service.errors import EarshotError
 from service.settings import refuse_unknown
 
@@ -27,7 +28,19 @@ def cli() -> None:
     refuse_unknown()
 
 
-for command in (serve, demo, simulate, transcribe, policy, bench, key, models, db, settings):
+for command in (
+    serve,
+    worker,
+    demo,
+    simulate,
+    transcribe,
+    policy,
+    bench,
+    key,
+    models,
+    db,
+    settings,
+):
     cli.add_command(command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from asr.redis_streams import shown as address_shown
 from service.settings import Settings, load_settings
 from service.storage.engine import hide_password
 
@@ -25,6 +26,8 @@ def settings() -> None:
     for name, field in Settings.model_fields.items():
         value = getattr(now, name)
         shown = "(set)" if name in _SECRET and value else "" if value in (None, []) else value
+        if name == "redis_url" and value:
+            shown = address_shown(value)
         if name == "database_url" and value:
             shown = hide_password(value)
         click.echo(f"EARSHOT_{name.upper():<18} {shown!s:<12} {field.description}")

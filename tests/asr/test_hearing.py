@@ -1,163 +1,56 @@
-"""What the demo model makes of windows, of utterances that share one, and of no speech."""
-
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from hypothesis import given
+from hypothesis import strategies as st
 
-from asr.quality import DOUBTS, UNSURE
-from asr.settings import AsrSettings
-from asr.speech import EndedBy, Utterance
-from asr.transcriber import Effort, WindowedTranscriber
-from asr.whisper import WhisperTranscriber, load
-from asr.windows import FULL, Windows
-from policies.load import load_folder
-from policies.matcher import Matcher
-from policies.packs import demo_packs, shipped_packs
-from service.reading import Reader
+from asr.hearing import Hearing, ModelBroken, NoMemory, Outcome, Refused
+from asr.speech import Transcript, Utterance
 from tests.asr.examples import an_utterance
-from tests.asr.test_whisper import SAID
-from tests.listening.sound import clip_16k
-
-GRACE = [name for name in SAID if name.startswith("grace")]
+from tests.asr.scribe import Scribe
 
 
-@pytest.fixture(scope="module")
-def micro() -> WhisperTranscriber:
-    return load(AsrSettings())
+def batch(*ids: str) -> list[Utterance]:
+    return [an_utterance(id_) for id_ in ids]
 
 
-def a_clip(name: str, **more: object) -> Utterance:
-    return replace(an_utterance(name, clip_16k(name)), **more)  # type: ignore[arg-type]
-
-
-def test_a_batch_of_several_windows_comes_out_in_its_order(micro: WhisperTranscriber) -> None:
-    names = list(SAID)[:4]
-    lengths_ms = (0, 8_000, 13_000, 25_000)
-    batch = [
-        an_utterance(name, clip_16k(name).ljust(32 * length_ms, b"\0"))
-        for name, length_ms in zip(names, lengths_ms, strict=True)
+def kinds(outcomes: Sequence[Outcome]) -> list[str]:
+    return [
+        outcome.utterance_id if isinstance(outcome, Transcript) else type(outcome).__name__
+        for outcome in outcomes
     ]
-    assert [micro.bucket_of(one) for one in batch] == [500, 1_000, 1_500, FULL]
-    mixed = micro.transcribe([batch[2], batch[0], batch[3], batch[1]])
-    assert [one.text for one in mixed] == [SAID[names[at]] for at in (2, 0, 3, 1)]
 
 
-def test_words_have_the_same_times_in_a_short_window(micro: WhisperTranscriber) -> None:
-    whole = load(AsrSettings())
-    whole.windows = Windows()
-    for name in GRACE:
-        cut = a_clip(name, ended_by=EndedBy.LENGTH)
-        (short,), (long,) = micro.transcribe([cut]), whole.transcribe([cut])
-        assert short.text == long.text == SAID[name]
-        assert len(short.words) == len(long.words)
-        for one, other in zip(short.words, long.words, strict=True):
-            assert abs(one.start_ms - other.start_ms) <= 200
+@given(
+    st.lists(st.sampled_from(["fine", "refused", "broken", "short", "big", "huge"]), min_size=1),
+    st.integers(1, 8),
+)
+def test_every_utterance_has_its_own_outcome(names: list[str], most: int) -> None:
+    ids = [f"{name} {number}" for number, name in enumerate(names)]
+    outcomes = Hearing(Scribe(), most).hear(batch(*ids))
+    for id_, name, outcome in zip(ids, names, outcomes, strict=True):
+        match name:
+            case "fine" | "big":
+                assert isinstance(outcome, Transcript)
+                assert outcome.utterance_id == id_
+            case "huge":
+                assert isinstance(outcome, NoMemory)
+            case _:
+                assert isinstance(outcome, Refused)
 
 
-def test_clips_of_speech_have_no_marks(micro: WhisperTranscriber) -> None:
-    for effort in Effort:
-        heard = micro.transcribe([a_clip(name) for name in SAID], effort=effort)
-        assert [one.text for one in heard] == list(SAID.values())
-        assert all(one.marks == () for one in heard)
+def test_out_of_memory_batches_are_half_as_large_from_then_on() -> None:
+    scribe = Scribe()
+    hearing = Hearing(scribe, 8)
+    assert kinds(hearing.hear(batch("a", "b", "big", "c"))) == ["a", "b", "big", "c"]
+    assert hearing.most == 1
+    scribe.batches.clear()
+    hearing.hear(batch("d", "e"))
+    assert scribe.batches == [["d"], ["e"]]
 
 
-def test_utterances_that_share_a_window_each_get_their_own_words(micro: WhisperTranscriber) -> None:
-    assert isinstance(micro, WindowedTranscriber)
-    batch = [a_clip(name, speaker_id=name.split("-")[0]) for name in SAID]
-    for frames in (Windows(), micro.windows):
-        together = load(AsrSettings())
-        together.windows = frames
-        heard = together.transcribe(batch, coalesce=True)
-        assert [one.utterance_id for one in heard] == [one.id for one in batch]
-        assert all(
-            (one.speaker_id, one.started_at, one.ended_at)
-            == (said.speaker_id, said.started_at, said.ended_at)
-            for one, said in zip(heard, batch, strict=True)
-        )
-        wrong = [one for one in heard if one.text != SAID[one.utterance_id]]
-        assert len(wrong) <= len(SAID) // 4
-        others = {one.text for one in heard} & set(SAID.values())
-        assert all(one.text not in others for one in wrong), "nobody gets another's words"
-
-
-def test_silence_among_utterances_that_share_a_window_has_no_words(
-    micro: WhisperTranscriber,
-) -> None:
-    speech, silence = a_clip(GRACE[0]), an_utterance("silence")
-    heard = micro.transcribe([speech, silence, replace(speech, id="again")], coalesce=True)
-    assert [one.text for one in heard] == [SAID[GRACE[0]], "", SAID[GRACE[0]]]
-
-
-def test_a_look_at_speech_that_goes_on_is_called_so_and_has_times(
-    micro: WhisperTranscriber,
-) -> None:
-    (heard,) = micro.transcribe([a_clip(GRACE[0], revision=2)])
-    assert (heard.provisional, heard.revision) == (True, 2)
-    assert heard.words
-
-
-def made(sound: NDArray[np.float64]) -> bytes:
-    return np.clip(sound, -32_768, 32_767).astype(np.int16).tobytes()
-
-
-TIME = np.arange(6 * 16_000) / 16_000
-CHANCE = np.random.default_rng(11)
-SOUNDS: dict[str, Callable[[], bytes]] = {
-    "silence": lambda: bytes(192_000),
-    "hiss": lambda: made(CHANCE.normal(0, 1_500, len(TIME))),
-    "hum": lambda: made(
-        4_000 * np.sin(2 * np.pi * 50 * TIME) + 1_500 * np.sin(2 * np.pi * 150 * TIME)
-    ),
-    "music": lambda: made(
-        sum(
-            (2_500 * np.sin(2 * np.pi * pitch * TIME) * np.exp(-3 * ((TIME + n / 4) % 1))
-            for n, pitch in enumerate((220.0, 277.2, 329.6, 440.0))),
-            np.zeros(len(TIME)),
-        )
-    ),
-    "clicks": lambda: made(np.where(np.arange(len(TIME)) % 8_000 < 40, 20_000.0, 0.0)),
-    "breath": lambda: made(
-        CHANCE.normal(0, 1_500, len(TIME)) * np.maximum(0, np.sin(2 * np.pi * TIME / 3)) ** 2
-    ),
-    "tone that rises": lambda: made(5_000 * np.sin(2 * np.pi * (100 + 150 * TIME) * TIME)),
-}  # fmt: skip
-
-
-def alerts(micro: WhisperTranscriber, pcm: bytes) -> int:
-    """Matches of every shipped pack on what is heard."""
-    utterance = an_utterance(pcm=pcm)
-    (heard,) = micro.transcribe([utterance])
-    matchers = [Matcher(load_folder(folder)) for folder in (shipped_packs(), demo_packs())]
-    readers = [Reader(lambda matcher=matcher: matcher) for matcher in matchers]  # type: ignore[misc]
-    return sum(len(reader.read(utterance, heard, None).matches) for reader in readers)
-
-
-@pytest.mark.parametrize("name", SOUNDS)
-def test_sound_without_speech_raises_nothing(micro: WhisperTranscriber, name: str) -> None:
-    assert alerts(micro, SOUNDS[name]()) == 0
-
-
-RECORDED = Path(__file__).parents[3] / "shared" / "data" / "audio" / "leopard_no_speech.wav"
-
-
-@pytest.mark.skipif(not RECORDED.is_file(), reason="needs the shared test data")
-def test_a_recording_without_speech_raises_nothing(micro: WhisperTranscriber) -> None:
-    pcm = RECORDED.read_bytes()[44:]
-    for at in range(0, len(pcm), 32 * 6_000):
-        assert alerts(micro, pcm[at : at + 32 * 6_000]) == 0
-
-
-def test_every_doubt_has_its_words_on_the_console_in_both_languages() -> None:
-    console = Path(__file__).parents[2] / "service" / "feed" / "console"
-    known = (console / "views" / "talk.js").read_text("utf-8")
-    for mark in (*DOUBTS, UNSURE):
-        assert f'"{mark}"' in known
-        for language in ("en", "zh"):
-            words = (console / "words" / f"beside.{language}.js").read_text("utf-8")
-            assert f'"doubt.{mark}"' in words
+def test_a_model_that_fails_on_silence_too_is_broken_and_refuses_nothing() -> None:
+    with pytest.raises(ModelBroken, match="fails on silence"):
+        Hearing(Scribe(), 8).hear(batch("a", "plague", "b"))

@@ -209,7 +209,7 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
         (AsrSettings(model="/nowhere/at/all"), "/nowhere/at/all is not a directory"),
         (AsrSettings(model=__file__), "is not a directory"),
         (AsrSettings(model=str(Path(__file__).parent)), "is not a CTranslate2 Whisper model"),
-        (AsrSettings(device="toaster"), "does not load on toaster"),
+        (AsrSettings(device="toaster"), "'toaster' is no device"),
         (AsrSettings(compute_type="float7"), "as float7"),
     ],
 )

@@ -7,6 +7,7 @@ segmenter of a live track and the queue of the server.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from asr.local_queue import LocalQueue
+from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
 from asr.whisper import batch_size, load
@@ -173,7 +175,10 @@ def _client(
 async def _listen(count: int, settings: AsrSettings, seconds: float) -> Listened:
     speakers = clients(count, seconds)
     queue = LocalQueue(
-        lambda: load(settings), capacity=10 * count + 10, batch_size=batch_size(settings)
+        lambda: load(settings),
+        settings=SchedulerSettings(
+            capacity=10 * count + 10, batch_size=batch_size(settings), deadline_s=math.inf
+        ),
     )
     await queue.start()
     waiting: dict[str, tuple[Client, Segment]] = {}

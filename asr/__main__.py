@@ -1,0 +1,53 @@
+"""`python -m asr worker`: a worker on a machine that has only this package."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import structlog
+
+from asr.environment import EnvironmentInvalid, from_environment
+from asr.whisper import batch_size, load
+from asr.worker_process import WorkerFailed, run_worker
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def asr() -> None:
+    """Speech recognition by itself."""
+
+
+@asr.command()
+def worker() -> None:
+    """Transcribe for the servers that share EARSHOT_REDIS_URL, with the model of EARSHOT_ASR_*."""
+    _log_to_stderr()
+    try:
+        settings = from_environment(os.environ)
+        redis_url = os.environ.get("EARSHOT_REDIS_URL")
+        run_worker(settings, redis_url, load=load, batch=batch_size(settings))
+    except EnvironmentInvalid as error:
+        _end(str(error), 2)
+    except WorkerFailed as error:
+        _end(str(error), error.exit_code)
+
+
+def _end(text: str, code: int) -> None:
+    click.echo(f"earshot: {text}", err=True)
+    sys.exit(code)
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    asr(prog_name="python -m asr")

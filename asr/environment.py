@@ -1,0 +1,48 @@
+"""A worker's settings where only this package is installed: the service's variables, as it reads
+them. Variables of the service that are nothing to a worker are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from asr.settings import AsrSettings
+
+_PREFIX = "EARSHOT_ASR_"
+
+Whole = Annotated[int, Field(ge=0, le=256)]
+_KINDS: Mapping[str, tuple[str, Any]] = {
+    "MODEL": ("model", Annotated[str, Field(min_length=1)]),
+    "DEVICE": ("device", Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")]),
+    "COMPUTE_TYPE": ("compute_type", str),
+    "THREADS": ("threads", Whole),
+    "BEAM_SIZE": ("beam_size", Annotated[int, Field(ge=1, le=10)]),
+    "HYPOTHESES": ("hypotheses", Annotated[int, Field(ge=0, le=9)]),
+    "BATCH_SIZE": ("batch_size", Annotated[int, Field(ge=0, le=64)]),
+    "CACHE_DIR": ("cache_dir", Path),
+}
+
+
+class EnvironmentInvalid(ValueError):
+    """It names the variable and what is wrong with it."""
+
+
+def from_environment(environment: Mapping[str, str]) -> AsrSettings:
+    """
+    Raises:
+        EnvironmentInvalid: a variable's value is none that it may have.
+    """
+    found: dict[str, Any] = {}
+    for own, (name, kind) in _KINDS.items():
+        value = environment.get(_PREFIX + own)
+        if value is None:
+            continue
+        try:
+            found[name] = TypeAdapter[Any](kind).validate_python(value)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]["msg"]
+            raise EnvironmentInvalid(f"{_PREFIX}{own}: {problem}") from None
+    return AsrSettings(**found)

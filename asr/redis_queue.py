@@ -1,0 +1,373 @@
+"""The work queue over Redis Streams: workers on other machines transcribe."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import structlog
+
+from asr.ladder import Ladder, Rung
+from asr.outbox import Outbox
+from asr.redis_scripts import OVERLOADED, TOO_LATE
+from asr.redis_streams import Limits, Overview, Streams, StreamsAway, StreamsRefused, job_id
+from asr.speech import Transcript, Unheard, Utterance, WorkClass
+from asr.wire import Lost, WireError, decode, encode
+
+log = structlog.get_logger()
+
+_STOPPING = "the server is stopping"
+_ALARM_S, _CALM_S = 3.0, 1.0
+"""Work that waits for longer is an alarm, which ends below the second."""
+_TICK_S, _LOOK_S, _SWEEP_S = 0.1, 1.0, 10.0
+_ASK_AFTER_S = 5.0
+"""A job that is out for longer is asked after: Redis may have lost it, or we its result."""
+_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+_FAREWELL_S = 1.0
+_END = None
+
+
+@dataclass(slots=True)
+class _Job:
+    """An utterance on its way; it is kept here until it is known what came of it."""
+
+    id: str
+    utterance: Utterance
+    late_at: float
+    sent_at: float | None = None
+
+
+class RedisQueue:
+    """A `WorkQueue` whose work is done by `earshot worker`s. Redis may go and come back.
+
+    An utterance stays in this process until its result has come, so that not even a Redis that
+    forgot everything loses one: what it does not know is put again. What has no result after
+    `deadline_s` leaves as `Unheard`, and a result that comes later is dropped.
+
+    Results are read by a cursor into a stream of this run alone. What a run before left behind is
+    told by the server as a gap, and cannot come out of `results`.
+
+    Args:
+        capacity: Utterances of this server that may be on their way to Redis.
+        limits: Of what Redis holds for all servers.
+        on_look: Told once a second how the streams stand.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        model: str,
+        *,
+        capacity: int,
+        deadline_s: float,
+        limits: Limits | None = None,
+        on_look: Callable[[Overview], None] = lambda overview: None,
+    ) -> None:
+        self._streams = streams
+        self._model = model
+        self._deadline_s = deadline_s
+        self._limits = limits or Limits()
+        self._on_look = on_look
+        self._server = secrets.token_hex(8)
+        self._outbox: Outbox[_Job] = Outbox(capacity)
+        self._jobs: dict[str, _Job] = {}
+        self._put = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._finished: asyncio.Queue[Transcript | Unheard | None] = asyncio.Queue()
+        self._closing = False
+        self._running: asyncio.Task[None] | None = None
+        self._overview: Overview | None = None
+        self._away = f"Redis at {streams.where} has not answered yet"
+        self._doubtful = False
+        self._alarmed = False
+        self._ladder = Ladder(asyncio.get_running_loop().time())
+
+    @property
+    def rung(self) -> Rung:
+        """Looks at speech that goes on are all that is done without here: workers take what is
+        most urgent, and their effort is their own."""
+        return min(self._ladder.rung, Rung.NO_LOOKS)
+
+    @property
+    def _keep_ms(self) -> int:
+        """Longer than anybody can still ask after a job."""
+        return int(self._deadline_s * 2000) + 60_000
+
+    async def start(self) -> None:
+        """Begin to send and to hear. A Redis that is away is waited for.
+
+        Raises:
+            StreamsRefused: it does not let us in.
+        """
+        try:
+            await self._streams.check()
+            await self._look()
+        except StreamsRefused:
+            await self._streams.close()
+            raise
+        except StreamsAway as error:
+            self._note_away(error)
+        self._running = asyncio.create_task(self._run(), name="redis queue")
+
+    def put(self, utterance: Utterance) -> None:
+        if self._closing:
+            self._finished.put_nowait(Unheard(utterance, _STOPPING))
+            return
+        try:
+            encode(utterance)
+        except WireError as error:
+            self._finished.put_nowait(Unheard(utterance, f"it cannot be sent: {error}"))
+            return
+        if utterance.work is WorkClass.PARTIAL and self.rung >= Rung.NO_LOOKS:
+            self._finished.put_nowait(Unheard(utterance, OVERLOADED))
+            return
+        now = asyncio.get_running_loop().time()
+        job = _Job(job_id(utterance, self._model), utterance, now + self._deadline_s)
+        if job.id in self._jobs:  # heard twice: the first settles both
+            return
+        self._jobs[job.id] = job
+        left = self._outbox.put(utterance.work, job.id, job)
+        if left is not None:
+            self._lose(left, OVERLOADED)
+        self._put.set()
+
+    async def results(self) -> AsyncIterator[Transcript | Unheard]:
+        while (result := await self._finished.get()) is not _END:
+            yield result
+
+    def waiting(self) -> int:
+        """What has not come back; nobody says when a worker begins on it."""
+        return len(self._jobs)
+
+    def unready(self) -> str | None:
+        """Why nothing would be transcribed now, and the remedy; None: it would."""
+        if self._away:
+            return self._away
+        assert self._overview is not None
+        models = {worker.model for worker in self._overview.workers}
+        if self._model in models:
+            return None
+        others = f" (workers run {', '.join(sorted(models))})" if models else ""
+        return f"no worker runs the model {self._model}{others}; start `earshot worker` with it"
+
+    @property
+    def overview(self) -> Overview | None:
+        """How the streams stood a second ago; None while Redis is away."""
+        return None if self._away else self._overview
+
+    async def close(self, drain_s: float = 2.0) -> None:
+        """Take nothing more, wait for results for so long, end `results`.
+
+        What has no result by then comes out as `Unheard`.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(drain_s if self._running else 0):
+                while self._jobs:
+                    self._settled.clear()
+                    await self._settled.wait()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        left = list(self._jobs.values())
+        for job in left:
+            self._lose(job, _STOPPING)
+        self._finished.put_nowait(_END)
+        await self._tell_nobody_waits(left)
+        with suppress(StreamsAway, TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._streams.drop_results(self._server)
+        await self._streams.close()
+
+    # What came of it
+
+    def _settle(self, id_: str, message: bytes) -> None:
+        """Once for each job: whatever else is said of it comes too late."""
+        job = self._jobs.get(id_)
+        if job is None:
+            return
+        try:
+            found = decode(message)
+        except WireError as error:
+            log.error("asr.result_malformed", utterance=job.utterance.id, reason=str(error))
+            self._lose(job, f"its transcript came back unreadable: {error}")
+            return
+        match found:
+            case Transcript() if found.utterance_id == job.utterance.id:
+                self._forget(job)
+                self._finished.put_nowait(found)
+            case Lost(reason):
+                self._lose(job, reason)
+            case _:
+                log.error("asr.result_mixed_up", utterance=job.utterance.id)
+                self._lose(job, "its worker answered with another's transcript")
+
+    def _lose(self, job: _Job, reason: str) -> None:
+        self._forget(job)
+        self._finished.put_nowait(Unheard(job.utterance, reason))
+
+    def _forget(self, job: _Job) -> None:
+        self._jobs.pop(job.id, None)
+        self._outbox.remove(job.utterance.work, job.id)
+        self._settled.set()
+
+    # Loops
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for name, loop in (
+                ("send", self._kept_up(self._send)),
+                ("hear", self._kept_up(self._hear)),
+                ("ask", self._kept_up(self._ask)),
+                ("deadlines", self._kept_up(self._deadlines)),
+            ):
+                tasks.create_task(loop, name=f"redis queue: {name}")
+
+    async def _kept_up(self, run: Callable[[_Waits], Coroutine[Any, Any, None]]) -> NoReturn:
+        """Over and over; what Redis or a bug breaks is tried again after a while."""
+        waits = _Waits()
+        while True:
+            try:
+                await run(waits)
+            except StreamsAway as error:
+                self._note_away(error)
+                self._doubtful = True
+            except Exception:
+                log.exception("asr.redis_loop_failed")
+                self._doubtful = True
+            await asyncio.sleep(waits.next())
+
+    async def _send(self, waits: _Waits) -> None:
+        while True:
+            while (job := self._outbox.first()) is not None:
+                await self._send_one(job)
+                waits.reset()
+            self._put.clear()
+            await self._put.wait()
+
+    async def _send_one(self, job: _Job) -> None:
+        loop = asyncio.get_running_loop()
+        put = await self._streams.enqueue(
+            job.id,
+            job.utterance,
+            encode(job.utterance),
+            server=self._server,
+            left_ms=max(1, int((job.late_at - loop.time()) * 1000)),
+            keep_ms=self._keep_ms,
+            limits=self._limits,
+        )
+        self._outbox.remove(job.utterance.work, job.id)
+        job.sent_at = loop.time()
+        if put.full:
+            self._settle(job.id, encode(Lost(OVERLOADED)))
+        elif put.done is not None:
+            self._settle(job.id, put.done)
+
+    async def _hear(self, waits: _Waits) -> None:
+        cursor = "0-0"
+        while True:
+            found = await self._streams.results(self._server, cursor)
+            waits.reset()
+            for cursor, job, message in found:  # noqa: B007 - the last one is gone on from
+                self._settle(job, message)
+            if found:
+                await self._streams.forget_results(self._server, cursor)
+
+    async def _ask(self, waits: _Waits) -> None:
+        loop = asyncio.get_running_loop()
+        sweep_at = loop.time()
+        while True:
+            await self._look()
+            await self._ask_after_jobs(0.0 if self._doubtful else _ASK_AFTER_S)
+            if loop.time() >= sweep_at:
+                await self._streams.sweep()
+                sweep_at = loop.time() + _SWEEP_S * random.uniform(0.8, 1.2)
+            waits.reset()
+            await asyncio.sleep(_LOOK_S)
+
+    async def _ask_after_jobs(self, out_s: float) -> None:
+        """What Redis has forgotten is put again; a result that passed us by is taken."""
+        self._doubtful = False
+        now = asyncio.get_running_loop().time()
+        asked = [
+            job
+            for job in self._jobs.values()
+            if job.sent_at is not None and now - job.sent_at >= out_s
+        ]
+        try:
+            states = await self._streams.states([job.id for job in asked])
+        except StreamsAway:
+            self._doubtful = True
+            raise
+        again = 0
+        for job, state in zip(asked, states, strict=True):
+            if state:
+                self._settle(job.id, state)
+            elif state is None and job.id in self._jobs:
+                again += 1
+                job.sent_at = None
+                self._outbox.put_back(job.utterance.work, job.id, job)
+        if again:
+            log.warning("asr.redis_forgot", utterances=again)
+            self._put.set()
+
+    async def _deadlines(self, waits: _Waits) -> None:
+        while True:
+            now = asyncio.get_running_loop().time()
+            late = [job for job in self._jobs.values() if job.late_at <= now]
+            for job in late:
+                self._lose(job, TOO_LATE if not self._away else f"{TOO_LATE}: {self._away}")
+            if late:
+                log.warning("asr.too_late", utterances=len(late))
+                await self._tell_nobody_waits(late)
+            waits.reset()
+            await asyncio.sleep(_TICK_S)
+
+    async def _tell_nobody_waits(self, jobs: Sequence[_Job]) -> None:
+        """Workers find out by themselves, too, but later."""
+        with suppress(StreamsAway, TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._streams.cancel([job.id for job in jobs], self._keep_ms)
+
+    async def _look(self) -> None:
+        self._overview = overview = await self._streams.look()
+        if self._away and self._running is not None:
+            log.info("asr.redis_answers")
+        self._away = ""
+        self._on_look(overview)
+        behind_s = max(overview.behind_s.values())
+        self._ladder.look(behind_s, asyncio.get_running_loop().time())
+        if behind_s > _ALARM_S and not self._alarmed:
+            waiting = sum(overview.waiting.values())
+            log.warning("asr.workers_behind", behind_s=round(behind_s, 1), waiting=waiting)
+            self._alarmed = True
+        elif behind_s < _CALM_S and self._alarmed:
+            log.info("asr.workers_caught_up")
+            self._alarmed = False
+
+    def _note_away(self, error: StreamsAway) -> None:
+        if self._away != str(error):
+            log.warning("asr.redis_away", reason=str(error))
+        self._away = str(error)
+
+
+class _Waits:
+    """Waits between attempts, longer after each in a row that failed."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+
+    def next(self) -> float:
+        wait_s = _WAITS_S[min(self._failed, len(_WAITS_S) - 1)]
+        self._failed += 1
+        return wait_s * random.uniform(0.8, 1.2)
+
+    def reset(self) -> None:
+        self._failed = 0

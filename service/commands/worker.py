@@ -1,0 +1,24 @@
+"""`earshot worker`: transcribes for servers on other machines, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import click
+
+from asr.whisper import batch_size, load
+from asr.worker_process import WorkerFailed, run_worker
+from service.errors import ConfigurationError, Failed
+from service.logs import configure_logs
+from service.settings import load_settings
+
+
+@click.command()
+def worker() -> None:
+    """Transcribe for the servers that share EARSHOT_REDIS_URL, with the model of EARSHOT_ASR_*."""
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    asr = settings.asr()
+    try:
+        run_worker(asr, settings.redis_url, load=load, batch=batch_size(asr))
+    except WorkerFailed as error:
+        kind = ConfigurationError if error.exit_code == 2 else Failed
+        raise kind(str(error)) from error

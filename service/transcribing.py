@@ -1,0 +1,145 @@
+"""Where words come from: a model in this process, or workers over Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from asr.cuda import CudaUnavailable, out_of_memory, remedy
+from asr.local_queue import LocalQueue
+from asr.models import ModelUnavailable, model_name
+from asr.redis_queue import RedisQueue
+from asr.redis_streams import Limits, Overview, Streams, StreamsRefused, WorkerSeen
+from asr.scheduler import SchedulerSettings
+from asr.settings import AsrSettings
+from asr.transcriber import Transcriber
+from asr.whisper import batch_size, load
+from service.errors import ConfigurationError, Failed
+from service.metrics import Metrics
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+
+class OwnModel:
+    """A model in this process."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        asr = settings.asr()
+
+        def measure(size: int, seconds: float) -> None:
+            metrics.batch_size.observe(size)
+            metrics.batch_seconds.observe(seconds)
+
+        self.queue = LocalQueue(
+            lambda: load_model(asr),
+            settings=SchedulerSettings(
+                capacity=settings.asr_queue,
+                batch_size=batch_size(asr),
+                deadline_s=settings.asr_deadline_s,
+            ),
+            on_batch=measure,
+        )
+
+    async def start(self) -> str:
+        transcriber = await self.queue.start()
+        log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
+        return transcriber.model
+
+    def unready(self) -> str | None:
+        return None if self.queue.alive() else "the recogniser has stopped; restart the server"
+
+    def workers(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        await self.queue.close()
+
+
+class Workers:
+    """Workers over Redis; no model is loaded here."""
+
+    def __init__(self, settings: Settings, redis_url: str, metrics: Metrics) -> None:
+        self._model = model_name(settings.asr_model)
+        self._metrics = metrics
+        self._last: Overview | None = None
+        self.queue = RedisQueue(
+            _streams(redis_url, self._model),
+            self._model,
+            capacity=settings.asr_queue,
+            deadline_s=settings.asr_deadline_s,
+            limits=Limits(bytes=settings.redis_mb * 1024 * 1024),
+            on_look=self._measure,
+        )
+        metrics.redis_up.set_function(lambda: 0 if self.queue.overview is None else 1)
+
+    async def start(self) -> str:
+        try:
+            await self.queue.start()
+        except StreamsRefused as error:
+            raise ConfigurationError(f"EARSHOT_REDIS_URL: {error}") from error
+        why = self.queue.unready()
+        log.info("asr.by_workers", model=self._model, ready=why is None)
+        return self._model
+
+    def unready(self) -> str | None:
+        return self.queue.unready()
+
+    def workers(self) -> Sequence[WorkerSeen]:
+        overview = self.queue.overview
+        return () if overview is None else overview.workers
+
+    async def close(self) -> None:
+        await self.queue.close()
+
+    def _measure(self, overview: Overview) -> None:
+        metrics, last = self._metrics, self._last
+        ours = [worker for worker in overview.workers if worker.model == self._model]
+        metrics.workers.set(len(ours))
+        metrics.workers_busy.set(sum(worker.busy for worker in ours))
+        metrics.stream_bytes.set(overview.bytes)
+        for work, waiting in overview.waiting.items():
+            metrics.stream_waiting.labels(work).set(waiting)
+            metrics.stream_behind.labels(work).set(overview.behind_s[work])
+        if last is not None:  # what was before this server is not its count
+            metrics.claims.inc(max(0, overview.claims - last.claims))
+            metrics.dead_letters.inc(max(0, overview.dead - last.dead))
+        self._last = overview
+
+
+def recogniser(settings: Settings, metrics: Metrics) -> OwnModel | Workers:
+    """As the settings say.
+
+    Raises:
+        ConfigurationError: EARSHOT_REDIS_URL is no address.
+    """
+    if settings.redis_url:
+        return Workers(settings, settings.redis_url, metrics)
+    return OwnModel(settings, metrics)
+
+
+def load_model(settings: AsrSettings) -> Transcriber:
+    """
+    Raises:
+        ConfigurationError: it says why the model cannot be had.
+        Failed: there is too little memory for it.
+    """
+    try:
+        return load(settings)
+    except CudaUnavailable as error:
+        raise ConfigurationError(f"EARSHOT_ASR_DEVICE: {error}") from error
+    except ModelUnavailable as error:
+        raise ConfigurationError(f"EARSHOT_ASR_MODEL: {error}") from error
+    except Exception as error:
+        if out_of_memory(error):
+            text = f"the model {settings.model} does not start: {remedy(error)}"
+            raise Failed(text) from error
+        raise
+
+
+def _streams(redis_url: str, model: str) -> Streams:
+    try:
+        return Streams(redis_url, model)
+    except StreamsRefused as error:
+        raise ConfigurationError(f"EARSHOT_REDIS_URL: {error}") from error

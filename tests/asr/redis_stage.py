@@ -1,0 +1,93 @@
+"""A model's streams in the tests' Redis, with servers and workers on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from asr.redis_queue import RedisQueue
+from asr.redis_streams import Limits, Streams
+from asr.speech import Transcript, Unheard
+from asr.worker import Worker, WorkerTimes
+from tests.asr.scribe import Scribe
+from tests.redis import RedisServer
+
+QUICK = WorkerTimes(claim_every_s=0.1, least_idle_s=0.5, beat_s=0.1, farewell_s=1.0)
+
+
+@dataclass
+class Stage:
+    redis: RedisServer
+    model: str = field(default_factory=lambda: f"scribe-{uuid4().hex[:8]}")
+    _queues: list[RedisQueue] = field(default_factory=list)
+    _streams: list[Streams] = field(default_factory=list)
+
+    def streams(self, model: str = "") -> Streams:
+        streams = Streams(self.redis.url, model or self.model)
+        self._streams.append(streams)
+        return streams
+
+    async def server(
+        self, *, deadline_s: float = 30.0, limits: Limits | None = None, capacity: int = 100
+    ) -> RedisQueue:
+        queue = RedisQueue(
+            Streams(self.redis.url, self.model),
+            self.model,
+            capacity=capacity,
+            deadline_s=deadline_s,
+            limits=limits,
+        )
+        await queue.start()
+        self._queues.append(queue)
+        return queue
+
+    def make_worker(self, scribe: Scribe, *, batch: int = 4, model: str = "") -> Worker:
+        model = model or self.model
+        return Worker(self.streams(model), lambda: scribe, model=model, batch=batch, times=QUICK)
+
+    @asynccontextmanager
+    async def worker(
+        self, scribe: Scribe, *, batch: int = 4, model: str = ""
+    ) -> AsyncIterator[Worker]:
+        worker = self.make_worker(scribe, batch=batch, model=model)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            await running
+
+    async def close(self) -> None:
+        for queue in self._queues:
+            await queue.close(drain_s=0)
+        for streams in self._streams:
+            await streams.close()
+
+
+@asynccontextmanager
+async def staged(redis: RedisServer) -> AsyncIterator[Stage]:
+    stage = Stage(redis)
+    try:
+        yield stage
+    finally:
+        await stage.close()
+
+
+async def some(queue: RedisQueue, count: int, seconds: float = 10.0) -> list[Transcript | Unheard]:
+    """So many results."""
+    found: list[Transcript | Unheard] = []
+    async with asyncio.timeout(seconds):
+        async for result in queue.results():
+            found.append(result)
+            if len(found) == count:
+                break
+    return found
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - another process makes it so
+            await asyncio.sleep(0.02)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asr.environment import EnvironmentInvalid, from_environment
+from asr.settings import AsrSettings
+from service.settings import Settings
+
+
+def test_without_variables_a_worker_has_the_usual_settings() -> None:
+    assert from_environment({}) == AsrSettings()
+
+
+def test_a_worker_alone_reads_what_the_service_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
+        "EARSHOT_ASR_MODEL": "small.en",
+        "EARSHOT_ASR_DEVICE": "cuda:1",
+        "EARSHOT_ASR_COMPUTE_TYPE": "int8",
+        "EARSHOT_ASR_THREADS": "2",
+        "EARSHOT_ASR_BEAM_SIZE": "3",
+        "EARSHOT_ASR_HYPOTHESES": "2",
+        "EARSHOT_ASR_BATCH_SIZE": "16",
+        "EARSHOT_ASR_CACHE_DIR": "/models",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = from_environment(variables)
+    assert found == Settings().asr()
+    assert found.cache_dir == Path("/models")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MODEL", ""), ("DEVICE", "gpu"), ("THREADS", "-1"), ("BEAM_SIZE", "eleven")],
+)
+def test_a_value_that_is_none_is_refused_by_its_variable(name: str, value: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match=f"^EARSHOT_ASR_{name}: "):
+        from_environment({f"EARSHOT_ASR_{name}": value})

@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from signal import SIGKILL
+
+import pytest
+
+from asr.redis_queue import RedisQueue
+from asr.redis_scripts import OVERLOADED, TOO_LATE
+from asr.redis_streams import Limits, Streams, StreamsAway, StreamsRefused, job_id, shown
+from asr.speech import Transcript, WorkClass
+from asr.wire import Lost, encode
+from tests.asr.examples import an_utterance
+from tests.asr.redis_stage import Stage, some, staged, until
+from tests.asr.scribe import Scribe, heard, named, unheard
+from tests.redis import RedisServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.redis]
+
+
+@pytest.fixture
+async def stage(redis: RedisServer) -> AsyncIterator[Stage]:
+    async with staged(redis) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def own_stage(own_redis: RedisServer) -> AsyncIterator[Stage]:
+    async with staged(own_redis) as stage:
+        yield stage
+
+
+def put(queue: RedisQueue, *ids: str, work: WorkClass = WorkClass.FINAL) -> None:
+    for id_ in ids:
+        queue.put(replace(an_utterance(id_), work=work))
+
+
+async def in_redis(stage: Stage, count: int) -> None:
+    streams = stage.streams()
+    async with asyncio.timeout(5):
+        while sum((await streams.look()).waiting.values()) != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_two_servers_share_workers_and_each_hears_its_own(stage: Stage) -> None:
+    one, other = await stage.server(), await stage.server()
+    put(one, "a", "b")
+    put(other, "c", "d")
+    async with stage.worker(Scribe()):
+        assert set(heard(await some(one, 2))) == {"a", "b"}
+        assert set(heard(await some(other, 2))) == {"c", "d"}
+
+
+async def test_the_most_urgent_are_heard_first_whenever_they_came(stage: Stage) -> None:
+    scribe = Scribe()
+    queue = await stage.server()
+    for work in reversed(WorkClass):
+        put(queue, f"old {work}", f"new {work}", work=work)
+    await in_redis(stage, 10)
+    async with stage.worker(scribe, batch=1):
+        await some(queue, 10)
+    order = [ids[0] for ids in scribe.batches]
+    assert order == [f"{age} {work}" for work in WorkClass for age in ("old", "new")]
+
+
+async def test_every_look_at_a_speech_comes_back(stage: Stage) -> None:
+    """A provisional look has the id of the whole, and both are answered."""
+    queue = await stage.server()
+    for revision in (1, 2, 0):
+        queue.put(replace(an_utterance("u"), revision=revision))
+    async with stage.worker(Scribe()):
+        assert heard(await some(queue, 3)) == ["u", "u", "u"]
+
+
+async def test_the_same_look_put_twice_is_worked_on_once(stage: Stage) -> None:
+    queue = await stage.server()
+    put(queue, "u", "u")
+    scribe = Scribe()
+    async with stage.worker(scribe):
+        assert heard(await some(queue, 1)) == ["u"]
+        put(queue, "u")  # and what came of it is still known
+        assert heard(await some(queue, 1)) == ["u"]
+    assert scribe.batches == [["u"]]
+
+
+async def test_without_a_worker_it_is_a_gap_at_its_deadline(stage: Stage) -> None:
+    queue = await stage.server(deadline_s=0.4)
+    put(queue, "a")
+    assert unheard(await some(queue, 1)) == {"a": TOO_LATE}
+    assert queue.waiting() == 0
+
+
+async def test_what_is_too_late_is_not_worked_on(stage: Stage) -> None:
+    queue = await stage.server(deadline_s=0.4)
+    put(queue, "a")
+    await some(queue, 1)
+    scribe = Scribe()
+    async with stage.worker(scribe):
+        put(queue, "b")
+        assert heard(await some(queue, 1)) == ["b"]
+    assert scribe.batches == [["b"]]
+    assert (await stage.streams().look()).bytes == 0
+
+
+async def test_a_transcript_after_the_deadline_does_not_come_out_as_well(stage: Stage) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = await stage.server(deadline_s=0.5)
+    async with stage.worker(scribe):
+        put(queue, "slow")
+        await until(lambda: scribe.batches == [["slow"]])
+        assert unheard(await some(queue, 1)) == {"slow": TOO_LATE}
+        scribe.free.set()
+        put(queue, "next")
+        assert named(await some(queue, 1)) == ["next"]
+
+
+@pytest.mark.parametrize("work", [WorkClass.PARTIAL, WorkClass.HOT_FINAL])
+async def test_full_the_oldest_of_the_least_urgent_leaves(stage: Stage, work: WorkClass) -> None:
+    queue = await stage.server(limits=Limits(entries=4))
+    put(queue, "partial 1", "partial 2", work=WorkClass.PARTIAL)
+    put(queue, "final 1", "final 2")
+    await in_redis(stage, 4)
+    put(queue, "new", work=work)
+    assert unheard(await some(queue, 1)) == {"partial 1": OVERLOADED}
+    await in_redis(stage, 4)
+
+
+async def test_full_of_what_is_more_urgent_the_new_one_leaves(stage: Stage) -> None:
+    queue = await stage.server(limits=Limits(entries=2))
+    put(queue, "final 1", "final 2")
+    await in_redis(stage, 2)
+    put(queue, "partial", work=WorkClass.PARTIAL)
+    assert unheard(await some(queue, 1)) == {"partial": OVERLOADED}
+
+
+async def test_sound_is_bounded_in_bytes_too(stage: Stage) -> None:
+    queue = await stage.server(limits=Limits(bytes=100_000))
+    put(queue, "a", "b", "c")  # of 32,000 bytes each
+    await in_redis(stage, 3)
+    put(queue, "d")
+    assert unheard(await some(queue, 1)) == {"a": OVERLOADED}
+    queue.put(an_utterance("long", bytes(200_000)))
+    assert set(unheard(await some(queue, 4))) == {"b", "c", "d", "long"}
+    assert (await stage.streams().look()).bytes == 0
+
+
+async def test_another_servers_utterance_that_has_to_leave_is_told_there(stage: Stage) -> None:
+    one = await stage.server(limits=Limits(entries=1))
+    other = await stage.server(limits=Limits(entries=1))
+    put(one, "a")
+    await in_redis(stage, 1)
+    put(other, "b", work=WorkClass.HOT_FINAL)
+    assert unheard(await some(one, 1)) == {"a": OVERLOADED}
+
+
+async def test_what_is_being_worked_on_does_not_have_to_leave(stage: Stage) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = await stage.server(limits=Limits(entries=2))
+    async with stage.worker(scribe, batch=1):
+        put(queue, "working")
+        await until(lambda: len(scribe.batches) == 1)
+        put(queue, *"abcdef")
+        gone = await some(queue, 4)
+        assert set(unheard(gone).values()) == {OVERLOADED}
+        scribe.free.set()
+        assert "working" in heard(await some(queue, 3))
+
+
+async def test_sound_that_is_none_is_refused_at_once_with_its_reason(stage: Stage) -> None:
+    queue = await stage.server()
+    queue.put(an_utterance("empty", b""))
+    queue.put(an_utterance("odd", b"\0\0\0"))
+    queue.put(an_utterance("endless", bytes(31 * 32_000)))
+    reasons = unheard(await some(queue, 3))
+    assert "no sound" in reasons["empty"]
+    assert "half a sample" in reasons["odd"]
+    assert "30 s at most" in reasons["endless"]
+
+
+@pytest.mark.parametrize("body", [b"", b"RIFF", encode(Lost("what?")), b"es\x09\x01" + bytes(8)])
+async def test_an_entry_that_is_no_utterance_is_refused_and_the_worker_goes_on(
+    stage: Stage, body: bytes
+) -> None:
+    queue = await stage.server()
+    utterance = an_utterance("odd")
+    put(queue, "odd")
+    await in_redis(stage, 1)
+    streams = stage.streams()
+    stage.redis.command("DEL", f"{streams.prefix}work:final")
+    stage.redis.command("DEL", f"{streams.prefix}job:{job_id(utterance, stage.model)}")
+    await streams.enqueue(
+        job_id(utterance, stage.model),
+        utterance,
+        body,
+        server=queue._server,
+        left_ms=30_000,
+        keep_ms=30_000,
+        limits=Limits(),
+    )
+    async with stage.worker(Scribe()):
+        (reason,) = unheard(await some(queue, 1)).values()
+        assert reason.startswith("it came")
+        put(queue, "fine")
+        assert heard(await some(queue, 1)) == ["fine"]
+    assert (await streams.look()).dead == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"es", encode(an_utterance())])
+async def test_a_result_that_is_no_transcript_is_a_gap(stage: Stage, body: bytes) -> None:
+    queue = await stage.server()
+    put(queue, "a")
+    await in_redis(stage, 1)
+    streams = stage.streams()
+    (entry,) = await streams.take("me", 1)
+    assert await streams.complete(entry, body)
+    assert list(unheard(await some(queue, 1))) == ["a"]
+
+
+async def test_of_two_who_tell_the_first_is_believed(stage: Stage) -> None:
+    queue = await stage.server()
+    put(queue, "a")
+    await in_redis(stage, 1)
+    streams = stage.streams()
+    (entry,) = await streams.take("me", 1)
+    assert await streams.complete(entry, encode(Lost("first")))
+    assert not await streams.complete(entry, encode(Lost("second")))
+    assert unheard(await some(queue, 1)) == {"a": "first"}
+
+
+async def test_a_redis_that_is_away_is_waited_for(own_stage: Stage) -> None:
+    own_stage.redis.stop()
+    queue = await own_stage.server()
+    put(queue, "a", "b")
+    assert "fails" in str(queue.unready())
+    async with own_stage.worker(Scribe()):
+        own_stage.redis.start()
+        assert heard(await some(queue, 2, 20)) == ["a", "b"]
+        await until(lambda: queue.unready() is None)
+
+
+async def test_a_redis_that_stays_away_makes_gaps_that_say_so(own_stage: Stage) -> None:
+    queue = await own_stage.server(deadline_s=1.0)
+    own_stage.redis.stop(SIGKILL)
+    put(queue, "a")
+    (reason,) = unheard(await some(queue, 1)).values()
+    assert reason.startswith(TOO_LATE)
+    assert "Redis at redis://127.0.0.1:" in reason
+    assert "password" not in reason
+
+
+async def test_away_the_outbox_is_bounded_and_the_least_urgent_leave(own_stage: Stage) -> None:
+    own_stage.redis.stop()
+    queue = await own_stage.server(capacity=3)
+    put(queue, "final 1", "final 2")
+    put(queue, "partial 1", "partial 2", work=WorkClass.PARTIAL)
+    put(queue, "final 3")
+    assert unheard(await some(queue, 2)) == {"partial 1": OVERLOADED, "partial 2": OVERLOADED}
+    assert queue.waiting() == 3
+
+
+async def test_what_a_redis_forgot_is_put_again(own_stage: Stage) -> None:
+    queue = await own_stage.server()
+    put(queue, "a", "b", "c")
+    await in_redis(own_stage, 3)
+    own_stage.redis.command("FLUSHALL")
+    own_stage.redis.stop(SIGKILL)
+    own_stage.redis.start()
+    async with own_stage.worker(Scribe()):
+        assert sorted(heard(await some(queue, 3, 20))) == ["a", "b", "c"]
+
+
+async def test_readiness_says_what_is_missing(stage: Stage) -> None:
+    queue = await stage.server()
+    none = f"no worker runs the model {stage.model}; start `earshot worker` with it"
+    assert queue.unready() == none
+    async with stage.worker(Scribe(), model="another"):
+        await until(lambda: "workers run another" in str(queue.unready()))
+        async with stage.worker(Scribe()):
+            await until(lambda: queue.unready() is None)
+            assert queue.overview is not None
+            (seen,) = [one for one in queue.overview.workers if one.model == stage.model]
+            assert (seen.device, seen.batch, seen.busy) == ("nowhere", 4, False)
+    await until(lambda: queue.unready() == none)
+
+
+async def test_a_wrong_password_is_said_at_the_start(stage: Stage) -> None:
+    url = stage.redis.url.replace("a-test-password", "guessed")
+    queue = RedisQueue(Streams(url, "m"), "m", capacity=1, deadline_s=1)
+    with pytest.raises(StreamsRefused, match="password in EARSHOT_REDIS_URL") as refused:
+        await queue.start()
+    assert "guessed" not in str(refused.value)
+    await queue.close()
+
+
+@pytest.mark.parametrize("url", ["redis//host", "http://host", "redis://host:port/0", "::"])
+def test_an_address_of_no_redis_is_refused_by_name(url: str) -> None:
+    with pytest.raises(StreamsRefused, match="use redis://host"):
+        Streams(url, "m")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis://:secret@host/0", "redis://host:6379/0"),
+        ("rediss://me:secret@[::1]:6380", "rediss://[::1]:6380"),
+        ("unix:///run/redis.sock?password=secret", "unix:///run/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, says: str) -> None:
+    assert shown(url) == says
+
+
+async def test_a_redis_that_hangs_is_away(stage: Stage) -> None:
+    calls: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: calls.append(writer), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    streams = Streams(f"redis://127.0.0.1:{port}/0", "m")
+    with pytest.raises(StreamsAway, match="does not answer within 5 s"):
+        await streams.check()
+    await streams.close()
+    silent.close()
+    for call in calls:
+        call.close()
+        await call.wait_closed()
+
+
+def test_a_job_has_one_id_for_each_look_and_model() -> None:
+    utterance = an_utterance()
+    ids = {
+        job_id(utterance, "m"),
+        job_id(replace(utterance, revision=1), "m"),
+        job_id(utterance, "n"),
+        job_id(replace(utterance, id="u2"), "m"),
+    }
+    assert len(ids) == 4
+    assert job_id(replace(utterance, pcm=b"\0\0"), "m") in ids
+
+
+async def test_a_transcript_carries_the_models_name(stage: Stage) -> None:
+    queue = await stage.server()
+    put(queue, "a")
+    async with stage.worker(Scribe(model=stage.model)):
+        (found,) = await some(queue, 1)
+    assert isinstance(found, Transcript)
+    assert found.model == stage.model

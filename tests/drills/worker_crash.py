@@ -1,0 +1,210 @@
+"""Workers and Redis that crash while utterances are transcribed, and what came of each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from signal import SIGKILL
+from types import TracebackType
+from typing import Self
+
+from asr.redis_queue import RedisQueue
+from asr.redis_streams import Streams
+from asr.speech import Transcript, Unheard, Utterance, WorkClass
+from tests.asr.examples import an_utterance
+from tests.asr.scribe import named, unheard
+from tests.redis import RedisServer
+from tests.server import clean_environment
+
+UTTERANCES = 80
+_TALK_S = 5.0
+_QUICK_S, _SLOW_S = 0.03, 1.4
+"""The slow worker's batches take longer than what makes an entry claimable."""
+_DEADLINE_S = 60.0
+_POISON = ("refused", "broken", "short")
+
+
+class WorkerProcess:
+    """A worker that is started again when it dies, as operators have it."""
+
+    def __init__(self, model: str, url: str, log: Path, *, pace_s: float, batch: int) -> None:
+        self._command = [
+            *(sys.executable, "-m", "tests.drills.scribe_worker"),
+            *(model, url, str(pace_s), str(batch)),
+        ]
+        self._log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                env=clean_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait(10)
+
+    def stop(self) -> int:
+        """As an operator would; its exit code."""
+        process, self.process = self.process, None
+        assert process is not None
+        process.terminate()
+        return process.wait(15)
+
+    async def keep_alive(self) -> None:
+        while True:
+            if self.process is not None and self.process.poll() is not None:
+                self.start()
+            await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    put: Sequence[Utterance]
+    results: Sequence[Transcript | Unheard]
+    told: int
+    """So many results went into the server's stream."""
+
+    def faults(self) -> list[str]:
+        """What breaks the promise, a sentence each; empty if nothing does."""
+        came = Counter(named(self.results))
+        faults = [f"{id_} came {came[id_]} times" for id_ in self._ids() if came[id_] != 1]
+        reasons = unheard(self.results)
+        for id_ in self._ids():
+            bad = any(word in id_ for word in (*_POISON, "killer"))
+            if bad != (id_ in reasons):
+                faults.append(f"{id_}: {reasons.get(id_, 'was heard')}")
+        faults += [
+            f"{result.utterance_id} has another's words"
+            for result in self.results
+            if isinstance(result, Transcript) and result.text != f"words of {result.utterance_id}"
+        ]
+        if self.told != len(self.put):
+            faults.append(f"workers told {self.told} results of {len(self.put)} utterances")
+        return faults
+
+    def _ids(self) -> list[str]:
+        return [utterance.id for utterance in self.put]
+
+
+async def crash_workers(folder: Path, seed: int) -> Aftermath:
+    """People talk for some seconds; workers and Redis die in the middle of it.
+
+    Three workers, one of them slow; poison that fails a batch, and one that kills its worker each
+    time it is tried.
+    """
+    chance = random.Random(seed)
+    model = f"scribe-{seed}"
+    with RedisServer() as redis:
+        queue = RedisQueue(Streams(redis.url, model), model, capacity=500, deadline_s=_DEADLINE_S)
+        await queue.start()
+        workers = [
+            WorkerProcess(model, redis.url, folder / "workers.log", pace_s=pace_s, batch=batch)
+            for pace_s, batch in ((_QUICK_S, 4), (_QUICK_S, 8), (_SLOW_S, 4))
+        ]
+        async with _alive(workers), asyncio.TaskGroup() as tasks:
+            collecting = tasks.create_task(_collect(queue, UTTERANCES))
+            while queue.unready():  # noqa: ASYNC110 - Redis tells it
+                await asyncio.sleep(0.05)
+            put: list[Utterance] = []
+            tasks.create_task(_talk(queue, chance, put))
+            for _ in range(2):
+                tasks.create_task(_kill_worker(chance.uniform(0.3, _TALK_S), chance, workers))
+            tasks.create_task(_kill_redis(chance.uniform(0.3, _TALK_S), chance, redis))
+        results = collecting.result()
+        # Whatever is doubled has time to come.
+        await asyncio.sleep(0.5)
+        told = _told(redis, model)
+        await queue.close(drain_s=0)
+        results += [result async for result in queue.results()]
+        return Aftermath(put, results, told)
+
+
+@asynccontextmanager
+async def _alive(workers: Sequence[WorkerProcess]) -> AsyncIterator[None]:
+    """Ended on leaving, however that is."""
+    watches: list[asyncio.Task[None]] = []
+    try:
+        for worker in workers:
+            worker.start()
+            watches.append(asyncio.create_task(worker.keep_alive()))
+        yield
+    finally:
+        for watch in watches:
+            watch.cancel()
+        if watches:
+            await asyncio.wait(watches)
+        for worker in workers:
+            worker.kill()
+
+
+async def _talk(queue: RedisQueue, chance: random.Random, put: list[Utterance]) -> None:
+    bad = dict(zip(chance.sample(range(UTTERANCES), 4), (*_POISON, "killer"), strict=True))
+    for number in range(UTTERANCES):
+        id_ = f"{bad.get(number, 'fine')} {number}"
+        pcm = bytes(2 * chance.randrange(1_600, 64_000))
+        work = chance.choice(list(WorkClass))
+        put.append(replace(an_utterance(id_, pcm), work=work))
+        queue.put(put[-1])
+        await asyncio.sleep(chance.expovariate(UTTERANCES / _TALK_S))
+
+
+async def _collect(queue: RedisQueue, count: int) -> list[Transcript | Unheard]:
+    results: list[Transcript | Unheard] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DEADLINE_S + 20):
+            async for result in queue.results():
+                results.append(result)
+                if len(results) == count:
+                    break
+    return results
+
+
+async def _kill_worker(
+    at_s: float, chance: random.Random, workers: Sequence[WorkerProcess]
+) -> None:
+    """With SIGKILL, in whatever it is doing; `keep_alive` starts it again."""
+    await asyncio.sleep(at_s)
+    process = chance.choice(workers).process
+    if process is not None:
+        process.kill()
+
+
+def _told(redis: RedisServer, model: str) -> int:
+    """The server drops what it has read twice; here it is seen that there was nothing to drop."""
+    (stream,) = redis.command("KEYS", f"earshot:*:{model}:results:*").split()
+    lines = redis.command("XINFO", "STREAM", stream).splitlines()
+    return int(lines[lines.index("entries-added") + 1])
+
+
+async def _kill_redis(at_s: float, chance: random.Random, redis: RedisServer) -> None:
+    await asyncio.sleep(at_s)
+    await asyncio.to_thread(redis.stop, SIGKILL)
+    await asyncio.sleep(chance.uniform(0.0, 1.5))
+    await asyncio.to_thread(redis.start)

@@ -1,0 +1,95 @@
+"""A real Redis of the tests' own: on a free port, its files in a temporary folder."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_START_S = 20.0
+
+
+class RedisServer:
+    """Started on entering; can be stopped and started, and keeps what it was told (AOF).
+
+    Attributes:
+        url: With a password, as operators have it.
+    """
+
+    def __init__(self, *, password: str = "a-test-password") -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="earshot-redis-"))
+        self._port = _free_port()
+        self._password = password
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://:{password}@127.0.0.1:{self._port}/0"
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self._clean_up()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clean_up()
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *("redis-server", "--port", str(self._port), "--bind", "127.0.0.1"),
+                    *("--dir", str(self._folder), "--requirepass", self._password),
+                    *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + _START_S
+        while self.command("PING") != "PONG":
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "log").read_text())
+            time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """SIGKILL is a crash."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how)
+            process.wait(20)
+
+    def command(self, *words: str) -> str:
+        """What `redis-cli` shows."""
+        done = subprocess.run(
+            ["redis-cli", "-p", str(self._port), "--no-auth-warning", *words],
+            env={"PATH": "/usr/bin:/bin", "REDISCLI_AUTH": self._password},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+        return done.stdout.strip()
+
+    def _clean_up(self) -> None:
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
