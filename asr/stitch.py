@@ -16,8 +16,8 @@ _CARRIED = 40
 """Words of the first part that a join carries along: longer than any phrase over a cut."""
 _SLACK_MS = 150
 """How far a model's word times are off."""
-_UNTIMED_WORDS = 3
-"""Words that the overlap may hold, where their times are not known."""
+_UNTIMED_WORDS = 5
+"""Words that half a second of overlap may hold, where their times are not known."""
 UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
 """Languages written without spaces."""
 
