@@ -87,7 +87,8 @@ class LocalQueue:
     @property
     def rung(self) -> Rung:
         """What is being done about overload."""
-        return self._scheduler.rung
+        with self._changed:
+            return self._scheduler.look(time.monotonic())
 
     def alive(self) -> bool:
         """The model's thread is at work."""

@@ -117,8 +117,14 @@ class Scheduler:
 
     @property
     def rung(self) -> Rung:
-        """What is being done about overload."""
+        """What is being done about overload, as of the last look."""
         return self._ladder.rung
+
+    def look(self, now_s: float) -> Rung:
+        """What is to be done about overload now: time alone makes it less."""
+        if self._set.deadline_s < math.inf:
+            self._ladder.look(self.predicted_s(now_s), now_s)
+        return self.rung
 
     def __len__(self) -> int:
         return self._count
@@ -148,7 +154,7 @@ class Scheduler:
             least = max(self._all(), key=lambda each: (self._rank(each, now_s), -each.since_s))
             self._remove(least)
             gone.append(Unheard(least.utterance, OVERLOADED))
-        self._look(now_s)
+        self.look(now_s)
         return gone
 
     def take(self, now_s: float) -> tuple[Batch | None, list[Unheard]]:
@@ -158,7 +164,7 @@ class Scheduler:
         """
         gone = [*self._late(now_s), *self._shed(now_s)]
         self._credit(now_s)
-        self._look(now_s)
+        self.look(now_s)
         windows: list[list[Utterance]] = []
         bucket = None
         while len(windows) < self._set.batch_size:
@@ -191,7 +197,7 @@ class Scheduler:
         self._credit(now_s)
         looks = sum(window[0].provisional for window in batch.windows)
         self._credit_s -= each_s * looks
-        self._look(now_s)
+        self.look(now_s)
 
     def drain(self) -> list[Utterance]:
         """Take out everything that waits."""
@@ -280,10 +286,6 @@ class Scheduler:
         earned = (now_s - self._credited_s) * self._set.look_share
         self._credit_s = min(_CREDIT_S, self._credit_s + earned)
         self._credited_s = now_s
-
-    def _look(self, now_s: float) -> None:
-        if self._set.deadline_s < math.inf:
-            self._ladder.look(self.predicted_s(now_s), now_s)
 
     def _forget_idle(self) -> None:
         """A room that had more than its share is remembered until the others have caught up."""

@@ -31,6 +31,8 @@ _TEXT_TOKENS = 50_257
 _AUDIO_POSITIONS = 1500
 _TEXT_POSITIONS = 448
 _PROMPT_TOKENS = 4
+_QUIET_WORDS = 82
+"""Whisper suppresses so many that are no speech: brackets, music, symbols."""
 _PUSH = 4.0
 _POOL = 1 << 22
 _LANGUAGES = (
@@ -96,7 +98,9 @@ def build(
     spec.register_vocabulary(names)
     start = shape.end_of_text + 1
     first_language = start + 1
-    spec.config.suppress_ids = [start, *range(first_language + shape.languages, len(names))]
+    # As many as Whisper's own list has: every one costs something for every item at every step.
+    others = first_language + shape.languages
+    spec.config.suppress_ids = [*range(_QUIET_WORDS), start, *range(others, others + 6)]
     spec.config.suppress_ids_begin = [shape.end_of_text]
     spec.config.lang_ids = list(range(first_language, first_language + shape.languages))
     layers = range(shape.decoder_layers // 2, shape.decoder_layers)

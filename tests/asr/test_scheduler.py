@@ -369,3 +369,12 @@ def test_whatever_is_put_comes_out_exactly_once(
         assert len(scheduler) <= capacity
     out.update((one.id, one.revision) for one in scheduler.drain())
     assert out == put
+
+
+def test_overload_that_is_over_is_over_without_anybody_speaking() -> None:
+    scheduler = overloaded(0.5, 8)
+    assert scheduler.rung is Rung.COALESCE
+    order(scheduler, 0.5)
+    for second in range(2, 14):
+        scheduler.look(10.0 + second)
+    assert scheduler.rung is Rung.NONE

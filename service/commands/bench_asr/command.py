@@ -14,7 +14,8 @@ import click
 from asr.models import MICRO, micro_directory
 from asr.shapes import SHAPES, build
 from service.commands.bench_asr.compare import compare
-from service.commands.bench_asr.live import Crowd, earshot, live
+from service.commands.bench_asr.live import SHORT, WHOLE, Crowd, earshot, live
+from service.commands.bench_asr.loaded import loaded
 from service.commands.bench_asr.material import utterances
 from service.commands.bench_asr.options import measure_shape, shape_options
 from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stuck
@@ -22,7 +23,7 @@ from service.commands.bench_asr.whisper_live import whisper_live
 from service.commands.rows import finish
 from service.errors import ConfigurationError
 
-_PARTS = ("micro", "tiny", "live")
+_PARTS = ("micro", "tiny", "loaded", "live")
 _FEW = 16
 _LIVE_S = 30.0
 _CPU_ONLY = ("only", "rounds", "peer")
@@ -48,10 +49,10 @@ def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
     """What a model transcribes.
 
     Without --shape: the demo model and a random one of tiny's shape on this CPU beside
-    faster-whisper, utterances for a second of processor time, and how many live speakers the demo
-    model hears within a second. With --shape: throughput by batch size, and speaking streams by
-    latency, on --device. --device and the options around it go with --shape, --only, --rounds and
-    --whisper-live without it.
+    faster-whisper, utterances for a second of processor time; the demo model and the server's queue
+    at 80 and at 150 % of what they can do; and how many live speakers they hear within a second.
+    With --shape: throughput by batch size, and speaking streams by latency, on --device. --device
+    and the options around it go with --shape, --only, --rounds and --whisper-live without it.
     """
     _refuse_strangers(context, shape)
     if shape is not None:
@@ -77,9 +78,14 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
                 tiny = build(SHAPES["tiny"], Path(folder) / "tiny", quantization="int8")
                 few = utterances()[:_FEW]
                 compare("random tiny", tiny, few, run, rounds=rounds, meaning=False)
+        case "loaded":
+            loaded(MICRO, micro_directory(), run, seconds=_LIVE_S)
         case "live":
             model = micro_directory()
-            ways: dict[str, Crowd] = {f"{MICRO}, earshot, 30 s windows": earshot(model)}
+            ways: dict[str, Crowd] = {
+                f"{MICRO}, {WHOLE}": earshot(model, short=False),
+                f"{MICRO}, {SHORT}": earshot(model, short=True),
+            }
             if peer is not None:
                 ways[f"{MICRO}, WhisperLive"] = whisper_live(peer, model)
             live(ways, run, seconds=_LIVE_S)

@@ -7,24 +7,29 @@ on one thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asr.coalesce import MOST
 from asr.settings import AsrSettings
-from asr.transcriber import Transcriber
+from asr.speech import Utterance
+from asr.transcriber import Transcriber, WindowedTranscriber
 from asr.whisper import batch_size, load
+from asr.windows import Windows
 from service.commands.bench_asr.material import Said
 from service.commands.bench_asr.peers import Peer
 from service.commands.bench_asr.progress import Run
 from service.commands.rows import Row
 from service.simulation.word_errors import word_errors, words
 
+WHOLE = "earshot, 30 s windows"
+JOINED = "earshot, up to three utterances of a speaker in a 30 s window"
+SHORT = "earshot, windows as short as the model allows"
 ONE_BY_ONE = "faster-whisper transcribe behind a lock"
 BATCHED = "faster-whisper BatchedInferencePipeline"
-_AT_LEAST = 1.0
-_NOISE = 0.95
-"""A ratio that should be 1 is that of two measurements on a machine that has other work."""
+_BARS = {WHOLE: 1.0, JOINED: 2.0, SHORT: 5.0}
+"""How many times `ONE_BY_ONE` each way is to be at least."""
 
 
 @dataclass(slots=True)
@@ -55,26 +60,30 @@ def compare(
         meaning: Whether the model understands what is said, so that word errors can be counted.
     """
     settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8", threads=1)
-    ours = load(settings)
+    whole, short = load(settings), load(settings)
+    whole.windows = Windows()
     peer = Peer(directory, threads=1, beam_size=settings.beam_size)
     sounds = [one.utterance.pcm for one in said]
-    mine, alone, batched = _Side(), _Side(), _Side()
     size = batch_size(settings)
+    turns: dict[str, Callable[[], list[str]]] = {
+        WHOLE: lambda: _transcribe(whole, said, size),
+        JOINED: lambda: _joined(whole, said),
+        ONE_BY_ONE: lambda: peer.one_by_one(sounds),
+        BATCHED: lambda: [peer.batched(sounds)],
+    }
+    if short.windows != whole.windows:
+        turns[SHORT] = lambda: _transcribe(short, said, size)
+    sides = {way: _Side() for way in turns}
     spent = 0.0
     for number in range(rounds):
         if number and not run.enough_for(spent, f"round {number + 1} of {model}"):
             break
         run.say(f"{model}: round {number + 1} of {rounds}, {len(said)} utterances")
         began = time.monotonic()
-        turns: list[tuple[_Side, Callable[[], list[str]]]] = [
-            (mine, lambda: _transcribe(ours, said, size)),
-            (alone, lambda: peer.one_by_one(sounds)),
-            (batched, lambda: [peer.batched(sounds)]),
-        ]
-        for side, work in turns if number % 2 == 0 else turns[::-1]:
-            side.time(work, len(said))
+        for way in list(turns) if number % 2 == 0 else [*turns][::-1]:
+            sides[way].time(turns[way], len(said))
         spent = time.monotonic() - began
-    _keep(model, said, run, (mine, alone, batched), meaning=meaning)
+    _keep(model, said, run, sides, meaning=meaning)
 
 
 def _transcribe(ours: Transcriber, said: Sequence[Said], size: int) -> list[str]:
@@ -86,32 +95,42 @@ def _transcribe(ours: Transcriber, said: Sequence[Said], size: int) -> list[str]
     ]
 
 
+def _joined(ours: WindowedTranscriber, said: Sequence[Said]) -> list[str]:
+    """Speaker by speaker, three utterances at once."""
+    by_speaker: dict[str, list[Utterance]] = {}
+    for one in said:
+        by_speaker.setdefault(one.utterance.speaker_id, []).append(one.utterance)
+    found: dict[str, str] = {}
+    for utterances in by_speaker.values():
+        for at in range(0, len(utterances), MOST):
+            for heard in ours.transcribe(utterances[at : at + MOST], coalesce=True):
+                found[heard.utterance_id] = heard.text
+    return [found[one.utterance.id] for one in said]
+
+
 def _keep(
-    model: str,
-    said: Sequence[Said],
-    run: Run,
-    sides: tuple[_Side, _Side, _Side],
-    *,
-    meaning: bool,
+    model: str, said: Sequence[Said], run: Run, sides: Mapping[str, _Side], *, meaning: bool
 ) -> None:
-    mine, alone, batched = sides
+    alone, batched = sides[ONE_BY_ONE], sides[BATCHED]
     unit = "utterances for a second of processor time"
     run.keep(Row(f"{model}, {ONE_BY_ONE}", round(alone.rate, 2), unit))
     run.keep(Row(f"{model}, {BATCHED}", round(batched.rate, 2), unit))
-    way = f"{model}, earshot, 30 s windows"
-    for peer, side in ((BATCHED, batched), (ONE_BY_ONE, alone)):
-        ratio = round(mine.rate / side.rate, 3)
-        name = f"{way}, beside {peer}"
-        run.keep(Row(name, round(mine.rate, 2), unit, peer=peer, ratio=ratio))
-    ratio = round(mine.rate / alone.rate, 3)
-    run.keep(Row(f"{way} / {ONE_BY_ONE}", ratio, "x", _AT_LEAST * _NOISE, least=True))
-    same = sum(a == b for a, b in zip(mine.texts, alone.texts, strict=True))
-    name = f"{way}, texts that are not those of {ONE_BY_ONE}"
+    ours = {way: side for way, side in sides.items() if way in _BARS}
+    for way, side in ours.items():
+        for peer, other in ((BATCHED, batched), (ONE_BY_ONE, alone)):
+            ratio = round(side.rate / other.rate, 3)
+            name = f"{model}, {way}, beside {peer}"
+            run.keep(Row(name, round(side.rate, 2), unit, peer=peer, ratio=ratio))
+        ratio = round(side.rate / alone.rate, 3)
+        run.keep(Row(f"{model}, {way} / {ONE_BY_ONE}", ratio, "x", _BARS[way], least=True))
+    same = sum(a == b for a, b in zip(sides[WHOLE].texts, alone.texts, strict=True))
+    name = f"{model}, {WHOLE}, texts that are not those of {ONE_BY_ONE}"
     run.keep(Row(name, len(said) - same, f"of {len(said)}", 0))
     if meaning:
-        for who, texts in ((way, mine.texts), (f"{model}, {ONE_BY_ONE}", alone.texts)):
-            run.keep(Row(f"{who}, word error rate", _wer([one.text for one in said], texts), "%"))
-        together = [" ".join(one.text for one in said)]
+        spoken = [one.text for one in said]
+        for way, side in {**ours, ONE_BY_ONE: alone}.items():
+            run.keep(Row(f"{model}, {way}, word error rate", _wer(spoken, side.texts), "%"))
+        together = [" ".join(spoken)]
         run.keep(Row(f"{model}, {BATCHED}, word error rate", _wer(together, batched.texts), "%"))
 
 
