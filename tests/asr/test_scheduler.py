@@ -373,8 +373,7 @@ def test_whatever_is_put_comes_out_exactly_once(
 
 def test_overload_that_is_over_is_over_without_anybody_speaking() -> None:
     scheduler = overloaded(0.5, 8)
-    assert scheduler.rung is Rung.COALESCE
+    assert scheduler.look(0.5) is Rung.COALESCE
     order(scheduler, 0.5)
-    for second in range(2, 14):
-        scheduler.look(10.0 + second)
-    assert scheduler.rung is Rung.NONE
+    rungs = [scheduler.look(10.0 + second) for second in range(12)]
+    assert rungs[-1] is Rung.NONE

@@ -17,15 +17,17 @@ from service.commands.bench_asr.compare import compare
 from service.commands.bench_asr.live import SHORT, WHOLE, Crowd, earshot, live
 from service.commands.bench_asr.loaded import loaded
 from service.commands.bench_asr.material import utterances
+from service.commands.bench_asr.monologue import monologue
 from service.commands.bench_asr.options import measure_shape, shape_options
 from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stuck
 from service.commands.bench_asr.whisper_live import whisper_live
 from service.commands.rows import finish
 from service.errors import ConfigurationError
 
-_PARTS = ("micro", "tiny", "loaded", "live")
+_PARTS = ("micro", "tiny", "loaded", "monologue", "live")
 _FEW = 16
 _LIVE_S = 30.0
+_MONOLOGUES = 6
 _CPU_ONLY = ("only", "rounds", "peer")
 
 
@@ -50,7 +52,8 @@ def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
 
     Without --shape: the demo model and a random one of tiny's shape on this CPU beside
     faster-whisper, utterances for a second of processor time; the demo model and the server's queue
-    at 80 and at 150 % of what they can do; and how many live speakers they hear within a second.
+    at 80 and at 150 % of what they can do; how soon a grave phrase in a monologue is told of; and
+    how many live speakers are heard within a second.
     With --shape: throughput by batch size, and speaking streams by latency, on --device. --device
     and the options around it go with --shape, --only, --rounds and --whisper-live without it.
     """
@@ -80,6 +83,8 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
                 compare("random tiny", tiny, few, run, rounds=rounds, meaning=False)
         case "loaded":
             loaded(MICRO, micro_directory(), run, seconds=_LIVE_S)
+        case "monologue":
+            monologue(MICRO, micro_directory(), run, rounds=_MONOLOGUES)
         case "live":
             model = micro_directory()
             ways: dict[str, Crowd] = {
