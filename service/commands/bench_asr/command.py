@@ -84,7 +84,7 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
         case "loaded":
             loaded(MICRO, micro_directory(), run, seconds=_LIVE_S)
         case "monologue":
-            monologue(MICRO, micro_directory(), run, rounds=_MONOLOGUES)
+            monologue(micro_directory(), run, rounds=_MONOLOGUES)
         case "live":
             model = micro_directory()
             ways: dict[str, Crowd] = {

@@ -2,8 +2,8 @@
 
 Several speakers talk for 20 s each without a pause, in real time, and say one phrase that breaks a
 rule somewhere in it. The segmenter, the looks, the queue, the policies and the alerts' database are
-the server's own; the packets are left out, and the words come from the script: the model hears every
-window and takes its time, but the demo model understands one sentence at once and not a speech.
+the server's own; the packets are left out, and the words come from the script: the model hears
+every window and takes its time, but the demo model understands one sentence at once, not a speech.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class _Track:
         )
 
 
-def monologue(model: str, directory: Path, run: Run, *, rounds: int) -> None:
+def monologue(directory: Path, run: Run, *, rounds: int) -> None:
     """Keep the rows of so many rounds of four speakers at once."""
     speeches: list[_Speech] = []
     for number in range(rounds):
