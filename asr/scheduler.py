@@ -2,9 +2,10 @@
 
 What is more urgent goes first; what waits is promoted by one class every two seconds. Inside a
 class the rooms take turns by the model's time that each has had, and a room's own utterances go by
-their deadlines. A batch is formed only when the model is free, of whatever waits then, so that
-nothing waits for a timer. Looks at speech that goes on share a budget of the model's time, and of
-each speaker only the newest waits.
+their deadlines. Waiting never puts a final before one of another room that has had less: else a
+room whose backlog is old would be heard before all the others. A batch is formed only when the
+model is free, of whatever waits then, so that nothing waits for a timer. Looks at speech that goes
+on share a budget of the model's time, and of each speaker only the newest waits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ENDED = "the speech has ended"
 _RANK = {work: rank for rank, work in enumerate(WorkClass)}
 _MOST_ROOMS = 10_000
 _CREDIT_S = 2.0
-"""Of the looks' budget at most: what was not used is not saved up."""
+"""Of the looks' budget at most: neither savings nor debts go further."""
 _COALESCED = 3
 _COALESCED_MS = 28_000
 _GAP_MS = 500
@@ -76,6 +77,10 @@ class _Waiting:
 
     def rank(self, now_s: float, promote_s: float) -> int:
         return max(0, _RANK[self.utterance.work] - int((now_s - self.since_s) / promote_s))
+
+    @property
+    def hot(self) -> bool:
+        return self.utterance.work is WorkClass.HOT_FINAL
 
 
 @dataclass(slots=True)
@@ -151,7 +156,7 @@ class Scheduler:
         room.waiting.append(_Waiting(utterance, now_s, since_s))
         self._count += 1
         if self._count > self._set.capacity:
-            least = max(self._all(), key=lambda each: (self._rank(each, now_s), -each.since_s))
+            least = self._least()
             self._remove(least)
             gone.append(Unheard(least.utterance, OVERLOADED))
         self.look(now_s)
@@ -196,7 +201,7 @@ class Scheduler:
         self._window_s = each_s if not self._window_s else 0.8 * self._window_s + 0.2 * each_s
         self._credit(now_s)
         looks = sum(window[0].provisional for window in batch.windows)
-        self._credit_s -= each_s * looks
+        self._credit_s = max(-_CREDIT_S, self._credit_s - each_s * looks)
         self.look(now_s)
 
     def drain(self) -> list[Utterance]:
@@ -244,17 +249,42 @@ class Scheduler:
 
     def _next(self, now_s: float, bucket: int | None) -> _Waiting | None:
         """The most urgent; of these the one whose room has had least; of these the most due."""
-        best: tuple[tuple[int, float, float], _Waiting] | None = None
+        final = _RANK[WorkClass.FINAL]
+        hot: tuple[tuple[float, float], _Waiting] | None = None
+        other: tuple[tuple[int, float, float], _Waiting] | None = None
         for room in self._rooms.values():
             for each in room.waiting:
                 if not self._affordable(each.utterance):
                     continue
                 if bucket is not None and self.bucket_of(each.utterance) != bucket:
                     continue
-                key = (self._rank(each, now_s), room.used_s, each.put_s)
-                if best is None or key < best[0]:
-                    best = (key, each)
-        return None if best is None else best[1]
+                turn = (room.used_s, each.put_s)
+                if each.hot:
+                    if hot is None or turn < hot[0]:
+                        hot = (turn, each)
+                    continue
+                key = (max(final, self._rank(each, now_s)), *turn)
+                if other is None or key < other[0]:
+                    other = (key, each)
+        if hot is None or other is None:
+            only = hot or other
+            return None if only is None else only[1]
+        # Hot finals do not starve the others: who has waited long enough takes turns with them.
+        promoted = self._rank(other[1], now_s) == 0
+        return other[1] if promoted and other[0][1:] < hot[0] else hot[1]
+
+    def _least(self) -> _Waiting:
+        """Looks and retries before finals; then of the room with most, its least urgent and oldest.
+
+        So a room that says too much pays for it, hot or not, and waiting is no merit.
+        """
+
+        def how_little(each: _Waiting) -> tuple[int, int, int, float]:
+            rank = _RANK[each.utterance.work]
+            most = len(self._rooms[each.utterance.room_id].waiting)
+            return max(rank, _RANK[WorkClass.FINAL]), most, rank, -each.since_s
+
+        return max(self._all(), key=how_little)
 
     def _affordable(self, utterance: Utterance) -> bool:
         """Looks that were not asked for keep to their budget."""

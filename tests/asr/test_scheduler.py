@@ -278,26 +278,90 @@ def test_a_shared_window_is_not_longer_than_the_model_hears() -> None:
 
 
 def test_a_hot_room_hardly_slows_another() -> None:
-    """Of a model at work 80 % of its time: the wait in a room beside quiet ones, or a hot one."""
+    """Of a model at work 80 % of its time: quiet rooms beside one that talks as much as twelve."""
+    dice = random.Random(7)
+    quiet = talk(dice, 4, "quiet", 0.5)
+    beside_many = waits(quiet + talk(dice, 12, "other", 0.5), 0.1)
+    beside_one = waits(quiet + talk(dice, 1, "hot", 6.0), 0.1)
+    assert nearest_rank(of(beside_one, "quiet"), 0.95) <= 1.2 * nearest_rank(
+        of(beside_many, "quiet"), 0.95
+    )
 
-    def p95_s(hot: bool) -> float:
-        dice = random.Random(7)
-        each_s = 0.1
-        arrivals: list[tuple[float, Utterance]] = []
-        for room in range(8):
-            rate = 1.0 * (0.0 if hot and room == 1 else 1.0)
-            arrivals += poisson(dice, f"room {room}", rate, 200.0)
-        arrivals += poisson(dice, "hot", 1.0, 200.0) if hot else []
-        return nearest_rank(waits(arrivals, each_s)["room 0"], 0.95)
 
-    assert p95_s(hot=True) <= 1.2 * p95_s(hot=False)
+def test_a_room_that_says_too_much_for_the_model_pays_for_it_alone() -> None:
+    """However old its backlog is, and though the queue is full of it."""
+    dice = random.Random(7)
+    quiet = talk(dice, 4, "quiet", 0.5)
+    found = waits(quiet + talk(dice, 1, "hot", 20.0), 0.1)
+    assert len(of(found, "quiet")) == len(quiet)
+    assert len(of(found, "hot")) < 4_000
+    assert nearest_rank(of(found, "quiet"), 0.95) <= 0.4
+
+
+def test_hot_finals_starve_no_others() -> None:
+    scheduler = a_scheduler(deadline_s=math.inf)
+    for number in range(150):
+        hot = WorkClass.HOT_FINAL
+        scheduler.put(said(f"hot {number}", room="hot", speaker=f"s{number}", work=hot), 0.0)
+        if number == 100:
+            scheduler.put(said("other", room="quiet", speaker="bob"), 0.0)
+    heard = order(scheduler)
+    assert heard.index("other") in (20, 21)  # two seconds later, at ten a second
+
+
+def test_what_leaves_a_full_queue_is_of_the_room_with_most() -> None:
+    scheduler = a_scheduler(capacity=3)
+    scheduler.put(said("quiet", room="quiet", speaker="bob"), 0.0)
+    scheduler.put(said("u1", speaker="ann"), 0.1)
+    scheduler.put(said("u2", speaker="cat"), 0.2)
+    assert reasons(scheduler.put(said("u3", speaker="dan"), 0.3)) == {"u1": OVERLOADED}
+
+
+def test_a_hot_room_does_not_push_the_others_out_of_a_full_queue() -> None:
+    scheduler = a_scheduler(capacity=3)
+    scheduler.put(said("quiet", room="quiet", speaker="bob"), 0.0)
+    for number in range(3):
+        hot = said(f"hot {number}", speaker=f"s{number}", work=WorkClass.HOT_FINAL)
+        gone = scheduler.put(hot, 0.1 + number)
+    assert reasons(gone) == {"hot 0": OVERLOADED}
+
+
+def test_waiting_does_not_keep_a_look_in_a_full_queue() -> None:
+    scheduler = a_scheduler(capacity=2)
+    scheduler.put(replace(look("look", 1), work=WorkClass.HOT_PARTIAL), 0.0)
+    scheduler.put(said("u1", speaker="bob"), 7.0)
+    assert reasons(scheduler.put(said("u2", speaker="cat"), 7.1)) == {"look": OVERLOADED}
+
+
+def test_many_looks_that_were_asked_for_cost_the_others_little() -> None:
+    scheduler = a_scheduler()
+    for number in range(100):
+        asked = replace(look(f"a{number}", 1, speaker=f"s{number}"), work=WorkClass.HOT_FINAL)
+        scheduler.put(asked, 0.0)
+    order(scheduler, took_s=1.0)
+    scheduler.put(look("other", 1, speaker="eve"), 100.0)
+    assert order(scheduler, 109.0) == ["other"]
+
+
+def talk(
+    dice: random.Random, rooms: int, name: str, a_second: float
+) -> list[tuple[float, Utterance]]:
+    """Each of the rooms says so many utterances a second, for 200 s."""
+    found: list[tuple[float, Utterance]] = []
+    for number in range(rooms):
+        found += poisson(dice, f"{name} {number}", a_second, 200.0)
+    return found
+
+
+def of(found: dict[str, list[float]], name: str) -> list[float]:
+    return [wait for room, waits in found.items() if room.startswith(name) for wait in waits]
 
 
 def poisson(
     dice: random.Random, room: str, a_second: float, until_s: float
 ) -> list[tuple[float, Utterance]]:
     arrivals: list[tuple[float, Utterance]] = []
-    at_s = dice.expovariate(a_second) if a_second else math.inf
+    at_s = dice.expovariate(a_second)
     while at_s < until_s:
         id_ = f"{room} {len(arrivals)}"
         arrivals.append((at_s, said(id_, room=room, speaker=f"s{len(arrivals) % 5}")))
