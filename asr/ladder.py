@@ -1,7 +1,8 @@
 """What is done about overload, step by step. Pure.
 
-A rung is climbed as soon as the wait that is predicted passes it, and left, one at a time, once the
-wait has stayed below half of it: no flutter about a limit.
+A rung is climbed when the wait that is predicted passes it, and left, one at a time, once the wait
+has stayed below half of it: no flutter about a limit. What costs words is done only about a wait
+that has been too long for a second: not about a few people who stop speaking at once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Rung(IntEnum):
 
 CLIMB_S = {Rung.NO_LOOKS: 1.0, Rung.GREEDY: 2.0, Rung.COALESCE: 3.0, Rung.LATE: 10.0}
 """Predicted wait above which each rung is climbed."""
+PATIENCE_S = 1.0
+"""How long the wait must have been above a rung's limit, from `Rung.GREEDY` on."""
 STAY_S = 2.0
 """How long the wait must have been below half of a rung's limit before it is left."""
 
@@ -37,12 +40,11 @@ class Ladder:
     def __init__(self, now_s: float) -> None:
         self.rung = Rung.NONE
         self._low_since_s: float | None = None
+        self._high_since_s: dict[Rung, float] = {}
 
     def look(self, predicted_s: float, now_s: float) -> Rung:
         """The rung for a wait of so many seconds."""
-        climbed = max(
-            (rung for rung, limit in CLIMB_S.items() if predicted_s > limit), default=Rung.NONE
-        )
+        climbed = self._climbed(predicted_s, now_s)
         if climbed > self.rung:
             self.rung, self._low_since_s = climbed, None
         elif self.rung is Rung.NONE or predicted_s > CLIMB_S[self.rung] / 2:
@@ -52,3 +54,16 @@ class Ladder:
         elif now_s - self._low_since_s >= STAY_S:
             self.rung, self._low_since_s = Rung(self.rung - 1), now_s
         return self.rung
+
+    def _climbed(self, predicted_s: float, now_s: float) -> Rung:
+        """The highest rung whose limit has been passed for long enough."""
+        high = {rung for rung, limit in CLIMB_S.items() if predicted_s > limit}
+        self._high_since_s = {rung: self._high_since_s.get(rung, now_s) for rung in high}
+        return max(
+            (
+                rung
+                for rung, since_s in self._high_since_s.items()
+                if rung < Rung.GREEDY or now_s - since_s >= PATIENCE_S
+            ),
+            default=Rung.NONE,
+        )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.ladder import Rung
+from asr.ladder import PATIENCE_S, Rung
 from asr.scheduler import (
     ENDED,
     NEWER,
@@ -241,7 +241,7 @@ def test_overload_costs_looks_first() -> None:
 
 
 def test_then_it_costs_the_beam() -> None:
-    batch, _ = overloaded(0.5, 5).take(0.5)
+    batch, _ = overloaded(0.5, 5).take(0.5 + PATIENCE_S)
     assert batch is not None
     assert batch.greedy
     assert [len(window) for window in batch.windows] == [1]
@@ -249,7 +249,7 @@ def test_then_it_costs_the_beam() -> None:
 
 def test_then_a_speakers_utterances_share_a_window() -> None:
     scheduler = overloaded(0.5, 8)
-    batch, _ = scheduler.take(0.5)
+    batch, _ = scheduler.take(0.5 + PATIENCE_S)
     assert batch is not None
     assert [[one.id for one in window] for window in batch.windows] == [["u0", "u2", "u4"]]
     assert len(scheduler) == 5
@@ -259,7 +259,7 @@ def test_a_part_of_unbroken_speech_shares_its_window_with_nobody() -> None:
     scheduler = overloaded(0.5, 8)
     scheduler.put(replace(said("part", speaker="z"), part=1, work=WorkClass.HOT_FINAL), 0.5)
     scheduler.put(said("other", speaker="z"), 0.5)
-    batch, _ = scheduler.take(0.5)
+    batch, _ = scheduler.take(0.5 + PATIENCE_S)
     assert batch is not None
     assert [one.id for one in batch.utterances] == ["part"]
 
@@ -272,7 +272,7 @@ def test_a_shared_window_is_not_longer_than_the_model_hears() -> None:
     scheduler.done(batch, 5.0)
     for number in range(3):
         scheduler.put(said(f"u{number}", seconds=12, at_s=number * 13), 5.0)
-    batch, _ = scheduler.take(5.0)
+    batch, _ = scheduler.take(5.0 + PATIENCE_S)
     assert batch is not None
     assert [one.id for one in batch.utterances] == ["u0", "u1"]
 
@@ -437,7 +437,7 @@ def test_whatever_is_put_comes_out_exactly_once(
 
 def test_overload_that_is_over_is_over_without_anybody_speaking() -> None:
     scheduler = overloaded(0.5, 8)
-    assert scheduler.look(0.5) is Rung.COALESCE
-    order(scheduler, 0.5)
+    assert scheduler.look(0.5 + PATIENCE_S) is Rung.COALESCE
+    order(scheduler, 0.5 + PATIENCE_S)
     rungs = [scheduler.look(10.0 + second) for second in range(12)]
     assert rungs[-1] is Rung.NONE
