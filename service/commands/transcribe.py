@@ -24,6 +24,7 @@ from service.errors import Failed
 from service.listening.segmenter import Segment, Segmenter, SegmenterSettings
 from service.listening.sound_file import read_sound
 from service.listening.vad import webrtc_vad
+from service.logs import configure_logs
 from service.reading import Reader, Reading
 from service.settings import Settings, load_settings
 
@@ -44,6 +45,7 @@ class _Heard:
 def transcribe(file: Path, as_json: bool) -> None:
     """Print what is said in an audio FILE, and what of it breaks a rule."""
     settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
     if settings.asr_model == MICRO:
         click.echo(MICRO_NOTICE, err=True)
     for heard in asyncio.run(_transcribe(file, settings)):

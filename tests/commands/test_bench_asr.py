@@ -35,7 +35,7 @@ def test_both_sides_write_the_same_text() -> None:
     compare("micro", micro_directory(), utterances()[:6], run, rounds=1, meaning=True)
     [different] = [row for row in run.rows if "texts that are not" in row.name]
     assert different.value == 0
-    assert len([row for row in run.rows if "word error rate" in row.name]) == 3
+    assert len([row for row in run.rows if "word error rate" in row.name]) == 5
 
 
 def test_a_stream_speaks_about_four_seconds_and_pauses() -> None:

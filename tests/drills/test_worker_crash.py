@@ -44,7 +44,7 @@ async def test_a_worker_killed_while_the_model_works_costs_no_word(
     """With the demo model and real speech: the next worker hears what the dead one had."""
     speech = _speech()
     expected = {each.utterance_id: each.text for each in load(_ON_CPU).transcribe(speech)}
-    queue = RedisQueue(Streams(redis.url, "micro"), "micro", capacity=100, deadline_s=60)
+    queue = RedisQueue(Streams(redis.url, "micro"), "micro", capacity=200, deadline_s=60)
     await queue.start()
     with WorkerProcess("micro", redis.url, tmp_path / "log", pace_s=0, batch=4) as worker:
         async with asyncio.timeout(60):
@@ -74,10 +74,17 @@ def _busy(queue: RedisQueue) -> bool:
     return queue.overview is not None and any(one.busy for one in queue.overview.workers)
 
 
+_TURNS = 15
 _ON_CPU = AsrSettings(device="cpu", threads=1)
 
 
 def _speech() -> Sequence[Utterance]:
+    """Enough for some seconds of work, so that the worker is seen at it."""
     clips = sorted(CLIPS.glob("*.opus"))[:8]
     assert len(clips) == 8
-    return [replace(an_utterance(clip.stem), pcm=b"".join(read_sound(clip))) for clip in clips]
+    sounds = {clip.stem: b"".join(read_sound(clip)) for clip in clips}
+    return [
+        replace(an_utterance(f"{name} {turn}"), pcm=pcm)
+        for turn in range(_TURNS)
+        for name, pcm in sounds.items()
+    ]

@@ -30,5 +30,10 @@ def test_whoever_heard_of_an_overload_hears_of_its_end_from_the_next_run(tmp_pat
         with httpx_sse.connect_sse(client, "GET", "/v1/feed?since=1") as feed:
             told = next(event for event in feed.iter_sse() if event.data)
         assert told.event == "overload.changed"
-        assert json.loads(told.data)["data"] == {"state": "normal", "behind_s": 0.0, "waiting": 0}
+        assert json.loads(told.data)["data"] == {
+            "state": "normal",
+            "behind_s": 0.0,
+            "waiting": 0,
+            "measure": "none",
+        }
         assert "earshot_asr_behind_seconds 0.0" in client.get("/metrics").text

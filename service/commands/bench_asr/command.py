@@ -23,6 +23,7 @@ from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stu
 from service.commands.bench_asr.whisper_live import whisper_live
 from service.commands.rows import finish
 from service.errors import ConfigurationError
+from service.logs import configure_logs
 
 _PARTS = ("micro", "tiny", "loaded", "monologue", "live")
 _FEW = 16
@@ -60,6 +61,7 @@ def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
     _refuse_strangers(context, shape)
     if shape is not None:
         sys.exit(measure_shape(shape, options))
+    configure_logs("auto", "warning")  # the table is what is read
     run = Run(options["limit_s"], options["json_file"])
     end_if_stuck(run)
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, int8")
