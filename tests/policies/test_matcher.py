@@ -36,6 +36,7 @@ def test_a_match_says_everything_about_its_rule() -> None:
             explanation="heard “GIFT card, codes”: Asking for codes",
             cooldown_s=600.0,
             rule_version="1.2.3",
+            title="Asking for codes",
             score=5.0,
             actions=(Action.ALERT,),
         )

@@ -135,6 +135,6 @@ async def test_the_last_event_of_a_type_is_found_among_the_newest(database: Data
     assert (last.id, last.room_id, last.data) == (
         2,
         "",
-        {"state": "normal", "behind_s": 4.0, "waiting": 9},
+        {"state": "normal", "behind_s": 4.0, "waiting": 9, "measure": "none"},
     )
     assert await log.last("overload.changed", among=3) is None

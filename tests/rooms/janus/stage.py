@@ -105,6 +105,7 @@ class Speakers:
     async def unpublish(self, id_: str) -> None:
         """They stay in the room, and send nothing."""
         self.stay_away(id_)
+        self.seats[id_].speechless = True  # nor do they leave when their connection ends
         message = {"janus": "message", "transaction": "t", "body": {"request": "unpublish"}}
         async with httpx.AsyncClient(trust_env=False) as http:
             await http.post(self.seats[id_].location, json=message)
