@@ -74,7 +74,7 @@ def groups(batch: Sequence[Utterance]) -> list[list[int]]:
         if not may_join(one):
             going_on.pop(speaker, None)
             found.append([place])
-        elif group is not None and _fits([batch[at] for at in group], one):
+        elif group is not None and fits([batch[at] for at in group], one):
             group.append(place)
         else:
             going_on[speaker] = [place]
@@ -107,7 +107,8 @@ def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]]
     return shares if all(shares) else None
 
 
-def _fits(group: Sequence[Utterance], one: Utterance) -> bool:
+def fits(group: Sequence[Utterance], one: Utterance) -> bool:
+    """Whether the group's window has room for this one, too."""
     length_ms = sum(each.duration_ms + BETWEEN_MS for each in group) + one.duration_ms
     alike = group[0].languages == one.languages
     return len(group) < MOST and length_ms <= LONGEST_MS and alike

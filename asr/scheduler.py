@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from asr.coalesce import fits, may_join
 from asr.ladder import Ladder, Rung
-from asr.speech import EndedBy, Unheard, Utterance, WorkClass
+from asr.speech import Unheard, Utterance, WorkClass
 
 OVERLOADED = "transcription is overloaded"
 TOO_LATE = "transcription is too far behind"
@@ -26,10 +27,6 @@ _RANK = {work: rank for rank, work in enumerate(WorkClass)}
 _MOST_ROOMS = 10_000
 _CREDIT_S = 2.0
 """Of the looks' budget at most: neither savings nor debts go further."""
-_COALESCED = 3
-_COALESCED_MS = 28_000
-_GAP_MS = 500
-"""Silence between the utterances of one window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,23 +290,18 @@ class Scheduler:
 
     def _of_the_same(self, first: _Waiting) -> list[Utterance]:
         """Further utterances of the speaker that fit into the window."""
-        if not _is_whole(first.utterance):
+        if not may_join(first.utterance):
             return []
-        length_ms = first.utterance.duration_ms
-        found: list[Utterance] = []
+        together = [first.utterance]
         room = self._rooms[first.utterance.room_id]
         for each in sorted(room.waiting, key=lambda one: _when(one.utterance)):
             other = each.utterance
-            if other.speaker_id != first.utterance.speaker_id or not _is_whole(other):
+            if other.speaker_id != first.utterance.speaker_id or not may_join(other):
                 continue
-            if set(other.languages) != set(first.utterance.languages):
-                continue
-            more_ms = _GAP_MS + other.duration_ms
-            if len(found) + 1 < _COALESCED and length_ms + more_ms <= _COALESCED_MS:
-                length_ms += more_ms
-                found.append(other)
+            if fits(together, other):
+                together.append(other)
                 self._remove(each)
-        return found
+        return together[1:]
 
     def _credit(self, now_s: float) -> None:
         """The looks' share of the time that has gone by."""
@@ -331,12 +323,6 @@ class Scheduler:
             if oldest is None:
                 return
             del self._rooms[oldest]
-
-
-def _is_whole(utterance: Utterance) -> bool:
-    """It is no part of unbroken speech, whose cut needs a window of its own."""
-    whole = utterance.ended_by in (EndedBy.SILENCE, EndedBy.LEFT)
-    return whole and utterance.part == 0 and not utterance.provisional
 
 
 def _when(utterance: Utterance) -> tuple[float, str]:
