@@ -1,6 +1,6 @@
 // What is done in the room because of an alert: one digit, optional words, Enter. Like the reason box.
 
-import { html, useEffect, useRef, useState } from "../html.js";
+import { html, useLayoutEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
 import { NAME, Named, take } from "./shared.js";
@@ -34,7 +34,7 @@ export function Act({ store, alert, can, muted, onDone }) {
   const name = alert.speaker_name;
   const ready = action !== "" && (action !== "end_room" || sure);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     form.current.querySelector("input:checked")?.focus({ preventScroll: true });
     form.current.scrollIntoView({ block: "nearest" });
   }, [alert.id]);

@@ -1,6 +1,6 @@
 // The reason for a decision: one digit, optional words, Enter. Nothing here covers the talk.
 
-import { html, useEffect, useRef } from "../html.js";
+import { html, useLayoutEffect, useRef } from "../html.js";
 import { REASONS } from "../reasons.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
@@ -17,7 +17,7 @@ export function Decide({ store, alertId, outcome, onDone }) {
   const reasons = REASONS[outcome];
   const code = chosen(reasons, draft);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     form.current.querySelector("input:checked").focus({ preventScroll: true });
     form.current.scrollIntoView({ block: "nearest" });
   }, [outcome, alertId]);
