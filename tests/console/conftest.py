@@ -34,7 +34,7 @@ class Open(Protocol):
         *,
         at: Server | None = ...,
         width: int = ...,
-        before: Callable[[BrowserContext], None] = ...,
+        before: Callable[[BrowserContext], object] = ...,
         **options: Any,
     ) -> Visit: ...
 
@@ -80,7 +80,7 @@ def visit(browser: Browser, served: Server) -> Iterator[Open]:
         *,
         at: Server | None = None,
         width: int = 1280,
-        before: Callable[[BrowserContext], None] = lambda context: None,
+        before: Callable[[BrowserContext], object] = lambda context: None,
         **options: Any,
     ) -> Visit:
         server = at or served
