@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from asr.coalesce import Segment
 from asr.language import Ranked
+from asr.mel import SparseFilters
 from asr.speech import Word
 from asr.stitch import UNSPACED
 
@@ -43,10 +44,11 @@ class Heard:
 
 
 class Decoder:
-    """A loaded model. Called from one thread only."""
+    """A loaded model. Several threads may call it at once."""
 
     def __init__(self, model: WhisperModel) -> None:
         self._whisper = model
+        model.feature_extractor.mel_filters = SparseFilters(model.feature_extractor.mel_filters)
         self._tokenizers: dict[str, Tokenizer] = {}
         self.languages = tuple(model.supported_languages)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class _Known:
 
 
 class Languages:
-    """What is known of speakers, the longest unheard forgotten first.
+    """What is known of speakers, the longest unheard forgotten first. Safe for several threads.
 
     Args:
         capacity: Speakers remembered at most.
@@ -34,6 +35,7 @@ class Languages:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
+        self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
 
     def __len__(self) -> int:
@@ -46,10 +48,11 @@ class Languages:
         """
         if len(allowed) == 1:
             return allowed[0]
-        known = self._known.get(_key(utterance))
-        if known is None or (allowed and known.language not in allowed):
-            return None
-        self._known.move_to_end(_key(utterance))
+        with self._lock:
+            known = self._known.get(_key(utterance))
+            if known is None or (allowed and known.language not in allowed):
+                return None
+            self._known.move_to_end(_key(utterance))
         settled = known.sure >= 2
         return known.language if settled or utterance.duration_ms < _LONG_ENOUGH_MS else None
 
@@ -66,22 +69,24 @@ class Languages:
         total = sum(p for _, p in possible)
         if utterance.duration_ms < _LONG_ENOUGH_MS or total <= 0:
             return language
-        before = self._known.get(_key(utterance))
-        if probability / total < _SURE:
-            if before is not None and any(code == before.language for code, _ in possible):
-                return before.language
-            self._remember(utterance, _Known(language))
-        elif before is not None and before.language == language:
-            self._remember(utterance, _Known(language, min(2, before.sure + 1)))
-        else:
-            self._remember(utterance, _Known(language, 1))
+        with self._lock:
+            before = self._known.get(_key(utterance))
+            if probability / total < _SURE:
+                if before is not None and any(code == before.language for code, _ in possible):
+                    return before.language
+                self._remember(utterance, _Known(language))
+            elif before is not None and before.language == language:
+                self._remember(utterance, _Known(language, min(2, before.sure + 1)))
+            else:
+                self._remember(utterance, _Known(language, 1))
         return language
 
     def heard(self, utterance: Utterance, avg_logprob: float) -> bool:
         """How sure the model was of the words; True: what was known is forgotten for it."""
         if avg_logprob >= _GONE_WRONG:
             return False
-        return self._known.pop(_key(utterance), None) is not None
+        with self._lock:
+            return self._known.pop(_key(utterance), None) is not None
 
     def _remember(self, utterance: Utterance, known: _Known) -> None:
         self._known[_key(utterance)] = known

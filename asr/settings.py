@@ -15,11 +15,12 @@ class AsrSettings:
             that faster-whisper fetches and caches.
         device: `cpu`, `cuda`, or `auto`: CUDA where it works.
         compute_type: As CTranslate2 names it; `auto`: float16 on CUDA, int8 on a CPU.
-        threads: CPU threads of the model; 0: the number of cores, four at most.
+        threads: CPU threads for each window; as many windows are heard at once as the cores then
+            bear. 0: one thread.
         beam_size: Readings kept open while decoding; 1 is greedy.
         hypotheses: Further readings of each utterance to give out, less than `beam_size`.
         queue_capacity: Utterances waiting at most; beyond it the oldest becomes a gap.
-        batch_size: Utterances given to the model at once; 0: as suits the device.
+        batch_size: Windows given to the model at once; 0: as suits the device.
         cache_dir: Where fetched models are kept; None: the hub client's own folder.
     """
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ctranslate2
 import numpy as np
@@ -28,6 +32,9 @@ from asr.windows import FULL, Windows, canary_fails, declared
 
 log = structlog.get_logger()
 
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
 _CUDA_BATCH = 8
 
 
@@ -35,10 +42,16 @@ class WhisperTranscriber:
     """Owns one model. Decodes utterances in batches of windows of one length.
 
     An utterance is at most 30 s long. Languages may differ within a batch.
+
+    Args:
+        lanes: A batch is shared out to so many threads, each with a replica of the model.
     """
 
-    def __init__(self, decoder: Decoder, name: str, settings: AsrSettings) -> None:
+    def __init__(
+        self, decoder: Decoder, name: str, settings: AsrSettings, *, lanes: int = 1
+    ) -> None:
         self._decoder = decoder
+        self._lanes = lanes
         self._beam_size = settings.beam_size
         self._readings = settings.hypotheses + 1
         self._languages = Languages()
@@ -83,21 +96,31 @@ class WhisperTranscriber:
         found: dict[int, Transcript] = {}
         if coalesce:
             shared = [group for group in groups(batch) if len(group) > 1]
-            for group, parts in zip(
-                shared,
-                self._together([[batch[at] for at in group] for group in shared], effort),
-                strict=True,
-            ):
+            spoken = [[batch[at] for at in group] for group in shared]
+            heard = self._in_lanes(lambda some: self._together(some, effort), spoken)
+            for group, parts in zip(shared, heard, strict=True):
                 found |= zip(group, parts, strict=False)
         alike: defaultdict[int, list[int]] = defaultdict(list)
         for place, utterance in enumerate(batch):
             if place not in found:
                 alike[self.bucket_of(utterance)].append(place)
         for frames, places in sorted(alike.items()):
-            found |= zip(
-                places, self._apart([batch[at] for at in places], frames, effort), strict=True
-            )
+            apart = partial(self._apart, frames=frames, effort=effort)
+            heard_apart = self._in_lanes(apart, [batch[at] for at in places])
+            found |= zip(places, heard_apart, strict=True)
         return [found[place] for place in range(len(batch))]
+
+    def _in_lanes(
+        self, hear: Callable[[Sequence[_T]], list[_R]], windows: Sequence[_T]
+    ) -> list[_R]:
+        """`hear` of the windows, shared out to the lanes."""
+        each = math.ceil(len(windows) / self._lanes)
+        if each == len(windows):
+            return hear(windows) if windows else []
+        shares = [windows[at : at + each] for at in range(0, len(windows), each)]
+        # New threads for each batch, which takes a thousand times as long: nobody has to end them.
+        with ThreadPoolExecutor(len(shares), thread_name_prefix="asr-lane") as threads:
+            return list(chain.from_iterable(threads.map(hear, shares)))
 
     def _apart(self, batch: Sequence[Utterance], frames: int, effort: Effort) -> list[Transcript]:
         """Each utterance in a window of its own, all of one length."""
@@ -265,7 +288,7 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
         count_devices=ctranslate2.get_cuda_device_count,
         cache_dir=settings.cache_dir,
     )
-    threads = settings.threads or min(4, os.cpu_count() or 1)
+    threads, lanes = _cores(place.device, settings)
     try:
         model = WhisperModel(
             str(path),
@@ -273,6 +296,7 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
             device_index=place.index,
             compute_type=place.compute_type,
             cpu_threads=threads,
+            num_workers=lanes,
         )
     except Exception as error:  # tokenizers raises nothing more special
         raise ModelUnavailable(
@@ -280,7 +304,7 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
             f"{error}; are its files whole? If so, {remedy(error)}"
         ) from error
     decoder = Decoder(model)
-    transcriber = WhisperTranscriber(decoder, name, settings)
+    transcriber = WhisperTranscriber(decoder, name, settings, lanes=lanes)
     decoder.encode(decoder.features(bytes(2 * SAMPLE_RATE), FULL))
     transcriber.admit_short_windows(path)
     return transcriber
@@ -296,13 +320,19 @@ def choose_device(device: str, compute_type: str) -> tuple[str, str]:
 
 
 def batch_size(settings: AsrSettings) -> int:
-    """How many utterances to give to the model at once.
+    """How many windows to give to the model at once.
 
-    On a CPU a batch takes as long as its items one after the other, so that all but the last would
-    wait for nothing.
+    On a CPU those of a lane take as long as one after the other, so that one for each lane is best.
     """
     device, _ = choose_device(settings.device.partition(":")[0], settings.compute_type)
-    return settings.batch_size or (_CUDA_BATCH if device == "cuda" else 1)
+    return settings.batch_size or (_CUDA_BATCH if device == "cuda" else _cores(device, settings)[1])
+
+
+def _cores(device: str, settings: AsrSettings) -> tuple[int, int]:
+    """Threads for a window, and windows at once: docs/decisions/0015."""
+    threads = settings.threads or 1
+    lanes = max(1, (os.cpu_count() or 1) // threads)
+    return threads, 1 if device == "cuda" else lanes
 
 
 def model_names() -> list[str]:

@@ -74,13 +74,13 @@ class Settings(BaseSettings):
         "auto", description="Where the model runs: auto, cpu, cuda, or cuda:1 (the second GPU)."
     )
     asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
-    asr_threads: int = Field(0, ge=0, le=256, description="CPU threads; 0: up to four.")
+    asr_threads: int = Field(0, ge=0, le=256, description="CPU threads a window; 0: one.")
     asr_beam_size: int = Field(5, ge=1, le=10, description="Beam width; 1: greedy, faster.")
     asr_hypotheses: int = Field(
         0, ge=0, le=9, description="Further readings for rules that ask for them; below the beam."
     )
     asr_batch_size: int = Field(
-        0, ge=0, le=64, description="Utterances a batch at most; 0: 8 on CUDA, 1 on a CPU."
+        0, ge=0, le=64, description="Windows a batch at most; 0: 8 on CUDA, one a core on a CPU."
     )
     asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
     asr_deadline_s: float = Field(

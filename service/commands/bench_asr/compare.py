@@ -59,7 +59,7 @@ def compare(
     Args:
         meaning: Whether the model understands what is said, so that word errors can be counted.
     """
-    settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8", threads=1)
+    settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8", batch_size=1)
     whole, short = load(settings), load(settings)
     whole.windows = Windows()
     peer = Peer(directory, threads=1, beam_size=settings.beam_size)
