@@ -9,7 +9,7 @@ import click
 import structlog
 
 from asr.environment import EnvironmentInvalid, from_environment
-from asr.whisper import batch_size, load
+from asr.whisper import batch_size, lanes, load
 from asr.worker_process import WorkerFailed, run_worker
 
 
@@ -25,7 +25,7 @@ def worker() -> None:
     try:
         settings = from_environment(os.environ)
         redis_url = os.environ.get("EARSHOT_REDIS_URL")
-        run_worker(settings, redis_url, load=load, batch=batch_size(settings))
+        run_worker(settings, redis_url, load=load, batch=lanes(settings) * batch_size(settings))
     except EnvironmentInvalid as error:
         _end(str(error), 2)
     except WorkerFailed as error:

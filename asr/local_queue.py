@@ -1,4 +1,4 @@
-"""The in-process work queue: one thread owns the model, and this file alone crosses to it."""
+"""The in-process work queue: threads own the model, and this file alone crosses to them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ _BUDGET_S = 0.2
 class LocalQueue:
     """A bounded `WorkQueue` over a `Transcriber` in this process.
 
-    The model works on what is most urgent when it becomes free: see `asr.scheduler`. A batch that
-    fails is tried again in halves, so that only the bad item fails; whatever a model raises, its
-    thread lives on.
+    Each of the model's lanes works on what is most urgent when it becomes free: see
+    `asr.scheduler`. A batch that fails is tried again in halves, so that only the bad item fails;
+    whatever a model raises, its thread lives on.
 
     Args:
-        load: Makes the transcriber; called on the model's thread.
+        load: Makes the transcriber; called on the thread of the first lane.
+        settings: With more than one lane the transcriber is called from so many threads.
         on_batch: Told size and seconds of each batch, on the event loop.
     """
 
@@ -47,13 +48,14 @@ class LocalQueue:
     ) -> None:
         self._load = load
         self._on_batch = on_batch
+        self._lanes = settings.lanes
         self._scheduler = Scheduler(settings, now_s=time.monotonic())
         self._changed = threading.Condition()
         self._closing = False
         self._drain_until = 0.0
         self._finished: asyncio.Queue[Transcript | Unheard | None] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     async def start(self) -> Transcriber:
         """Load the model on its thread; the loaded transcriber, to be asked for its name only.
@@ -63,9 +65,16 @@ class LocalQueue:
         """
         self._loop = asyncio.get_running_loop()
         loaded: asyncio.Future[Transcriber] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._own_model, args=(loaded,), name="asr-model")
-        self._thread.start()
-        return await loaded
+        self._begin(self._own_model, loaded)
+        transcriber = await loaded
+        for _ in range(1, self._lanes):
+            self._begin(self._work_on, transcriber)
+        return transcriber
+
+    def _begin(self, work: Callable[[_T], None], on: _T) -> None:
+        thread = threading.Thread(target=work, args=(on,), name=f"asr-model-{len(self._threads)}")
+        self._threads.append(thread)
+        thread.start()
 
     def put(self, utterance: Utterance) -> None:
         with self._changed:
@@ -91,11 +100,11 @@ class LocalQueue:
             return self._scheduler.look(time.monotonic())
 
     def alive(self) -> bool:
-        """The model's thread is at work."""
-        return self._thread is not None and self._thread.is_alive()
+        """The model's threads are at work."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
     async def close(self, drain_s: float = 2.0) -> None:
-        """Take nothing more, transcribe what waits for so long, end the thread and `results`.
+        """Take nothing more, transcribe what waits for so long, end the threads and `results`.
 
         What is not transcribed by then comes out as `Unheard`.
         """
@@ -104,10 +113,10 @@ class LocalQueue:
         with self._changed:
             self._closing = True
             self._drain_until = time.monotonic() + drain_s
-            self._changed.notify()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
+            self._changed.notify_all()
+        while self._threads:
+            await asyncio.to_thread(self._threads[-1].join)
+            self._threads.pop()
         for utterance in self._scheduler.drain():
             self._finished.put_nowait(Unheard(utterance, _STOPPING))
         self._finished.put_nowait(_END)
@@ -123,6 +132,9 @@ class LocalQueue:
             with self._changed:
                 self._scheduler.bucket_of = transcriber.bucket_of
         self._loop.call_soon_threadsafe(_tell, loaded.set_result, transcriber)
+        self._work_on(transcriber)
+
+    def _work_on(self, transcriber: Transcriber) -> None:
         while (batch := self._take()) is not None:
             self._work(transcriber, batch)
 

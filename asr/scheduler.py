@@ -35,14 +35,16 @@ class SchedulerSettings:
     Attributes:
         capacity: Utterances that may wait; beyond it the least urgent and oldest leaves.
         batch_size: Windows given to the model at once.
+        lanes: Batches that the model hears at once.
         deadline_s: What has not been begun so long after it was put leaves; infinite: nothing is
             urgent, and no overload is known.
         promote_s: Seconds of waiting that raise an utterance by one class.
-        look_share: Of the model's time, for looks at speech that goes on.
+        look_share: Of the lanes' time, for looks at speech that goes on.
     """
 
     capacity: int = 200
     batch_size: int = 8
+    lanes: int = 1
     deadline_s: float = 30.0
     promote_s: float = 2.0
     look_share: float = 0.25
@@ -114,7 +116,7 @@ class Scheduler:
         self._credit_s = _CREDIT_S
         self._credited_s = now_s
         self._window_s = 0.0
-        self._running: tuple[Batch, float] | None = None
+        self._running: list[tuple[Batch, float]] = []
         self._ladder = Ladder(now_s)
 
     @property
@@ -133,12 +135,12 @@ class Scheduler:
 
     def predicted_s(self, now_s: float) -> float:
         """How long an utterance that is put now would wait, going by the batches before."""
-        running = 0.0
-        if self._running is not None:
-            batch, began_s = self._running
-            running = max(0.0, len(batch.windows) * self._window_s - (now_s - began_s))
+        running = sum(
+            max(0.0, len(batch.windows) * self._window_s - (now_s - began_s))
+            for batch, began_s in self._running
+        )
         finals = sum(not each.utterance.provisional for each in self._all())
-        return running + finals * self._window_s
+        return (running + finals * self._window_s) / self._set.lanes
 
     def put(self, utterance: Utterance, now_s: float) -> list[Unheard]:
         """Let it wait; what leaves instead, perhaps itself."""
@@ -160,9 +162,9 @@ class Scheduler:
         return gone
 
     def take(self, now_s: float) -> tuple[Batch | None, list[Unheard]]:
-        """What the model shall hear now, None if nothing waits; and what has waited for too long.
+        """What a free lane shall hear now, None if nothing waits; and what has waited for too long.
 
-        Call `done` before the next one is taken.
+        Call `done` when it has been heard.
         """
         gone = [*self._late(now_s), *self._shed(now_s)]
         self._credit(now_s)
@@ -186,14 +188,14 @@ class Scheduler:
         if not windows:
             return None, gone
         batch = Batch([sorted(one, key=_when) for one in windows], self.rung >= Rung.GREEDY)
-        self._running = (batch, now_s)
+        self._running.append((batch, now_s))
         return batch, gone
 
     def done(self, batch: Batch, now_s: float) -> None:
-        """The batch taken last has been heard."""
-        assert self._running is not None
-        took_s = max(0.0, now_s - self._running[1])
-        self._running = None
+        """A batch that was taken has been heard."""
+        began_s = next(began_s for running, began_s in self._running if running is batch)
+        self._running = [each for each in self._running if each[0] is not batch]
+        took_s = max(0.0, now_s - began_s)
         each_s = took_s / len(batch.windows)
         self._window_s = each_s if not self._window_s else 0.8 * self._window_s + 0.2 * each_s
         self._credit(now_s)
@@ -305,7 +307,7 @@ class Scheduler:
 
     def _credit(self, now_s: float) -> None:
         """The looks' share of the time that has gone by."""
-        earned = (now_s - self._credited_s) * self._set.look_share
+        earned = (now_s - self._credited_s) * self._set.lanes * self._set.look_share
         self._credit_s = min(_CREDIT_S, self._credit_s + earned)
         self._credited_s = now_s
 

@@ -19,7 +19,10 @@ class Effort(StrEnum):
 
 
 class Transcriber(Protocol):
-    """Turns utterances into transcripts. Called from one thread only; may block."""
+    """Turns utterances into transcripts. May block.
+
+    Called from one thread at a time, unless a queue was told that it has several lanes.
+    """
 
     @property
     def model(self) -> str:

@@ -42,16 +42,13 @@ class WhisperTranscriber:
     """Owns one model. Decodes utterances in batches of windows of one length.
 
     An utterance is at most 30 s long. Languages may differ within a batch.
-
-    Args:
-        lanes: A batch is shared out to so many threads, each with a replica of the model.
+    May be called from as many threads at once as there are `lanes`; a batch from one thread is
+    shared out to them.
     """
 
-    def __init__(
-        self, decoder: Decoder, name: str, settings: AsrSettings, *, lanes: int = 1
-    ) -> None:
+    def __init__(self, decoder: Decoder, name: str, settings: AsrSettings) -> None:
         self._decoder = decoder
-        self._lanes = lanes
+        self._lanes = lanes(settings)
         self._beam_size = settings.beam_size
         self._readings = settings.hypotheses + 1
         self._languages = Languages()
@@ -97,7 +94,7 @@ class WhisperTranscriber:
         if coalesce:
             shared = [group for group in groups(batch) if len(group) > 1]
             spoken = [[batch[at] for at in group] for group in shared]
-            heard = self._in_lanes(lambda some: self._together(some, effort), spoken)
+            heard = self._in_lanes(partial(self._together, effort=effort), spoken)
             for group, parts in zip(shared, heard, strict=True):
                 found |= zip(group, parts, strict=False)
         alike: defaultdict[int, list[int]] = defaultdict(list)
@@ -106,14 +103,12 @@ class WhisperTranscriber:
                 alike[self.bucket_of(utterance)].append(place)
         for frames, places in sorted(alike.items()):
             apart = partial(self._apart, frames=frames, effort=effort)
-            heard_apart = self._in_lanes(apart, [batch[at] for at in places])
-            found |= zip(places, heard_apart, strict=True)
+            found |= zip(places, self._in_lanes(apart, [batch[at] for at in places]), strict=True)
         return [found[place] for place in range(len(batch))]
 
     def _in_lanes(
         self, hear: Callable[[Sequence[_T]], list[_R]], windows: Sequence[_T]
     ) -> list[_R]:
-        """`hear` of the windows, shared out to the lanes."""
         each = math.ceil(len(windows) / self._lanes)
         if each == len(windows):
             return hear(windows) if windows else []
@@ -288,15 +283,14 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
         count_devices=ctranslate2.get_cuda_device_count,
         cache_dir=settings.cache_dir,
     )
-    threads, lanes = _cores(place.device, settings)
     try:
         model = WhisperModel(
             str(path),
             device=place.device,
             device_index=place.index,
             compute_type=place.compute_type,
-            cpu_threads=threads,
-            num_workers=lanes,
+            cpu_threads=_threads(settings),
+            num_workers=lanes(settings),
         )
     except Exception as error:  # tokenizers raises nothing more special
         raise ModelUnavailable(
@@ -304,7 +298,7 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
             f"{error}; are its files whole? If so, {remedy(error)}"
         ) from error
     decoder = Decoder(model)
-    transcriber = WhisperTranscriber(decoder, name, settings, lanes=lanes)
+    transcriber = WhisperTranscriber(decoder, name, settings)
     decoder.encode(decoder.features(bytes(2 * SAMPLE_RATE), FULL))
     transcriber.admit_short_windows(path)
     return transcriber
@@ -320,19 +314,28 @@ def choose_device(device: str, compute_type: str) -> tuple[str, str]:
 
 
 def batch_size(settings: AsrSettings) -> int:
-    """How many windows to give to the model at once.
+    """How many windows to give to a lane at once.
 
-    On a CPU those of a lane take as long as one after the other, so that one for each lane is best.
+    On a CPU a batch takes as long as its items one after the other, so that all but the last would
+    wait for nothing.
     """
-    device, _ = choose_device(settings.device.partition(":")[0], settings.compute_type)
-    return settings.batch_size or (_CUDA_BATCH if device == "cuda" else _cores(device, settings)[1])
+    return settings.batch_size or (_CUDA_BATCH if _device(settings) == "cuda" else 1)
 
 
-def _cores(device: str, settings: AsrSettings) -> tuple[int, int]:
-    """Threads for a window, and windows at once: docs/decisions/0015."""
-    threads = settings.threads or 1
-    lanes = max(1, (os.cpu_count() or 1) // threads)
-    return threads, 1 if device == "cuda" else lanes
+def lanes(settings: AsrSettings) -> int:
+    """How many batches the model hears at once; see docs/decisions/0015."""
+    if _device(settings) == "cuda":
+        return 1
+    return max(1, (os.cpu_count() or 1) // _threads(settings))
+
+
+def _device(settings: AsrSettings) -> str:
+    return choose_device(settings.device.partition(":")[0], settings.compute_type)[0]
+
+
+def _threads(settings: AsrSettings) -> int:
+    """On a CPU, of one window."""
+    return settings.threads or 1
 
 
 def model_names() -> list[str]:

@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         0, ge=0, le=9, description="Further readings for rules that ask for them; below the beam."
     )
     asr_batch_size: int = Field(
-        0, ge=0, le=64, description="Windows a batch at most; 0: 8 on CUDA, one a core on a CPU."
+        0, ge=0, le=64, description="Windows a batch at most; 0: 8 on CUDA, 1 on a CPU."
     )
     asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
     asr_deadline_s: float = Field(

@@ -14,7 +14,7 @@ from asr.redis_streams import Limits, Overview, Streams, StreamsRefused, WorkerS
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
-from asr.whisper import batch_size, load
+from asr.whisper import batch_size, lanes, load
 from service.errors import ConfigurationError, Failed
 from service.metrics import Metrics
 from service.settings import Settings
@@ -37,6 +37,7 @@ class OwnModel:
             settings=SchedulerSettings(
                 capacity=settings.asr_queue,
                 batch_size=batch_size(asr),
+                lanes=lanes(asr),
                 deadline_s=settings.asr_deadline_s,
             ),
             on_batch=measure,

@@ -17,7 +17,7 @@ from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE
 from asr.scheduler import SchedulerSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
-from asr.whisper import batch_size
+from asr.whisper import batch_size, lanes
 from policies.matcher import Matcher
 from service.app import load_model, load_policies
 from service.errors import Failed
@@ -61,6 +61,7 @@ async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
         settings=SchedulerSettings(
             capacity=max(1, len(utterances)),
             batch_size=batch_size(settings.asr()),
+            lanes=lanes(settings.asr()),
             deadline_s=math.inf,
         ),
     )

@@ -53,9 +53,10 @@ class Scribe:
 
 
 def a_queue(
-    load: Callable[[], Transcriber], *, capacity: int = 100, batch_size: int = 8
+    load: Callable[[], Transcriber], *, capacity: int = 100, batch_size: int = 8, lanes: int = 1
 ) -> LocalQueue:
-    return LocalQueue(load, settings=SchedulerSettings(capacity=capacity, batch_size=batch_size))
+    settings = SchedulerSettings(capacity=capacity, batch_size=batch_size, lanes=lanes)
+    return LocalQueue(load, settings=settings)
 
 
 def put(queue: LocalQueue, *ids: str) -> None:
@@ -243,6 +244,23 @@ async def test_giving_up_while_the_model_loads_leaves_nothing() -> None:
     assert await rest(queue) == []
 
 
+async def test_each_lane_takes_what_comes_while_another_is_at_work() -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    class Pair(Scribe):
+        def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
+            both.wait()  # nobody is heard unless two are heard at once
+            return super().transcribe(batch)
+
+    scribe = Pair()
+    queue = a_queue(lambda: scribe, batch_size=1, lanes=2)
+    await queue.start()
+    put(queue, "a", "b")
+    await queue.close(drain_s=10)
+    assert sorted(heard(await rest(queue))) == ["a", "b"]
+    assert len(scribe.threads) == 2
+
+
 async def test_sizes_and_times_of_batches_are_told_on_the_loop() -> None:
     told: list[tuple[int, float, int]] = []
     queue = LocalQueue(
@@ -264,14 +282,15 @@ async def test_sizes_and_times_of_batches_are_told_on_the_loop() -> None:
     ),
     capacity=st.integers(1, 12),
     batch_size=st.integers(1, 8),
+    lanes=st.integers(1, 3),
     drain_s=st.sampled_from((0.0, 0.01, 5.0)),
 )
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_every_utterance_comes_out_exactly_once(
-    kinds: list[str], capacity: int, batch_size: int, drain_s: float
+    kinds: list[str], capacity: int, batch_size: int, lanes: int, drain_s: float
 ) -> None:
     """`|` lets the model work for a moment."""
-    queue = a_queue(Scribe, capacity=capacity, batch_size=batch_size)
+    queue = a_queue(Scribe, capacity=capacity, batch_size=batch_size, lanes=lanes)
     await queue.start()
     ids = []
     for number, kind in enumerate(kinds):

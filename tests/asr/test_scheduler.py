@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -210,9 +211,9 @@ def test_what_was_not_begun_by_its_deadline_leaves() -> None:
     assert [one.id for one in batch.utterances] == ["in time"]
 
 
-def overloaded(seconds_each: float, waiting: int) -> Scheduler:
+def overloaded(seconds_each: float, waiting: int, *, lanes: int = 1) -> Scheduler:
     """One whose model has just needed so long for an utterance, with so many more waiting."""
-    scheduler = a_scheduler()
+    scheduler = a_scheduler(lanes=lanes)
     scheduler.put(said("first", speaker="first"), 0.0)
     batch, _ = scheduler.take(0.0)
     assert batch is not None
@@ -226,6 +227,20 @@ def overloaded(seconds_each: float, waiting: int) -> Scheduler:
 def test_the_wait_is_foreseen_from_what_batches_took() -> None:
     assert overloaded(0.5, 4).predicted_s(0.5) == 2.0
     assert overloaded(0.1, 4).rung is Rung.NONE
+
+
+def test_lanes_share_what_waits() -> None:
+    scheduler = overloaded(0.5, 4, lanes=2)
+    assert scheduler.predicted_s(0.5) == 1.0
+    first, _ = scheduler.take(0.5)
+    second, _ = scheduler.take(0.7)
+    assert first is not None
+    assert second is not None
+    assert scheduler.predicted_s(0.7) == pytest.approx((0.3 + 0.5 + 2 * 0.5) / 2)
+    scheduler.done(first, 1.0)
+    assert scheduler.predicted_s(1.0) == pytest.approx((0.2 + 2 * 0.5) / 2)
+    scheduler.done(second, 1.2)
+    assert scheduler.predicted_s(1.2) == pytest.approx(2 * 0.5 / 2)
 
 
 def test_overload_costs_looks_first() -> None:

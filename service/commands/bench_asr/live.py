@@ -20,7 +20,7 @@ from asr.local_queue import LocalQueue
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
-from asr.whisper import WhisperTranscriber, batch_size, load
+from asr.whisper import WhisperTranscriber, batch_size, lanes, load
 from asr.windows import Windows
 from service.commands.bench_asr.material import Sentence, Sound, voices
 from service.commands.bench_asr.progress import Run
@@ -185,7 +185,9 @@ async def _listen(count: int, settings: AsrSettings, seconds: float, *, short: b
 
     queue = LocalQueue(
         model,
-        settings=SchedulerSettings(capacity=10 * count + 10, batch_size=batch_size(settings)),
+        settings=SchedulerSettings(
+            capacity=10 * count + 10, batch_size=batch_size(settings), lanes=lanes(settings)
+        ),
     )
     await queue.start()
     waiting: dict[str, tuple[Client, Segment]] = {}

@@ -22,7 +22,7 @@ from asr.local_queue import LocalQueue
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Transcript, Unheard, Utterance, WorkClass
-from asr.whisper import batch_size, load
+from asr.whisper import batch_size, lanes, load
 from service.commands.bench_asr.material import utterances
 from service.commands.bench_asr.progress import Run
 from service.commands.rows import Row
@@ -69,7 +69,9 @@ async def _loaded(model: str, directory: Path, run: Run, seconds: float) -> None
     settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8")
     queue = LocalQueue(
         lambda: load(settings),
-        settings=SchedulerSettings(capacity=10_000, batch_size=batch_size(settings)),
+        settings=SchedulerSettings(
+            capacity=10_000, batch_size=batch_size(settings), lanes=lanes(settings)
+        ),
     )
     await queue.start()
     load_ = _Load()

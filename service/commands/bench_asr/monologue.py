@@ -23,7 +23,7 @@ from asr.local_queue import LocalQueue
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Utterance, utterance_id
-from asr.whisper import WhisperTranscriber, batch_size, load
+from asr.whisper import WhisperTranscriber, batch_size, lanes, load
 from policies.load import load_folder
 from policies.match import Match
 from policies.matcher import Matcher
@@ -158,7 +158,7 @@ async def _round(directory: Path, number: int) -> list[_Speech]:
     script = {f"speaker-{at}": one.words for at, one in enumerate(speeches)}
     queue = LocalQueue(
         lambda: _Prompted(load(settings), script),
-        settings=SchedulerSettings(batch_size=batch_size(settings)),
+        settings=SchedulerSettings(batch_size=batch_size(settings), lanes=lanes(settings)),
     )
     tracks = {f"speaker-{at}": _track(f"speaker-{at}", one) for at, one in enumerate(speeches)}
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as folder:
