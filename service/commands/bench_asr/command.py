@@ -26,7 +26,6 @@ from service.errors import ConfigurationError
 from service.logs import configure_logs
 
 _PARTS = ("micro", "tiny", "loaded", "monologue", "live")
-_FEW = 16
 _LIVE_S = 30.0
 _MONOLOGUES = 6
 _CPU_ONLY = ("only", "rounds", "peer")
@@ -81,8 +80,8 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
         case "tiny":
             with tempfile.TemporaryDirectory(prefix="earshot-bench-") as folder:
                 tiny = build(SHAPES["tiny"], Path(folder) / "tiny", quantization="int8")
-                few = utterances()[:_FEW]
-                compare("random tiny", tiny, few, run, rounds=rounds, meaning=False)
+                # One round takes as long as three of the demo model, and is as sure.
+                compare("random tiny", tiny, utterances(), run, rounds=1, meaning=False)
         case "loaded":
             loaded(MICRO, micro_directory(), run, seconds=_LIVE_S)
         case "monologue":

@@ -82,6 +82,17 @@ class Engine:
             raise failure(error) from error
         return [len(result.sequences_ids[0]) for result in results]
 
+    def encode(self, features: Features) -> None:
+        """Encode a batch and wait for it: brought back to the processor, it is done.
+
+        Raises:
+            As `run`.
+        """
+        try:
+            self._model.encode(ctranslate2.StorageView.from_array(features), to_cpu=True)
+        except RuntimeError as error:
+            raise failure(error) from error
+
 
 def refuse_missing(device: str) -> None:
     """

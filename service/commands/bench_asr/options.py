@@ -43,7 +43,7 @@ _OPTIONS = (
     click.option(
         "--limit-s",
         type=click.FloatRange(5, 86_400),
-        default=900.0,
+        default=1800.0,
         show_default=True,
         help="Measure nothing more after so long.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from asr.shapes import TOKENS, Shape, build
 from asr.transcriber import TranscriptionFailed
 from service.commands.bench_asr.engine import (
     Engine,
+    Features,
     OutOfMemory,
     Placement,
     feature_maker,
@@ -107,16 +108,19 @@ def _throughput(plan: Plan, run: Run, engine: Engine) -> tuple[float, int]:
     """Utterances a second at the best batch size, and that size; zeros where it has none."""
     best = (0.0, 0)  # rate, size
     for size in BATCHES:
-        needed = max(2 * plan.seconds, (_FEWEST_RUNS + 1) * size / best[0] if best[1] else 0.0)
+        needed = max(3 * plan.seconds, (_FEWEST_RUNS + 1) * size / best[0] if best[1] else 0.0)
         if not run.enough_for(needed + _share_of_streams(plan, run), f"batch of {size}"):
             break
         windows = random_windows(plan.shape, size)
         try:
-            rate, cpu = _rate(engine, windows, plan.seconds)
+            rate, cpu = _rate(engine.run, windows, plan.seconds)
+            encoding, _ = _rate(engine.encode, windows, plan.seconds / 2)
         except OutOfMemory:
             run.say(f"batch of {size}: out of the device's memory, larger ones are not tried")
             break
         run.keep(Row(f"{_name(plan)}, batch of {size}", round(rate, 2), "utterances/s"))
+        name = f"{_name(plan)}, batch of {size}, the encoder alone"
+        run.keep(Row(name, round(encoding, 2), "utterances/s"))
         if plan.placement.device == "cpu":
             name = f"{_name(plan)}, batch of {size}, for a second of processor time"
             run.keep(Row(name, round(cpu, 3), "utterances"))
@@ -136,13 +140,13 @@ def _share_of_streams(plan: Plan, run: Run) -> float:
 
 
 def _rate(
-    engine: Engine, windows: np.typing.NDArray[np.float32], seconds: float
+    work: Callable[[Features], object], windows: Features, seconds: float
 ) -> tuple[float, float]:
     """Utterances a second, and a second of processor time."""
-    engine.run(windows)
+    work(windows)
     count, began, spent = 0, time.monotonic(), time.process_time()
     while count < _FEWEST_RUNS or time.monotonic() - began < seconds:
-        engine.run(windows)
+        work(windows)
         count += 1
     utterances = count * len(windows)
     return (
