@@ -88,18 +88,18 @@ class Candidate:
         """Whether there is speech in what was heard since then."""
         return any(self._proven(max(0, (since - self._start) // _WINDOW)))
 
-    def span(self) -> tuple[int, int] | None:
-        """From the first to the last sample of its speech; None where there is none.
+    def speech(self) -> Sequence[tuple[int, int]]:
+        """Where speech is, from a first to a last sample each; pauses lie between.
 
         The detector notices a beginning a window late, and an end slowly: in noise what it says
         falls off over a quarter of a second.
         """
-        proven = list(self._proven(0))
-        if not proven:
-            return None
-        likely = [at for run in proven for at in run if self._found[at] >= self._set.likely]
-        first, last = max(0, proven[0].start - 1), likely[-1] if likely else proven[-1].stop - 1
-        return self._start + first * _WINDOW, self._start + (last + 1) * _WINDOW
+        found = []
+        for run in self._proven(0):
+            likely = [at for at in run if self._found[at] >= self._set.likely]
+            first, last = max(0, run.start - 1), likely[-1] if likely else run.stop - 1
+            found.append((self._start + first * _WINDOW, self._start + (last + 1) * _WINDOW))
+        return found
 
     def _proven(self, since: int) -> Iterator[range]:
         """The windows in a row that are speech, from a window on."""

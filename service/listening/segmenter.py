@@ -12,6 +12,7 @@ speech for long ends the segment though it is voiced, and a segment without any 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asr.speech import SAMPLE_RATE, EndedBy
@@ -55,7 +56,7 @@ class Segment:
     Attributes:
         onset: The first sample that is new and speech: where the pre-roll or the overlap ends.
         opened: Where it began before its edge was cut off: what it is known by.
-        speech: From the first to the last sample that may be speech; silence lies around.
+        speech: From a first to a last sample each, where it is speech; pauses lie between.
     """
 
     start: int
@@ -65,7 +66,7 @@ class Segment:
     part: int
     overlap_ms: int
     opened: int
-    speech: tuple[int, int]
+    speech: tuple[tuple[int, int], ...]
 
     @property
     def end(self) -> int:
@@ -243,7 +244,7 @@ class Segmenter:
         keep = min(spoken + tail, len(self._open))
         segment = None
         if self._is_worth(self._open[:keep], spoken):
-            segment, keep = self._trimmed(ended_by, spoken, keep)
+            segment, keep = self._trimmed(ended_by, keep)
             given = max(keep, self._overlap_frames)
         else:
             given = self._overlap_frames
@@ -264,22 +265,20 @@ class Segmenter:
             return False
         return True
 
-    def _trimmed(self, ended_by: EndedBy, spoken: int, keep: int) -> tuple[Segment, int]:
+    def _trimmed(self, ended_by: EndedBy, keep: int) -> tuple[Segment, int]:
         """The open segment without long stretches at its edges that are no speech, and how many
         frames it takes."""
-        speech = (self._onset, self._start + spoken * _FRAME_SAMPLES)
         first = 0
-        span = self._candidate.span() if self._candidate is not None else None
-        if span is not None:
+        speech = self._candidate.speech() if self._candidate is not None else ()
+        if speech:
             trim = _frames(self._set.trim_ms)
-            lead = (span[0] - self._start) // _FRAME_SAMPLES - _frames(self._set.preroll_ms)
+            lead = (speech[0][0] - self._start) // _FRAME_SAMPLES - _frames(self._set.preroll_ms)
             if self._part == 0 and lead >= trim:
                 first = lead
             end = self._likely_frames() + _frames(self._set.tail_ms)
             if ended_by is not EndedBy.LEFT and keep - end >= trim and end > self._overlap_frames:
                 keep = end
-            speech = (max(speech[0], span[0]), min(speech[1], span[1]))
-        return self._segment(self._open[first:keep], ended_by, first=first, speech=speech), keep
+        return self._segment(self._open[first:keep], ended_by, first=first), keep
 
     def _cut(self) -> Segment:
         """Cut unbroken speech at its quietest dip and go on with an overlap."""
@@ -318,14 +317,7 @@ class Segmenter:
         until = self._candidate.speech_until if self._candidate is not None else None
         return 0 if until is None else max(0, -(-(until - self._start) // _FRAME_SAMPLES))
 
-    def _segment(
-        self,
-        frames: list[_Frame],
-        ended_by: EndedBy,
-        *,
-        first: int = 0,
-        speech: tuple[int, int] | None = None,
-    ) -> Segment:
+    def _segment(self, frames: list[_Frame], ended_by: EndedBy, *, first: int = 0) -> Segment:
         start = self._start + first * _FRAME_SAMPLES
         return Segment(
             start=start,
@@ -335,8 +327,20 @@ class Segmenter:
             part=self._part,
             overlap_ms=self._overlap_frames * FRAME_MS,
             opened=self._start,
-            speech=speech or (self._onset, start + len(frames) * _FRAME_SAMPLES),
+            speech=tuple(self._speech(frames, start)),
         )
+
+    def _speech(self, frames: list[_Frame], start: int) -> Iterator[tuple[int, int]]:
+        """Where both detectors agree, but for beginnings, which the better one hears sooner."""
+        end = start + len(frames) * _FRAME_SAMPLES
+        found = self._candidate.speech() if self._candidate is not None else [(self._onset, end)]
+        for a, b in found:
+            first, last = max(a - start, 0) // _FRAME_SAMPLES, (min(b, end) - start)
+            until = -(-last // _FRAME_SAMPLES)
+            while until > first and not frames[until - 1].voiced:
+                until -= 1
+            if until > first:
+                yield max(a, start), min(b, start + until * _FRAME_SAMPLES)
 
 
 def _frames(ms: int) -> int:

@@ -44,20 +44,25 @@ def test_only_what_is_new_counts() -> None:
     assert not candidate.is_speech(1_000 + 2 * WINDOW)
 
 
-def test_its_span_begins_a_window_early_and_ends_with_the_last_likely_one() -> None:
+def test_its_speech_begins_a_window_early_and_ends_with_the_last_likely_one() -> None:
     candidate = a_candidate(0, 0, 30, 90, 90, 49, 20, 0, start=7)
-    assert candidate.span() == (7 + WINDOW, 7 + 5 * WINDOW)
+    assert candidate.speech() == [(7 + WINDOW, 7 + 5 * WINDOW)]
     assert candidate.speech_until == 7 + 7 * WINDOW
-    assert a_candidate(90, 90, 90).span() == (0, 3 * WINDOW)
+    assert a_candidate(90, 90, 90).speech() == [(0, 3 * WINDOW)]
 
 
-def test_a_single_window_does_not_widen_its_span() -> None:
-    assert a_candidate(0, 70, 0, 0, 90, 90, 90, 0, 0, 90, 0).span() == (3 * WINDOW, 7 * WINDOW)
+def test_a_single_window_does_not_widen_it() -> None:
+    assert a_candidate(0, 70, 0, 0, 90, 90, 90, 0, 0, 90, 0).speech() == [(3 * WINDOW, 7 * WINDOW)]
 
 
-def test_where_nothing_is_likely_its_span_is_what_may_be_speech() -> None:
-    assert a_candidate(0, 0, *[40] * 7, 19).span() == (WINDOW, 9 * WINDOW)
-    assert a_candidate(0, 19).span() is None
+def test_a_pause_parts_its_speech() -> None:
+    candidate = a_candidate(0, 90, 90, 90, 0, 0, 0, 80, 80, 80, 0)
+    assert candidate.speech() == [(0, 4 * WINDOW), (6 * WINDOW, 10 * WINDOW)]
+
+
+def test_where_nothing_is_likely_its_speech_is_what_may_be_speech() -> None:
+    assert a_candidate(0, 0, *[40] * 7, 19).speech() == [(WINDOW, 9 * WINDOW)]
+    assert a_candidate(0, 19).speech() == []
 
 
 def test_windows_are_heard_eight_at_a_time_and_in_a_pause_later() -> None:
@@ -86,7 +91,7 @@ def test_settling_hears_only_as_far_as_is_asked() -> None:
 def test_what_is_given_out_is_forgotten_and_places_stay() -> None:
     candidate = a_candidate(90, 0, 90, 80, 90, 0, start=100)
     candidate.forget(100 + 2 * WINDOW + 5)
-    assert candidate.span() == (100 + 2 * WINDOW, 100 + 5 * WINDOW)
+    assert candidate.speech() == [(100 + 2 * WINDOW, 100 + 5 * WINDOW)]
     assert candidate.judged == 100 + 6 * WINDOW
 
 

@@ -1,8 +1,8 @@
 """What is taken for speech: webrtcvad alone, Silero alone, and the cascade of both, in noise.
 
-Truth is the clean sound's loudness in windows of 32 ms. The cascade's word is what lies between the
-first and the last sound that may be speech of each segment given out; the silence that a segment
-carries around it for the recogniser is told separately.
+Truth is the clean sound's loudness in windows of 32 ms, short pauses bridged. The cascade's word is
+where the segments that it gives out say that speech is, bridged likewise; how much they carry for
+the recogniser, with pauses, pre-roll and tail, is told separately.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ _SNR_DB = (20, 10, 5)
 _BAR_PERCENT = 3.0
 _BAR_FROM_DB = 10
 _VOICED_DBFS = -50.0
-_BELOW_LOUDEST_DB = 35.0
-"""In a recording, whose silence is not silent."""
+_ABOVE_FLOOR = 0.4
+"""A recording's silence is not silent: so far up from its quietest tenth to its loudest twentieth,
+in decibels, is speech."""
+_SPOKEN_DBFS = -23.0
+"""How loud the speech of each recording is made, so that noise is as loud beside each."""
 _BRIDGED = 10
 """A pause of so many windows at most (320 ms) belongs to the speech around it."""
 _LIKELY = 0.5
@@ -64,8 +67,8 @@ class Material:
 class Found:
     windows: Windows
     cpu_s: float
-    given: int = 0
-    """Samples that go to the recogniser."""
+    given: Windows | None = None
+    """What goes to the recogniser, where that is more."""
 
 
 def vad_table(
@@ -122,8 +125,10 @@ def _keep(run: Run, name: str, truth: Windows, found: Found, held: bool) -> None
     false = 100 * np.sum(~truth & found.windows) / np.sum(~truth)
     run.keep(Row(f"{name}, missed", round(float(missed), 1), "%", bar))
     run.keep(Row(f"{name}, false", round(float(false), 1), "%", bar))
-    if found.given:
-        share = 100 * found.given / (len(truth) * _WINDOW)
+    if found.given is not None:
+        lost = 100 * float(np.sum(truth & ~found.given) / np.sum(truth))
+        run.keep(Row(f"{name}, speech not given to the recogniser", round(lost, 1), "%"))
+        share = 100 * float(found.given.mean())
         run.keep(Row(f"{name}, given to the recogniser", round(share, 1), "%"))
 
 
@@ -146,18 +151,20 @@ def _of_voices(sentences: Sequence[Sentence]) -> Material:
 
 
 def _of_recordings(files: Sequence[Path]) -> Material:
-    """Truth is where each is not far below its own loudest speech."""
-    found = []
-    for file in files:
-        sound = _whole(np.concatenate([_silence(1.0), _read(file), _silence(1.0)]))
-        loud = _dbfs(sound)
-        above = float(np.percentile(loud, 95)) - _BELOW_LOUDEST_DB
-        found.append(_material(sound, max(_VOICED_DBFS, above)))
+    found = [_of_recording(_read(file)) for file in files]
     return Material(
         np.concatenate([one.sound for one in found]),
         np.concatenate([one.truth for one in found]),
         float(np.mean([one.speech for one in found])),
     )
+
+
+def _of_recording(sound: Samples) -> Material:
+    floor, loudest = np.percentile(_dbfs(sound), (10, 95))
+    heard = _material(sound, max(_VOICED_DBFS, float(floor + _ABOVE_FLOOR * (loudest - floor))))
+    power = (32768 * 10 ** (_SPOKEN_DBFS / 20)) ** 2
+    louder = np.clip(heard.sound * np.sqrt(power / heard.speech), -32768, 32767)
+    return Material(louder.astype(np.int16), heard.truth, power)
 
 
 def _material(sound: Samples, voiced_dbfs: float) -> Material:
@@ -221,10 +228,12 @@ def _cascade(sound: Samples) -> Found:
     segments += segmenter.flush()
     cpu_s = time.process_time() - began
     windows = np.zeros(len(sound) // _WINDOW, bool)
+    for first, last in (stretch for segment in segments for stretch in segment.speech):
+        windows[round(first / _WINDOW) : round(last / _WINDOW)] = True
+    given = np.zeros(len(windows), bool)
     for segment in segments:
-        first, last = (edge / _WINDOW for edge in segment.speech)
-        windows[round(first) : round(last)] = True
-    return Found(windows, cpu_s, sum(len(segment.pcm) // 2 for segment in segments))
+        given[segment.start // _WINDOW : -(-segment.end // _WINDOW)] = True
+    return Found(_bridged(windows), cpu_s, given)
 
 
 _CASCADE = "cascade"
@@ -236,7 +245,7 @@ _WAYS: Mapping[str, Callable[[Samples], Found]] = {
 
 
 def _read(file: Path) -> Samples:
-    return np.frombuffer(b"".join(read_sound(file)), np.int16)
+    return _whole(np.frombuffer(b"".join(read_sound(file)), np.int16))
 
 
 def _silence(seconds: float) -> Samples:
