@@ -45,6 +45,7 @@ from service.listening.ear import Ear
 from service.listening.looks import Looks
 from service.listening.overload import OverloadChanged, OverloadWatch, Pace
 from service.listening.segmenter import SegmenterSettings
+from service.listening.silero import silero
 from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
 from service.openapi import DescribedApp
@@ -474,6 +475,7 @@ def load_policies(settings: Settings) -> Sequence[Loaded]:
 
 def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:
     segmenter = SegmenterSettings(silence_ms=settings.silence_ms)
+    second = silero()  # loaded now, while nobody waits
 
     def make(room_id: str, speaker_id: str, now: datetime, cut_off_at: datetime | None) -> Ear:
         return Ear(
@@ -484,6 +486,7 @@ def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | N
             interrupted_at=cut_off_at,
             settings=segmenter,
             looks=Looks() if settings.provisional else None,
+            second=second.listen(),
         )
 
     return make

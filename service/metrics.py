@@ -24,6 +24,16 @@ class Metrics:
         self.packets_bad = Counter(
             "earshot_packets_bad", "Packets that were not Opus", registry=registry
         )
+        self.packets_silent = Counter(
+            "earshot_packets_silent",
+            "Packets that were declared silent and not decoded",
+            registry=registry,
+        )
+        self.level_lies = Counter(
+            "earshot_tracks_level_lies",
+            "Tracks that were louder than they declared, and are decoded in full since",
+            registry=registry,
+        )
         self.packets_of_nobody = Counter(
             "earshot_packets_of_nobody",
             "Packets that came while it was not known whose they were",
@@ -31,6 +41,12 @@ class Metrics:
         )
         self.utterances = Counter(
             "earshot_utterances", "Utterances given to the recogniser", registry=registry
+        )
+        self.not_speech = Counter(
+            "earshot_not_speech",
+            "Stretches of sound that did not become utterances, by why",
+            ["why"],
+            registry=registry,
         )
         self.waiting = Gauge(
             "earshot_asr_waiting", "Utterances waiting for the model", registry=registry

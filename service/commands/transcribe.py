@@ -22,6 +22,7 @@ from policies.matcher import Matcher
 from service.app import load_model, load_policies
 from service.errors import Failed
 from service.listening.segmenter import Segment, Segmenter, SegmenterSettings
+from service.listening.silero import silero
 from service.listening.sound_file import read_sound
 from service.listening.vad import webrtc_vad
 from service.logs import configure_logs
@@ -83,7 +84,8 @@ def _read(reader: Reader, utterances: dict[str, Utterance], result: Transcript |
 
 
 def _utterances(file: Path, settings: Settings) -> Iterator[Utterance]:
-    segmenter = Segmenter(webrtc_vad(), SegmenterSettings(silence_ms=settings.silence_ms))
+    pauses = SegmenterSettings(silence_ms=settings.silence_ms)
+    segmenter = Segmenter(webrtc_vad(), pauses, silero().listen())
     for pcm in read_sound(file):
         yield from _named(file, segmenter.push(pcm))
     yield from _named(file, segmenter.flush())

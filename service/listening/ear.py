@@ -8,14 +8,19 @@ pace of the wall clock, so that the last words end and are transcribed without w
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from asr.speech import SAMPLE_RATE, Utterance, utterance_id
+from asr.speech import SAMPLE_RATE, Utterance
+from service.listening.candidate import Likelihood
+from service.listening.counters import EarCounters
+from service.listening.gate import Gate, Passed
 from service.listening.heard import AudioGap
 from service.listening.levels import FLOOR_DBFS, dbfs
 from service.listening.looks import Looks
+from service.listening.mending import Mending
+from service.listening.naming import Naming
 from service.listening.opus import BadPacket, OpusDecoder, packet_samples
 from service.listening.packet import Packet
 from service.listening.reorder import Missing, Reorder
@@ -35,10 +40,6 @@ _LAG_S = 0.04
 """How far behind the wall clock the filled silence stays."""
 _LONGEST_FILL_S = 2.0
 """A larger hole in media time is a new beginning, not silence to be played through."""
-_REPAIR_S = 0.08
-"""Lost sound is guessed at for so long; beyond that it is silence."""
-_REPAIR_STEP = SAMPLE_RATE // 400
-"""libopus repairs whole 2.5 ms."""
 _REPORT_LOSS_S = 0.5
 """Lost sound of this length in one piece is a gap event."""
 _CUT_OFF = timedelta(seconds=1)
@@ -50,27 +51,7 @@ _QUIET_RETURN = timedelta(seconds=5)
 _OPENING_S = 0.7
 """After an interruption, speech this soon may have been going on before (a sentence bears pauses of
 half a second), and what is no speech may have been the end of a word: it belongs to the gap."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """Open speech that has been looked at: what it will be called once it ends.
-
-    Attributes:
-        place: The segment's onset and part.
-        revision: Of the last look.
-    """
-
-    place: tuple[int, int]
-    started_at: datetime
-    revision: int
-
-
-@dataclass(slots=True)
-class EarCounters:
-    packets: int = 0
-    lost: int = 0
-    bad: int = 0
+_UNFORESEEN = random.SystemRandom()
 
 
 class Ear:
@@ -80,6 +61,8 @@ class Ear:
         now: When hearing begins (wall time).
         interrupted_at: What was said from here to the first words heard now went unheard.
         looks: When to look at speech that goes on; None: never.
+        second: Hears what `vad` takes for speech; None: it is believed.
+        chance: When a track that is declared silent is listened to all the same.
     """
 
     def __init__(
@@ -93,26 +76,40 @@ class Ear:
         decoder: Callable[[], OpusDecoder] = OpusDecoder,
         settings: SegmenterSettings = DEFAULTS,
         looks: Looks | None = None,
+        second: Likelihood | None = None,
+        chance: random.Random = _UNFORESEEN,
     ) -> None:
         self.room_id = room_id
         self.speaker_id = speaker_id
-        self.counters = EarCounters()
+        self._packets = self._lost = self._bad = self._silent = 0
         self.level_dbfs = FLOOR_DBFS
-        self._decoder = decoder()
+        self._mending = Mending(decoder())
         self._reorder = Reorder()
-        self._segmenter = Segmenter(vad, settings)
+        self._gate = Gate(chance)
+        self._segmenter = Segmenter(vad, settings, second)
         self._looks = looks
-        self._begun: _Begun | None = None
         self._timeline = Timeline(now)
+        self._naming = Naming(room_id, speaker_id, self._timeline, now)
         self._next_timestamp: int | None = None
-        self._filled = 0  # samples of silence since the last sound that came
-        self._sound_s: float | None = None  # when that came
+        self._filled = 0  # samples of silence since the last sound that was heard
+        self._sound_s: float | None = None  # when the last sound came, heard or held back
         self._sound_at: datetime | None = None  # the same by the wall clock
         self._joined_at = now
         self._now_s = -math.inf
         self._missing = 0
-        self._last_start = datetime.min.replace(tzinfo=now.tzinfo)
         self._interrupted_at = interrupted_at
+
+    @property
+    def counters(self) -> EarCounters:
+        return EarCounters(
+            packets=self._packets,
+            lost=self._lost,
+            bad=self._bad + self._mending.bad,
+            silent=self._silent,
+            lies=int(self._gate.lies),
+            noise=self._segmenter.noise,
+            clicks=self._segmenter.clicks,
+        )
 
     @property
     def speaking(self) -> bool:
@@ -143,7 +140,7 @@ class Ear:
 
     def push(self, packet: Packet, now: datetime) -> list[Utterance | AudioGap]:
         """Take a packet that arrived `now`; what it completes."""
-        self.counters.packets += 1
+        self._packets += 1
         self._now_s = packet.arrived_s
         return self._play(self._reorder.push(packet), now)
 
@@ -157,10 +154,11 @@ class Ear:
             return out
         if now_s - self._sound_s < _HOLD_S:
             return out
+        out += self._pass(self._gate.flush(), now)
         due = int((now_s - self._sound_s - _LAG_S) * SAMPLE_RATE) - self._filled
         if due >= SAMPLE_RATE * FRAME_MS // 1000:
             self._filled += due
-            out += self._hear(bytes(2 * due))
+            out += self._pass_over(due)
         return out
 
     def glimpse(self) -> Utterance | None:
@@ -172,14 +170,7 @@ class Ear:
         ):
             return None
         segment = self._segmenter.glimpse()
-        assert segment is not None
-        before = self._begun
-        place = (segment.onset, segment.part)
-        if before is not None and before.place == place:
-            self._begun = replace(before, revision=before.revision + 1)
-        else:
-            self._begun = _Begun(place, self._starts(segment), 1)
-        return self._utterance(segment, self._begun.started_at, self._begun.revision)
+        return None if segment is None else self._naming.look(segment)
 
     def look_again(self) -> None:
         """What the last look saw is to be confirmed soon."""
@@ -193,6 +184,7 @@ class Ear:
             cut_off: Not by their own will: since the last sound they may have talked unheard.
         """
         out = self._play(self._reorder.expire(math.inf), now)
+        out += self._pass(self._gate.flush(), now)
         for segment in self._segmenter.flush():
             out += self._give(segment)
         if self._interrupted_at is not None:
@@ -205,46 +197,65 @@ class Ear:
     def _play(self, items: list[Packet | Missing], now: datetime) -> list[Utterance | AudioGap]:
         out: list[Utterance | AudioGap] = []
         for item in items:
+            out += self._pass(self._sorted(item), now)
+        return out
+
+    def _sorted(self, item: Packet | Missing) -> list[Passed | Missing]:
+        """What the gate lets through, and how."""
+        if isinstance(item, Missing):
+            self._lost += item.count
+            return self._gate.miss(item)
+        try:
+            samples = packet_samples(item.payload)
+        except BadPacket:
+            self._bad += 1
+            return self._gate.miss(Missing(1))
+        self._sound_s = item.arrived_s
+        return self._gate.push(item, samples)
+
+    def _pass(self, items: list[Passed | Missing], now: datetime) -> list[Utterance | AudioGap]:
+        out: list[Utterance | AudioGap] = []
+        for item in items:
             if isinstance(item, Missing):
                 self._missing += item.count
-                self.counters.lost += item.count
             else:
                 out += self._sound(item, now)
         return out
 
-    def _sound(self, packet: Packet, now: datetime) -> list[Utterance | AudioGap]:
-        try:
-            samples = packet_samples(packet.payload)
-        except BadPacket:
-            self.counters.bad += 1
-            self._missing += 1
-            return []
-        waited = timedelta(seconds=max(0.0, self._now_s - packet.arrived_s))
-        out = self._bridge(packet, samples, now - waited)
-        try:
-            pcm = self._decoder.decode(packet.payload)
-        except BadPacket:
-            self.counters.bad += 1
-            pcm = bytes(2 * samples)
+    def _sound(self, passed: Passed, now: datetime) -> list[Utterance | AudioGap]:
+        packet, samples = passed.packet, passed.samples
+        arrived = now - timedelta(seconds=max(0.0, self._now_s - packet.arrived_s))
+        if not passed.decode:
+            self._mending.pass_over()
+        out = self._bridge(passed, arrived)
         self._next_timestamp = (packet.timestamp + samples * _CLOCK_RATIO) % (1 << 32)
-        self._sound_s = packet.arrived_s
-        self._sound_at = now - waited
+        self._sound_at = arrived
         self._filled = 0
         self._missing = 0
-        return out + self._hear(pcm)
+        if passed.decode:
+            out += self._hear(self._mending.decode(packet.payload, samples))
+            self._gate.hear(passed, self.level_dbfs)
+        else:
+            self._silent += 1
+            out += self._pass_over(samples)
+            self.level_dbfs = max(FLOOR_DBFS, -float(packet.level or 0))
+        return out
 
-    def _bridge(
-        self, packet: Packet, samples: int, arrived: datetime
-    ) -> list[Utterance | AudioGap]:
+    def _bridge(self, passed: Passed, arrived: datetime) -> list[Utterance | AudioGap]:
         """Bring the timeline to where this packet belongs: repair what was lost, fill silence."""
-        hole = self._hole(packet)
+        samples = passed.samples
+        hole = self._hole(passed.packet)
         lost = min(hole or 0, self._missing * samples)
         out: list[Utterance | AudioGap] = []
         if hole:
-            guess, copy = self._repair(packet, samples, lost)
+            guess, copy = self._mending.repair(
+                passed.packet.payload, samples, lost, late=self._filled > 0
+            )
             longest = min(hole, int(_LONGEST_FILL_S * SAMPLE_RATE))
             silence = longest - self._filled - len(guess + copy) // 2
-            out += self._hear(guess + bytes(2 * max(0, silence)) + copy)
+            out += self._hear(guess) if guess else []
+            out += self._pass_over(max(0, silence))
+            out += self._hear(copy) if copy else []
         begins = self._timeline.place(self._segmenter.position, samples, arrived, after=hole)
         if hole and lost >= _REPORT_LOSS_S * SAMPLE_RATE:
             from_at = begins - timedelta(seconds=hole / SAMPLE_RATE)
@@ -262,25 +273,18 @@ class Ear:
             return None
         return ahead // _CLOCK_RATIO
 
-    def _repair(self, packet: Packet, samples: int, lost: int) -> tuple[bytes, bytes]:
-        """A guess that goes on from the sound before, and the copy (FEC) of the packet lost last
-        that this one carries. Between the two there may have been silence."""
-        if lost < _REPAIR_STEP:
-            return b"", b""
-        copied = min(lost, samples) // _REPAIR_STEP * _REPAIR_STEP
-        guessed = min(lost - copied, int(_REPAIR_S * SAMPLE_RATE)) // _REPAIR_STEP * _REPAIR_STEP
-        try:
-            late = self._filled > 0  # silence has gone before: it is too late for a guess
-            guess = self._decoder.conceal(guessed) if guessed and not late else b""
-            return guess, self._decoder.recover(packet.payload, copied)
-        except BadPacket:
-            self.counters.bad += 1
-            return b"", b""
-
     def _hear(self, pcm: bytes) -> list[Utterance | AudioGap]:
         self.level_dbfs = dbfs(pcm)
+        return self._follow(self._segmenter.push(pcm))
+
+    def _pass_over(self, samples: int) -> list[Utterance | AudioGap]:
+        """So much silence."""
+        self.level_dbfs = FLOOR_DBFS
+        return self._follow(self._segmenter.pass_over(samples))
+
+    def _follow(self, segments: list[Segment]) -> list[Utterance | AudioGap]:
         out: list[Utterance | AudioGap] = []
-        for segment in self._segmenter.push(pcm):
+        for segment in segments:
             out += self._give(segment)
         if self._interrupted_at is not None and self._opened_quietly():
             out.insert(0, self._tell_gap(self._timeline.wall(self._segmenter.position)))
@@ -288,34 +292,10 @@ class Ear:
 
     def _opened_quietly(self) -> bool:
         opening = int(_OPENING_S * SAMPLE_RATE)
-        return self._segmenter.position >= opening and not self._segmenter.speaking
-
-    def _starts(self, segment: Segment) -> datetime:
-        """When it was spoken: once said, that does not change, since the id is made of it."""
-        if self._begun is not None and self._begun.place == (segment.onset, segment.part):
-            return self._begun.started_at
-        # Told from where the words begin: what lies before may be silence that was filled in.
-        before = timedelta(seconds=(segment.onset - segment.start) / SAMPLE_RATE)
-        started_at = self._timeline.wall(segment.onset) - before
-        return max(started_at, self._last_start + timedelta(milliseconds=1))  # come what may
-
-    def _utterance(self, segment: Segment, started_at: datetime, revision: int) -> Utterance:
-        return Utterance(
-            id=utterance_id(self.room_id, self.speaker_id, started_at, segment.part),
-            room_id=self.room_id,
-            speaker_id=self.speaker_id,
-            started_at=started_at,
-            pcm=segment.pcm,
-            ended_by=segment.ended_by,
-            part=segment.part,
-            overlap_ms=segment.overlap_ms,
-            revision=revision,
-        )
+        return self._segmenter.position >= opening and self._segmenter.doubtful
 
     def _give(self, segment: Segment) -> list[Utterance | AudioGap]:
-        self._last_start = self._starts(segment)
-        self._begun = None
-        utterance = self._utterance(segment, self._last_start, revision=0)
+        utterance = self._naming.give(segment)
         if self._interrupted_at is None:
             return [utterance]
         # Whoever was in the middle of a sentence when hearing came back: its beginning is lost,

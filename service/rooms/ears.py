@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NoReturn
@@ -324,7 +323,13 @@ class Ears:
         self._metrics.packets.inc(now.packets - before.packets)
         self._metrics.packets_lost.inc(now.lost - before.lost)
         self._metrics.packets_bad.inc(now.bad - before.bad)
-        listener.counted = replace(now)
+        self._metrics.packets_silent.inc(now.silent - before.silent)
+        self._metrics.not_speech.labels("no speech in it").inc(now.noise - before.noise)
+        self._metrics.not_speech.labels("too short").inc(now.clicks - before.clicks)
+        if now.lies > before.lies:
+            self._metrics.level_lies.inc()
+            log.warning("ears.level_lies", room=listener.room.id, speaker=listener.speaker.id)
+        listener.counted = now
 
     async def _meters(self) -> None:
         for listener in self._listeners.values():

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from service.listening.ear import Ear, EarCounters
+from service.listening.counters import EarCounters
+from service.listening.ear import Ear
 from service.rooms.room import Room, Speaker
 
 Key = tuple[str, str]

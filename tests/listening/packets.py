@@ -8,7 +8,9 @@ from functools import cache
 
 import numpy as np
 
+from service.listening.levels import dbfs
 from service.listening.packet import Packet
+from service.simulation.voice import FRAME as FRAME_48K
 from service.simulation.voice import VoicePacket
 from tests.listening.sound import clip_48k, encode, silence
 
@@ -57,3 +59,19 @@ def monologue(until_s: float) -> tuple[VoicePacket, ...]:
     loud_part = said[9_600:-9_600]
     times = int(until_s * 48_000) // len(loud_part)
     return tuple(encode(np.concatenate([silence(0.5), np.tile(loud_part, times)])))
+
+
+@cache
+def an_open_microphone(
+    *at_s: float, until_s: float
+) -> tuple[tuple[VoicePacket, ...], tuple[int, ...]]:
+    """The packets of somebody who speaks at these seconds in a room that is never quite silent, so
+    that every packet is sent, and the true level of each."""
+    sound = np.random.default_rng(1).integers(-40, 41, round(until_s * 48_000))
+    for second in at_s:
+        said = clip_48k(CLIP)
+        sound[round(second * 48_000) :][: len(said)] += said
+    heard = np.clip(sound, -32768, 32767).astype(np.int16)
+    sent = encode(heard)
+    levels = (round(-dbfs(heard[packet.pts : packet.pts + FRAME_48K].tobytes())) for packet in sent)
+    return tuple(sent), tuple(max(0, min(127, level)) for level in levels)

@@ -3,10 +3,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from asr.speech import Utterance
 from service.listening.ear import INTERRUPTED, Ear
@@ -16,7 +17,7 @@ from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
 from service.rooms.room import SpeakerLevels
-from tests.listening.packets import arrivals, talk
+from tests.listening.packets import an_open_microphone, arrivals, monologue, talk
 from tests.listening.sound import loud
 from tests.rooms.calls import until
 from tests.rooms.fakes import NOW, Away, Hearing, Rooms, SetClock, a_room, a_speaker
@@ -572,3 +573,36 @@ async def test_gaps_that_cannot_be_written_are_widened_speaker_by_speaker(floor:
         covered = sum(seconds(gap.to_at) - seconds(gap.from_at) for gap in mine)
         assert covered >= count * listeners[0][1].duration_ms / 1000 - 1
         assert seconds(max(gap.to_at for gap in mine)) > 5 * (count - 1)
+
+
+async def test_a_track_whose_level_lies_is_heard_counted_and_told_of_once(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    started = floor.clock.now
+    with capture_logs() as logs:
+        for packet in arrivals(monologue(20.0)):
+            floor.clock.now = started + timedelta(seconds=packet.arrived_s - 1_000)
+            ears.push("lobby", "ann", replace(packet, level=127))
+        leaving = asyncio.create_task(ears.speaker_left(a_speaker(), "goodbye"))
+        await until(lambda: len(floor.cut) > 1, 3)
+        for listener, utterance in floor.cut:
+            await ears.settle(listener, utterance.id)
+        await leaving
+    assert b"earshot_tracks_level_lies_total 1.0" in floor.metrics.render()
+    told = [each for each in logs if each["event"] == "ears.level_lies"]
+    assert [(each["room"], each["speaker"]) for each in told] == [("lobby", "ann")]
+
+
+async def test_packets_that_were_not_decoded_are_counted(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    sent, levels = an_open_microphone(until_s=10.0)
+    for packet, level in zip(arrivals(sent), levels, strict=True):
+        ears.push("lobby", "ann", replace(packet, level=level))
+    await ears.speaker_left(a_speaker(), "goodbye")
+    (line,) = (
+        each
+        for each in floor.metrics.render().decode().splitlines()
+        if each.startswith("earshot_packets_silent_total")
+    )
+    assert float(line.split()[1]) > 300

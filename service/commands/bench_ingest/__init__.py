@@ -1,0 +1,1 @@
+"""`earshot bench ingest`: what hearing a track costs, and what of its words survives."""

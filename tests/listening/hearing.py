@@ -1,0 +1,90 @@
+"""An ear on a simulated network and clock, and what it gives out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from asr.speech import SAMPLE_RATE, Utterance
+from service.listening.ear import Ear
+from service.listening.heard import AudioGap
+from service.listening.packet import Packet
+from service.listening.vad import FRAME_BYTES
+from tests.listening.packets import START
+from tests.listening.sound import loud
+
+Item = Utterance | AudioGap
+
+
+@dataclass
+class Listening:
+    """What an ear gave out, and when (seconds after `START`)."""
+
+    ear: Ear
+    given: list[tuple[float, Item]] = field(default_factory=list)
+    marks: list[tuple[float, int]] = field(default_factory=list)
+    looks: list[Utterance] = field(default_factory=list)
+
+    @property
+    def utterances(self) -> list[Utterance]:
+        return [item for _, item in self.given if isinstance(item, Utterance)]
+
+    @property
+    def gaps(self) -> list[AudioGap]:
+        return [item for _, item in self.given if isinstance(item, AudioGap)]
+
+    def take(self, now_s: float, items: Iterable[Item]) -> None:
+        self.given += [(now_s, item) for item in items]
+        heard_s = seconds(self.ear.heard_until())
+        assert heard_s <= now_s + 0.001, "nobody can be heard into the future"
+        self.marks.append((heard_s, len(self.utterances)))
+
+    def check_marks(self) -> None:
+        """`heard_until` never passed what was given out later, by which a crash would lose it."""
+        begins = [
+            seconds(u.started_at) + max(loud_span_s(u.pcm)[0], u.overlap_ms / 1000)
+            for u in self.utterances
+        ]
+        for heard_s, count in self.marks:
+            assert all(heard_s <= begins_s + 0.005 for begins_s in begins[count:])
+
+
+def seconds(at: datetime) -> float:
+    return (at - START).total_seconds()
+
+
+def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool = True) -> Listening:
+    """Let the ear hear packets at their times, with a tick every 20 ms, and say goodbye."""
+    listening = Listening(ear)
+    waiting = list(packets)
+    for tick in range(int(until_s * 50)):
+        now_s = tick * 0.02
+        while waiting and waiting[0].arrived_s - 1_000 <= now_s:
+            packet = waiting.pop(0)
+            at_s = packet.arrived_s - 1_000
+            listening.take(at_s, ear.push(packet, START + timedelta(seconds=at_s)))
+        now = START + timedelta(seconds=now_s)
+        listening.take(now_s, ear.tick(1_000 + now_s, now))
+        if (look := ear.glimpse()) is not None:
+            listening.looks.append(look)
+    if close:
+        listening.take(until_s, ear.close(START + timedelta(seconds=until_s)))
+    listening.check_marks()
+    return listening
+
+
+def loud_span_s(pcm: bytes) -> tuple[float, float]:
+    """From the first to the last loud 20 ms."""
+    found = [
+        at
+        for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)
+        if loud(pcm[at : at + FRAME_BYTES])
+    ]
+    return found[0] / 2 / SAMPLE_RATE, (found[-1] + FRAME_BYTES) / 2 / SAMPLE_RATE
+
+
+def words(pcm: bytes) -> bytes:
+    """Without the silence around."""
+    first_s, last_s = loud_span_s(pcm)
+    return pcm[round(first_s * SAMPLE_RATE) * 2 : round(last_s * SAMPLE_RATE) * 2]

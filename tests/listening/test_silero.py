@@ -1,0 +1,52 @@
+"""The real model on the shipped voices and on sounds that are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from service.commands.bench_ingest.noises import NOISES
+from service.listening.candidate import WINDOW_BYTES
+from service.listening.silero import silero
+from tests.listening.sound import CLIPS, clip_16k
+
+
+def whole(pcm: bytes) -> bytes:
+    return pcm[: len(pcm) // WINDOW_BYTES * WINDOW_BYTES]
+
+
+def a_noise(kind: str, seconds: float, dbfs: float = -25.0) -> bytes:
+    made = NOISES[kind](round(seconds * 16_000))
+    scaled = made * 32768 * 10 ** (dbfs / 20) / np.sqrt(np.mean(made**2))
+    pcm: bytes = np.clip(scaled, -32768, 32767).astype(np.int16).tobytes()
+    return pcm
+
+
+@pytest.mark.parametrize("clip", sorted(path.name for path in CLIPS.glob("*.opus")))
+def test_every_voice_is_mostly_speech(clip: str) -> None:
+    found = silero().listen()(whole(clip_16k(clip)))
+    assert sum(each >= 0.5 for each in found) / len(found) > 0.5
+
+
+@pytest.mark.parametrize("kind", sorted(NOISES))
+def test_noise_hum_and_music_are_no_speech(kind: str) -> None:
+    found = silero().listen()(whole(a_noise(kind, 5.0)))
+    assert sum(each >= 0.5 for each in found) / len(found) < 0.02
+
+
+@pytest.mark.parametrize("together", [1, 3, 8, 50])
+def test_how_many_windows_come_together_changes_nothing(together: int) -> None:
+    pcm = whole(clip_16k("trudy-insult.opus"))
+    listener = silero().listen()
+    found: list[float] = []
+    for at in range(0, len(pcm), together * WINDOW_BYTES):
+        found += listener(pcm[at : at + together * WINDOW_BYTES])
+    assert found == pytest.approx(silero().listen()(pcm), abs=1e-3)
+
+
+def test_two_listeners_share_no_memory() -> None:
+    pcm = whole(clip_16k("trudy-insult.opus"))
+    alone = silero().listen()(pcm)
+    one, other = silero().listen(), silero().listen()
+    other(whole(a_noise("music", 2.0)))
+    assert one(pcm) == alone
