@@ -71,6 +71,8 @@ class EarCounters:
     packets: int = 0
     lost: int = 0
     bad: int = 0
+    late: int = 0
+    duplicate: int = 0
 
 
 class Ear:
@@ -105,6 +107,7 @@ class Ear:
         self._begun: _Begun | None = None
         self._timeline = Timeline(now)
         self._next_timestamp: int | None = None
+        self._ssrc = 0  # whose clock that is
         self._filled = 0  # samples of silence since the last sound that came
         self._sound_s: float | None = None  # when that came
         self._sound_at: datetime | None = None  # the same by the wall clock
@@ -122,6 +125,11 @@ class Ear:
     def interrupted(self) -> bool:
         """There is still a gap to tell of before what is heard now."""
         return self._interrupted_at is not None
+
+    @property
+    def held_bytes(self) -> int:
+        """Packets and sound in memory."""
+        return self._reorder.held_bytes + self._segmenter.held_bytes
 
     def heard_until(self) -> datetime:
         """Everything before this has been given out as utterances, or was no speech.
@@ -145,7 +153,10 @@ class Ear:
         """Take a packet that arrived `now`; what it completes."""
         self.counters.packets += 1
         self._now_s = packet.arrived_s
-        return self._play(self._reorder.push(packet), now)
+        items = self._reorder.push(packet)
+        self.counters.late = self._reorder.late
+        self.counters.duplicate = self._reorder.duplicate
+        return self._play(items, now)
 
     def tick(self, now_s: float, now: datetime) -> list[Utterance | AudioGap]:
         """Let time pass (monotonic seconds and wall time of one moment); what it completes."""
@@ -227,6 +238,7 @@ class Ear:
             self.counters.bad += 1
             pcm = bytes(2 * samples)
         self._next_timestamp = (packet.timestamp + samples * _CLOCK_RATIO) % (1 << 32)
+        self._ssrc = packet.ssrc
         self._sound_s = packet.arrived_s
         self._sound_at = now - waited
         self._filled = 0
@@ -255,7 +267,7 @@ class Ear:
 
     def _hole(self, packet: Packet) -> int | None:
         """Samples of media time since the packet before; None where there is no telling."""
-        if self._next_timestamp is None:
+        if self._next_timestamp is None or packet.ssrc != self._ssrc:
             return None
         ahead = (packet.timestamp - self._next_timestamp) % (1 << 32)
         if ahead >= 1 << 31:  # media time went back: a restarted sender; take it from here

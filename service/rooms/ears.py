@@ -315,6 +315,9 @@ class Ears:
             for listener in self._listeners.values()
             if not listener.ear.interrupted
         ]
+        held = [listener.ear.held_bytes for listener in self._listeners.values()]
+        self._metrics.held_bytes.set(sum(held))
+        self._metrics.held_bytes_most.set(max(held, default=0))
         await self._unwritten.write()
         await self._hearing.mark(marks)
 
@@ -324,6 +327,9 @@ class Ears:
         self._metrics.packets.inc(now.packets - before.packets)
         self._metrics.packets_lost.inc(now.lost - before.lost)
         self._metrics.packets_bad.inc(now.bad - before.bad)
+        # What is called late at first may be the beginning of a new stream, and is called so then.
+        self._metrics.packets_late.inc(max(0, now.late - before.late))
+        self._metrics.packets_duplicate.inc(now.duplicate - before.duplicate)
         listener.counted = replace(now)
 
     async def _meters(self) -> None:
