@@ -1,4 +1,4 @@
-"""`python -m tests.e2e.publisher_ffmpeg ENDPOINT TOKEN WAV FOLDER`: FFmpeg's WHIP muxer, inside PyAV.
+"""FFmpeg's WHIP muxer: `python -m tests.e2e.publisher_ffmpeg ENDPOINT TOKEN WAV FOLDER`.
 
 Says the WAV file twice; needs `cert.pem` and `key.pem` of a P-256 key in the folder.
 """

@@ -90,7 +90,7 @@ async def test_what_gstreamer_publishes_is_heard(server: Server, tmp_path: Path)
     """Its certificate is an RSA one."""
     endpoint, token = _for(server, "greta")
     wav = microphone(tmp_path / "said.wav")
-    program = [DEBIANS_PYTHON, HERE / "publisher_gstreamer.py"]
+    program = [DEBIANS_PYTHON, str(HERE / "publisher_gstreamer.py")]
     async with heard(server, "greta"):
         with running(*program, endpoint, token, wav, "12") as process:
             await until(lambda: process.poll() is not None, 60)

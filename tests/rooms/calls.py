@@ -59,7 +59,9 @@ class _Track(MediaStreamTrack):
     async def recv(self) -> Any:
         packet = VoicePacket(960 * self._sent, voice()[self._sent % len(voice())].payload)
         self._sent += 1
-        await asyncio.sleep(max(0.0, self._started_s + self._pace_s * self._sent - time.monotonic()))
+        await asyncio.sleep(
+            max(0.0, self._started_s + self._pace_s * self._sent - time.monotonic())
+        )
         return av_packet(packet)
 
 

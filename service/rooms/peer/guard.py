@@ -21,7 +21,8 @@ _MALFORMED = (ValueError, LookupError, struct.error)
 """What the parsers of aiortc and aioice raise."""
 _ON_UNFIT = "_earshot_on_unfit"
 
-_stun_received: Any = aioice.ice.StunProtocol.datagram_received
+_protocol: Any = aioice.ice.StunProtocol
+_stun_received = _protocol.datagram_received
 
 
 def _datagram_received(self: Any, data: bytes, addr: tuple[Any, ...]) -> None:
@@ -33,7 +34,7 @@ def _datagram_received(self: Any, data: bytes, addr: tuple[Any, ...]) -> None:
             on_unfit(Unfit.MALFORMED)
 
 
-aioice.ice.StunProtocol.datagram_received = _datagram_received
+_protocol.datagram_received = _datagram_received
 
 
 def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:

@@ -19,7 +19,14 @@ from service.rooms.peer.guard import guard
 from service.rooms.peer.health import Health
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
-from service.rooms.peer.tap import OPUS, only_opus, opus_types, packets_sent, tap, with_opus_parameters
+from service.rooms.peer.tap import (
+    OPUS,
+    only_opus,
+    opus_types,
+    packets_sent,
+    tap,
+    with_opus_parameters,
+)
 
 _MOST_SECTIONS = 8
 _MOST_CANDIDATES = 100

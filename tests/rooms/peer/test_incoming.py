@@ -21,7 +21,17 @@ from hypothesis import strategies as st
 from service.listening.ear import Ear
 from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
 from tests.listening.sound import loud
-from tests.rooms.calls import CORPUS, LOOPBACK, SOON_S, calling, corpus, offered, publisher, until, voice
+from tests.rooms.calls import (
+    CORPUS,
+    LOOPBACK,
+    SOON_S,
+    calling,
+    corpus,
+    offered,
+    publisher,
+    until,
+    voice,
+)
 
 pytestmark = pytest.mark.anyio
 
