@@ -100,8 +100,9 @@ async def test_ten_times_the_rate_costs_only_the_one_who_sends_it() -> None:
         number = 0
         while mallory.unfit.count(Unfit.RATE) < 100:
             await send(mallory, rtp(mallory, number, timestamp=96 * number))
-            await asyncio.sleep(0.001)
             number += 1
+            if number % 10 == 0:
+                await asyncio.sleep(0.001)
         await until(lambda: bool(mallory.troubles))
         assert "packets a second" in mallory.troubles[0]
         assert (ann.unfit, ann.troubles, ann.ended) == ([], [], [])
