@@ -29,8 +29,8 @@ SSRC = 4_000_000_001
 
 
 def opus_type(call: Call) -> int:
-    (transceiver,) = call.publisher.getTransceivers()
-    return int(transceiver._codecs[0].payloadType)
+    transceivers: Any = call.publisher.getTransceivers()
+    return int(transceivers[0]._codecs[0].payloadType)
 
 
 def ours(call: Call) -> Any:
