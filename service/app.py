@@ -282,7 +282,11 @@ def _wire_rooms(state: State, settings: Settings) -> None:
         return relay.tells(ActionRequested.type, room_id)
 
     state.whip = WhipConnector(
-        state.ears, state.tokens, addresses=settings.local_addresses(), told=told
+        state.ears,
+        state.tokens,
+        addresses=settings.local_addresses(),
+        told=told,
+        metrics=state.metrics,
     )
     servers = _janus_servers(settings)
     notice = Notice(settings.rules_url(), spoken=settings.notice)

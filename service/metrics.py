@@ -34,6 +34,41 @@ class Metrics:
             "Tracks that were louder than they declared, and are decoded in full since",
             registry=registry,
         )
+        self.packets_late = Counter(
+            "earshot_packets_late",
+            "Packets that came when they were given up already",
+            registry=registry,
+        )
+        self.packets_duplicate = Counter(
+            "earshot_packets_duplicate", "Packets that came once more", registry=registry
+        )
+        self.packets_unfit = Counter(
+            "earshot_packets_unfit",
+            "Packets that were passed over, by why: malformed, of nothing that was agreed on "
+            "(stray), too many (rate), of a clock that jumps, from too many sources",
+            ["why"],
+            registry=registry,
+        )
+        self.publishers_lost = Counter(
+            "earshot_publishers_lost",
+            "WHIP publishers who did not say goodbye, by what ended their connection",
+            ["why"],
+            registry=registry,
+        )
+        self.publishers_troubled = Counter(
+            "earshot_publishers_troubled",
+            "WHIP publishers some of whose sound could not be heard, by what was wrong",
+            ["what"],
+            registry=registry,
+        )
+        self.held_bytes = Gauge(
+            "earshot_held_bytes",
+            "Packets and sound held in memory until they are in order or an utterance ends",
+            registry=registry,
+        )
+        self.held_bytes_most = Gauge(
+            "earshot_held_bytes_most", "Of these, held for one speaker at most", registry=registry
+        )
         self.packets_of_nobody = Counter(
             "earshot_packets_of_nobody",
             "Packets that came while it was not known whose they were",

@@ -64,7 +64,11 @@ class Api:
             clock=clock,
         )
         self.whip = WhipConnector(
-            self.ears, self.tokens, addresses=["127.0.0.1"], told=lambda room_id: False
+            self.ears,
+            self.tokens,
+            addresses=["127.0.0.1"],
+            told=lambda room_id: False,
+            metrics=self.metrics,
         )
         self.actions = SqlActions(database, clock)
         self.supervisor = Supervisor(

@@ -41,7 +41,7 @@ class Need:
     @property
     def install(self) -> str:
         """The remedy, for a person."""
-        return f"apt-get install {self.packages[0]}"
+        return f"apt-get install {' '.join(self.packages)}"
 
     def met(self) -> bool:
         if self is POSTGRES:
@@ -71,7 +71,20 @@ REDIS = Need(
     ("redis-server",),
 )
 NODE = Need("node", "node", ("tests/webhooks",), ("nodejs",))
-NEEDS = (BROWSER, POSTGRES, JANUS, REDIS, NODE)
+GSTREAMER = Need(
+    "gst-inspect-1.0",
+    "gstreamer",
+    ("tests/e2e/test_publishers.py",),
+    (
+        "python3-gi",
+        "gir1.2-gst-plugins-bad-1.0",
+        "gstreamer1.0-plugins-good",
+        "gstreamer1.0-plugins-bad",
+        "gstreamer1.0-nice",
+        "gstreamer1.0-tools",  # the last: where it is there, so are the others
+    ),
+)
+NEEDS = (BROWSER, POSTGRES, JANUS, REDIS, NODE, GSTREAMER)
 
 CHROMIUM = shutil.which("chromium")
 """Debian's browser, or None."""

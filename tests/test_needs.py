@@ -19,7 +19,7 @@ def run_needs(path: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=110,
     )
 
 
@@ -34,7 +34,7 @@ def test_what_is_missing_is_said_in_one_line_with_its_remedy(tmp_path: Path) -> 
 
 
 def test_where_it_is_there_nothing_is_said(tmp_path: Path) -> None:
-    for name in ("chromium", "initdb", "janus", "redis-server", "node"):
+    for name in ("chromium", "initdb", "janus", "redis-server", "node", "gst-inspect-1.0"):
         program = tmp_path / name
         program.touch()
         program.chmod(0o755)

@@ -12,6 +12,8 @@ class EarCounters:
         packets: That came.
         lost: Packets that never came.
         bad: Packets that were not Opus.
+        late: Packets that came when they were given up already.
+        duplicate: Packets that came once more.
         silent: Packets that were declared silent and not decoded.
         lies: 1 once the track has been louder than it declared.
         noise: Stretches of sound that were no speech.
@@ -21,6 +23,8 @@ class EarCounters:
     packets: int = 0
     lost: int = 0
     bad: int = 0
+    late: int = 0
+    duplicate: int = 0
     silent: int = 0
     lies: int = 0
     noise: int = 0

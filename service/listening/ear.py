@@ -91,6 +91,7 @@ class Ear:
         self._timeline = Timeline(now)
         self._naming = Naming(room_id, speaker_id, self._timeline, now)
         self._next_timestamp: int | None = None
+        self._ssrc = 0  # whose clock that is
         self._filled = 0  # samples of silence since the last sound that was heard
         self._sound_s: float | None = None  # when the last sound came, heard or held back
         self._sound_at: datetime | None = None  # the same by the wall clock
@@ -105,6 +106,8 @@ class Ear:
             packets=self._packets,
             lost=self._lost,
             bad=self._bad + self._mending.bad,
+            late=self._reorder.late,
+            duplicate=self._reorder.duplicate,
             silent=self._silent,
             lies=int(self._gate.lies),
             noise=self._segmenter.noise,
@@ -119,6 +122,11 @@ class Ear:
     def interrupted(self) -> bool:
         """There is still a gap to tell of before what is heard now."""
         return self._interrupted_at is not None
+
+    @property
+    def held_bytes(self) -> int:
+        """Packets and sound in memory."""
+        return self._reorder.held_bytes + self._segmenter.held_bytes
 
     def heard_until(self) -> datetime:
         """Everything before this has been given out as utterances, or was no speech.
@@ -229,6 +237,7 @@ class Ear:
             self._mending.pass_over()
         out = self._bridge(passed, arrived)
         self._next_timestamp = (packet.timestamp + samples * _CLOCK_RATIO) % (1 << 32)
+        self._ssrc = packet.ssrc
         self._sound_at = arrived
         self._filled = 0
         self._missing = 0
@@ -266,7 +275,7 @@ class Ear:
 
     def _hole(self, packet: Packet) -> int | None:
         """Samples of media time since the packet before; None where there is no telling."""
-        if self._next_timestamp is None:
+        if self._next_timestamp is None or packet.ssrc != self._ssrc:
             return None
         ahead = (packet.timestamp - self._next_timestamp) % (1 << 32)
         if ahead >= 1 << 31:  # media time went back: a restarted sender; take it from here

@@ -17,6 +17,8 @@ from service.errors import ConfigurationError
 
 MAX_PACKET_MS = 120
 _MAX_SAMPLES = SAMPLE_RATE * MAX_PACKET_MS // 1000
+_VOIP = 2048
+_LONGEST_PACKET = 1276
 
 
 class BadPacket(Exception):
@@ -69,6 +71,41 @@ class OpusDecoder:
             self._library.opus_decoder_destroy(state)
 
 
+class OpusEncoder:
+    """One track's encoder of int16 samples at 48 kHz, for sound that comes as such.
+
+    Raises:
+        ConfigurationError: libopus is not on this machine.
+    """
+
+    def __init__(self, *, channels: int) -> None:
+        self._library = _libopus()
+        self._channels = channels
+        error = ctypes.c_int()
+        self._state = ctypes.c_void_p(
+            self._library.opus_encoder_create(48_000, channels, _VOIP, ctypes.byref(error))
+        )
+        if error.value != 0 or not self._state:
+            raise MemoryError("libopus could not make an encoder")
+        self._buffer = ctypes.create_string_buffer(_LONGEST_PACKET)
+
+    def encode(self, pcm: bytes) -> bytes:
+        """A packet of these samples, whose channels take turns.
+
+        Raises:
+            BadPacket: they are not 2.5, 5, 10, 20, 40 or 60 ms.
+        """
+        samples = len(pcm) // (2 * self._channels)
+        count = self._library.opus_encode(self._state, pcm, samples, self._buffer, _LONGEST_PACKET)
+        if count < 0:
+            raise BadPacket(f"libopus error {count}")
+        return ctypes.string_at(self._buffer, count)
+
+    def __del__(self) -> None:
+        if state := getattr(self, "_state", None):
+            self._library.opus_encoder_destroy(state)
+
+
 def packet_samples(payload: bytes) -> int:
     """How many samples at 16 kHz a packet holds.
 
@@ -117,6 +154,22 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         ctypes.c_int,
     ]
     library.opus_decoder_destroy.argtypes = [ctypes.c_void_p]
+    library.opus_encoder_create.restype = ctypes.c_void_p
+    library.opus_encoder_create.argtypes = [
+        ctypes.c_int32,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_void_p,
+    ]
+    library.opus_encode.restype = ctypes.c_int32
+    library.opus_encode.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_int32,
+    ]
+    library.opus_encoder_destroy.argtypes = [ctypes.c_void_p]
     library.opus_packet_get_nb_samples.restype = ctypes.c_int
     library.opus_packet_get_nb_samples.argtypes = [ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32]
     return library

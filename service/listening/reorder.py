@@ -14,7 +14,8 @@ _SEQUENCES = 1 << 16
 _RESYNC = 3_000
 """A jump ahead of this many packets (one minute) is a new stream, not a loss."""
 _MISORDER = 100
-"""Two packets in a row from so far back are a new stream, not late ones (RFC 3550, A.1)."""
+"""Two packets in a row from so far back are a new stream, not late ones (RFC 3550, A.1). So are
+two from another source (SSRC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,22 @@ class Reorder:
         self._window_s = window_s
         self._capacity = capacity
         self._next: int | None = None
+        self._ssrc = 0
         self._held: dict[int, Packet] = {}
         self._strange: Packet | None = None
         self.late = 0
         self.duplicate = 0
 
+    @property
+    def held_bytes(self) -> int:
+        """Of packets that wait for their turn; `capacity` bounds it."""
+        return sum(len(packet.payload) for packet in self._held.values())
+
     def push(self, packet: Packet) -> list[Packet | Missing]:
         """What can be played now that this packet is here, in order."""
         number = self._unwrap(packet.sequence)
+        if self._next is not None and packet.ssrc != self._ssrc:
+            return self._from_far_back(number, packet)
         if self._next is None or number - self._next > _RESYNC:
             return self._begin_anew(number, [packet])
         if number < self._next - _MISORDER:
@@ -70,12 +79,14 @@ class Reorder:
     def _begin_anew(self, number: int, packets: list[Packet]) -> list[Packet | Missing]:
         played = self._give_up_all()
         self._next = number + 1
+        self._ssrc = packets[-1].ssrc
         self._strange = None
         return [*played, *packets]
 
     def _from_far_back(self, number: int, packet: Packet) -> list[Packet | Missing]:
+        """Also from another source, whose numbers say nothing of this one's."""
         before, self._strange = self._strange, packet
-        if before is not None and (packet.sequence - before.sequence) % _SEQUENCES == 1:
+        if before is not None and _follows(packet, before):
             self.late -= 1
             return self._begin_anew(number, [before, packet])
         self.late += 1
@@ -111,3 +122,8 @@ class Reorder:
             return sequence
         ahead = (sequence - self._next) % _SEQUENCES
         return self._next + (ahead if ahead < _SEQUENCES // 2 else ahead - _SEQUENCES)
+
+
+def _follows(packet: Packet, before: Packet) -> bool:
+    step = (packet.sequence - before.sequence) % _SEQUENCES
+    return step == 1 and packet.ssrc == before.ssrc

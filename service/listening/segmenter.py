@@ -142,6 +142,11 @@ class Segmenter:
         """How long ago what is open was last voiced."""
         return self._silent * FRAME_MS
 
+    @property
+    def held_bytes(self) -> int:
+        """Of sound that may still become part of a segment; `longest_ms` bounds it."""
+        return (len(self._open) + len(self._waiting)) * FRAME_BYTES + len(self._rest)
+
     def glimpse(self) -> Segment | None:
         """What is open, as far as it was heard, if it is speech. It stays open."""
         if not self.speaking:

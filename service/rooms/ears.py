@@ -314,6 +314,9 @@ class Ears:
             for listener in self._listeners.values()
             if not listener.ear.interrupted
         ]
+        held = [listener.ear.held_bytes for listener in self._listeners.values()]
+        self._metrics.held_bytes.set(sum(held))
+        self._metrics.held_bytes_most.set(max(held, default=0))
         await self._unwritten.write()
         await self._hearing.mark(marks)
 
@@ -324,6 +327,9 @@ class Ears:
         self._metrics.packets_lost.inc(now.lost - before.lost)
         self._metrics.packets_bad.inc(now.bad - before.bad)
         self._metrics.packets_silent.inc(now.silent - before.silent)
+        # What is called late at first may be the beginning of a new stream, and is called so then.
+        self._metrics.packets_late.inc(max(0, now.late - before.late))
+        self._metrics.packets_duplicate.inc(now.duplicate - before.duplicate)
         self._metrics.not_speech.labels("no speech in it").inc(now.noise - before.noise)
         self._metrics.not_speech.labels("too short").inc(now.clicks - before.clicks)
         if now.lies > before.lies:

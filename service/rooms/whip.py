@@ -17,6 +17,7 @@ import structlog
 
 from service.errors import Problem
 from service.listening.packet import Packet
+from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomListener, RoomOver
 from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 
 _SILENT_S = 5.0
 """A session without a packet for so long may be replaced: even silence sends some."""
+_SHOWN = 3
+"""Speakers who cannot be heard well and are named; the others are counted."""
 _RETURN_S = 60.0
 """Speakers who were cut off when the server stopped come back by themselves within this time."""
 
@@ -71,12 +74,14 @@ class WhipConnector:
         *,
         addresses: Sequence[str] | None,
         told: Callable[[str], bool],
+        metrics: Metrics,
         return_s: float = _RETURN_S,
     ) -> None:
         self._listener = listener
         self._tokens = tokens
         self._addresses = addresses
         self._told = told
+        self._metrics = metrics
         self._return_s = return_s
         self._open: dict[str, WhipRoom] = {}
 
@@ -89,6 +94,7 @@ class WhipConnector:
             self._open,
             addresses=self._addresses,
             told=self._told,
+            metrics=self._metrics,
             return_s=self._return_s,
         )
 
@@ -126,6 +132,7 @@ class WhipRoom:
         *,
         addresses: Sequence[str] | None,
         told: Callable[[str], bool],
+        metrics: Metrics,
         return_s: float,
     ) -> None:
         self._room_id = room_id
@@ -135,7 +142,11 @@ class WhipRoom:
         self._open = open_
         self._addresses = addresses
         self._told = told
+        self._metrics = metrics
         self._return_s = return_s
+        self._tell: Callable[[str], None] = lambda missing: None
+        self._troubles: dict[str, str] = {}
+        """What is wrong with the sound of a session, where something is."""
         self._sessions: dict[str, Publisher] = {}
         self._taken: dict[str, str] = {}
         self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue()  # one entry a peer at most
@@ -146,6 +157,7 @@ class WhipRoom:
 
     async def run(self, tell: Callable[[str], None]) -> NoReturn:
         self._open[self._room_id] = self
+        self._tell = tell
         tell("")
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -153,11 +165,13 @@ class WhipRoom:
                 tasks.create_task(self._until_over(), name="whip over")
                 while True:
                     session_id, reason = await self._ended.get()
+                    self._metrics.publishers_lost.labels(reason).inc()
                     dropping = self._drop(session_id, reason, cut_off=True)
                     tasks.create_task(dropping, name=f"drop {session_id}")
         finally:
             if self._open.get(self._room_id) is self:
                 del self._open[self._room_id]
+            self._tell = lambda missing: None
             closing = [session.peer.close() for session in self._sessions.values()]
             self._sessions.clear()
             await asyncio.gather(*closing, return_exceptions=True)
@@ -276,6 +290,8 @@ class WhipRoom:
                 offer,
                 on_packet=heard,
                 on_ended=lambda reason: self._ended.put_nowait((session_id, reason)),
+                on_trouble=lambda what: self._trouble(session_id, what),
+                on_unfit=lambda why: self._metrics.packets_unfit.labels(why).inc(),
                 addresses=self._addresses,
             )
         except BadOffer as error:
@@ -300,10 +316,24 @@ class WhipRoom:
         log.info("whip.published", room=self._room_id, session=session_id)
         return publisher
 
+    def _trouble(self, session_id: str, what: str) -> None:
+        """Say of the room what of it is not heard, or that all is again."""
+        session = self._sessions.get(session_id)
+        if what and session is not None:
+            self._troubles[session_id] = f"{session.speaker.id}: {what}"
+            self._metrics.publishers_troubled.labels(what).inc()
+            log.warning("whip.trouble", room=self._room_id, session=session_id, what=what)
+        elif self._troubles.pop(session_id, None) is None:
+            return
+        named = sorted(self._troubles.values())
+        more = [f"{len(named) - _SHOWN} more"] if len(named) > _SHOWN else []
+        self._tell("; ".join(named[:_SHOWN] + more))
+
     async def _drop(self, session_id: str, reason: str, *, cut_off: bool = False) -> None:
         session = self._sessions.pop(session_id, None)
         if session is None:
             return
+        self._trouble(session_id, "")
         try:
             await session.joined.wait()
             try:

@@ -60,7 +60,11 @@ class Whip:
 
     def __post_init__(self) -> None:
         self.connector = WhipConnector(
-            self.audience, Tokens(), addresses=LOOPBACK, told=lambda room_id: True
+            self.audience,
+            Tokens(),
+            addresses=LOOPBACK,
+            told=lambda room_id: True,
+            metrics=Metrics(),
         )
 
     async def join(self, id_: str) -> None:

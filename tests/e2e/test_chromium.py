@@ -99,19 +99,25 @@ def microphone(path: Path, clip: str = CLIP) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("trickle", "speaker", "name"),
-    [(False, "mallory", "Mallory M."), (True, "trudy", "Trudy T.")],
-    ids=["full gathering", "trickle"],
+    ("trickle", "dtx", "speaker", "name"),
+    [
+        (False, True, "mallory", "Mallory M."),
+        (True, True, "trudy", "Trudy T."),
+        (False, False, "mike", "Mike M."),
+    ],
+    ids=["full gathering", "trickle", "without DTX"],
 )
 def test_its_words_raise_an_alert_under_its_speaker(
-    trickle: bool, speaker: str, name: str, page: Page, shared_server: Server
+    trickle: bool, dtx: bool, speaker: str, name: str, page: Page, shared_server: Server
 ) -> None:
     room = f"room-of-{speaker}"
     open_room(shared_server, room)
     token = named_token(shared_server, room, speaker, name)
     endpoint = f"{shared_server.url}/whip/{room}"
     with shared_server.client() as client, following(client, room) as feed:
-        published = page.evaluate("([e, t, k]) => publish(e, t, k)", [endpoint, token, trickle])
+        published = page.evaluate(
+            "([e, t, k, d]) => publish(e, t, k, d)", [endpoint, token, trickle, dtx]
+        )
         alert = next(event for event in feed if event["type"] == "alert.raised")["data"]
         assert page.evaluate("() => leave()") == 200
     assert (alert["room_id"], alert["speaker_id"]) == (room, speaker)
@@ -127,6 +133,38 @@ def test_its_words_raise_an_alert_under_its_speaker(
         assert published["offered"] > 0
 
 
+def test_a_browser_that_is_muted_or_sends_nothing_at_all_stays(
+    page: Page, shared_server: Server
+) -> None:
+    """For longer than a publisher that was killed would, and its words are heard afterwards."""
+    room = "quiet"
+    open_room(shared_server, room)
+    token = named_token(shared_server, room, "quentin", "Quentin Q.")
+    endpoint = f"{shared_server.url}/whip/{room}"
+    with shared_server.client() as client, following(client, room, within_s=60) as feed:
+        page.evaluate("([e, t]) => publish(e, t, false)", [endpoint, token])
+        page.evaluate("() => mute(true)")
+        page.wait_for_timeout(1_000)
+        before = page.evaluate("() => packets()")
+        page.wait_for_timeout(10_000)
+        sent = page.evaluate("() => packets()") - before
+        assert sent < 100, "with DTX a packet every 0.4 s"
+        page.evaluate("() => hold(true)")
+        page.wait_for_timeout(11_000)
+        assert client.get(f"/v1/rooms/{room}").json()["speakers"][0]["id"] == "quentin"
+        page.evaluate("() => { hold(false); mute(false); }")
+        types = [event["type"] for event in _until(feed, "alert.raised")]
+        assert page.evaluate("() => leave()") == 200
+    assert "speaker.left" not in types
+
+
+def _until(events: Iterator[dict[str, Any]], type_: str) -> Iterator[dict[str, Any]]:
+    for event in events:
+        yield event
+        if event["type"] == type_:
+            return
+
+
 def named_token(server: Server, room: str, speaker: str, name: str) -> str:
     body = {"speaker_id": speaker, "name": name, "expires_in_s": 60}
     with server.client() as client:
@@ -134,18 +172,20 @@ def named_token(server: Server, room: str, speaker: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def following(client: httpx.Client, room: str) -> Iterator[Iterator[dict[str, Any]]]:
+def following(
+    client: httpx.Client, room: str, within_s: float = HEARD_WITHIN_S
+) -> Iterator[Iterator[dict[str, Any]]]:
     """The events of a room from now on, for as long as the clip may take to be heard."""
     with client.stream("GET", "/v1/feed", params={"room": room}) as feed:
         lines = feed.iter_lines()
         assert next(lines).startswith("retry:"), "the stream has begun"
-        yield _events(lines)
+        yield _events(lines, within_s)
 
 
-def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+def _events(lines: Iterator[str], within_s: float) -> Iterator[dict[str, Any]]:
     deadline: float | None = None
     for line in lines:
-        deadline = deadline or time.monotonic() + HEARD_WITHIN_S
+        deadline = deadline or time.monotonic() + within_s
         assert time.monotonic() < deadline, "no alert came"
         if line.startswith("data: "):
             yield json.loads(line.removeprefix("data: "))

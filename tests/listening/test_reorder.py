@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +155,36 @@ def test_single_packets_from_far_back_do_not_disturb_a_stream() -> None:
         played += reorder.push(a_packet(9_000 - 3 * (number % 7)))
         played += reorder.push(a_packet(number))
     assert numbers(played) == list(range(10_000, 10_020))
+
+
+def from_source(ssrc: int, number: int) -> Packet:
+    return replace(a_packet(number), ssrc=ssrc)
+
+
+@given(st.integers(0, 70_000), st.integers(0, 70_000), st.integers(2, 30))
+def test_another_source_is_followed_from_its_first_packet(
+    before: int, first: int, count: int
+) -> None:
+    """Wherever its numbers begin; what was held of the source before comes first."""
+    reorder = Reorder()
+    played = [*reorder.push(from_source(1, before)), *reorder.push(from_source(1, before + 2))]
+    for number in range(first, first + count):
+        played += reorder.push(from_source(2, number))
+    assert numbers(played) == [before, before + 2, *range(first, first + count)]
+    assert (missing(played), reorder.late) == (1, 0)
+
+
+@given(st.integers(0, 70_000), st.integers(0, 70_000))
+def test_what_comes_late_of_the_source_before_does_not_bring_it_back(
+    before: int, first: int
+) -> None:
+    reorder = Reorder()
+    played = list(reorder.push(from_source(1, before)))
+    for number in range(first, first + 20):
+        played += reorder.push(from_source(2, number))
+        played += reorder.push(from_source(1, before - 3 * (number - first)))
+    assert numbers(played)[0] == before
+    assert set(numbers(played)[1:]) <= set(range(first, first + 20))
 
 
 def test_what_is_held_at_a_jump_is_played_before_it() -> None:

@@ -21,6 +21,7 @@ from aiortc import (
 
 from service.listening.packet import Packet
 from service.rooms.peer.incoming import Peer
+from service.rooms.peer.intake import Unfit
 from service.simulation.publisher import gathering
 from service.simulation.voice import VoicePacket, av_packet
 from tests.listening.sound import clip_48k, encode
@@ -41,19 +42,26 @@ def voice() -> Sequence[VoicePacket]:
 
 
 class _Track(MediaStreamTrack):
-    """Sends the clip over and over, a packet every 5 ms: four times as fast as it is spoken."""
+    """Sends the clip over and over, a packet every 5 ms: four times as fast as it is spoken.
+
+    Args:
+        pace_s: Another time between packets; 0.02 is that of speech.
+    """
 
     kind = "audio"
 
-    def __init__(self) -> None:
+    def __init__(self, pace_s: float = 0.005) -> None:
         super().__init__()
+        self._pace_s = pace_s
         self._sent = 0
         self._started_s = time.monotonic()
 
     async def recv(self) -> Any:
         packet = VoicePacket(960 * self._sent, voice()[self._sent % len(voice())].payload)
         self._sent += 1
-        await asyncio.sleep(max(0.0, self._started_s + 0.005 * self._sent - time.monotonic()))
+        await asyncio.sleep(
+            max(0.0, self._started_s + self._pace_s * self._sent - time.monotonic())
+        )
         return av_packet(packet)
 
 
@@ -64,12 +72,14 @@ class Call:
     peer: Peer
     packets: list[Packet]
     ended: list[str] = field(default_factory=list)
+    unfit: list[Unfit] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
 
 
-def publisher() -> tuple[RTCPeerConnection, RTCRtpSender]:
+def publisher(pace_s: float = 0.005) -> tuple[RTCPeerConnection, RTCRtpSender]:
     """One that would send an audio track."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    return connection, connection.addTransceiver(_Track(), direction="sendonly").sender
+    return connection, connection.addTransceiver(_Track(pace_s), direction="sendonly").sender
 
 
 async def offered(connection: RTCPeerConnection) -> str:
@@ -79,18 +89,25 @@ async def offered(connection: RTCPeerConnection) -> str:
 
 
 @contextlib.asynccontextmanager
-async def calling() -> AsyncIterator[Call]:
+async def calling(*, pace_s: float = 0.005) -> AsyncIterator[Call]:
     """A call whose packets arrive."""
-    connection, sender = publisher()
+    connection, sender = publisher(pace_s)
     call: Call | None = None
     packets: list[Packet] = []
     ended: list[str] = []
+    unfit: list[Unfit] = []
+    troubles: list[str] = []
     try:
         offer = await offered(connection)
         peer = await Peer.answer(
-            offer, on_packet=packets.append, on_ended=ended.append, addresses=LOOPBACK
+            offer,
+            on_packet=packets.append,
+            on_ended=ended.append,
+            on_trouble=troubles.append,
+            on_unfit=unfit.append,
+            addresses=LOOPBACK,
         )
-        call = Call(connection, sender, peer, packets, ended)
+        call = Call(connection, sender, peer, packets, ended, unfit, troubles)
         await connection.setRemoteDescription(RTCSessionDescription(peer.sdp, "answer"))
         await until(lambda: len(packets) > 3)
         yield call

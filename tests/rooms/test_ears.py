@@ -273,6 +273,36 @@ async def test_a_bad_track_harms_no_other_and_counts(floor: Floor) -> None:
     assert b'earshot_failures_total{at="ear"}' in floor.metrics.render()
 
 
+async def test_what_is_held_in_memory_is_told_for_all_and_for_the_largest(floor: Floor) -> None:
+    ears = floor.open()
+    for name in ("ann", "bob"):
+        await ears.speaker_joined(a_speaker(name))
+    for packet in arrivals(talk(0.2, until_s=2.2))[:45]:
+        ears.push("lobby", "ann", packet)
+    await ears.flush()
+    measured = floor.metrics.registry.get_sample_value
+    most = measured("earshot_held_bytes_most")
+    assert most is not None
+    assert 8_000 < most == measured("earshot_held_bytes"), "bob has said nothing"
+    await ears.finish()
+    await ears.flush()
+    left = measured("earshot_held_bytes")
+    assert left is not None
+    assert left < most
+
+
+async def test_late_and_doubled_packets_are_counted(floor: Floor) -> None:
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker())
+    packets = arrivals(talk(0.2, until_s=2.2))
+    for packet in [*packets[:10], packets[3], packets[12], packets[12]]:
+        ears.push("lobby", "ann", packet)
+    await ears.speaker_left(a_speaker(), "the speaker left")
+    measured = floor.metrics.registry.get_sample_value
+    assert measured("earshot_packets_late_total") == 1
+    assert measured("earshot_packets_duplicate_total") == 1
+
+
 async def test_levels_show_who_speaks(floor: Floor) -> None:
     ears = floor.open()
     for name in ("ann", "bob"):

@@ -9,10 +9,12 @@ import pytest
 from aiortc import RTCSessionDescription
 
 from service.errors import Problem
+from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import CannotHear, RoomOver
 from service.rooms.muted import MutedSpeakers
 from service.rooms.peer.incoming import Candidates
+from service.rooms.peer.intake import Unfit
 from service.rooms.room import Speaker
 from service.rooms.whip import Publisher, WhipConnector, WhipRoom, trickle
 from tests.rooms.calls import LOOPBACK, corpus, offered, publisher, until
@@ -31,6 +33,7 @@ class House:
     tokens: Tokens = field(default_factory=Tokens)
     audience: Audience = field(default_factory=Audience)
     told: bool = False
+    metrics: Metrics = field(default_factory=Metrics)
     over: dict[str, CannotHear] = field(default_factory=dict)
     standing: list[str] = field(default_factory=list)
     stays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class House:
             self.tokens,
             addresses=LOOPBACK,
             told=lambda room_id: self.told,
+            metrics=self.metrics,
             return_s=0.05,
         )
 
@@ -362,6 +366,20 @@ async def test_ending_a_room_ends_the_stay() -> None:
         assert isinstance(house.over["lobby"], RoomOver)
         assert str(house.over["lobby"]) == "ended by a moderator"
         assert house.connector.peers() == 0
+
+
+async def test_a_speaker_who_cannot_be_heard_well_is_named_as_long_as_they_are_there() -> None:
+    async with connecting() as house:
+        async with talking(house) as session:
+            for _ in range(50):
+                session.peer._intake.refuse(Unfit.STRAY)
+            await until(lambda: len(house.standing) == 2)
+            assert house.standing[1].startswith("ann: packets that are not the Opus")
+            await house.connector.room("lobby").end(session)
+        assert house.standing[2:] == [""]
+    metrics = house.metrics.render().decode()
+    assert 'earshot_packets_unfit_total{why="stray"} 50.0' in metrics
+    assert "earshot_publishers_troubled_total{what=" in metrics
 
 
 @pytest.mark.parametrize(

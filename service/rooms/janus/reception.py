@@ -170,6 +170,7 @@ class Reception:
                 on_packet=self._take,
                 on_ended=self._end,
                 on_connected=self._on_change,
+                on_unfit=lambda why: self._metrics.packets_unfit.labels(why).inc(),
                 addresses=self._addresses,
             )
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiortc import RTCSessionDescription
@@ -12,8 +14,19 @@ from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from service.listening.packet import Packet
 from service.rooms.peer.addresses import gathering_on
+from service.rooms.peer.contract import packets_can_be_taken
+from service.rooms.peer.guard import guard
+from service.rooms.peer.health import Health
+from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
-from service.rooms.peer.tap import OPUS, only_opus, opus_types, tap, with_opus_parameters
+from service.rooms.peer.tap import (
+    OPUS,
+    only_opus,
+    opus_types,
+    packets_sent,
+    tap,
+    with_opus_parameters,
+)
 
 _MOST_SECTIONS = 8
 _MOST_CANDIDATES = 100
@@ -39,9 +52,11 @@ class Candidates:
 class Peer:
     """A connected, or connecting, publisher. Made by `answer`; ends with `close`."""
 
-    def __init__(self, link: Link, remote_ufrag: str) -> None:
+    def __init__(self, link: Link, remote_ufrag: str, intake: Intake) -> None:
         self._link = link
         self._remote_ufrag = remote_ufrag
+        self._intake = intake
+        self._receiver: Any = None
         self._trickled = 0
         self.sdp = ""
         self.ufrag = ""
@@ -53,6 +68,8 @@ class Peer:
         *,
         on_packet: Callable[[Packet], None],
         on_ended: Callable[[str], None],
+        on_trouble: Callable[[str], None] = lambda what: None,
+        on_unfit: Callable[[Unfit], None] = lambda why: None,
         addresses: Sequence[str] | None = None,
     ) -> Peer:
         """Answer an SDP offer that publishes one audio track.
@@ -60,13 +77,16 @@ class Peer:
         Args:
             on_packet: Called on the event loop with each Opus packet as it arrives.
             on_ended: Called at most once, with a reason, when the connection ends by itself.
+            on_trouble: Called when what is sent cannot all be heard: with what is wrong, and with
+                nothing once it is over.
+            on_unfit: Called with each packet that is not taken.
             addresses: Local addresses to be reached at; None: all but loopback.
 
         Raises:
             BadOffer: nothing of the peer is left behind.
         """
         remote_ufrag = _check_offer(offer)
-        peer = cls(Link(), remote_ufrag)
+        peer = cls(Link(), remote_ufrag, Intake(on_unfit))
         try:
             with gathering_on(addresses):
                 await peer._negotiate(offer, on_packet)
@@ -78,7 +98,8 @@ class Peer:
         except BaseException:
             await peer.close()
             raise
-        peer._link.watch(on_ended)
+        health = Health(peer._intake, on_trouble, asyncio.get_running_loop().time())
+        peer._link.watch(on_ended, look=partial(peer._look, health))
         return peer
 
     async def add_candidates(self, candidates: Candidates) -> None:
@@ -105,6 +126,13 @@ class Peer:
         """Let go of everything; bounded."""
         await self._link.close()
 
+    async def _look(self, health: Health, datagrams: int) -> str:
+        """How it is now; why it shall end, if it shall."""
+        now_s = asyncio.get_running_loop().time()
+        quiet = self._receiver is not None and health.quiet(now_s)
+        sent = await packets_sent(self._receiver) if quiet else None
+        return health.look(datagrams, sent, now_s)
+
     async def _negotiate(self, offer: str, on_packet: Callable[[Packet], None]) -> None:
         connection = self._link.connection
         audio = connection.addTransceiver("audio", direction="recvonly")
@@ -114,7 +142,12 @@ class Peer:
             if transceiver is not audio:
                 transceiver.direction = "inactive"
         answer = await connection.createAnswer()
-        tap(audio.receiver, opus_types(answer.sdp), on_packet)
+        if packets_can_be_taken(audio.receiver):
+            tap(audio.receiver, opus_types(answer.sdp), on_packet, intake=self._intake)
+            guard(audio.receiver.transport, self._intake.refuse)
+            self._receiver = audio.receiver
+        else:
+            self._link.listen(audio.receiver.track, on_packet)
         await connection.setLocalDescription(answer)
         self.sdp = with_opus_parameters(connection.localDescription.sdp)
         found = re.search(r"^a=ice-ufrag:(\S+)", self.sdp, re.MULTILINE)

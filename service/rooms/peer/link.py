@@ -4,35 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+import structlog
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
+from service.listening.packet import Packet
+from service.rooms.peer import ciphers
+from service.rooms.peer.pulse import Pulse, until_gone
+from service.rooms.peer.stock import read
+
+log = structlog.get_logger()
+
 _SETUP_S = 15.0
-"""A peer that has not connected by then never will."""
 _CLOSE_S = 5.0
+
+LOST = "the connection was lost"
+NEVER_MADE = "the connection was never made"
+
+ciphers.offer()
+
+
+async def _only_looks(datagrams: int) -> str:
+    return ""
 
 
 class Link:
-    """A connection without STUN or TURN servers: we are reached at our own addresses."""
+    """A connection without STUN or TURN servers: we are reached at our own addresses.
 
-    def __init__(self) -> None:
+    Args:
+        setup_s: A peer that has not connected by then never will.
+    """
+
+    def __init__(self, *, setup_s: float = _SETUP_S) -> None:
+        self._setup_s = setup_s
         self.connection = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
         self._setup: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._reading: list[asyncio.Task[None]] = []
 
     @property
     def connected(self) -> bool:
         return bool(self.connection.connectionState == "connected")
 
     def watch(
-        self, on_ended: Callable[[str], None], on_connected: Callable[[], None] = lambda: None
+        self,
+        on_ended: Callable[[str], None],
+        on_connected: Callable[[], None] = lambda: None,
+        look: Callable[[int], Awaitable[str]] = _only_looks,
     ) -> None:
         """Begin to wait for the connection.
 
         Args:
-            on_ended: Called at most once, with a reason, when it ends by itself or never begins.
+            on_ended: Called at most once, with a reason, when it ends by itself, never begins, or
+                nobody is at its other side any more.
+            look: Called twice a second while there is a connection, with the datagrams that came
+                since the last time; a reason ends it.
         """
         ended = False
 
@@ -46,19 +76,39 @@ class Link:
             state = self.connection.connectionState
             if state == "connected" and self._setup is not None:
                 self._setup.cancel()
+                if self._watching is None:
+                    self._watching = loop.create_task(self._until_gone(look, end), name="pulse")
                 on_connected()
             elif state in ("failed", "closed"):
-                end("the connection was lost")
+                end(LOST)
 
         self.connection.on("connectionstatechange", changed)
         loop = asyncio.get_running_loop()
-        self._setup = loop.call_later(_SETUP_S, end, "the connection was never made")
+        self._setup = loop.call_later(self._setup_s, end, NEVER_MADE)
         changed()
+
+    async def _until_gone(
+        self, look: Callable[[int], Awaitable[str]], end: Callable[[str], None]
+    ) -> None:
+        pulse = Pulse(self.connection)
+        try:
+            end(await until_gone(pulse.received, pulse.answers, look))
+        except Exception:  # of aioice, whose own checks go on
+            log.exception("peer.pulse_failed")
+
+    def listen(self, track: Any, on_packet: Callable[[Packet], None]) -> None:
+        """Take a track's sound by aiortc's own path, where its packets cannot be had."""
+        self._reading.append(asyncio.create_task(read(track, on_packet), name="stock path"))
 
     async def close(self) -> None:
         """Let go of everything; bounded, for aiortc's own close can hang."""
         if self._setup is not None:
             self._setup.cancel()
+        tasks = [*self._reading, *([self._watching] if self._watching else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         self.connection.remove_all_listeners()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):

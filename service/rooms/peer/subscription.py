@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from aiortc import RTCSessionDescription
 from aiortc.sdp import SessionDescription
 
 from service.listening.packet import Packet
 from service.rooms.peer.addresses import gathering_on
+from service.rooms.peer.contract import packets_can_be_taken
+from service.rooms.peer.guard import guard
+from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
 from service.rooms.peer.tap import opus_types, route, tap, with_opus_parameters
 
@@ -29,6 +33,7 @@ class Subscription:
         on_packet: Called on the event loop with the mid of a line (RFC 8843) and each Opus packet.
         on_ended: Called at most once, with a reason, when the connection ends by itself.
         on_connected: Called once, when packets can come.
+        on_unfit: Called with each packet that is not taken.
         addresses: Local addresses to be reached at; None: all but loopback.
     """
 
@@ -38,15 +43,18 @@ class Subscription:
         on_packet: Callable[[str, Packet], None],
         on_ended: Callable[[str], None],
         on_connected: Callable[[], None],
+        on_unfit: Callable[[Unfit], None] = lambda why: None,
         addresses: Sequence[str] | None = None,
     ) -> None:
         self._on_packet = on_packet
         self._on_ended = on_ended
         self._on_connected = on_connected
+        self._on_unfit = on_unfit
         self._addresses = addresses
         self._link = Link()
         self._ssrcs: dict[str, frozenset[int]] = {}
         self._tapped: set[str] = set()
+        self._packets = True
 
     @property
     def connected(self) -> bool:
@@ -69,6 +77,8 @@ class Subscription:
             with gathering_on(self._addresses):
                 await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
                 answer = await connection.createAnswer()
+                if first:
+                    self._begin(connection.getTransceivers()[0].receiver)
                 self._tap_new_lines(opus_types(answer.sdp))
                 await connection.setLocalDescription(answer)
             self._route()
@@ -82,16 +92,26 @@ class Subscription:
         """Let go of everything; bounded."""
         await self._link.close()
 
+    def _begin(self, receiver: Any) -> None:
+        self._packets = packets_can_be_taken(receiver)
+        if self._packets:
+            guard(receiver.transport, self._on_unfit)
+
     def _tap_new_lines(self, types: frozenset[int]) -> None:
         for transceiver in self._link.connection.getTransceivers():
             mid = transceiver.mid
             if mid is not None and mid not in self._tapped and transceiver.kind == "audio":
                 self._tapped.add(mid)
+                on_packet = partial(self._on_packet, mid)
+                if not self._packets:
+                    self._link.listen(transceiver.receiver.track, on_packet)
+                    continue
                 tap(
                     transceiver.receiver,
                     types,
-                    partial(self._on_packet, mid),
+                    on_packet,
                     wanted=partial(self._is_of, mid),
+                    intake=Intake(self._on_unfit, most_sources=None),
                 )
 
     def _is_of(self, mid: str, ssrc: int) -> bool:
@@ -102,7 +122,7 @@ class Subscription:
     def _route(self) -> None:
         for transceiver in self._link.connection.getTransceivers():
             ssrcs = self._ssrcs.get(transceiver.mid or "")
-            if ssrcs:
+            if ssrcs and self._packets:
                 route(transceiver.receiver, ssrcs)
 
 

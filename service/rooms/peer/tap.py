@@ -1,4 +1,7 @@
-"""Packets as they arrive: two private methods of aiortc's receiver are wrapped."""
+"""Packets as they arrive: private methods of aiortc's receiver and transport are wrapped.
+
+`contract.py` says what of aiortc this relies on.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 from aiortc import RTCRtpReceiver, RTCRtpTransceiver
 
 from service.listening.packet import Packet
+from service.rooms.peer.intake import Intake
 
 OPUS = "audio/opus"
 _OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
@@ -33,6 +37,7 @@ def tap(
     types: frozenset[int],
     on_packet: Callable[[Packet], None],
     wanted: Callable[[int], bool] = lambda ssrc: True,
+    intake: Intake | None = None,
 ) -> None:
     """Hand packets out before the receiver's own path, which keeps counting them for its reports.
 
@@ -42,12 +47,18 @@ def tap(
     Args:
         wanted: Whether packets of an SSRC are this receiver's: aiortc gives one that it does not
             know to the only receiver it has.
+        intake: What bounds them. A packet that it does not take is not counted as received: the
+            sender is told of a loss.
     """
+    bounds = Intake() if intake is None else intake
     take, receive = receiver._handle_rtp_packet, receiver.receive
     loop = asyncio.get_running_loop()
 
     async def tapped(packet: Any, arrival_time_ms: int) -> None:
         if packet.payload and packet.payload_type in types and wanted(packet.ssrc):
+            now_s = loop.time()
+            if not bounds.takes(packet.ssrc, packet.timestamp, now_s):
+                return
             level = packet.extensions.audio_level
             on_packet(
                 Packet(
@@ -55,7 +66,7 @@ def tap(
                     timestamp=packet.timestamp,
                     level=level[1] if level else None,
                     payload=packet.payload,
-                    arrived_s=loop.time(),
+                    arrived_s=now_s,
                     ssrc=packet.ssrc,
                 )
             )
@@ -73,12 +84,24 @@ def route(receiver: Any, ssrcs: Collection[int]) -> None:
     """Let these SSRCs, and no others, come to the receiver.
 
     aiortc learns a receiver's SSRCs when it starts, and never again: a line that is used for
-    somebody else has another, whose packets would be dropped.
+    somebody else has another, whose packets would be dropped. It reports on all that a line ever
+    had, and no report has room for more than 31.
     """
     table = receiver.transport._rtp_router.ssrc_table
     for ssrc in [ssrc for ssrc, owner in table.items() if owner is receiver]:
         del table[ssrc]
     table.update(dict.fromkeys(ssrcs, receiver))
+    reported = receiver._RTCRtpReceiver__remote_streams
+    for ssrc in [ssrc for ssrc in reported if ssrc not in ssrcs]:
+        del reported[ssrc]
+
+
+async def packets_sent(receiver: Any) -> int | None:
+    """How many packets the sender's last report says it has sent; None where none has come."""
+    for stats in (await receiver.getStats()).values():
+        if stats.type == "remote-outbound-rtp":
+            return int(stats.packetsSent)
+    return None
 
 
 def with_opus_parameters(sdp: str) -> str:

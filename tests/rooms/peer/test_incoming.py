@@ -21,12 +21,22 @@ from hypothesis import strategies as st
 from service.listening.ear import Ear
 from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
 from tests.listening.sound import loud
-from tests.rooms.calls import LOOPBACK, SOON_S, calling, corpus, offered, publisher, until, voice
+from tests.rooms.calls import (
+    CORPUS,
+    LOOPBACK,
+    SOON_S,
+    calling,
+    corpus,
+    offered,
+    publisher,
+    until,
+    voice,
+)
 
 pytestmark = pytest.mark.anyio
 
 CHROMIUM = corpus("chromium.sdp")
-OFFERS = (CHROMIUM, corpus("aiortc.sdp"))
+OFFERS = tuple(corpus(path.name) for path in sorted(CORPUS.glob("*.sdp")))
 CANDIDATE = "1 1 udp 2122260223 127.0.0.1 9 typ host"
 
 
@@ -312,6 +322,34 @@ def test_a_fragment_is_read_with_its_credentials_and_candidates() -> None:
     assert parse_candidates("a=end-of-candidates\r\n") == Candidates(None, [])
     with pytest.raises(BadCandidate):
         parse_candidates("hello")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            (
+                "a=ice-ufrag:Xf3q",
+                "a=ice-pwd:x",
+                "m=audio 9 RTP/AVP 0",
+                "a=mid:0",
+                f"a=candidate:{CANDIDATE}",
+                "a=candidate:",
+                "a=end-of-candidates",
+                "a=ice-ufrag:",
+            )
+        )
+        | st.text(max_size=40),
+        max_size=12,
+    ),
+    st.sampled_from(("\r\n", "\n", "\r", "")),
+)
+async def test_any_fragment_is_read_or_refused(lines: list[str], end: str) -> None:
+    try:
+        found = parse_candidates(end.join(lines))
+    except BadCandidate:
+        return
+    assert all(line and "\n" not in line and "\r" not in line for line in found.lines)
+    assert found.ufrag != ""
 
 
 async def test_other_credentials_than_the_offers_are_an_ice_restart() -> None:

@@ -1,0 +1,64 @@
+"""Speakers who come and go leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.drills.churn import Churn, resident_mb
+from tests.e2e.peers import peers, until
+from tests.e2e.standing import Standing, settled, warmed_up
+from tests.server import Server
+
+pytestmark = pytest.mark.anyio
+
+MINUTES = float(os.environ.get("CHURN_MINUTES", "30"))
+SETTLED_S = 20.0
+"""Also whoever never connected is let go of by then."""
+
+
+async def _at_rest(server: Server) -> Standing:
+    await until(lambda: peers(server) == 0, SETTLED_S)
+    return warmed_up(server)
+
+
+async def _comes_and_goes(folder: Path, cycles: int, most_mb: float) -> None:
+    with Server(folder / "data") as server:
+        churn = Churn(server)
+        await churn.run(20)
+        before = await _at_rest(server)
+        memory_mb = resident_mb(server)
+        await churn.run(cycles)
+        assert churn.refused == []
+        assert settled(server, before, SETTLED_S) == before
+        assert resident_mb(server) - memory_mb < most_mb
+        assert "Traceback" not in server.log_file.read_text()
+
+
+async def test_forty_publishers_leave_no_task_thread_descriptor_or_memory(tmp_path: Path) -> None:
+    await _comes_and_goes(tmp_path, 40, most_mb=10)
+
+
+@pytest.mark.drill
+async def test_two_hundred_publishers_leave_no_task_thread_descriptor_or_memory(
+    tmp_path: Path,
+) -> None:
+    await _comes_and_goes(tmp_path, 200, most_mb=10)
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(60 * (MINUTES + 10))
+async def test_half_an_hour_of_churn_does_not_grow(tmp_path: Path) -> None:
+    """`CHURN_MINUTES` makes it shorter or longer. The first third may fill caches."""
+    with Server(tmp_path / "data") as server:
+        churn = Churn(server)
+        await churn.run_for(MINUTES * 20)
+        before = await _at_rest(server)
+        memory_mb = resident_mb(server)
+        await churn.run_for(MINUTES * 40)
+        assert churn.refused == []
+        assert settled(server, before, SETTLED_S) == before
+        assert resident_mb(server) - memory_mb < 20
+        assert "Traceback" not in server.log_file.read_text()

@@ -1,0 +1,140 @@
+"""Publishers of others, each a program of its own: what they say raises an alert.
+
+Browsers have a file of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.e2e.credentials import open_room, publish_token
+from tests.e2e.following import following
+from tests.e2e.peers import peers, until
+from tests.e2e.test_chromium import RULE, microphone
+from tests.janus import own_address
+from tests.server import Server
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+
+HERE = Path(__file__).parent
+DEBIANS_PYTHON = "/usr/bin/python3"
+GONE_WITHIN_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """It is reached at the machine's own address, for GStreamer does not use loopback."""
+    data = tmp_path_factory.mktemp("publishers")
+    with Server(data, EARSHOT_ICE_ADDRESSES=own_address()) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(*command: str | Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _for(server: Server, speaker: str) -> tuple[str, str]:
+    """The endpoint of a room of their own, and their token."""
+    room = f"room-of-{speaker}"
+    open_room(server, room)
+    return f"{server.url}/whip/{room}", publish_token(server, room, speaker)
+
+
+@contextlib.asynccontextmanager
+async def heard(server: Server, speaker: str) -> AsyncIterator[None]:
+    """What is said inside raises the alert."""
+    async with following(server) as feed:
+        yield
+        alert = await feed.has("alert.raised", speaker_id=speaker, seconds=40)
+    assert [match["rule_id"] for match in alert["matches"]] == [RULE]
+
+
+async def test_what_ffmpeg_publishes_is_heard(server: Server, tmp_path: Path) -> None:
+    endpoint, token = _for(server, "fred")
+    _certificate(tmp_path)
+    wav = microphone(tmp_path / "said.wav")
+    program = [sys.executable, "-m", "tests.e2e.publisher_ffmpeg"]
+    async with heard(server, "fred"):
+        with running(*program, endpoint, token, wav, tmp_path) as process:
+            await until(lambda: process.poll() is not None, 60)
+            assert process.returncode == 0, _output(process)
+
+
+@pytest.mark.gstreamer
+async def test_what_gstreamer_publishes_is_heard(server: Server, tmp_path: Path) -> None:
+    """Its certificate is an RSA one."""
+    endpoint, token = _for(server, "greta")
+    wav = microphone(tmp_path / "said.wav")
+    program = [DEBIANS_PYTHON, str(HERE / "publisher_gstreamer.py")]
+    async with heard(server, "greta"):
+        with running(*program, endpoint, token, wav, "12") as process:
+            await until(lambda: process.poll() is not None, 60)
+            said = _output(process)
+    assert "connected" in said.split(), said
+
+
+async def test_a_publisher_that_is_killed_is_gone_within_ten_seconds(server: Server) -> None:
+    endpoint, token = _for(server, "kate")
+    async with following(server) as feed:
+        program = [sys.executable, "-m", "tests.e2e.publisher_aiortc"]
+        with running(*program, endpoint, token) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "connected\n"
+            before = peers(server)
+            process.kill()
+            await until(lambda: peers(server) == before - 1, GONE_WITHIN_S)
+        left = await feed.has("speaker.left", seconds=20)
+    assert "did not answer" in left["reason"]
+
+
+def _output(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
+def _certificate(folder: Path) -> None:
+    """FFmpeg wants one from a file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "publisher")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(encoding))
+    private = key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "key.pem").write_bytes(private)

@@ -1,0 +1,249 @@
+"""What a publisher may send once it is connected: it harms nobody else, and is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiortc.rtp import RtpPacket
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.listening.ear import Ear
+from service.listening.packet import Packet
+from service.rooms.peer.health import FLOOD, SOURCES
+from service.rooms.peer.intake import MOST_SOURCES, Unfit
+from tests.listening.sound import loud
+from tests.rooms.calls import CORPUS, Call, calling, until, voice
+
+pytestmark = pytest.mark.anyio
+
+SSRC = 4_000_000_001
+"""Of none of the publisher's own packets."""
+
+
+def opus_type(call: Call) -> int:
+    transceivers: Any = call.publisher.getTransceivers()
+    return int(transceivers[0]._codecs[0].payloadType)
+
+
+def ours(call: Call) -> Any:
+    """Our transport of the call."""
+    return call.peer._receiver.transport
+
+
+def rtp(call: Call, number: int, **other: Any) -> bytes:
+    fields: dict[str, Any] = {
+        "payload_type": opus_type(call),
+        "sequence_number": number % 65_536,
+        "timestamp": (960 * number) % (1 << 32),
+        "ssrc": SSRC,
+        "payload": voice()[number % len(voice())].payload,
+    }
+    return bytes(RtpPacket(**(fields | other)).serialize())
+
+
+async def send(call: Call, data: bytes) -> None:
+    """As the publisher would, encrypted with its keys."""
+    transport: Any = call.sender.transport
+    await transport._send_rtp(data)
+
+
+async def goes_on(call: Call) -> None:
+    """The publisher is heard after it all."""
+    before = len(call.packets)
+    await until(lambda: len(call.packets) > before + 20)
+    assert call.ended == []
+    assert call.peer._link.connected
+
+
+ODD_LEVEL = bytes.fromhex("bede0001") + bytes([0x21, 0x20, 0x20, 0x00])
+"""A header extension: the level (number 2), in two bytes in place of one."""
+
+
+async def test_a_header_extension_of_an_odd_length_is_counted_and_ends_nothing() -> None:
+    async with calling() as call:
+        good = rtp(call, 1)
+        await send(call, bytes([good[0] | 0x10]) + good[1:12] + ODD_LEVEL + good[12:])
+        await until(lambda: Unfit.MALFORMED in call.unfit)
+        await goes_on(call)
+
+
+async def test_other_payload_types_are_counted_and_not_heard() -> None:
+    async with calling() as call:
+        heard = {packet.ssrc for packet in call.packets}
+        for number in range(30):
+            await send(call, rtp(call, number, payload_type=13))
+        await until(lambda: call.unfit.count(Unfit.STRAY) == 30)
+        await goes_on(call)
+        assert {packet.ssrc for packet in call.packets} == heard
+
+
+async def test_more_sources_than_any_publisher_has_end_the_connection() -> None:
+    async with calling() as call:
+        for number in range(MOST_SOURCES + 4):
+            await send(call, rtp(call, number, ssrc=SSRC + number))
+            await asyncio.sleep(0.02)
+        await until(lambda: bool(call.ended))
+        assert call.ended == [SOURCES]
+
+
+async def test_ten_times_the_rate_costs_only_the_one_who_sends_it() -> None:
+    async with calling() as mallory, calling() as ann:
+        mallory.sender.replaceTrack(None)
+        number = 0
+        while mallory.unfit.count(Unfit.RATE) < 100:
+            await send(mallory, rtp(mallory, number, timestamp=96 * number))
+            number += 1
+            if number % 10 == 0:
+                await asyncio.sleep(0.001)
+        await until(lambda: bool(mallory.troubles))
+        assert "packets a second" in mallory.troubles[0]
+        assert (ann.unfit, ann.troubles, ann.ended) == ([], [], [])
+        numbers = [packet.sequence for packet in ann.packets]
+        assert numbers == [(numbers[0] + n) % 65_536 for n in range(len(numbers))]
+
+
+async def test_a_flood_is_hung_up_on_and_the_others_are_heard() -> None:
+    async with calling() as mallory, calling() as ann:
+        ice = ours(mallory).transport._connection
+        while not mallory.ended:
+            for _ in range(200):
+                ice.data_received(b"\xff" * 100, 1)
+            await asyncio.sleep(0.01)
+        assert mallory.ended == [FLOOD]
+        await mallory.peer.close()
+        await goes_on(ann)
+
+
+async def test_datagrams_of_strangers_end_nothing_and_fill_no_memory() -> None:
+    """Whoever can reach the port may send them."""
+    noise = random.Random(8)
+    async with calling() as call:
+        ice = ours(call).transport._connection
+        (pair,) = ice._nominated.values()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for _ in range(50):
+                for size in (0, 1, 12, 20, 200, 1_400):
+                    stranger.sendto(noise.randbytes(size), pair.local_addr)
+                await asyncio.sleep(0.002)
+        await until(lambda: Unfit.MALFORMED in call.unfit)
+        await goes_on(call)
+
+
+async def test_what_waits_to_be_read_is_bounded() -> None:
+    async with calling() as call:
+        ice = ours(call).transport._connection
+        for _ in range(5_000):
+            ice.data_received(b"\xff" * 1_400, 1)
+        assert ice._queue.qsize() <= 1_000
+        assert Unfit.RATE in call.unfit
+        await goes_on(call)
+
+
+@contextlib.asynccontextmanager
+async def heard(call: Call) -> AsyncIterator[None]:
+    """Afterwards, all that got through goes through an ear."""
+    before = len(call.packets)
+    yield
+    now = datetime.now(UTC)
+    ear = Ear("room", "mallory", vad=loud, now=now)
+    for packet in call.packets[before:]:
+        ear.push(packet, now)
+        ear.tick(packet.arrived_s, now)
+    ear.close(now)
+    del call.packets[before:]
+
+
+@pytest.fixture
+async def call() -> AsyncIterator[Call]:
+    async with calling() as call:
+        yield call
+
+
+def kept() -> Sequence[bytes]:
+    """Real packets and damaged ones, a line of hexadecimal each."""
+    lines = (CORPUS / "rtp.hex").read_text().splitlines()
+    return [bytes.fromhex(line) for line in lines if not line.startswith("#")]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A packet cut off, with other bytes in it, or with more of them; or no packet at all."""
+    data = bytearray(draw(st.sampled_from(kept())))
+    match draw(st.sampled_from(("cut", "change", "change", "insert", "noise"))):
+        case "cut":
+            del data[draw(st.integers(0, len(data))) :]
+        case "change":
+            for _ in range(draw(st.integers(1, 4))):
+                data[draw(st.integers(0, min(40, len(data) - 1)))] = draw(st.integers(0, 255))
+        case "insert":
+            at = draw(st.integers(0, min(40, len(data))))
+            data[at:at] = draw(st.binary(max_size=20))
+        case _:
+            return draw(st.binary(max_size=80))
+    return bytes(data)
+
+
+MANY = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@given(st.lists(damaged(), min_size=1, max_size=12))
+@MANY
+async def test_damaged_packets_end_nothing(call: Call, packets: list[bytes]) -> None:
+    async with heard(call):
+        for data in [*packets, *kept()]:
+            await ours(call)._handle_rtp_data(data, arrival_time_ms=0)
+    assert call.peer._link.connected
+
+
+@given(st.lists(damaged(), min_size=1, max_size=12))
+@MANY
+async def test_damaged_reports_end_nothing(call: Call, packets: list[bytes]) -> None:
+    for data in packets:
+        await ours(call)._handle_rtcp_data(data[:1] + bytes([200 + len(data) % 7]) + data[2:])
+    assert call.peer._link.connected
+
+
+@given(st.lists(damaged() | st.binary(max_size=100), min_size=1, max_size=12))
+@MANY
+async def test_any_datagram_ends_nothing(call: Call, datagrams: list[bytes]) -> None:
+    (pair,) = ours(call).transport._connection._nominated.values()
+    for data in datagrams:
+        for sent in (data, b"\x00\x01" + data, bytes.fromhex("000100002112a442") + data):
+            pair.protocol.datagram_received(sent, ("127.0.0.1", 9))
+    await asyncio.sleep(0)
+    assert call.peer._link.connected
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 65_535),
+            st.integers(0, (1 << 32) - 1),
+            st.integers(0, 3),
+            st.binary(min_size=1, max_size=30) | st.sampled_from([p.payload for p in voice()]),
+            st.floats(0, 1),
+        ),
+        max_size=60,
+    )
+)
+@settings(max_examples=60)
+def test_an_ear_bears_any_packets_and_holds_little(
+    sent: list[tuple[int, int, int, bytes, float]],
+) -> None:
+    now = datetime.now(UTC)
+    ear = Ear("room", "mallory", vad=loud, now=now)
+    at_s = 1_000.0
+    for sequence, timestamp, ssrc, payload, pause_s in sent:
+        at_s += pause_s
+        ear.push(Packet(sequence, timestamp, None, payload, at_s, ssrc), now)
+        ear.tick(at_s, now)
+        assert ear.held_bytes < 1_000_000
+    ear.close(now)

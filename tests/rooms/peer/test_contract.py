@@ -1,0 +1,107 @@
+"""The private parts of aiortc and aioice are as we know them; and where not, all is heard still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
+
+from asr.speech import Utterance
+from service.listening.ear import Ear
+from service.listening.opus import OpusDecoder
+from service.rooms.peer.contract import broken
+from tests.listening.sound import clip_16k, loud
+from tests.rooms.calls import calling, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def faults() -> list[str]:
+    connection = RTCPeerConnection()
+    try:
+        receiver = connection.addTransceiver("audio", direction="recvonly").receiver
+        return list(broken(receiver))
+    finally:
+        await connection.close()
+
+
+async def test_aiortc_is_as_we_know_it() -> None:
+    found = await faults()
+    assert found == [], f"aiortc has changed, so that packets cannot be taken: {'; '.join(found)}"
+
+
+def _another_order(self: Any, arrival_time_ms: int, packet: Any) -> None: ...
+
+
+CHANGES: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
+    (
+        lambda patch: patch.setattr(RTCRtpReceiver, "_handle_rtp_packet", _another_order),
+        "RTCRtpReceiver._handle_rtp_packet takes arrival_time_ms, packet; "
+        "we know packet, arrival_time_ms",
+    ),
+    (
+        lambda patch: patch.delattr(RTCRtpReceiver, "_handle_disconnect"),
+        "RTCRtpReceiver has no method _handle_disconnect",
+    ),
+    (
+        lambda patch: patch.delattr(RTCDtlsTransport, "_handle_rtcp_data"),
+        "RTCDtlsTransport has no method _handle_rtcp_data",
+    ),
+    (
+        lambda patch: patch.setattr(RtpRouter, "__init__", _lists),
+        "RtpRouter.ssrc_table is of type list; we know dict",
+    ),
+]
+
+
+def _lists(self: Any) -> None:
+    self.receivers, self.senders, self.mid_table = set(), {}, {}
+    self.ssrc_table, self.payload_type_table = [], {}
+
+
+@pytest.mark.parametrize(("change", "sentence"), CHANGES, ids=[said for _, said in CHANGES])
+async def test_what_has_changed_is_said_in_a_sentence(
+    change: Callable[[pytest.MonkeyPatch], None], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(monkeypatch)
+    assert await faults() == [sentence]
+
+
+def _within(heard: bytes, said: bytes) -> float:
+    """How alike the two are where they fit best; 1: the one is in the other."""
+    a, b = (np.frombuffer(pcm, np.int16).astype(np.float64) for pcm in (heard, said))
+    size = 2 ** (len(a) + len(b)).bit_length()
+    both = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
+    return float(both.max() / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+async def test_where_packets_cannot_be_taken_the_words_are_heard_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By aiortc's own path: its receiver has another method than the one that we know."""
+    taken = RTCRtpReceiver._handle_rtp_packet
+
+    async def another(self: Any, packet: Any, arrival_time_ms: int, more: int = 0) -> None:
+        await taken(self, packet, arrival_time_ms)
+
+    monkeypatch.setattr(RTCRtpReceiver, "_handle_rtp_packet", another)
+    async with calling(pace_s=0.02) as call:
+        await until(lambda: len(call.packets) > 150)
+        packets = list(call.packets)
+    decoder = OpusDecoder()
+    heard = b"".join(decoder.decode(packet.payload) for packet in packets)
+    assert _within(heard, clip_16k("trudy-insult.opus")) > 0.6
+    now = datetime.now(UTC)
+    ear = Ear("room", "ann", vad=loud, now=now)
+    given = []
+    for packet in packets:
+        given += ear.push(packet, now)
+        given += ear.tick(packet.arrived_s, now)
+    given += ear.close(now)
+    assert any(isinstance(item, Utterance) for item in given)
+    assert (ear.counters.lost, ear.counters.bad) == (0, 0)
