@@ -96,7 +96,8 @@ class FarEnd:
         if self._over:
             raise _gone()
         number = next(self._ids)
-        answered = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answered
         try:
             self._process.stdin.write(json.dumps({"id": number, **request}).encode() + b"\n")
             await self._process.stdin.drain()

@@ -166,8 +166,9 @@ class _Player:
     def _push(self, number: int, turns: _Turns) -> None:
         following = next(turns, None)
         if following is not None:
-            at_s, *packet = following
-            heapq.heappush(self._due, (self._start_s[number] + at_s, number, *packet, turns))
+            at_s, sequence, timestamp, body = following
+            due_s = self._start_s[number] + at_s
+            heapq.heappush(self._due, (due_s, number, sequence, timestamp, body, turns))
 
     async def run(self) -> None:
         while True:

@@ -69,6 +69,9 @@ def to_json(script: Script) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any]) -> Script:
     loop = data["loop"]
     return Script(
-        [Cue(*numbers, base64.b64decode(payload)) for *numbers, payload in data["cues"]],
+        [
+            Cue(at_s, sequence, timestamp, level, base64.b64decode(payload))
+            for at_s, sequence, timestamp, level, payload in data["cues"]
+        ],
         Loop(*loop) if loop else None,
     )
