@@ -37,7 +37,7 @@ def tap(
     """Hand packets out before the receiver's own path, which keeps counting them for its reports.
 
     The decoder thread ends as soon as the receiver has started it: nobody reads its track, where
-    what it decodes would pile up.
+    what it decodes would pile up. Nor is anything put in order for it.
 
     Args:
         wanted: Whether packets of an SSRC are this receiver's: aiortc gives one that it does not
@@ -64,9 +64,17 @@ def tap(
     async def receive_undecoded(parameters: Any) -> None:
         await receive(parameters)
         receiver._handle_disconnect()
+        receiver._RTCRtpReceiver__jitter_buffer = _Unbuffered()
 
     receiver._handle_rtp_packet = tapped
     receiver.receive = receive_undecoded
+
+
+class _Unbuffered:
+    """Stands where the receiver's jitter buffer was: no packet waits there, no frame comes out."""
+
+    def add(self, packet: Any) -> tuple[bool, None]:
+        return False, None
 
 
 def route(receiver: Any, ssrcs: Collection[int]) -> None:
