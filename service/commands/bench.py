@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from service.commands.bench_asr.command import asr
+from service.commands.bench_ingest.command import ingest
 from service.commands.bench_policy import policy
 from service.commands.rows import Row, finish
 from service.commands.server_process import server_process
@@ -135,4 +136,5 @@ def _memory_rows(memory: Sequence[int]) -> list[Row]:
 
 
 bench.add_command(asr)
+bench.add_command(ingest)
 bench.add_command(policy)

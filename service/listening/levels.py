@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ FLOOR_DBFS = -100.0
 """What digital silence is shown as."""
 
 
+@functools.lru_cache(maxsize=1)  # ear, detector and segmenter ask about one frame in turn
 def dbfs(pcm: bytes) -> float:
     """Root mean square of int16 samples in decibels below full scale, `FLOOR_DBFS` at least."""
     if not pcm:

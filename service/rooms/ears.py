@@ -35,6 +35,8 @@ from service.rooms.unwritten import Unwritten
 log = structlog.get_logger()
 
 _TICK_S = 0.02
+_STALL_S = 0.06
+"""A tick so late: the loop stood still, and what came meanwhile is not with the ears yet."""
 _HOUSEKEEPING_S = 1.0
 _LEVELS_S = 0.5
 _SETTLE_S = 15.0
@@ -289,9 +291,14 @@ class Ears:
 
     async def _tick(self) -> NoReturn:
         loop = asyncio.get_running_loop()
+        before_s, waited = loop.time(), False
         while True:
             await asyncio.sleep(_TICK_S)
             now_s, now = loop.time(), self._clock()
+            stalled, before_s = now_s - before_s >= _STALL_S, now_s
+            waited = stalled and not waited  # once: a loop that is always late must go on
+            if waited:
+                continue
             for listener in list(self._listeners.values()):
                 self._take(listener, partial(listener.ear.tick, now_s, now))
                 self._glimpse(listener)

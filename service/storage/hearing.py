@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.clock import Clock, utc_now
@@ -15,6 +15,19 @@ from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.paging import cursor_of, older_than
 from service.storage.tables import gaps, speakers, transcripts
+from service.storage.types import UtcTime
+
+# One statement for all marks: each one sent by itself is a way to the database's thread and back.
+_AT = bindparam("at", type_=UtcTime)
+_AHEAD = (
+    update(speakers)
+    .where(
+        speakers.c.room_id == bindparam("of_room"),
+        speakers.c.id == bindparam("of_speaker"),
+        speakers.c.heard_until < _AT,
+    )
+    .values(heard_until=_AT)
+)
 
 
 class SqlHearing:
@@ -28,8 +41,7 @@ class SqlHearing:
         if not marks:
             return
         async with self._database.write() as connection:
-            for mark in marks:
-                await _heard(connection, mark)
+            await connection.execute(_AHEAD, [_parameters(mark) for mark in marks])
 
     async def gap(self, gap: AudioGap) -> None:
         values = {
@@ -111,13 +123,8 @@ async def is_on_record(connection: AsyncConnection, utterance_id: str) -> bool:
     return (await connection.execute(known)).first() is not None
 
 
-async def _heard(connection: AsyncConnection, mark: HeardUntil) -> None:
-    ahead = update(speakers).where(
-        speakers.c.room_id == mark.room_id,
-        speakers.c.id == mark.speaker_id,
-        speakers.c.heard_until < mark.at,
-    )
-    await connection.execute(ahead.values(heard_until=mark.at))
+def _parameters(mark: HeardUntil) -> dict[str, Any]:
+    return {"of_room": mark.room_id, "of_speaker": mark.speaker_id, "at": mark.at}
 
 
 def _columns(heard: TranscriptHeard) -> dict[str, Any]:

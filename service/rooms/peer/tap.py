@@ -11,11 +11,13 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from aiortc import RTCRtpReceiver, RTCRtpTransceiver
+from aiortc.rtcrtpreceiver import StreamStatistics
 
 from service.listening.packet import Packet
 from service.rooms.peer.intake import Intake
 
 OPUS = "audio/opus"
+_CLOCK_HZ = 48_000
 _OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
 """What the answer tells the sender we can receive: without it browsers send neither."""
 
@@ -39,10 +41,11 @@ def tap(
     wanted: Callable[[int], bool] = lambda ssrc: True,
     intake: Intake | None = None,
 ) -> None:
-    """Hand packets out before the receiver's own path, which keeps counting them for its reports.
+    """Hand packets out in place of the receiver's own path; they are counted for its reports.
 
-    The decoder thread ends as soon as the receiver has started it: nobody reads its track, where
-    what it decodes would pile up.
+    The rest of that path would put them in order for a decoder once more. The decoder thread ends
+    as soon as the receiver has started it: nobody reads its track, where what it decodes would
+    pile up.
 
     Args:
         wanted: Whether packets of an SSRC are this receiver's: aiortc gives one that it does not
@@ -52,6 +55,7 @@ def tap(
     """
     bounds = Intake() if intake is None else intake
     take, receive = receiver._handle_rtp_packet, receiver.receive
+    counted = receiver._RTCRtpReceiver__remote_streams
     loop = asyncio.get_running_loop()
 
     async def tapped(packet: Any, arrival_time_ms: int) -> None:
@@ -70,7 +74,11 @@ def tap(
                     ssrc=packet.ssrc,
                 )
             )
-        await take(packet, arrival_time_ms=arrival_time_ms)
+            if packet.ssrc not in counted:
+                counted[packet.ssrc] = StreamStatistics(_CLOCK_HZ)
+            counted[packet.ssrc].add(packet)
+        else:
+            await take(packet, arrival_time_ms=arrival_time_ms)
 
     async def receive_undecoded(parameters: Any) -> None:
         await receive(parameters)

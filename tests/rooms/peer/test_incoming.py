@@ -74,6 +74,16 @@ def test_it_is_the_version_whose_methods_we_know() -> None:
     assert importlib.metadata.version("aiortc") == "1.16.0"
 
 
+async def test_aiortc_counts_packets_for_its_reports_where_we_count_them() -> None:
+    async with calling() as call:
+        [transceiver] = call.peer._link.connection.getTransceivers()
+        stats = (await transceiver.receiver.getStats()).values()
+        [counted] = [one for one in stats if one.type == "inbound-rtp"]
+        assert counted.ssrc == call.packets[0].ssrc
+        assert counted.packetsReceived >= 3
+        assert counted.packetsLost == 0
+
+
 async def test_packets_arrive_one_by_one_in_order_as_they_were_encoded() -> None:
     async with calling() as call:
         await until(lambda: len(call.packets) >= 60)
