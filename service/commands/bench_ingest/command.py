@@ -13,10 +13,11 @@ import click
 from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stuck
 from service.commands.bench_ingest import cpu
 from service.commands.bench_ingest.loss import loss
+from service.commands.bench_ingest.vad_table import vad_table
 from service.commands.rows import finish
 from service.logs import configure_logs
 
-_PARTS = ("cpu", "silent", "loss")
+_PARTS = ("cpu", "silent", "loss", "vad")
 
 
 @click.command()
@@ -43,6 +44,11 @@ _PARTS = ("cpu", "silent", "loss")
     show_default=True,
     help="Measure nothing more after so long.",
 )
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Recordings to be mixed with noise, too, for the part vad.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows here.")
 def ingest(
     only: tuple[str, ...],
@@ -50,6 +56,7 @@ def ingest(
     rounds: int,
     seconds: float,
     limit_s: float,
+    corpus: Path | None,
     json_file: Path | None,
 ) -> None:
     """What it costs to hear a room, and what is lost on the way.
@@ -58,7 +65,8 @@ def ingest(
     processor time for a second of a speaking track, ours beside aiortc's recv() with PyAV's
     resampler and webrtcvad, and how many tracks are heard in real time. silent: tracks whose
     speakers say nothing, with DTX. loss: lost packets, jitter, reordering and an outage; the share
-    of speech lost and the demo model's word error rate, ours beside stock aiortc.
+    of speech lost and the demo model's word error rate, ours beside stock aiortc. vad: what is
+    taken for speech in noise by webrtcvad, by Silero and by both as the server uses them.
     """
     configure_logs("auto", "warning")  # the table is what is read
     run = Run(limit_s, json_file)
@@ -66,7 +74,10 @@ def ingest(
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, loopback")
     try:
         for part in only or _PARTS:
-            _measure(part, run, tracks=tracks, rounds=rounds, seconds=seconds)
+            if part == "vad":
+                vad_table(run, corpus)
+            else:
+                _measure(part, run, tracks=tracks, rounds=rounds, seconds=seconds)
     finally:
         code = finish(run.rows, run.json_file) if run.rows else 1
         came_to_its_end()

@@ -19,6 +19,7 @@ from service.listening.ear import Ear
 from service.listening.heard import AudioGap
 from service.listening.looks import Looks
 from service.listening.opus import OpusDecoder
+from service.listening.silero import silero
 from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
 from service.rooms.ears import Ears
@@ -103,6 +104,7 @@ class Ours:
             interrupted_at=interrupted_at,
             decoder=partial(self._decoders, speaker_id),
             looks=Looks(),
+            second=silero().listen(),
         )
         self._heard.append(ear)
         return ear

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
+from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtpPacket
 
 log = structlog.get_logger()
@@ -38,6 +39,8 @@ def _of_receiver(receiver: Any) -> Iterator[str]:
     yield from _takes(receiver, "receive", "parameters")
     yield from _takes(receiver, "_handle_disconnect")
     yield from _has(receiver, "_RTCRtpReceiver__remote_streams", dict)
+    yield from _takes(StreamStatistics, "__init__", "self", "clockrate")
+    yield from _takes(StreamStatistics, "add", "self", "packet")
 
 
 def _of_transport(receiver: Any) -> Iterator[str]:
