@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from asr.settings import AsrSettings
+from asr.whisper import lanes
 from service.simulation.run import run
 from tests.redis import RedisServer
 from tests.server import Server, clean_environment
@@ -61,8 +63,9 @@ async def test_a_worker_transcribes_for_a_server_that_has_no_model(
         assert body["detail"].startswith("no worker runs the model micro")
         with a_worker(redis.url, tmp_path / "worker.log") as worker:
             until(lambda: ready(server)[0] == 200)
+            batch = lanes(AsrSettings(device="cpu"))
             assert ready(server)[1]["workers"] == [
-                {"model": "micro", "device": "cpu, int8_float32", "batch": 1, "busy": False}
+                {"model": "micro", "device": "cpu, int8_float32", "batch": batch, "busy": False}
             ]
             report = await run(server.url, server.key, "far", SCRIPT)
             assert report.ok
