@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 
+from asr.in_order import InOrder
 from asr.ladder import Rung
 from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
@@ -30,8 +31,9 @@ class LocalQueue:
     """A bounded `WorkQueue` over a `Transcriber` in this process.
 
     Each of the model's lanes works on what is most urgent when it becomes free: see
-    `asr.scheduler`. A batch that fails is tried again in halves, so that only the bad item fails;
-    whatever a model raises, its thread lives on.
+    `asr.scheduler`. What they hear of one speaker comes out in the order in which it was taken. A
+    batch that fails is tried again in halves, so that only the bad item fails; whatever a model
+    raises, its thread lives on.
 
     Args:
         load: Makes the transcriber; called on the thread of the first lane.
@@ -50,6 +52,7 @@ class LocalQueue:
         self._on_batch = on_batch
         self._lanes = settings.lanes
         self._scheduler = Scheduler(settings, now_s=time.monotonic())
+        self._in_order = InOrder()
         self._changed = threading.Condition()
         self._closing = False
         self._drain_until = 0.0
@@ -148,6 +151,7 @@ class LocalQueue:
                 batch, late = self._scheduler.take(now_s)
                 self._give(late)
                 if batch is not None:
+                    self._in_order.take(batch.utterances)
                     return batch
                 # Looks whose budget is spent wait for it to grow.
                 self._changed.wait(_BUDGET_S if len(self._scheduler) else None)
@@ -156,11 +160,12 @@ class LocalQueue:
         assert self._loop is not None
         started_s = time.monotonic()
         results = _hear(transcriber, batch)
+        seconds = time.monotonic() - started_s
         with self._changed:
             self._scheduler.done(batch, time.monotonic())
-        seconds = time.monotonic() - started_s
-        self._loop.call_soon_threadsafe(self._on_batch, len(results), seconds)
-        self._give(results)
+            self._loop.call_soon_threadsafe(self._on_batch, len(results), seconds)
+            found = zip(batch.utterances, results, strict=True)
+            self._give(self._in_order.done(found))  # with no other lane between the two
 
     def _give(self, results: Iterable[Transcript | Unheard]) -> None:
         assert self._loop is not None

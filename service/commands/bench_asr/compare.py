@@ -7,11 +7,11 @@ on one thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asr.coalesce import MOST
+from asr.coalesce import MOST, Joined, groups
 from asr.settings import AsrSettings
 from asr.speech import Utterance
 from asr.transcriber import Transcriber, WindowedTranscriber
@@ -67,7 +67,7 @@ def compare(
     size = batch_size(settings)
     turns: dict[str, Callable[[], list[str]]] = {
         WHOLE: lambda: _transcribe(whole, said, size),
-        JOINED: lambda: _joined(whole, said),
+        JOINED: lambda: _joined(whole, said) if meaning else _joined_alone(whole, said),
         ONE_BY_ONE: lambda: peer.one_by_one(sounds),
         BATCHED: lambda: [peer.batched(sounds)],
     }
@@ -97,15 +97,32 @@ def _transcribe(ours: Transcriber, said: Sequence[Said], size: int) -> list[str]
 
 def _joined(ours: WindowedTranscriber, said: Sequence[Said]) -> list[str]:
     """Speaker by speaker, three utterances at once."""
+    found = {
+        heard.utterance_id: heard.text
+        for utterances in _in_threes(said)
+        for heard in ours.transcribe(utterances, coalesce=True)
+    }
+    return [found[one.utterance.id] for one in said]
+
+
+def _joined_alone(ours: Transcriber, said: Sequence[Said]) -> list[str]:
+    """What shared windows cost: nonsense has no times by which it could be told apart, so that the
+    transcriber would hear each utterance once more, by itself."""
+    for utterances in _in_threes(said):
+        for group in groups(utterances):
+            shared = Joined([utterances[at] for at in group])
+            ours.transcribe([replace(utterances[group[0]], pcm=shared.pcm)])
+    return []
+
+
+def _in_threes(said: Sequence[Said]) -> Iterator[list[Utterance]]:
+    """Up to three utterances of a speaker."""
     by_speaker: dict[str, list[Utterance]] = {}
     for one in said:
         by_speaker.setdefault(one.utterance.speaker_id, []).append(one.utterance)
-    found: dict[str, str] = {}
     for utterances in by_speaker.values():
         for at in range(0, len(utterances), MOST):
-            for heard in ours.transcribe(utterances[at : at + MOST], coalesce=True):
-                found[heard.utterance_id] = heard.text
-    return [found[one.utterance.id] for one in said]
+            yield utterances[at : at + MOST]
 
 
 def _keep(

@@ -22,7 +22,7 @@ import numpy as np
 from asr.local_queue import LocalQueue
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
-from asr.speech import SAMPLE_RATE, Transcript, Utterance, utterance_id
+from asr.speech import SAMPLE_RATE, Transcript, Utterance, Word, utterance_id
 from asr.whisper import WhisperTranscriber, batch_size, lanes, load
 from policies.load import load_folder
 from policies.match import Match
@@ -80,16 +80,28 @@ class _Prompted:
         return self._model.describe()
 
     def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
-        return [
-            replace(one, text=self._words(one), marks=()) for one in self._model.transcribe(batch)
-        ]
+        return [self._prompted(one) for one in self._model.transcribe(batch)]
 
-    def _words(self, heard: Transcript) -> str:
+    def _prompted(self, heard: Transcript) -> Transcript:
+        words = self._words(heard)
+        return replace(
+            heard,
+            text=" ".join(word.text for word in words),
+            words=words if heard.words else (),  # the model times them at a cut and in a look
+            marks=(),
+        )
+
+    def _words(self, heard: Transcript) -> list[Word]:
         from_s = (heard.started_at - _START).total_seconds()
         to_s = (heard.ended_at - _START).total_seconds()
-        return " ".join(
-            word for end_s, word in self._script[heard.speaker_id] if from_s < end_s <= to_s
-        )
+        words: list[Word] = []
+        start_ms = 0
+        for end_s, text in self._script[heard.speaker_id]:
+            if from_s < end_s <= to_s:
+                end_ms = round((end_s - from_s) * 1000)
+                words.append(Word(text, start_ms, end_ms, 1.0))
+                start_ms = end_ms
+        return words
 
 
 @dataclass(slots=True)

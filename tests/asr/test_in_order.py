@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.in_order import InOrder
+from asr.speech import Unheard, Utterance
+from tests.asr.examples import an_utterance
+
+
+def said(id_: str, speaker: str = "ann", room: str = "lobby") -> Utterance:
+    return replace(an_utterance(id_), room_id=room, speaker_id=speaker)
+
+
+def test_what_is_ready_first_waits_for_what_the_speaker_said_before() -> None:
+    first, second, other = said("first"), said("second"), said("other", "bob")
+    order = InOrder()
+    order.take([first])
+    order.take([second, other])
+    told = {one.id: Unheard(one, "gone") for one in (first, second, other)}
+    assert order.done([(second, told["second"]), (other, told["other"])]) == [told["other"]]
+    assert order.done([(first, told["first"])]) == [told["first"], told["second"]]
+
+
+@given(
+    speakers=st.lists(st.sampled_from("abc"), max_size=30),
+    shuffled=st.randoms(use_true_random=False),
+)
+def test_whatever_ends_first_each_speakers_results_are_whole_and_in_order(
+    speakers: list[str], shuffled: object
+) -> None:
+    utterances = [said(str(number), speaker) for number, speaker in enumerate(speakers)]
+    ended = list(utterances)
+    shuffled.shuffle(ended)  # type: ignore[attr-defined]
+    order = InOrder()
+    order.take(utterances)
+    out = [result for one in ended for result in order.done([(one, Unheard(one, "gone"))])]
+    came = [result.utterance for result in out if isinstance(result, Unheard)]
+    for speaker in "abc":
+        mine = [one.id for one in utterances if one.speaker_id == speaker]
+        assert [one.id for one in came if one.speaker_id == speaker] == mine
