@@ -36,6 +36,8 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _CUDA_BATCH = 8
+_MOST_LANES = 8
+"""A container often sees all the cores of its machine, and may use a few."""
 
 
 class WhisperTranscriber:
@@ -326,7 +328,7 @@ def lanes(settings: AsrSettings) -> int:
     """How many batches the model hears at once; see docs/decisions/0015."""
     if _device(settings) == "cuda":
         return 1
-    return max(1, (os.cpu_count() or 1) // _threads(settings))
+    return max(1, min(_MOST_LANES, (os.cpu_count() or 1) // _threads(settings)))
 
 
 def _device(settings: AsrSettings) -> str:
