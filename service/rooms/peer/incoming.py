@@ -21,10 +21,9 @@ from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
 from service.rooms.peer.tap import (
     OPUS,
+    Tap,
     only_opus,
-    opus_types,
     packets_sent,
-    tap,
     with_opus_parameters,
 )
 
@@ -143,7 +142,7 @@ class Peer:
                 transceiver.direction = "inactive"
         answer = await connection.createAnswer()
         if packets_can_be_taken(audio.receiver):
-            tap(audio.receiver, opus_types(answer.sdp), on_packet, intake=self._intake)
+            Tap(audio.receiver, answer.sdp, on_packet, intake=self._intake)
             guard(audio.receiver.transport, self._intake.refuse)
             self._receiver = audio.receiver
         else:

@@ -19,7 +19,7 @@ from service.rooms.peer.contract import packets_can_be_taken
 from service.rooms.peer.guard import guard
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
-from service.rooms.peer.tap import opus_types, route, tap, with_opus_parameters
+from service.rooms.peer.tap import Tap, route, with_opus_parameters
 
 
 class BadRoomOffer(Exception):
@@ -79,7 +79,7 @@ class Subscription:
                 answer = await connection.createAnswer()
                 if first:
                     self._begin(connection.getTransceivers()[0].receiver)
-                self._tap_new_lines(opus_types(answer.sdp))
+                self._tap_new_lines(answer.sdp)
                 await connection.setLocalDescription(answer)
             self._route()
         except Exception as error:  # aiortc raises anything on an odd offer
@@ -97,7 +97,7 @@ class Subscription:
         if self._packets:
             guard(receiver.transport, self._on_unfit)
 
-    def _tap_new_lines(self, types: frozenset[int]) -> None:
+    def _tap_new_lines(self, session: str) -> None:
         for transceiver in self._link.connection.getTransceivers():
             mid = transceiver.mid
             if mid is not None and mid not in self._tapped and transceiver.kind == "audio":
@@ -106,9 +106,9 @@ class Subscription:
                 if not self._packets:
                     self._link.listen(transceiver.receiver.track, on_packet)
                     continue
-                tap(
+                Tap(
                     transceiver.receiver,
-                    types,
+                    session,
                     on_packet,
                     wanted=partial(self._is_of, mid),
                     intake=Intake(self._on_unfit, most_sources=None),

@@ -1,13 +1,13 @@
-"""Packets as they arrive: private methods of aiortc's receiver and transport are wrapped.
+"""A receiver's packets as they arrive, in place of what aiortc would make of them.
 
-`contract.py` says what of aiortc this relies on.
+`guard.py` brings them here; `contract.py` says what of aiortc this relies on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from aiortc import RTCRtpReceiver, RTCRtpTransceiver
@@ -15,9 +15,11 @@ from aiortc.rtcrtpreceiver import StreamStatistics
 
 from service.listening.packet import Packet
 from service.rooms.peer.intake import Intake
+from service.rooms.peer.rtp import level_id, parse
 
 OPUS = "audio/opus"
 _CLOCK_HZ = 48_000
+_TAP = "_earshot_tap"
 _OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
 """What the answer tells the sender we can receive: without it browsers send neither."""
 
@@ -29,63 +31,88 @@ def only_opus(transceiver: RTCRtpTransceiver) -> None:
     transceiver.setCodecPreferences(opus)
 
 
-def opus_types(sdp: str) -> frozenset[int]:
-    """The RTP payload types that stand for Opus."""
-    return frozenset(map(int, re.findall(r"^a=rtpmap:(\d+) opus/", sdp, re.MULTILINE | re.I)))
-
-
-def tap(
-    receiver: Any,
-    types: frozenset[int],
-    on_packet: Callable[[Packet], None],
-    wanted: Callable[[int], bool] = lambda ssrc: True,
-    intake: Intake | None = None,
-) -> None:
-    """Hand packets out in place of the receiver's own path; they are counted for its reports.
+class Tap:
+    """Hands a receiver's packets out in place of its own path; they are counted for its reports.
 
     The rest of that path would put them in order for a decoder once more. The decoder thread ends
     as soon as the receiver has started it: nobody reads its track, where what it decodes would
     pile up.
 
     Args:
+        session: The SDP that was agreed on.
         wanted: Whether packets of an SSRC are this receiver's: aiortc gives one that it does not
             know to the only receiver it has.
         intake: What bounds them. A packet that it does not take is not counted as received: the
             sender is told of a loss.
     """
-    bounds = Intake() if intake is None else intake
-    take, receive = receiver._handle_rtp_packet, receiver.receive
-    counted = receiver._RTCRtpReceiver__remote_streams
-    loop = asyncio.get_running_loop()
 
-    async def tapped(packet: Any, arrival_time_ms: int) -> None:
-        if packet.payload and packet.payload_type in types and wanted(packet.ssrc):
-            now_s = loop.time()
-            if not bounds.takes(packet.ssrc, packet.timestamp, now_s):
-                return
-            level = packet.extensions.audio_level
-            on_packet(
+    def __init__(
+        self,
+        receiver: Any,
+        session: str,
+        on_packet: Callable[[Packet], None],
+        wanted: Callable[[int], bool] = lambda ssrc: True,
+        intake: Intake | None = None,
+    ) -> None:
+        self._types = _opus_types(session)
+        self._level_id = level_id(session)
+        self._on_packet = on_packet
+        self._wanted = wanted
+        self._intake = Intake() if intake is None else intake
+        self._counted = receiver._RTCRtpReceiver__remote_streams
+        self._now_s = asyncio.get_running_loop().time
+        setattr(receiver, _TAP, self)
+        receiver.receive = _undecoded(receiver)
+
+    def fits(self, payload_type: int, ssrc: int) -> bool:
+        """Whether a packet with this header is one of ours."""
+        return payload_type in self._types and self._wanted(ssrc)
+
+    def take(self, data: bytes) -> None:
+        """Take a packet that fits.
+
+        Raises:
+            Malformed: it is none.
+        """
+        packet = parse(data, self._level_id)
+        ssrc, now_s = packet.ssrc, self._now_s()
+        if not self._intake.takes(ssrc, packet.timestamp, now_s):
+            return
+        if packet.payload:
+            self._on_packet(
                 Packet(
                     sequence=packet.sequence_number,
                     timestamp=packet.timestamp,
-                    level=level[1] if level else None,
+                    level=packet.level,
                     payload=packet.payload,
                     arrived_s=now_s,
-                    ssrc=packet.ssrc,
+                    ssrc=ssrc,
                 )
             )
-            if packet.ssrc not in counted:
-                counted[packet.ssrc] = StreamStatistics(_CLOCK_HZ)
-            counted[packet.ssrc].add(packet)
-        else:
-            await take(packet, arrival_time_ms=arrival_time_ms)
+        if ssrc not in self._counted:
+            self._counted[ssrc] = StreamStatistics(_CLOCK_HZ)
+        self._counted[ssrc].add(packet)
+
+
+def tap_of(receiver: Any) -> Tap | None:
+    """The one that was put on this receiver."""
+    found: Tap | None = getattr(receiver, _TAP, None)
+    return found
+
+
+def _opus_types(sdp: str) -> frozenset[int]:
+    """The RTP payload types that stand for Opus."""
+    return frozenset(map(int, re.findall(r"^a=rtpmap:(\d+) opus/", sdp, re.MULTILINE | re.I)))
+
+
+def _undecoded(receiver: Any) -> Callable[[Any], Awaitable[None]]:
+    receive = receiver.receive
 
     async def receive_undecoded(parameters: Any) -> None:
         await receive(parameters)
         receiver._handle_disconnect()
 
-    receiver._handle_rtp_packet = tapped
-    receiver.receive = receive_undecoded
+    return receive_undecoded
 
 
 def route(receiver: Any, ssrcs: Collection[int]) -> None:

@@ -35,14 +35,14 @@ async def test_aiortc_is_as_we_know_it() -> None:
     assert found == [], f"aiortc has changed, so that packets cannot be taken: {'; '.join(found)}"
 
 
-def _another_order(self: Any, arrival_time_ms: int, packet: Any) -> None: ...
+def _another_order(self: Any, arrival_time_ms: int, data: bytes) -> None: ...
 
 
 CHANGES: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (
-        lambda patch: patch.setattr(RTCRtpReceiver, "_handle_rtp_packet", _another_order),
-        "RTCRtpReceiver._handle_rtp_packet takes arrival_time_ms, packet; "
-        "we know packet, arrival_time_ms",
+        lambda patch: patch.setattr(RTCDtlsTransport, "_handle_rtp_data", _another_order),
+        "RTCDtlsTransport._handle_rtp_data takes arrival_time_ms, data; "
+        "we know data, arrival_time_ms",
     ),
     (
         lambda patch: patch.delattr(RTCRtpReceiver, "_handle_disconnect"),
@@ -83,13 +83,13 @@ def _within(heard: bytes, said: bytes) -> float:
 async def test_where_packets_cannot_be_taken_the_words_are_heard_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By aiortc's own path: its receiver has another method than the one that we know."""
-    taken = RTCRtpReceiver._handle_rtp_packet
+    """By aiortc's own path: its transport has another method than the one that we know."""
+    taken = RTCDtlsTransport._handle_rtp_data
 
-    async def another(self: Any, packet: Any, arrival_time_ms: int, more: int = 0) -> None:
-        await taken(self, packet, arrival_time_ms)
+    async def another(self: Any, data: bytes, arrival_time_ms: int, more: int = 0) -> None:
+        await taken(self, data, arrival_time_ms)
 
-    monkeypatch.setattr(RTCRtpReceiver, "_handle_rtp_packet", another)
+    monkeypatch.setattr(RTCDtlsTransport, "_handle_rtp_data", another)
     async with calling(pace_s=0.02) as call:
         await until(lambda: len(call.packets) > 150)
         packets = list(call.packets)
