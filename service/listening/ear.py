@@ -232,7 +232,8 @@ class Ear:
 
     def _sound(self, passed: Passed, now: datetime) -> list[Utterance | AudioGap]:
         packet, samples = passed.packet, passed.samples
-        arrived = now - timedelta(seconds=max(0.0, self._now_s - packet.arrived_s))
+        waited_s = self._now_s - packet.arrived_s
+        arrived = now - timedelta(seconds=waited_s) if waited_s > 0 else now
         if not passed.decode:
             self._mending.pass_over()
         out = self._bridge(passed, arrived)

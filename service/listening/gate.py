@@ -109,22 +109,27 @@ class Gate:
         """How loud a packet was that was decoded."""
         level = passed.packet.level
         self._settled += passed.samples
-        if level is None or self._settled <= _samples(self._set.settling_ms):
+        if level is None or level < self._set.silent_level:
+            self._louder = 0
             return
-        told = max(self._set.margin_db - level, self._set.audible_dbfs)
-        lying = level >= self._set.silent_level and dbfs > told
+        if self._settled <= _samples(self._set.settling_ms):
+            return
+        lying = dbfs > max(self._set.margin_db - level, self._set.audible_dbfs)
         self._louder = self._louder + passed.samples if lying else 0
         if self._louder >= _samples(self._set.proof_ms):
             self.lies = True
 
     def _open(self, packet: Packet, samples: int) -> list[Passed | Missing]:
+        now = Passed(packet, samples, decode=True)
+        if not self._held:
+            return [now]
         out = [
             Passed(each.packet, each.samples, decode=True) if isinstance(each, Passed) else each
             for each in self._held
         ]
         self._held.clear()
         self._held_samples = 0
-        return [*out, Passed(packet, samples, decode=True)]
+        return [*out, now]
 
     def _let_go(self, keep: int) -> list[Passed | Missing]:
         out: list[Passed | Missing] = []

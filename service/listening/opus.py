@@ -18,6 +18,8 @@ from service.errors import ConfigurationError
 MAX_PACKET_MS = 120
 _MAX_SAMPLES = SAMPLE_RATE * MAX_PACKET_MS // 1000
 _VOIP = 2048
+_ANY_NUMBER = 3
+"""The packet code for any number of frames (RFC 6716, 3.2.5)."""
 _LONGEST_PACKET = 1276
 
 
@@ -112,7 +114,14 @@ def packet_samples(payload: bytes) -> int:
     Raises:
         BadPacket: its header says nothing sensible.
     """
-    count: int = _libopus().opus_packet_get_nb_samples(payload, len(payload), SAMPLE_RATE)
+    # The first byte tells the frames' length and, but for code 3, their number; then the second does.
+    code = payload[0] & 0x03 if payload else 0
+    return _samples(payload[:2] if code == _ANY_NUMBER else payload[:1])
+
+
+@functools.lru_cache(maxsize=256)
+def _samples(head: bytes) -> int:
+    count: int = _libopus().opus_packet_get_nb_samples(head, len(head), SAMPLE_RATE)
     if not 0 < count <= _MAX_SAMPLES:
         raise BadPacket(f"libopus error {count}")
     return count

@@ -51,6 +51,9 @@ class Reorder:
     def push(self, packet: Packet) -> list[Packet | Missing]:
         """What can be played now that this packet is here, in order."""
         number = self._unwrap(packet.sequence)
+        if number == self._next and packet.ssrc == self._ssrc and not self._held:
+            self._next = number + 1
+            return [packet]
         if self._next is not None and packet.ssrc != self._ssrc:
             return self._from_far_back(number, packet)
         if self._next is None or number - self._next > _RESYNC:

@@ -18,6 +18,7 @@ LATEST_S = 3.0
 _DRIFT = timedelta(microseconds=200)
 """How far a packet may move the timeline towards later times: sound cards' clocks differ."""
 _SLACK = timedelta(milliseconds=5)
+_LATEST = timedelta(seconds=LATEST_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Timeline:
             if anchor.position <= position:
                 break
             soonest = anchor.at if soonest is None else min(soonest, anchor.at)
-        at = anchor.at + timedelta(seconds=(position - anchor.position) / SAMPLE_RATE)
+        at = anchor.at + _length(position - anchor.position)
         return at if soonest is None else min(at, soonest)
 
     def place(
@@ -58,13 +59,17 @@ class Timeline:
             after: Samples of media time between the packet before and this one; None where media
                 time began anew.
         """
-        length = timedelta(seconds=samples / SAMPLE_RATE)
+        length = _length(samples)
         begins = arrived - length
         if self._ended is not None and after is not None:
-            due = self._ended + timedelta(seconds=after / SAMPLE_RATE)
-            if begins - due < timedelta(seconds=LATEST_S):
+            due = self._ended + _length(after) if after else self._ended
+            if begins - due < _LATEST:
                 begins = min(begins, due + _DRIFT)
         self._ended = begins + length
         if abs(begins - self.wall(position)) > _SLACK:
             self._anchors.append(_Anchor(position, begins))
         return begins
+
+
+def _length(samples: int) -> timedelta:
+    return timedelta(seconds=samples / SAMPLE_RATE)

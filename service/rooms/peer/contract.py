@@ -47,7 +47,6 @@ def _of_transport(receiver: Any) -> Iterator[str]:
     transport = getattr(receiver, "transport", None)
     yield from _takes(transport, "_handle_rtp_data", "data", "arrival_time_ms")
     yield from _takes(transport, "_handle_rtcp_data", "data")
-    yield from _takes(transport, "_get_stats")
     yield from _has(transport, "_rx_srtp")
     yield from _has(transport, "_RTCDtlsTransport__rx_packets", int)
     yield from _has(transport, "_RTCDtlsTransport__rx_bytes", int)

@@ -48,8 +48,7 @@ class Pulse:
 
     def received(self) -> int:
         """Datagrams of media, reports and DTLS so far."""
-        (stats,) = self._transport._get_stats().values()
-        return int(stats.packetsReceived)
+        return int(self._transport._RTCDtlsTransport__rx_packets)
 
     async def answers(self) -> bool:
         """Ask for consent (RFC 7675): whoever lives must answer. Takes 1.5 s at most."""
