@@ -114,7 +114,7 @@ def packet_samples(payload: bytes) -> int:
     Raises:
         BadPacket: its header says nothing sensible.
     """
-    # The first byte tells the frames' length and, but for code 3, their number; then the second does.
+    # The first byte tells the frames' length and, but for code 3, their number as well.
     code = payload[0] & 0x03 if payload else 0
     return _samples(payload[:2] if code == _ANY_NUMBER else payload[:1])
 
