@@ -44,8 +44,9 @@ _REPORT_LOSS_S = 0.5
 """Lost sound of this length in one piece is a gap event."""
 _CUT_OFF = timedelta(seconds=1)
 """A lost connection that was silent for longer leaves a gap."""
-_NOTICED = timedelta(seconds=30)
-"""A lost way to a speaker is noticed within this time: ICE gives up a dead path after 29 s."""
+_NOTICED = timedelta(seconds=10)
+"""A lost way to a speaker is noticed within this time: whoever sends nothing and does not answer is
+not waited for longer (`service/rooms/peer/pulse.py`)."""
 _QUIET_RETURN = timedelta(seconds=5)
 """After an interruption, a speaker who is back without a sound for so long is silent."""
 _OPENING_S = 0.7

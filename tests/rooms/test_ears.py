@@ -499,7 +499,7 @@ async def test_a_silent_speaker_is_called_unheard_only_since_the_loss_can_have_b
     ears.room_heard("lobby", ())
     await ears.room_left("lobby", "closed")
     (gap,) = floor.hearing.written
-    assert (gap.to_at - gap.from_at) == timedelta(seconds=30)
+    assert (gap.to_at - gap.from_at) == timedelta(seconds=10)
 
 
 async def test_a_room_that_is_lost_twice_has_no_hole_between_its_gaps(floor: Floor) -> None:

@@ -137,6 +137,19 @@ async def test_datagrams_of_strangers_end_nothing_and_fill_no_memory() -> None:
         await goes_on(call)
 
 
+async def test_datagrams_that_are_too_long_or_forged_end_nothing_and_are_not_heard() -> None:
+    """A stranger who has seen a packet knows its source and its type, and has no key."""
+    async with calling() as call:
+        (pair,) = ours(call).transport._connection._nominated.values()
+        header = rtp(call, 1, ssrc=call.packets[0].ssrc)[:12]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for size in (12, 13, 100, 1_400, 1_500, 1_501, 9_000):
+                stranger.sendto(header.ljust(size, b"?"), pair.local_addr)
+        await until(lambda: call.unfit.count(Unfit.MALFORMED) >= 2)
+        assert all(b"??" not in packet.payload for packet in call.packets)
+        await goes_on(call)
+
+
 async def test_what_waits_to_be_read_is_bounded() -> None:
     async with calling() as call:
         ice = ours(call).transport._connection

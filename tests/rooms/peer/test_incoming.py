@@ -37,6 +37,7 @@ pytestmark = pytest.mark.anyio
 
 CHROMIUM = corpus("chromium.sdp")
 OFFERS = tuple(corpus(path.name) for path in sorted(CORPUS.glob("*.sdp")))
+FRAGMENTS = tuple(corpus(path.name) for path in sorted(CORPUS.glob("*.sdpfrag")))
 CANDIDATE = "1 1 udp 2122260223 127.0.0.1 9 typ host"
 
 
@@ -190,7 +191,7 @@ async def test_what_we_close_ourselves_is_not_told_of() -> None:
 @pytest.mark.parametrize("offer", OFFERS)
 async def test_the_answer_asks_for_fec_and_dtx_and_has_only_the_addresses_given(offer: str) -> None:
     async with answered(offer) as peer:
-        (number,) = re.findall(r"a=rtpmap:(\d+) opus/48000/2\r\n", peer.sdp)
+        (number,) = re.findall(r"a=rtpmap:(\d+) opus/48000/2\r\n", peer.sdp, re.I)
         assert f"a=fmtp:{number} useinbandfec=1;usedtx=1\r\n" in peer.sdp
         assert "a=recvonly" in peer.sdp
         hosts = re.findall(r"^a=candidate:\S+ \S+ \S+ \S+ (\S+)", peer.sdp, re.MULTILINE)
@@ -238,12 +239,12 @@ async def test_an_offer_that_cannot_be_joined_says_why(offer: str, says: str) ->
 
 
 @st.composite
-def spoilt(draw: st.DrawFn) -> str:
-    """A real offer cut off, or with lines dropped, doubled, moved or with other characters."""
-    offer = draw(st.sampled_from(OFFERS))
+def spoilt(draw: st.DrawFn, kept: Sequence[str] = OFFERS) -> str:
+    """A real one cut off, or with lines dropped, doubled, moved or with other characters."""
+    whole = draw(st.sampled_from(kept))
     if draw(st.booleans()):
-        return offer[: draw(st.integers(0, len(offer)))]
-    lines = offer.split("\r\n")
+        return whole[: draw(st.integers(0, len(whole)))]
+    lines = whole.split("\r\n")
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, len(lines) - 1))
         match draw(st.sampled_from(("drop", "double", "move", "change", "number", "cut"))):
@@ -360,6 +361,22 @@ async def test_any_fragment_is_read_or_refused(lines: list[str], end: str) -> No
         return
     assert all(line and "\n" not in line and "\r" not in line for line in found.lines)
     assert found.ufrag != ""
+
+
+@given(spoilt(FRAGMENTS))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_spoilt_fragment_of_a_browser_is_taken_or_refused(fragment: str) -> None:
+    async with answered(CHROMIUM) as peer:
+        with contextlib.suppress(BadCandidate):
+            await peer.add_candidates(parse_candidates(fragment))
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS)
+async def test_what_a_browser_trickles_is_taken(fragment: str) -> None:
+    found = parse_candidates(fragment)
+    assert (found.ufrag, len(found.lines)) == ("HI7W", 1)
+    async with answered(CHROMIUM) as peer:
+        await peer.add_candidates(found)
 
 
 async def test_other_credentials_than_the_offers_are_an_ice_restart() -> None:
