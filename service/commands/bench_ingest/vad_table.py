@@ -44,6 +44,8 @@ _SPOKEN_DBFS = -23.0
 """How loud the speech of each recording is made, so that noise is as loud beside each."""
 _BRIDGED = 10
 """A pause of so many windows at most (320 ms) belongs to the speech around it."""
+_EDGE = 2
+"""Windows on either side of an edge of the truth (64 ms)."""
 _LIKELY = 0.5
 _VOICES_IN_BABBLE = 6
 _RECORDINGS = (".flac", ".mp3", ".ogg", ".opus", ".wav")
@@ -121,15 +123,32 @@ def _conditions(
 
 def _keep(run: Run, name: str, truth: Windows, found: Found, held: bool) -> None:
     bar = _BAR_PERCENT if held else None
-    missed = 100 * np.sum(truth & ~found.windows) / np.sum(truth)
-    false = 100 * np.sum(~truth & found.windows) / np.sum(~truth)
-    run.keep(Row(f"{name}, missed", round(float(missed), 1), "%", bar))
-    run.keep(Row(f"{name}, false", round(float(false), 1), "%", bar))
+    missed, false = _faults(truth, found.windows, np.ones(len(truth), bool))
+    run.keep(Row(f"{name}, missed", missed, "%", bar))
+    run.keep(Row(f"{name}, false", false, "%", bar))
     if found.given is not None:
+        missed, false = _faults(truth, found.windows, _inner(truth))
+        run.keep(Row(f"{name}, missed, edges left out", missed, "%"))
+        run.keep(Row(f"{name}, false, edges left out", false, "%"))
         lost = 100 * float(np.sum(truth & ~found.given) / np.sum(truth))
         run.keep(Row(f"{name}, speech not given to the recogniser", round(lost, 1), "%"))
         share = 100 * float(found.given.mean())
         run.keep(Row(f"{name}, given to the recogniser", round(share, 1), "%"))
+
+
+def _faults(truth: Windows, found: Windows, counted: Windows) -> tuple[float, float]:
+    """Percent of the speech that was missed, and of the rest that was taken for speech."""
+    missed = 100 * np.sum(truth & ~found & counted) / np.sum(truth & counted)
+    false = 100 * np.sum(~truth & found & counted) / np.sum(~truth & counted)
+    return round(float(missed), 1), round(float(false), 1)
+
+
+def _inner(truth: Windows) -> Windows:
+    """All but what lies at an edge of speech, which a threshold of loudness puts anywhere."""
+    inner = np.ones(len(truth), bool)
+    for edge in np.flatnonzero(np.diff(truth.astype(np.int8))) + 1:
+        inner[max(0, edge - _EDGE) : edge + _EDGE] = False
+    return inner
 
 
 def _nobody(run: Run, file: Path) -> None:
