@@ -1,24 +1,37 @@
 """What a better detector thinks of a segment that the cheap one opened. Pure.
 
 webrtcvad costs next to nothing and takes hum, music and steady noise for speech. So what it opens
-is only a candidate: a detector that knows better hears each window of it once, a few at a time,
-and says where in it speech is, if anywhere.
+is only a candidate: a detector that knows better hears it, a few windows at a time, and says where
+in it speech is, if anywhere. Once it has found some, and where webrtcvad was right so far, it only
+samples: it hears the end of each stretch of a second, and if that is speech, all of it is. If not,
+it hears the whole stretch, and so finds where speech ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from asr.speech import SAMPLE_RATE
 
 WINDOW_MS = 32
 _WINDOW = SAMPLE_RATE * WINDOW_MS // 1000
 WINDOW_BYTES = 2 * _WINDOW
+_SURE = 1.0
 
-Likelihood = Callable[[bytes], Sequence[float]]
-"""Takes the next whole windows of a track's candidates; how likely each is speech, from 0 to 1. It
-may remember earlier ones: music that goes on deceives only whoever hears it for the first time."""
+
+class Likelihood(Protocol):
+    """The better detector, for one track. It may remember what it has heard: music that goes on
+    deceives only whoever hears it for the first time."""
+
+    def __call__(self, pcm: bytes, *, again: bool = False) -> Sequence[float]:
+        """How likely each of these whole windows is speech, from 0 to 1.
+
+        Args:
+            again: As if the last call had not been: what it heard comes again, with more before it.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +46,13 @@ class CandidateSettings:
     word at least 2.7."""
     batch: int = 8
     """Windows that are heard together: each alone would cost twice as much."""
-    longest_batch: int = 24
-    """The same in a pause, whose sound will not be needed if nothing follows it."""
+    stretch: int = 32
+    """Windows of which only the last `batch` are heard, if all goes well."""
+    pause: int = 16
+    """So many more are waited for in a pause: its sound is not needed if nothing follows it."""
+    disputed: int = 2
+    """Windows that may be called voiced and be no speech before all are heard. Beginnings are
+    voiced a window or two before they are speech; noise is, too, but for longer."""
 
 
 DEFAULTS = CandidateSettings()
@@ -53,6 +71,8 @@ class Candidate:
         self._likelihood = likelihood
         self._set = settings
         self._pending = bytearray()
+        self._voiced = 0  # bytes of what is pending
+        self._disputed = 0
         self._start = start
         self._found: list[float] = []
         self._sum = 0.0  # of the last windows in a row that may be speech
@@ -61,18 +81,25 @@ class Candidate:
 
     @property
     def judged(self) -> int:
-        """Every sample before this one has been heard."""
+        """Every sample before this one has been heard, or lies before a sample that was speech."""
         return self._start + len(self._found) * _WINDOW
 
-    def push(self, pcm: bytes, *, voiced: bool) -> None:
-        """Take the next samples; `voiced` is the cheap detector's word."""
+    def push(self, pcm: bytes, *, voiced: bool) -> bool:
+        """Take the next samples; `voiced` is the cheap detector's word. Whether more is judged."""
         self._pending += pcm
+        if voiced:
+            self._voiced += len(pcm)
         waiting = len(self._pending) // WINDOW_BYTES
-        if waiting >= (self._set.batch if voiced else self._set.longest_batch):
-            self._judge(waiting)
+        if waiting < self._set.batch:
+            return False
+        enough = self._set.stretch if self._samples() else self._set.batch
+        if waiting < (enough if voiced else enough + self._set.pause):
+            return False
+        self._judge(waiting)
+        return True
 
     def settle(self, until: int) -> None:
-        """Hear all whole windows that begin before `until`."""
+        """Judge all whole windows that begin before `until`."""
         wanted = -(-(until - self.judged) // _WINDOW)
         whole = min(len(self._pending) // WINDOW_BYTES, wanted)
         if whole > 0:
@@ -85,7 +112,7 @@ class Candidate:
         self._start += gone * _WINDOW
 
     def is_speech(self, since: int) -> bool:
-        """Whether there is speech in what was heard since then."""
+        """Whether there is speech in what was judged since then."""
         return any(self._proven(max(0, (since - self._start) // _WINDOW)))
 
     def speech(self) -> Sequence[tuple[int, int]]:
@@ -112,11 +139,39 @@ class Candidate:
                 yield range(first, at)
             first, total = at + 1, 0.0
 
+    def _samples(self) -> bool:
+        """Whether hearing the end of a stretch may do: speech has just been heard, and the cheap
+        detector has called little speech that is none."""
+        if self.speech_until is None or self._disputed > self._set.disputed:
+            return False
+        return self.judged - self.speech_until <= self._set.batch * _WINDOW
+
     def _judge(self, count: int) -> None:
         heard = bytes(self._pending[: count * WINDOW_BYTES])
-        del self._pending[: count * WINDOW_BYTES]
-        for likelihood in self._likelihood(heard):
+        unheard = count - self._set.batch
+        sampled = unheard > 0 and self._samples()
+        if sampled:
+            sample = self._likelihood(heard[unheard * WINDOW_BYTES :])
+            if self._add(0.0, sample) >= self._set.proof:  # speech to its end: none that dies away
+                self._take([_SURE] * unheard)
+                self._take(sample)
+                return
+        found = self._likelihood(heard, again=sampled)
+        possible = sum(each >= self._set.possible for each in found)
+        self._disputed += max(0, min(self._voiced // WINDOW_BYTES, count) - possible)
+        self._take(found)
+
+    def _take(self, found: Sequence[float]) -> None:
+        del self._pending[: len(found) * WINDOW_BYTES]
+        self._voiced = 0
+        for likelihood in found:
             self._found.append(likelihood)
-            self._sum = self._sum + likelihood if likelihood >= self._set.possible else 0.0
+            self._sum = self._add(self._sum, [likelihood])
             if self._sum >= self._set.proof:
                 self.speech_until = self.judged
+
+    def _add(self, total: float, found: Sequence[float]) -> float:
+        """The sum of the last windows in a row that may be speech."""
+        for each in found:
+            total = total + each if each >= self._set.possible else 0.0
+        return total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,3 +22,10 @@ def dbfs(pcm: bytes) -> float:
     if mean_square <= 0:
         return FLOOR_DBFS
     return max(FLOOR_DBFS, 10 * math.log10(mean_square / 32768.0**2))
+
+
+def quietest(frames: Sequence[bytes]) -> int:
+    """Which of at least three frames lies in the deepest dip of three: neither first nor last."""
+    levels = [dbfs(frame) for frame in frames]
+    dips = [sum(levels[at - 1 : at + 2]) for at in range(1, len(levels) - 1)]
+    return 1 + dips.index(min(dips))

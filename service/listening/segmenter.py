@@ -11,13 +11,13 @@ speech for long ends the segment though it is voiced, and a segment without any 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asr.speech import SAMPLE_RATE, EndedBy
 from service.listening.candidate import Candidate, Likelihood
-from service.listening.levels import FLOOR_DBFS, dbfs
+from service.listening.levels import quietest
+from service.listening.onset import Frame, Onset
 from service.listening.vad import FRAME_BYTES, FRAME_MS, Vad
 
 _FRAME_SAMPLES = FRAME_BYTES // 2
@@ -73,16 +73,6 @@ class Segment:
         return self.start + len(self.pcm) // 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    pcm: bytes
-    voiced: bool
-    level: float
-
-
-_SILENT = _Frame(bytes(FRAME_BYTES), voiced=False, level=FLOOR_DBFS)
-
-
 class Segmenter:
     """One track's segmenter. How the samples are chunked never changes the segments.
 
@@ -108,9 +98,12 @@ class Segmenter:
         self.clicks = 0
         self._rest = b""
         self._position = 0  # samples already framed
-        keep = (settings.preroll_ms + settings.onset_window_ms) // FRAME_MS
-        self._waiting: deque[_Frame] = deque(maxlen=keep)
-        self._open: list[_Frame] = []
+        self._waiting = Onset(
+            preroll=_frames(settings.preroll_ms),
+            voiced=-(-settings.onset_ms // FRAME_MS),
+            within=_frames(settings.onset_window_ms),
+        )
+        self._open: list[Frame] = []
         self._start = 0
         self._onset = 0
         self._part = 0
@@ -186,7 +179,7 @@ class Segmenter:
         if self._open:  # by sound that had not made a frame before
             return done + self.push(bytes(2 * (samples - fill)))
         count, rest = divmod(samples - fill, _FRAME_SAMPLES)
-        self._waiting.extend([_SILENT] * min(count, self._waiting.maxlen or 0))
+        self._waiting.pass_over(count)
         self._position += count * _FRAME_SAMPLES
         return done + self.push(bytes(2 * rest))
 
@@ -203,37 +196,21 @@ class Segmenter:
         return done
 
     def _frame(self, pcm: bytes) -> Segment | None:
-        frame = _Frame(pcm, self._vad(pcm), dbfs(pcm))
+        frame = Frame(pcm, self._vad(pcm))
         self._position += _FRAME_SAMPLES
         if not self._open:
-            self._waiting.append(frame)
-            self._maybe_open()
+            if self._waiting.push(frame):
+                self._begin()
             return None
         self._open.append(frame)
-        if self._candidate is not None:
-            self._candidate.push(pcm, voiced=frame.voiced)
         self._silent = 0 if frame.voiced else self._silent + 1
-        return self._maybe_end()
+        judged = self._candidate is not None and self._candidate.push(pcm, voiced=frame.voiced)
+        return self._maybe_end(judged=judged)
 
-    def _maybe_end(self) -> Segment | None:
-        if self._silent * FRAME_MS >= self._set.silence_ms:
-            return self._close(EndedBy.SILENCE, len(self._open) - self._silent)
-        if self._unlikely_ms() >= self._set.doubt_ms + self._set.silence_ms:
-            return self._close(EndedBy.SILENCE, self._likely_frames())
-        if len(self._open) * FRAME_MS >= self._set.longest_ms:
-            return self._cut()
-        return None
-
-    def _maybe_open(self) -> None:
-        recent = list(self._waiting)[-(self._set.onset_window_ms // FRAME_MS) :]
-        if sum(frame.voiced for frame in recent) * FRAME_MS < self._set.onset_ms:
-            return
-        first = next(i for i, frame in enumerate(recent) if frame.voiced)
-        keep = len(recent) - first + self._set.preroll_ms // FRAME_MS
-        self._open = list(self._waiting)[-keep:]
-        self._waiting.clear()
+    def _begin(self) -> None:
+        self._open, preroll = self._waiting.take()
         self._start = self._position - len(self._open) * _FRAME_SAMPLES
-        self._onset = self._position - (len(recent) - first) * _FRAME_SAMPLES
+        self._onset = self._start + preroll * _FRAME_SAMPLES
         self._part = 0
         self._overlap_frames = 0
         self._silent = 0
@@ -241,6 +218,19 @@ class Segmenter:
             self._candidate = Candidate(self._second, self._start)
             for frame in self._open:
                 self._candidate.push(frame.pcm, voiced=frame.voiced)
+
+    def _maybe_end(self, *, judged: bool) -> Segment | None:
+        """
+        Args:
+            judged: The second opinion has just heard more.
+        """
+        if self._silent * FRAME_MS >= self._set.silence_ms:
+            return self._close(EndedBy.SILENCE, len(self._open) - self._silent)
+        if judged and self._unlikely_ms() >= self._set.doubt_ms + self._set.silence_ms:
+            return self._close(EndedBy.SILENCE, self._likely_frames())
+        if len(self._open) * FRAME_MS >= self._set.longest_ms:
+            return self._cut()
+        return None
 
     def _close(self, ended_by: EndedBy, spoken: int) -> Segment | None:
         """End the open segment, of which so many frames are speech; the rest is silence before the
@@ -253,12 +243,12 @@ class Segmenter:
             given = max(keep, self._overlap_frames)
         else:
             given = self._overlap_frames
-        self._waiting.extend(self._open[given:])
+        self._waiting.keep(self._open[given:])
         self._open = []
         self._candidate = None
         return segment
 
-    def _is_worth(self, frames: list[_Frame], spoken: int) -> bool:
+    def _is_worth(self, frames: list[Frame], spoken: int) -> bool:
         if self._candidate is not None:
             self._candidate.settle(self._start + spoken * _FRAME_SAMPLES)
             if not self._heard_speech():
@@ -287,12 +277,11 @@ class Segmenter:
 
     def _cut(self) -> Segment:
         """Cut unbroken speech at its quietest dip and go on with an overlap."""
+        if self._candidate is not None:
+            self._candidate.settle(self._position)
         frames = self._open
-        earliest = len(frames) - self._set.cut_search_ms // FRAME_MS
-        cut = min(
-            range(max(earliest, self._overlap_frames + 1), len(frames) - 1),
-            key=lambda i: sum(frame.level for frame in frames[i - 1 : i + 2]),
-        )
+        earliest = max(len(frames) - _frames(self._set.cut_search_ms), self._overlap_frames + 1)
+        cut = earliest + quietest([frame.pcm for frame in frames[earliest - 1 :]]) - 1
         segment = self._segment(frames[:cut], EndedBy.LENGTH)
         self._onset = self._start + cut * _FRAME_SAMPLES
         overlap = min(self._set.overlap_ms // FRAME_MS, cut)
@@ -322,7 +311,7 @@ class Segmenter:
         until = self._candidate.speech_until if self._candidate is not None else None
         return 0 if until is None else max(0, -(-(until - self._start) // _FRAME_SAMPLES))
 
-    def _segment(self, frames: list[_Frame], ended_by: EndedBy, *, first: int = 0) -> Segment:
+    def _segment(self, frames: list[Frame], ended_by: EndedBy, *, first: int = 0) -> Segment:
         start = self._start + first * _FRAME_SAMPLES
         return Segment(
             start=start,
@@ -335,7 +324,7 @@ class Segmenter:
             speech=tuple(self._speech(frames, start)),
         )
 
-    def _speech(self, frames: list[_Frame], start: int) -> Iterator[tuple[int, int]]:
+    def _speech(self, frames: list[Frame], start: int) -> Iterator[tuple[int, int]]:
         """Where both detectors agree, but for beginnings, which the better one hears sooner."""
         end = start + len(frames) * _FRAME_SAMPLES
         found = self._candidate.speech() if self._candidate is not None else [(self._onset, end)]

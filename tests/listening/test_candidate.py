@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 from hypothesis import given
@@ -12,7 +13,7 @@ WINDOW = WINDOW_BYTES // 2
 FRAME_BYTES = 640
 
 
-def written(pcm: bytes) -> Sequence[float]:
+def written(pcm: bytes, *, again: bool = False) -> Sequence[float]:
     """A detector that reads how likely a window is from its first sample, in percent."""
     return [int(each) / 100 for each in np.frombuffer(pcm, np.int16)[::WINDOW]]
 
@@ -95,21 +96,125 @@ def test_what_is_given_out_is_forgotten_and_places_stay() -> None:
     assert candidate.judged == 100 + 6 * WINDOW
 
 
-@given(
-    st.lists(st.integers(0, 100), min_size=1, max_size=60),
-    st.lists(st.booleans(), min_size=200, max_size=200),
-)
-def test_each_window_is_heard_once_and_in_order(percent: list[int], voiced: list[bool]) -> None:
-    heard: list[float] = []
+class Hearing:
+    """Reads what is written, and keeps it: call by call."""
 
-    def hearing(pcm: bytes) -> Sequence[float]:
+    def __init__(self) -> None:
+        self.calls: list[list[float]] = []
+        self.heard: list[float] = []
+        """Without what was taken back."""
+
+    def __call__(self, pcm: bytes, *, again: bool = False) -> Sequence[float]:
         assert len(pcm) % WINDOW_BYTES == 0
-        found = written(pcm)
-        heard.extend(found)
+        if again:
+            del self.heard[-len(self.calls[-1]) :]
+        found = list(written(pcm))
+        self.calls.append(found)
+        self.heard += found
         return found
 
+
+def test_of_a_stretch_that_ends_in_speech_only_the_end_is_heard() -> None:
+    hearing = Hearing()
+    candidate = Candidate(hearing, 7)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    assert not candidate.push(sound(*[1] * 24, *[80] * 7), voiced=True)
+    assert candidate.judged == 7 + 8 * WINDOW
+    assert candidate.push(sound(80), voiced=True)
+    assert hearing.calls == [[0.9] * 8, [0.8] * 8]
+    assert candidate.judged == candidate.speech_until == 7 + 40 * WINDOW
+    assert candidate.speech() == [(7, 7 + 40 * WINDOW)]
+
+
+def test_a_stretch_that_ends_in_no_speech_is_heard_whole_as_if_for_the_first_time() -> None:
+    hearing = Hearing()
+    candidate = Candidate(hearing, 0)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    stretch = [90] * 10 + [0] * 15 + [90] * 6 + [19]
+    candidate.push(sound(*stretch), voiced=True)
+    assert hearing.heard == [each / 100 for each in [90] * 8 + stretch]
+    assert candidate.speech() == [(0, 18 * WINDOW), (32 * WINDOW, 39 * WINDOW)]
+
+
+def test_after_the_end_of_speech_windows_are_heard_eight_at_a_time_again() -> None:
+    candidate = Candidate(written, 0)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    candidate.push(sound(*[90] * 20, *[0] * 12), voiced=True)
+    candidate.push(sound(*[0] * 8), voiced=True)
+    assert candidate.judged == 48 * WINDOW
+
+
+def test_where_noise_was_called_voiced_every_window_is_heard() -> None:
+    hearing = Hearing()
+    candidate = Candidate(hearing, 0)
+    candidate.push(sound(*[0] * DEFAULTS.disputed, 10, *[90] * 5), voiced=True)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    assert [len(call) for call in hearing.calls] == [8, 8, 8]
+
+
+def test_what_the_cheap_detector_does_not_call_voiced_is_no_dispute() -> None:
+    candidate = Candidate(written, 0)
+    candidate.push(sound(*[0] * 12), voiced=False)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    assert candidate.judged == 20 * WINDOW
+
+
+def test_in_a_pause_a_stretch_is_waited_for_longer() -> None:
+    candidate = Candidate(written, 0)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    candidate.push(sound(*[90] * 40), voiced=True)
+    assert candidate.judged == 48 * WINDOW
+    assert not candidate.push(sound(*[90] * 30, *[0] * 17), voiced=False)
+    assert candidate.push(sound(0), voiced=False)
+    assert candidate.speech_until == 78 * WINDOW
+
+
+def test_settling_hears_the_end_that_is_asked_for() -> None:
+    hearing = Hearing()
+    candidate = Candidate(hearing, 0)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    candidate.push(sound(*[90] * 12, 60, *[0] * 15), voiced=False)
+    candidate.settle(21 * WINDOW)
+    assert hearing.heard == [0.9] * 15 + [0.6]
+    assert candidate.judged == candidate.speech_until == 21 * WINDOW
+
+
+percents = st.one_of(st.integers(0, 100), st.sampled_from((0, 90)))
+stretches = st.lists(st.tuples(percents, st.integers(1, 20)), min_size=1, max_size=20)
+
+
+@given(stretches, st.lists(st.booleans(), min_size=700, max_size=700))
+def test_windows_are_heard_in_order_and_speech_follows_those_left_out(
+    made: list[tuple[int, int]], voiced: list[bool]
+) -> None:
+    hearing = Hearing()
+    percent = [each for each, count in made for _ in range(count)]
     candidate, pcm = Candidate(hearing, 0), sound(*percent)
+    judged = 0
     for number, at in enumerate(range(0, len(pcm), FRAME_BYTES)):
+        before = len(hearing.heard)
         candidate.push(pcm[at : at + FRAME_BYTES], voiced=voiced[number])
+        heard, fresh = hearing.heard[before:], candidate.judged // WINDOW - judged
+        judged += fresh
+        assert heard == [each / 100 for each in percent[judged - len(heard) : judged]]
+        if len(heard) < fresh:
+            assert candidate.speech_until == candidate.judged
+            speech = takewhile(lambda each: each >= DEFAULTS.possible, reversed(heard))
+            assert sum(speech) >= DEFAULTS.proof
     candidate.settle(len(percent) * WINDOW)
-    assert heard == [each / 100 for each in percent]
+    assert candidate.judged == len(percent) * WINDOW
+
+
+@given(stretches)
+def test_where_all_is_disputed_each_window_is_heard_once_and_in_order(
+    made: list[tuple[int, int]],
+) -> None:
+    hearing = Hearing()
+    percent = [0] * 8 + [each for each, count in made for _ in range(count)]
+    candidate, pcm = Candidate(hearing, 0), sound(*percent)
+    for at in range(0, len(pcm), FRAME_BYTES):
+        candidate.push(pcm[at : at + FRAME_BYTES], voiced=True)
+    candidate.settle(len(percent) * WINDOW)
+    assert [one for call in hearing.calls for one in call] == [each / 100 for each in percent]

@@ -39,7 +39,7 @@ def frames_of(made: Runs) -> bytes:
     return np.concatenate([np.zeros(0), *pieces]).astype(np.int16).tobytes()
 
 
-def knowing(pcm: bytes) -> Sequence[float]:
+def knowing(pcm: bytes, *, again: bool = False) -> Sequence[float]:
     windows = np.frombuffer(pcm, np.int16).reshape(-1, WINDOW_BYTES // 2)
     return [float(np.abs(each).max() > 2 * NOISE) for each in windows.astype(np.int32)]
 

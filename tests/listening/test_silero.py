@@ -50,3 +50,12 @@ def test_two_listeners_share_no_memory() -> None:
     one, other = silero().listen(), silero().listen()
     other(whole(a_noise("music", 2.0)))
     assert one(pcm) == alone
+
+
+def test_what_is_heard_again_is_heard_as_if_the_last_call_had_not_been() -> None:
+    speech, music = whole(clip_16k("trudy-insult.opus")), whole(a_noise("music", 2.0))
+    one, other = silero().listen(), silero().listen()
+    one(music), other(music)
+    one(speech[-8 * WINDOW_BYTES :])
+    assert one(speech, again=True) == other(speech)
+    assert one(music) == other(music)
