@@ -72,7 +72,8 @@ class Candidate:
         self._set = settings
         self._pending = bytearray()
         self._voiced = 0  # bytes of what is pending
-        self._disputed = 0
+        self._disputed = 0  # windows
+        self._sampling = False
         self._start = start
         self._found: list[float] = []
         self._sum = 0.0  # of the last windows in a row that may be speech
@@ -90,9 +91,7 @@ class Candidate:
         if voiced:
             self._voiced += len(pcm)
         waiting = len(self._pending) // WINDOW_BYTES
-        if waiting < self._set.batch:
-            return False
-        enough = self._set.stretch if self._samples() else self._set.batch
+        enough = self._set.stretch if self._sampling else self._set.batch
         if waiting < (enough if voiced else enough + self._set.pause):
             return False
         self._judge(waiting)
@@ -139,39 +138,37 @@ class Candidate:
                 yield range(first, at)
             first, total = at + 1, 0.0
 
-    def _samples(self) -> bool:
-        """Whether hearing the end of a stretch may do: speech has just been heard, and the cheap
-        detector has called little speech that is none."""
-        if self.speech_until is None or self._disputed > self._set.disputed:
-            return False
-        return self.judged - self.speech_until <= self._set.batch * _WINDOW
-
     def _judge(self, count: int) -> None:
-        heard = bytes(self._pending[: count * WINDOW_BYTES])
+        pcm = bytes(self._pending[: count * WINDOW_BYTES])
         unheard = count - self._set.batch
-        sampled = unheard > 0 and self._samples()
+        sampled = self._sampling and unheard > 0
         if sampled:
-            sample = self._likelihood(heard[unheard * WINDOW_BYTES :])
-            if self._add(0.0, sample) >= self._set.proof:  # speech to its end: none that dies away
-                self._take([_SURE] * unheard)
-                self._take(sample)
+            sample = self._likelihood(pcm[unheard * WINDOW_BYTES :])
+            if self._goes_on(sample):
+                self._take([_SURE] * unheard + list(sample))
                 return
-        found = self._likelihood(heard, again=sampled)
+        found = self._likelihood(pcm, again=sampled)
         possible = sum(each >= self._set.possible for each in found)
         self._disputed += max(0, min(self._voiced // WINDOW_BYTES, count) - possible)
         self._take(found)
+
+    def _goes_on(self, sample: Sequence[float]) -> bool:
+        """Whether there is speech to the end: not only before it, where it may be dying away."""
+        total = 0.0
+        for each in sample:
+            total = total + each if each >= self._set.possible else 0.0
+        return total >= self._set.proof
 
     def _take(self, found: Sequence[float]) -> None:
         del self._pending[: len(found) * WINDOW_BYTES]
         self._voiced = 0
         for likelihood in found:
             self._found.append(likelihood)
-            self._sum = self._add(self._sum, [likelihood])
+            self._sum = self._sum + likelihood if likelihood >= self._set.possible else 0.0
             if self._sum >= self._set.proof:
                 self.speech_until = self.judged
-
-    def _add(self, total: float, found: Sequence[float]) -> float:
-        """The sum of the last windows in a row that may be speech."""
-        for each in found:
-            total = total + each if each >= self._set.possible else 0.0
-        return total
+        self._sampling = (
+            self.speech_until is not None
+            and self.judged - self.speech_until <= self._set.batch * _WINDOW
+            and self._disputed <= self._set.disputed
+        )

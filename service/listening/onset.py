@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from itertools import islice, repeat
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.listening.vad import FRAME_BYTES
@@ -34,6 +33,7 @@ class Onset:
         self._needed = voiced
         self._within = within
         self._latest: deque[Frame] = deque(maxlen=preroll + within)
+        self._recent: deque[bool] = deque(maxlen=within)  # which of the last ones are voiced
 
     def __len__(self) -> int:
         """Frames that may still become part of a segment."""
@@ -42,24 +42,23 @@ class Onset:
     def push(self, frame: Frame) -> bool:
         """Whether a segment opens with this frame: then `take` it."""
         self._latest.append(frame)
-        return frame.voiced and self._voiced_lately() >= self._needed
+        self._recent.append(frame.voiced)
+        return self._recent.count(True) >= self._needed
+
+    def keep(self, frames: Sequence[Frame]) -> None:
+        """These came last, and nobody speaks in them."""
+        self._latest.extend(frames)
+        self._recent.extend(frame.voiced for frame in frames)
 
     def pass_over(self, count: int) -> None:
         """So many frames of silence."""
-        self._latest.extend(repeat(_SILENT, min(count, self._preroll + self._within)))
-
-    def keep(self, frames: Iterable[Frame]) -> None:
-        """These came last, and nobody speaks in them."""
-        self._latest.extend(frames)
+        self.keep([_SILENT] * min(count, self._preroll + self._within))
 
     def take(self) -> tuple[list[Frame], int]:
         """The segment so far, and how many of its frames are pre-roll."""
         frames = list(self._latest)
+        first = len(frames) - len(self._recent) + self._recent.index(True)
         self._latest.clear()
-        recent = max(0, len(frames) - self._within)
-        first = next(at for at in range(recent, len(frames)) if frames[at].voiced)
+        self._recent.clear()
         begin = max(0, first - self._preroll)
         return frames[begin:], first - begin
-
-    def _voiced_lately(self) -> int:
-        return sum(frame.voiced for frame in islice(reversed(self._latest), self._within))

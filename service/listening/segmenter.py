@@ -160,6 +160,9 @@ class Segmenter:
 
     def push(self, pcm: bytes) -> list[Segment]:
         """Take int16 samples; the segments that they complete."""
+        if len(pcm) == FRAME_BYTES and not self._rest:  # as tracks bring it
+            segment = self._frame(pcm)
+            return [segment] if segment is not None else []
         data = self._rest + pcm
         whole = len(data) // FRAME_BYTES * FRAME_BYTES
         self._rest = data[whole:]
