@@ -23,6 +23,10 @@ from tests.server import Server
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
+_PROCESSES = [Path(__file__).parent / folder for folder in ("console", "drills", "e2e")]
+"""Tests of servers and commands, whose processes count for coverage. What these tests run in our own
+process other tests cover, and being traced would double the time that it takes."""
+
 _MISSING = {need: f"{need.name} is missing" for need in NEEDS}
 
 
@@ -35,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("anyio"):
             item.fixturenames.insert(0, "no_leaked_tasks")
+        if any(folder in item.path.parents for folder in _PROCESSES):
+            item.add_marker("no_cover")
         for need, reason in _MISSING.items():
             if item.get_closest_marker(need.marker) and not need.met():
                 item.add_marker(pytest.mark.skip(reason=reason))

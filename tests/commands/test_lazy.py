@@ -28,11 +28,11 @@ except SystemExit:
 """
 
 
-def loaded_by(*arguments: str) -> set[str]:
+def loaded_by(*arguments: str, **settings: str) -> set[str]:
     """The packages in memory when a command has ended."""
     done = subprocess.run(
         [sys.executable, "-c", _RUN, *arguments],
-        env=clean_environment(),
+        env=clean_environment() | settings,
         capture_output=True,
         text=True,
         timeout=60,
@@ -58,6 +58,17 @@ def test_a_room_is_simulated_without_the_server() -> None:
     found = loaded_by("simulate", "--key", "x", "--url", "http://127.0.0.1:1")
     assert found >= _WEBRTC
     assert not found & _SERVER
+
+
+def test_a_wrong_setting_is_refused_without_the_server() -> None:
+    found = loaded_by("serve", EARSHOT_PORT="http")
+    assert not found & (_SERVER | _WEBRTC | {"numpy", "policies"})
+
+
+def test_a_file_is_transcribed_without_a_server_and_a_database() -> None:
+    found = loaded_by("transcribe", "--help")
+    assert "faster_whisper" in found
+    assert not found & {"aiortc", "alembic", "fastapi", "sqlalchemy"}
 
 
 def test_keys_are_made_without_webrtc_and_models() -> None:
