@@ -20,7 +20,6 @@ from asr.work_queue import WorkQueue
 from policies.fields import MAX_COOLDOWN_S
 from policies.finding import PackInvalid
 from policies.load import Loaded
-from policies.packs import demo_packs, shipped_packs
 from policies.recent import LONGEST_BEFORE_S, Recent
 from service import operations, policy_routes, report_routes, rules_page
 from service.access import audit_routes, key_routes
@@ -69,7 +68,7 @@ from service.rooms.wanted import Wanted
 from service.rooms.whip import WhipConnector
 from service.rulebook import routes as rulebook_routes
 from service.rulebook import trial_routes
-from service.rulebook.folder import PolicyFolder, load_files
+from service.rulebook.folder import PolicyFolder, load_policies
 from service.rulebook.live import LivePolicies
 from service.rulebook.version import Origin
 from service.settings import Settings
@@ -90,7 +89,6 @@ from service.storage.said import SqlSaid
 from service.storage.schema import open_database
 from service.storage.sessions import SqlSessions
 from service.storage.webhooks import SqlWebhooks
-from service.transcribing import load_model as load_model  # also had from here
 from service.transcribing import recogniser
 from service.webhooks import hook_routes, inbound, openapi
 from service.webhooks import routes as webhooks_routes
@@ -166,7 +164,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    files = load_policies(settings)
+    files = load_policies(settings.policy_dir, demo=settings.asr_model == MICRO)
     app.state.metrics = Metrics()
     async with for_one_server(settings.database()) as hold:
         app.state.hold = hold
@@ -466,15 +464,6 @@ async def _expiring(state: State, database: Database, settings: Settings) -> Non
         )
         log.info("words.expired", talk=gone.talk, alerts=gone.alerts, events=gone.events)
         await asyncio.sleep(_EXPIRE_EVERY_S)
-
-
-def load_policies(settings: Settings) -> Sequence[Loaded]:
-    """The operator's; else those that are shipped, for the demo model the one in its words.
-
-    Raises: ConfigurationError with every error of every pack.
-    """
-    shipped = demo_packs() if settings.asr_model == MICRO else shipped_packs()
-    return load_files(settings.policy_dir or shipped)
 
 
 def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:

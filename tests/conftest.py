@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator, Set
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from service.storage.engine import Database
-from service.storage.schema import open_database
+from service.storage.schema import migrate
 from tests.needs import NEEDS
 from tests.postgres import Postgres
 from tests.redis import RedisServer
@@ -21,6 +22,10 @@ from tests.server import Server
 # A slow or busy machine is no reason for a property to fail: pytest's own time-out is enough.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+_PROCESSES = [Path(__file__).parent / folder for folder in ("console", "drills", "e2e")]
+"""Tests of servers and commands, whose processes count for coverage. What these tests run in our own
+process other tests cover, and being traced would double the time that it takes."""
 
 _MISSING = {need: f"{need.name} is missing" for need in NEEDS}
 
@@ -34,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("anyio"):
             item.fixturenames.insert(0, "no_leaked_tasks")
+        if any(folder in item.path.parents for folder in _PROCESSES):
+            item.add_marker("no_cover")
         for need, reason in _MISSING.items():
             if item.get_closest_marker(need.marker) and not need.met():
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -126,19 +133,31 @@ def backend() -> str:
     return "sqlite"
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with all tables and nothing in them, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "earshot.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
 def url(backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """Of a database that is not there yet, or is empty; of the test's `database` if it has one."""
+    migrated = "database" in request.fixturenames
     if backend == "sqlite":
-        yield f"sqlite:///{request.getfixturevalue('tmp_path')}/earshot.db"
+        path = request.getfixturevalue("tmp_path") / "earshot.db"
+        if migrated:
+            shutil.copy(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
         return
     postgres: Postgres = request.getfixturevalue("postgres")
-    with postgres.database(migrated="database" in request.fixturenames) as url:
+    with postgres.database(migrated=migrated) as url:
         yield url
 
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    database = Database(url) if url.startswith("postgresql") else await open_database(url)
+    database = Database(url)
     yield database
     await database.close()

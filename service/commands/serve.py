@@ -1,29 +1,14 @@
-"""`earshot serve`: the server, until SIGTERM or Ctrl-C."""
+"""`earshot serve`: a wrong setting is refused before the server is loaded."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-import structlog
-import uvicorn
-from fastapi import FastAPI
 
-from service.app import create_app
-from service.commands.patience import PatientProtocol
-from service.errors import ConfigurationError, Failed
+from service.commands.loading import loading
 from service.logs import configure_logs
-from service.settings import Settings, load_settings
-
-log = structlog.get_logger()
-
-_GRACE_S = 2
-_BACKLOG = 2048
+from service.settings import load_settings
 
 
 @click.command()
@@ -31,105 +16,6 @@ def serve() -> None:
     """Run the server. Settings are EARSHOT_* variables: see `earshot settings`."""
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
+    with loading():
+        from service.commands.serving import run_server  # noqa: PLC0415
     asyncio.run(run_server(settings))
-
-
-async def run_server(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Raises:
-        ConfigurationError: the address cannot be listened on, or a part cannot start.
-        Failed: another server took the database while it was away.
-    """
-    app = create_app(settings)
-    with _listen(settings.host, settings.port) as listener:
-        async with app.router.lifespan_context(app):
-            server = _Server(app, settings.host, listener)
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, server.stop)
-            async with asyncio.TaskGroup() as tasks:
-                watch = tasks.create_task(_stop_when_lost(app, server), name="hold of database")
-                await server.serve(sockets=[listener])
-                watch.cancel()
-        if app.state.hold.lost.is_set():
-            raise Failed(app.state.hold.why_not())
-
-
-async def _stop_when_lost(app: FastAPI, server: _Server) -> None:
-    """Another server has the database: two would tell of each other's speakers."""
-    await app.state.hold.lost.wait()
-    log.error("database.lost_to_another_server")
-    server.stop()
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens, and ends the feed's streams before it waits for requests to end."""
-
-    def __init__(self, app: FastAPI, host: str, listener: socket.socket) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=PatientProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=_GRACE_S,
-            )
-        )
-        self._app = app
-        port = listener.getsockname()[1]
-        shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
-        self._url = f"http://{shown}:{port}"
-
-    def stop(self) -> None:
-        self.force_exit = self.should_exit  # the second signal does not wait
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        state = self._app.state
-        click.echo(f"listening on {self._url}")
-        if state.first_key:
-            click.echo(f"console {self._url}/#key={state.first_key}")
-        if state.notice:
-            log.warning("asr.demo_model", notice=state.notice)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.broadcaster.close()
-        await super().shutdown(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # run_server has them
-
-
-@contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol by name: only where it is given does asyncio send small packets at once.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ConfigurationError(_cannot_listen(host, port, error)) from error
-    with listener:
-        yield listener
-
-
-def _cannot_listen(host: str, port: int, error: Exception) -> str:
-    match getattr(error, "errno", None):
-        case errno.EADDRINUSE:
-            return (
-                f"EARSHOT_PORT: port {port} on {host} is in use; stop the program that has it, "
-                "or choose another port (0: any free one)"
-            )
-        case errno.EACCES:
-            return f"EARSHOT_PORT: port {port} needs privileges; choose one above 1023"
-        case _:
-            return f"EARSHOT_HOST: {host!r} is no address of this machine ({error})"

@@ -19,7 +19,6 @@ from asr.scheduler import SchedulerSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
 from asr.whisper import batch_size, lanes
 from policies.matcher import Matcher
-from service.app import load_model, load_policies
 from service.errors import Failed
 from service.listening.segmenter import Segment, Segmenter, SegmenterSettings
 from service.listening.silero import silero
@@ -27,7 +26,9 @@ from service.listening.sound_file import read_sound
 from service.listening.vad import webrtc_vad
 from service.logs import configure_logs
 from service.reading import Reader, Reading
+from service.rulebook.folder import load_policies
 from service.settings import Settings, load_settings
+from service.transcribing import load_model
 
 _ROOM = "file"
 _START = datetime.fromtimestamp(0, UTC)
@@ -54,7 +55,8 @@ def transcribe(file: Path, as_json: bool) -> None:
 
 
 async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
-    matcher = Matcher([each.pack for each in load_policies(settings)])
+    loaded = load_policies(settings.policy_dir, demo=settings.asr_model == MICRO)
+    matcher = Matcher([each.pack for each in loaded])
     reader = Reader(lambda: matcher)
     utterances = {u.id: u for u in _utterances(file, settings)}
     queue = LocalQueue(

@@ -19,6 +19,7 @@ import structlog
 
 from policies.finding import PackError, PackInvalid
 from policies.load import MAX_BYTES, Loaded, load_together, pack_files
+from policies.packs import demo_packs, shipped_packs
 from service.errors import ConfigurationError
 from service.metrics import Metrics
 from service.rulebook.live import LivePolicies
@@ -205,6 +206,14 @@ class PolicyFolder:
                 field=errors[0].field,
             )
             self._metrics.policy_changes.labels(Origin.FILE, "refused").inc()
+
+
+def load_policies(folder: Path | None, *, demo: bool) -> list[Loaded]:
+    """The operator's; else those that are shipped, for the demo model the one in its words.
+
+    Raises: ConfigurationError with every error of every pack.
+    """
+    return load_files(folder or (demo_packs() if demo else shipped_packs()))
 
 
 def load_files(folder: Path) -> list[Loaded]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,23 +21,19 @@ def earshot(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "service", *arguments]
 
 
-def test_one_pass_raises_every_alert_and_no_other() -> None:
-    done = subprocess.run(
+@pytest.fixture(scope="module", autouse=True)
+def one_pass() -> Iterator[subprocess.Popen[str]]:
+    """A demo that has begun: its minute of talk passes while the other tests run."""
+    with subprocess.Popen(
         earshot("demo"),
         env=clean_environment(),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = dict(line.rsplit(None, 1) for line in done.stdout.splitlines() if "alerts " in line)
-    assert rows["alerts expected"] == rows["alerts raised"]
-    assert (rows["alerts missed"], rows["alerts false"]) == ("0", "0")
-    assert "demo model: understands only the simulated voices" in done.stdout
-    for line in (line for _, line in load_script(DEMO_SCRIPT).lines if line.alerts):
-        assert f"“{line.text}”" in " ".join(done.stdout.split())
+    ) as demo:
+        yield demo
+        demo.terminate()
 
 
 def test_ctrl_c_ends_it_within_three_seconds_and_leaves_nothing_running() -> None:
@@ -126,3 +123,14 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(server: Server) ->
         ("command line", "key.revoked", "lost"),
         ("command line", "key.made", "moderator for Ann"),
     ]
+
+
+def test_one_pass_raises_every_alert_and_no_other(one_pass: subprocess.Popen[str]) -> None:
+    out, errors = one_pass.communicate(timeout=110)
+    assert one_pass.returncode == 0, out + errors
+    rows = dict(line.rsplit(None, 1) for line in out.splitlines() if "alerts " in line)
+    assert rows["alerts expected"] == rows["alerts raised"]
+    assert (rows["alerts missed"], rows["alerts false"]) == ("0", "0")
+    assert "demo model: understands only the simulated voices" in out
+    for line in (line for _, line in load_script(DEMO_SCRIPT).lines if line.alerts):
+        assert f"“{line.text}”" in " ".join(out.split())

@@ -82,6 +82,7 @@ def test_a_step_reached_within_the_cool_down_is_an_alert() -> None:
     assert report.rules["a-pack", "cards"].alerts_after == 2
 
 
+@pytest.mark.no_cover
 def test_very_many_differences_are_counted_and_the_first_kept() -> None:
     talk = said(*["gift card"] * (MOST_CHANGES + 5))
     report = compare(rule("other", ["nothing here"]), CARDS, talk)

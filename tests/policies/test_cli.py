@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -106,8 +107,10 @@ def test_without_paths_the_operator_s_folder_is_taken_or_the_shipped_one(good: P
 
 
 def test_the_service_has_the_same_commands() -> None:
+    context = click.Context(earshot_policy)
     for name, command in policy.commands.items():
-        assert name == "backtest" or earshot_policy.commands[name] is command
+        assert name == "backtest" or earshot_policy.get_command(context, name) is command
+    assert earshot_policy.list_commands(context) == sorted({*policy.commands, "report"})
     assert sorted(policy.commands) == ["backtest", "check", "explain", "match", "test"]
 
 

@@ -112,6 +112,7 @@ def test_plain_words_around_change_nothing(around: list[str], said: str) -> None
     assert list(inside) == [*before.split(), *normalize(said, EN).words, "said"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("unit", ["nine ", "a t m ", "hundred ", "um ", "two thousand and ", "1,"])
 def test_a_long_text_takes_linear_time(unit: str) -> None:

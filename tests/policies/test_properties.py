@@ -147,6 +147,7 @@ def test_any_text_is_taken(text: str, language: Language, hypotheses: list[str])
     matcher.verdict(Spoken(text, language, hypotheses=hypotheses), Context("", ""))
 
 
+@pytest.mark.no_cover
 @pytest.mark.timeout(60)
 def test_time_grows_with_the_text_and_no_faster() -> None:
     """Every word begins something, and everything is near everything: half a minute at most."""

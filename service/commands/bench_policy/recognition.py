@@ -26,12 +26,12 @@ from policies.pack import Pack
 from policies.packs import demo_packs
 from policies.spoken import Context, Spoken
 from policies.tolerance import Tolerance
-from service.app import load_model
 from service.commands.rows import Row
 from service.simulation.render_clips import spoken as render
 from service.simulation.script import DEMO_SCRIPT, load_script
 from service.simulation.voice import SAMPLE_RATE, Pcm, read_clip, resample
 from service.simulation.word_errors import word_errors, words
+from service.transcribing import load_model
 
 RECALL_BAR = 0.95
 _HZ = 16_000

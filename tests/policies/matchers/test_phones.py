@@ -99,6 +99,7 @@ def test_a_phrase_is_found_wherever_it_stands(before: list[str], after: list[str
     assert (0, "read me the gift card code") in find([("read me the gift card code", NEAR)], text)
 
 
+@pytest.mark.no_cover
 @pytest.mark.timeout(30)
 def test_a_long_text_takes_linear_time() -> None:
     listed = [(f"read me the {word} number", NEAR) for word in ORDINARY[5:15]]

@@ -98,11 +98,13 @@ def corpus() -> Path:
     return folder
 
 
+@pytest.mark.no_cover
 @pytest.mark.shared
 def test_the_rates_in_the_readme_are_those_of_the_corpus(corpus: Path) -> None:
     assert measured_on(PACKS, corpus) == read_measured(), "run python -m policies.handbook --corpus"
 
 
+@pytest.mark.no_cover
 @pytest.mark.shared
 def test_false_alarms_on_ordinary_talk_stay_below_the_bars(corpus: Path) -> None:
     matcher = Matcher(PACKS)

@@ -1,0 +1,151 @@
+"""What of `earshot policy` looks into the database: how rules do, and drafts on what was said."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from pydantic import TypeAdapter
+
+from policies import cli
+from policies.backtest import backtest as compare
+from policies.stored import Stored
+from service.alerts.rule_report import RuleReport, period, rule_report
+from service.clock import utc_now
+from service.commands.report_tables import report_tables
+from service.settings import Settings, load_settings
+from service.storage.engine import Database
+from service.storage.rule_hits import SqlRuleHits
+from service.storage.said import SqlSaid
+from service.storage.schema import open_database
+
+_MOST_UTTERANCES = 500_000
+"""Listened to again by one command; the newest."""
+_EXISTING = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+_Result = TypeVar("_Result")
+
+
+class Moment(click.ParamType[datetime]):
+    """A date, or a date and time; UTC where it names no offset."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(str(value))
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            remedy = "write it as in 2026-05-17 or 2026-05-17T18:00:00Z"
+            self.fail(f"{str(value)[:40]!r} is no time; {remedy}", param, ctx)
+
+
+_since = click.option("--since", type=Moment(), help="A date, or a date and time (UTC).")
+_until = click.option("--until", type=Moment(), help="The same; left out, now.")
+_room = click.option("--room", help="Id of a room; left out, all.")
+
+
+@click.command()
+@_since
+@_until
+@_room
+@click.option("--json", "as_json", is_flag=True, help="As /v1/policies/report gives it.")
+def report(since: datetime | None, until: datetime | None, room: str | None, as_json: bool) -> None:
+    """Show how well each rule does: hits, alerts, what was decided, and what shadows would change.
+
+    Without --since, of the last 30 days.
+    """
+
+    async def count(database: Database, settings: Settings) -> RuleReport:
+        kept = timedelta(days=settings.alert_days)
+        asked = period(since, until, room, now=utc_now(), kept=kept)
+        return rule_report(asked, await SqlRuleHits(database).counted(asked), ())
+
+    found = asyncio.run(_with_database(count))
+    if as_json:
+        click.echo(TypeAdapter(RuleReport).dump_json(found, indent=1).decode())
+    else:
+        click.echo(report_tables(found))
+
+
+@click.command()
+@click.argument("drafts", metavar="FILE|DIR...", nargs=-1, required=True, type=_EXISTING)
+@click.option(
+    "--talk", "files", multiple=True, type=_FILE, help="What was said, as JSONL; or --stored."
+)
+@click.option("--stored", is_flag=True, help="What was said in the rooms and is still kept.")
+@_since
+@_until
+@_room
+@click.option(
+    "--against",
+    "paths",
+    multiple=True,
+    metavar="FILE|DIR",
+    type=_EXISTING,
+    envvar="EARSHOT_POLICY_DIR",
+    help="The packs to compare with; EARSHOT_POLICY_DIR, or those that are shipped.",
+)
+@click.option("--show", default=20, show_default=True, help="Differences to show.")
+@click.pass_context
+def backtest(
+    context: click.Context,
+    drafts: tuple[Path, ...],
+    files: tuple[Path, ...],
+    stored: bool,
+    since: datetime | None,
+    until: datetime | None,
+    room: str | None,
+    paths: tuple[Path, ...],
+    show: int,
+) -> None:
+    """Run draft packs over what was said, and show what they would change.
+
+    --since, --until and --room narrow what is --stored.
+    """
+    if stored == bool(files):
+        raise click.UsageError("say what was said: either --talk FILE or --stored")
+    if files:
+        if since or until or room:
+            raise click.UsageError("--since, --until and --room go with --stored")
+        context.invoke(cli.backtest, drafts=drafts, files=files, paths=paths, show=show)
+        return
+    before, after = cli.tried(paths), cli.tried(drafts)
+    said, total = asyncio.run(_said(since, until, room))
+    with click.progressbar(said, label="listening again", file=sys.stderr) as bar:
+        found = compare(before, after, bar)
+    if len(said) < total:
+        click.echo(f"of {total} utterances the newest {len(said)}", err=True)
+    cli.tell(found, show)
+
+
+async def _said(
+    since: datetime | None, until: datetime | None, room: str | None
+) -> tuple[Sequence[Stored], int]:
+    """What is kept of it, and how many utterances there are in all."""
+
+    async def look(database: Database, _: Settings) -> tuple[Sequence[Stored], int]:
+        store = SqlSaid(database)
+        total = await store.count(since, until, room)
+        return await store.newest(since, until, room, _MOST_UTTERANCES), total
+
+    return await _with_database(look)
+
+
+async def _with_database(act: Callable[[Database, Settings], Awaitable[_Result]]) -> _Result:
+    settings = load_settings()
+    database = await open_database(settings.database())
+    try:
+        return await act(database, settings)
+    finally:
+        await database.close()
