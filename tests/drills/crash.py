@@ -20,7 +20,7 @@ from service.simulation.voice import SAMPLE_RATE, read_clip
 from tests.server import Server
 
 _ROOM = "crash"
-_CYCLE_S = 12.0
+_CYCLE_S = 14.0
 """From one kill to the next: start-up, the speakers' return, and some speech."""
 _FIRST_S = 4.0
 _EDGE = timedelta(milliseconds=150)
