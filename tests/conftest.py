@@ -24,8 +24,8 @@ settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 _PROCESSES = [Path(__file__).parent / folder for folder in ("console", "drills", "e2e")]
-"""Tests of servers and commands, whose processes count for coverage. What these tests run in our own
-process other tests cover, and being traced would double the time that it takes."""
+"""Tests of servers and commands, whose processes count for coverage. What these tests run in this
+process others cover, and to trace it would double the time that it takes."""
 
 _MISSING = {need: f"{need.name} is missing" for need in NEEDS}
 

@@ -21,7 +21,7 @@ def earshot(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "service", *arguments]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def one_pass() -> Iterator[subprocess.Popen[str]]:
     """A demo that has begun: its minute of talk passes while the other tests run."""
     with subprocess.Popen(
@@ -59,6 +59,7 @@ def test_ctrl_c_ends_it_within_three_seconds_and_leaves_nothing_running() -> Non
     assert not any(server.is_running() for server in servers)
 
 
+@pytest.mark.usefixtures("one_pass")
 def test_transcribe_prints_what_is_said_and_what_breaks_a_rule() -> None:
     clip = DEMO_SCRIPT.parent / "mallory-gift-card.opus"
     done = subprocess.run(
@@ -75,6 +76,7 @@ def test_transcribe_prints_what_is_said_and_what_breaks_a_rule() -> None:
     assert "demo model" in done.stderr
 
 
+@pytest.mark.usefixtures("one_pass")
 @pytest.mark.parametrize("content", [b"", b"not a sound", b"RIFF\x00\x00\x00\x00WAVEfmt "])
 def test_a_corrupt_clip_is_one_sentence_and_exit_code_one(tmp_path: Path, content: bytes) -> None:
     clip = tmp_path / "clip.wav"
@@ -93,6 +95,7 @@ def test_a_corrupt_clip_is_one_sentence_and_exit_code_one(tmp_path: Path, conten
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.usefixtures("one_pass")
 def test_keys_are_made_listed_and_revoked_on_the_command_line(server: Server) -> None:
     environment = clean_environment() | {"EARSHOT_DATA_DIR": str(server.data)}
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from policies.backtest import MOST_CHANGES, Counts, Kind, Report, backtest
 from policies.backtest_report import changes_table, rules_table
 from policies.matcher import Matcher
