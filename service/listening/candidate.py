@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from asr.speech import SAMPLE_RATE
+from service.listening.levels import FLOOR_DBFS, dbfs
 
 WINDOW_MS = 32
 _WINDOW = SAMPLE_RATE * WINDOW_MS // 1000
@@ -48,6 +49,8 @@ class CandidateSettings:
     """Windows that are heard together: each alone would cost twice as much."""
     stretch: int = 32
     """Windows of which only the last `batch` are heard, if all goes well."""
+    fainter_db: float = 12.0
+    """Sound so much fainter than the speech before is heard whole: a voice in the background."""
     pause: int = 16
     """So many more are waited for in a pause: its sound is not needed if nothing follows it."""
     disputed: int = 2
@@ -74,6 +77,7 @@ class Candidate:
         self._voiced = 0  # bytes of what is pending
         self._disputed = 0  # windows
         self._sampling = False
+        self._level = FLOOR_DBFS  # of the last speech
         self._start = start
         self._found: list[float] = []
         self._sum = 0.0  # of the last windows in a row that may be speech
@@ -140,17 +144,19 @@ class Candidate:
 
     def _judge(self, count: int) -> None:
         pcm = bytes(self._pending[: count * WINDOW_BYTES])
-        unheard = count - self._set.batch
-        sampled = self._sampling and unheard > 0
-        if sampled:
-            sample = self._likelihood(pcm[unheard * WINDOW_BYTES :])
-            if self._goes_on(sample):
-                self._take([_SURE] * unheard + list(sample))
-                return
-        found = self._likelihood(pcm, again=sampled)
-        possible = sum(each >= self._set.possible for each in found)
-        self._disputed += max(0, min(self._voiced // WINDOW_BYTES, count) - possible)
+        end = pcm[-self._set.batch * WINDOW_BYTES :]
+        as_loud = dbfs(end) >= self._level - self._set.fainter_db
+        sampled = self._sampling and as_loud and len(pcm) > len(end)
+        sample = self._likelihood(end) if sampled else ()
+        if self._goes_on(sample):
+            found = [_SURE] * (count - len(sample)) + list(sample)
+        else:
+            found = list(self._likelihood(pcm, again=sampled))
+            possible = sum(each >= self._set.possible for each in found)
+            self._disputed += max(0, min(self._voiced // WINDOW_BYTES, count) - possible)
         self._take(found)
+        if self._sampling:
+            self._level = dbfs(end)
 
     def _goes_on(self, sample: Sequence[float]) -> bool:
         """Whether there is speech to the end: not only before it, where it may be dying away."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,6 +160,22 @@ def test_what_the_cheap_detector_does_not_call_voiced_is_no_dispute() -> None:
     candidate.push(sound(*[90] * 8), voiced=True)
     candidate.push(sound(*[90] * 8), voiced=True)
     assert candidate.judged == 20 * WINDOW
+
+
+@pytest.mark.parametrize(("amplitude", "heard"), [(2_600, 8), (2_400, 32)])
+def test_a_voice_in_the_background_is_heard_whole(amplitude: int, heard: int) -> None:
+    """12 dB below 10,000 is 2,512."""
+    sizes: list[int] = []
+
+    def sure(pcm: bytes, *, again: bool = False) -> Sequence[float]:
+        sizes.append(len(pcm) // WINDOW_BYTES)
+        assert not again
+        return [0.9] * sizes[-1]
+
+    candidate = Candidate(sure, 0)
+    candidate.push(sound(*[10_000] * 8), voiced=True)
+    candidate.push(sound(*[amplitude] * 32), voiced=True)
+    assert sizes == [8, heard]
 
 
 def test_in_a_pause_a_stretch_is_waited_for_longer() -> None:
