@@ -7,6 +7,7 @@ says is believed no more.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ class GateSettings:
     """Held back while the gate is closed, and decoded when it opens: what comes before a word, and
     what the decoder needs to settle."""
     check_after_s: tuple[float, float] = (2.0, 5.0)
-    """A closed gate listens to what it holds at random times, this far apart."""
+    """A closed gate listens to what it holds at random times, this far apart,"""
+    check_s: float = 0.25
+    """and to what follows for so long: for whoever talks pauses."""
     margin_db: float = 15.0
     """Sound that is so much louder than declared is a lie."""
     audible_dbfs: float = -50.0
@@ -71,6 +74,7 @@ class Gate:
         self._held_samples = 0
         self._loud_s: float | None = None  # when the last that was not silent came
         self._check_s: float | None = None
+        self._checked_s = -math.inf  # when the last check began
         self._settled = 0  # samples decoded since the last leap
         self._louder = 0  # of these, the last so many were louder than declared
         self.lies = False
@@ -85,10 +89,11 @@ class Gate:
             self._loud_s = packet.arrived_s
         if packet.arrived_s - self._loud_s < self._set.hangover_s:
             return self._open(packet, samples)
-        check = self._check_s is not None and packet.arrived_s >= self._check_s
-        if check or self._check_s is None:
+        if self._check_s is None or packet.arrived_s >= self._check_s:
+            if self._check_s is not None:
+                self._checked_s = packet.arrived_s
             self._check_s = packet.arrived_s + self._chance.uniform(*self._set.check_after_s)
-        if check:
+        if packet.arrived_s - self._checked_s < self._set.check_s:
             return self._open(packet, samples)
         self._held.append(Passed(packet, samples, decode=False))
         self._held_samples += samples

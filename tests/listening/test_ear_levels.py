@@ -18,6 +18,7 @@ from tests.listening.packets import NETWORK_S, START, an_open_microphone, arriva
 from tests.listening.sound import likeness, loud
 
 UNTIL_S = 14.0
+TALK_S = (0.5, 2.5, 4.5, 6.5, 8.5, 10.5)
 
 
 def an_ear(seed: int = 0) -> Ear:
@@ -72,16 +73,18 @@ def test_a_silent_track_is_hardly_decoded_and_gives_nothing() -> None:
     assert heard.ear.counters.silent > 0.75 * len(packets)
 
 
-@given(seed=st.integers(0, 10_000))
-@settings(max_examples=8)
+def behind_silence(seed: int) -> Listening:
+    """They talk, and declare that they do not."""
+    silent = [127] * len(said(*TALK_S))
+    return listen(an_ear(seed), said(*TALK_S, levels=silent), until_s=UNTIL_S + 1)
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_who_talks_behind_a_level_of_silence_is_heard_in_full_from_the_sixth_second_on(
     seed: int,
 ) -> None:
-    at_s = (0.5, 2.5, 4.5, 6.5, 8.5, 10.5)
-    sent, true = an_open_microphone(*at_s, until_s=UNTIL_S)
-    truth = listen(an_ear(), said(*at_s), until_s=UNTIL_S + 1)
-    quiet_first = [127] * len(true)
-    heard = listen(an_ear(seed), said(*at_s, levels=quiet_first), until_s=UNTIL_S + 1)
+    truth = listen(an_ear(), said(*TALK_S), until_s=UNTIL_S + 1)
+    heard = behind_silence(seed)
     assert heard.ear.counters.lies == 1
     late_s = 0.5 + 0.7 + 5.0 + 0.4
     due = [u for u in truth.utterances if (u.started_at - START).total_seconds() > late_s]
@@ -91,6 +94,11 @@ def test_who_talks_behind_a_level_of_silence_is_heard_in_full_from_the_sixth_sec
             abs(utterance.started_at - one.started_at) < timedelta(seconds=0.06)
             for one in heard.utterances
         )
+
+
+def test_only_rare_luck_lets_a_liar_get_through_a_quarter_of_a_minute() -> None:
+    """Every check fell into a pause."""
+    assert sum(behind_silence(seed).ear.counters.lies for seed in range(40)) >= 39
 
 
 def test_loss_in_a_silence_that_is_not_decoded_moves_no_words() -> None:
