@@ -89,6 +89,11 @@ class Candidate:
         """Every sample before this one has been heard, or lies before a sample that was speech."""
         return self._start + len(self._found) * _WINDOW
 
+    @property
+    def goes_on(self) -> bool:
+        """What was heard last is speech, and for a second the cheap detector is believed."""
+        return self._sampling
+
     def push(self, pcm: bytes, *, voiced: bool) -> bool:
         """Take the next samples; `voiced` is the cheap detector's word. Whether more is judged."""
         self._pending += pcm

@@ -118,7 +118,9 @@ class Segmenter:
     @property
     def speaking(self) -> bool:
         """Somebody is, as far as is known: a second opinion comes a quarter of a second later."""
-        return bool(self._open) and (self._candidate is None or self._heard_speech())
+        if self._candidate is None:
+            return bool(self._open)
+        return self._candidate.goes_on or self._heard_speech()
 
     @property
     def doubtful(self) -> bool:
@@ -142,7 +144,7 @@ class Segmenter:
 
     def glimpse(self) -> Segment | None:
         """What is open, as far as it was heard, if it is speech. It stays open."""
-        if not self.speaking:
+        if not self._open or (self._candidate is not None and not self._heard_speech()):
             return None
         return self._segment(self._open, EndedBy.OPEN)
 

@@ -135,6 +135,20 @@ def test_noise_does_not_hold_a_segment_open() -> None:
     assert not segmenter.speaking
 
 
+def test_who_speaks_on_is_said_to_speak_over_the_cut_of_a_long_speech() -> None:
+    def nearly_sure(pcm: bytes, *, again: bool = False) -> Sequence[float]:
+        return [0.9] * (len(pcm) // WINDOW_BYTES)
+
+    segmenter = Segmenter(loud, second=nearly_sure)
+    segmenter.push(frames_of([(SPEECH, 100)]))
+    made = frames_of([(SPEECH, 497), (SPEECH // 2, 3), (SPEECH, 200)])
+    parts = 0
+    for at in range(0, len(made), FRAME_BYTES):
+        parts += len(segmenter.push(made[at : at + FRAME_BYTES]))
+        assert segmenter.speaking
+    assert parts == 1
+
+
 def test_a_sentence_in_noise_is_given_with_pre_roll_and_tail_and_no_more() -> None:
     (segment,) = segments(frames_of([(NOISE, 200), (SPEECH, 50), (NOISE, 200)]))
     assert segment.start / 16 == pytest.approx(4_000 - 400, abs=340)
