@@ -49,7 +49,12 @@ class Need:
         return shutil.which(self.name) is not None
 
 
-BROWSER = Need("chromium", "browser", ("tests/console", "tests/e2e"), ("chromium", _GLYPHS))
+BROWSER = Need(
+    "chromium",
+    "browser",
+    ("tests/console", "tests/e2e/test_chromium.py", "tests/e2e/test_janus.py"),
+    ("chromium", _GLYPHS),
+)
 POSTGRES = Need(
     "postgresql",
     "postgres",
