@@ -87,9 +87,9 @@ def ingest(
 def _measure(part: str, run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
     match part:
         case "cpu":
-            asyncio.run(cpu.beside(run, tracks=tracks, rounds=rounds, seconds=seconds))
-            asyncio.run(cpu.most(run, step=tracks, seconds=seconds))
+            cpu.beside(run, tracks=tracks, rounds=rounds, seconds=seconds)
+            cpu.most(run, step=tracks, seconds=seconds)
         case "silent":
-            asyncio.run(cpu.quiet(run, tracks=tracks, rounds=rounds, seconds=seconds))
+            cpu.quiet(run, tracks=tracks, rounds=rounds, seconds=seconds)
         case "loss":
             asyncio.run(loss(run))

@@ -21,6 +21,7 @@ from service.commands.bench_ingest.receiver import Receiver
 from service.commands.bench_ingest.script import Script
 from service.commands.bench_ingest.stock import detecting, stock
 from service.commands.rows import Row
+from service.loop import event_loop
 
 STOCK = "aiortc's recv(), PyAV's resampler and webrtcvad"
 RATIO_BAR = 0.45
@@ -38,7 +39,13 @@ _IN_TIME = 0.99
 _CONNECT_S = 0.3
 """Foreseen for each track."""
 
-Open = Callable[[], AbstractAsyncContextManager[Receiver]]
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is measured, and on which event loop it runs: the server has one of its own."""
+
+    open: Callable[[], AbstractAsyncContextManager[Receiver]]
+    loop: Callable[[], asyncio.AbstractEventLoop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,26 @@ class Cost:
         return self.arrived >= _IN_TIME and self.lost == 0
 
 
-async def beside(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
+def beside(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
     """Both sides in turn, some rounds, on the same speech."""
-    await _compare("speaking", run, tracks=tracks, rounds=rounds, seconds=seconds)
+    _compare("speaking", run, tracks=tracks, rounds=rounds, seconds=seconds)
 
 
-async def most(run: Run, *, step: int, seconds: float) -> None:
+def most(run: Run, *, step: int, seconds: float) -> None:
     """More and more speaking tracks, until one core is full or something is late or lost."""
+    with asyncio.Runner(loop_factory=event_loop) as runner:
+        best, held = runner.run(_more_and_more(run, step, seconds))
+    bar = SPEAKING_BAR if _STEPS * step >= SPEAKING_BAR else None
+    run.keep(Row("speaking tracks heard in real time, none lost", held, "tracks", bar, least=True))
+    if best is not None:
+        share = round(best.of_a_core, 3)
+        run.keep(Row(f"processor time at {held} speaking tracks", share, "of a core"))
+        name = f"speaking tracks for a core, by what each costs at {held}"
+        run.keep(Row(name, round(1000 / best.each_ms), "tracks", bar, least=True))
+
+
+async def _more_and_more(run: Run, step: int, seconds: float) -> tuple[Cost | None, int]:
+    """The last number of tracks that were all heard in time, and their cost."""
     best: Cost | None = None
     tracks = held = 0
     async with far_end() as end, ours() as side:
@@ -99,36 +119,31 @@ async def most(run: Run, *, step: int, seconds: float) -> None:
             best, held = cost, tracks
             if cost.of_a_core >= _FULL:
                 break
-    bar = SPEAKING_BAR if _STEPS * step >= SPEAKING_BAR else None
-    run.keep(Row("speaking tracks heard in real time, none lost", held, "tracks", bar, least=True))
-    if best is not None:
-        share = round(best.of_a_core, 3)
-        run.keep(Row(f"processor time at {held} speaking tracks", share, "of a core"))
-        name = f"speaking tracks for a core, by what each costs at {held}"
-        run.keep(Row(name, round(1000 / best.each_ms), "tracks", bar, least=True))
+    return best, held
 
 
-async def quiet(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
+def quiet(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
     """Tracks of people who say nothing, with DTX: a packet every 400 ms."""
-    await _compare(
+    _compare(
         "silent", run, tracks=_SILENT_TIMES * tracks, rounds=rounds, seconds=seconds, silence=True
     )
 
 
-async def _compare(
+def _compare(
     kind: str, run: Run, *, tracks: int, rounds: int, seconds: float, silence: bool = False
 ) -> None:
-    sides: dict[str, Open] = {"ours": lambda: ours(), STOCK: lambda: stock(detecting)}
-    costs: dict[str, list[Cost]] = {side: [] for side in sides}
+    sides: dict[str, Side] = {
+        "ours": Side(lambda: ours(), event_loop),
+        STOCK: Side(lambda: stock(detecting), asyncio.new_event_loop),
+    }
+    costs: dict[str, list[Cost]] = {name: [] for name in sides}
     foreseen = len(sides) * (_CONNECT_S * tracks + _WARM_S + seconds)
     for number in range(rounds):
         if not run.enough_for(foreseen, f"round {number + 1} of {tracks} {kind} tracks"):
             break
         for name in list(sides) if number % 2 == 0 else [*sides][::-1]:
-            async with far_end() as end, sides[name]() as side:
-                await _learn(end)
-                await _call(end, side, 0, tracks, silence=silence)
-                cost = await _measure(end, side, tracks, seconds, silence=silence)
+            with asyncio.Runner(loop_factory=sides[name].loop) as runner:
+                cost = runner.run(_cost(sides[name], tracks, seconds, silence=silence))
             run.say(f"{name}: {_told(tracks, cost)}")
             costs[name].append(cost)
     if costs[STOCK]:
@@ -152,6 +167,13 @@ def _keep(what: str, run: Run, costs: dict[str, list[Cost]], *, silence: bool) -
     for side, known in costs.items():
         late = sum(1 - cost.arrived for cost in known) / len(known)
         run.keep(Row(f"{what}, not heard in time, {side}", round(100 * max(0.0, late), 2), "%"))
+
+
+async def _cost(side: Side, tracks: int, seconds: float, *, silence: bool) -> Cost:
+    async with far_end() as end, side.open() as receiver:
+        await _learn(end)
+        await _call(end, receiver, 0, tracks, silence=silence)
+        return await _measure(end, receiver, tracks, seconds, silence=silence)
 
 
 async def _learn(end: FarEnd) -> None:
