@@ -38,8 +38,10 @@ _BAR_PERCENT = 3.0
 _BAR_FROM_DB = 10
 _VOICED_DBFS = -50.0
 _ABOVE_FLOOR = 0.4
-"""A recording's silence is not silent: so far up from its quietest tenth to its loudest twentieth,
-in decibels, is speech."""
+"""A recording's silence is not silent: so far up from the noise to its loudest twentieth, in
+decibels, is speech. The noise is its quietest tenth, or what is left between words nearby."""
+_FLOOR_WITHIN = 16
+"""Windows on either side (0.5 s)."""
 _SPOKEN_DBFS = -23.0
 """How loud the speech of each recording is made, so that noise is as loud beside each."""
 _BRIDGED = 10
@@ -179,14 +181,27 @@ def _of_recordings(files: Sequence[Path]) -> Material:
 
 
 def _of_recording(sound: Samples) -> Material:
-    floor, loudest = np.percentile(_dbfs(sound), (10, 95))
-    heard = _material(sound, max(_VOICED_DBFS, float(floor + _ABOVE_FLOOR * (loudest - floor))))
+    levels = _dbfs(_whole(sound))
+    quietest, loudest = np.percentile(levels, (10, 95))
+    floor = np.maximum(quietest, _floor(levels))
+    heard = _material(sound, np.maximum(_VOICED_DBFS, floor + _ABOVE_FLOOR * (loudest - floor)))
     power = (32768 * 10 ** (_SPOKEN_DBFS / 20)) ** 2
     louder = np.clip(heard.sound * np.sqrt(power / heard.speech), -32768, 32767)
     return Material(louder.astype(np.int16), heard.truth, power)
 
 
-def _material(sound: Samples, voiced_dbfs: float) -> Material:
+def _floor(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The noise under each window: the quietest moment around it (R. Martin, 2001). Parts of a
+    recording may have been made in other rooms."""
+    smooth = np.convolve(np.pad(levels, 1, mode="edge"), np.ones(3) / 3, "valid")
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(smooth, _FLOOR_WITHIN, mode="edge"), 2 * _FLOOR_WITHIN + 1
+    )
+    floor: NDArray[np.float64] = around.min(1)
+    return floor
+
+
+def _material(sound: Samples, voiced_dbfs: float | NDArray[np.float64]) -> Material:
     sound = _whole(sound)
     truth = _bridged(_dbfs(sound) > voiced_dbfs)
     heard = sound.reshape(-1, _WINDOW)[truth].astype(np.float64)
