@@ -15,6 +15,9 @@ from tests.server import Server
 pytestmark = pytest.mark.anyio
 
 MINUTES = float(os.environ.get("CHURN_MINUTES", "30"))
+FIRST = 100
+"""Cycles before it begins. Memory fills with what a server keeps (its latest events, the database's
+pages) for about a hundred, and is nearly level from then on."""
 SETTLED_S = 20.0
 """Also whoever never connected is let go of by then."""
 
@@ -24,15 +27,10 @@ async def _at_rest(server: Server) -> Standing:
     return warmed_up(server)
 
 
-async def _comes_and_goes(folder: Path, cycles: int, most_mb: float, *, first: int = 20) -> None:
-    """
-    Args:
-        first: Cycles before it begins. Memory fills with what a server keeps (its latest events,
-            the database's pages) for about a hundred, and is nearly level from then on.
-    """
+async def _comes_and_goes(folder: Path, cycles: int, most_mb: float) -> None:
     with Server(folder / "data") as server:
         churn = Churn(server)
-        await churn.run(first)
+        await churn.run(FIRST)
         before = await _at_rest(server)
         memory_mb = resident_mb(server)
         await churn.run(cycles)
@@ -50,7 +48,7 @@ async def test_forty_publishers_leave_no_task_thread_descriptor_or_memory(tmp_pa
 async def test_two_hundred_publishers_leave_no_task_thread_descriptor_or_memory(
     tmp_path: Path,
 ) -> None:
-    await _comes_and_goes(tmp_path, 200, most_mb=10, first=100)
+    await _comes_and_goes(tmp_path, 200, most_mb=10)
 
 
 @pytest.mark.drill
