@@ -14,11 +14,10 @@ from aiortc import RTCRtpReceiver, RTCRtpTransceiver
 from aiortc.rtcrtpreceiver import StreamStatistics
 
 from service.listening.packet import Packet
-from service.rooms.peer.intake import Intake
+from service.rooms.peer.intake import CLOCK_HZ, Intake
 from service.rooms.peer.rtp import level_id, parse
 
 OPUS = "audio/opus"
-_CLOCK_HZ = 48_000
 _TAP = "_earshot_tap"
 _OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
 """What the answer tells the sender we can receive: without it browsers send neither."""
@@ -90,7 +89,7 @@ class Tap:
                 )
             )
         if ssrc not in self._counted:
-            self._counted[ssrc] = StreamStatistics(_CLOCK_HZ)
+            self._counted[ssrc] = StreamStatistics(CLOCK_HZ)
         self._counted[ssrc].add(packet)
 
 
