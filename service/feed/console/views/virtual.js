@@ -49,9 +49,11 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
 
   const places = useMemo(() => new Map(ids.map((id, index) => [id, index])), [ids]);
   const offsets = useMemo(() => offsetsOf(ids, heights.current, guess(heights.current)), [ids, measured]);
+  // By the anchor: where rows above it turn out higher or lower, those to be seen stay the same ones.
+  const top = anchored(anchor.current, places, offsets) ?? view.top;
   const beyond = view.fast ? BEYOND_FAST : BEYOND;
-  const first = Math.max(0, rowAt(offsets, view.top) - beyond);
-  const last = Math.min(ids.length, rowAt(offsets, view.top + view.height) + 1 + beyond);
+  const first = Math.max(0, rowAt(offsets, top) - beyond);
+  const last = Math.min(ids.length, rowAt(offsets, top + view.height) + 1 + beyond);
 
   const look = () => {
     const { scrollTop: top, clientHeight: height } = box.current;
@@ -93,12 +95,7 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
         changed = true;
       }
     }
-    const kept = anchor.current;
-    if (kept) {
-      const index = places.get(kept.id) ?? Math.min(kept.index, ids.length - 1);
-      const top = offsets[index] + kept.into;
-      if (Math.abs(top - box.current.scrollTop) > 1) box.current.scrollTop = top;
-    }
+    if (anchor.current && Math.abs(top - box.current.scrollTop) > 1) box.current.scrollTop = top;
     if (changed) again((count) => count + 1);
     const element = wanted.current && find(box.current, wanted.current);
     if (element) {
@@ -164,6 +161,13 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
       </div>
     </div>
   `;
+}
+
+/** How far down the list what stood at the top edge is now; null at the list's beginning. */
+function anchored(anchor, places, offsets) {
+  if (!anchor) return null;
+  const index = places.get(anchor.id) ?? Math.min(anchor.index, offsets.length - 2);
+  return offsets[index] + anchor.into;
 }
 
 function find(box, id) {
