@@ -8,7 +8,6 @@ import click
 
 from service.commands.loading import loading
 from service.logs import configure_logs
-from service.loop import event_loop
 from service.settings import load_settings
 
 
@@ -19,5 +18,4 @@ def serve() -> None:
     configure_logs(settings.log_format, settings.log_level)
     with loading():
         from service.commands.serving import run_server  # noqa: PLC0415
-    with asyncio.Runner(loop_factory=event_loop) as runner:
-        runner.run(run_server(settings))
+    asyncio.run(run_server(settings))

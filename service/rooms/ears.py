@@ -20,6 +20,7 @@ from typing import NoReturn
 import structlog
 
 from asr.speech import Utterance
+from service.beat import until_beat
 from service.clock import Clock
 from service.errors import StoreAway
 from service.listening.ear import INTERRUPTED, Ear
@@ -34,7 +35,6 @@ from service.rooms.unwritten import Unwritten
 
 log = structlog.get_logger()
 
-_TICK_S = 0.02
 _STALL_S = 0.06
 """A tick so late: the loop stood still, and what came meanwhile is not with the ears yet."""
 _HOUSEKEEPING_S = 1.0
@@ -293,7 +293,7 @@ class Ears:
         loop = asyncio.get_running_loop()
         before_s, waited = loop.time(), False
         while True:
-            await asyncio.sleep(_TICK_S)
+            await asyncio.sleep(until_beat(loop.time()))
             now_s, now = loop.time(), self._clock()
             stalled, before_s = now_s - before_s >= _STALL_S, now_s
             waited = stalled and not waited  # once: a loop that is always late must go on

@@ -21,7 +21,6 @@ from service.commands.bench_ingest.receiver import Receiver
 from service.commands.bench_ingest.script import Script
 from service.commands.bench_ingest.stock import detecting, stock
 from service.commands.rows import Row
-from service.loop import event_loop
 
 STOCK = "aiortc's recv(), PyAV's resampler and webrtcvad"
 RATIO_BAR = 0.45
@@ -38,14 +37,11 @@ _IN_TIME = 0.99
 """So much of what was sent in a time is heard in it."""
 _CONNECT_S = 0.3
 """Foreseen for each track."""
+_SAMPLE_S = 0.1
+"""Between two looks at how late the event loop is: each wakes the process up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What is measured, and on which event loop it runs: the server has one of its own."""
-
-    open: Callable[[], AbstractAsyncContextManager[Receiver]]
-    loop: Callable[[], asyncio.AbstractEventLoop]
+Open = Callable[[], AbstractAsyncContextManager[Receiver]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +85,7 @@ def beside(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
 
 def most(run: Run, *, step: int, seconds: float) -> None:
     """More and more speaking tracks, until one core is full or something is late or lost."""
-    with asyncio.Runner(loop_factory=event_loop) as runner:
-        best, held = runner.run(_more_and_more(run, step, seconds))
+    best, held = asyncio.run(_more_and_more(run, step, seconds))
     bar = SPEAKING_BAR if _STEPS * step >= SPEAKING_BAR else None
     run.keep(Row("speaking tracks heard in real time, none lost", held, "tracks", bar, least=True))
     if best is not None:
@@ -132,18 +127,14 @@ def quiet(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
 def _compare(
     kind: str, run: Run, *, tracks: int, rounds: int, seconds: float, silence: bool = False
 ) -> None:
-    sides: dict[str, Side] = {
-        "ours": Side(lambda: ours(), event_loop),
-        STOCK: Side(lambda: stock(detecting), asyncio.new_event_loop),
-    }
+    sides: dict[str, Open] = {"ours": lambda: ours(), STOCK: lambda: stock(detecting)}
     costs: dict[str, list[Cost]] = {name: [] for name in sides}
     foreseen = len(sides) * (_CONNECT_S * tracks + _WARM_S + seconds)
     for number in range(rounds):
         if not run.enough_for(foreseen, f"round {number + 1} of {tracks} {kind} tracks"):
             break
         for name in list(sides) if number % 2 == 0 else [*sides][::-1]:
-            with asyncio.Runner(loop_factory=sides[name].loop) as runner:
-                cost = runner.run(_cost(sides[name], tracks, seconds, silence=silence))
+            cost = asyncio.run(_cost(sides[name], tracks, seconds, silence=silence))
             run.say(f"{name}: {_told(tracks, cost)}")
             costs[name].append(cost)
     if costs[STOCK]:
@@ -169,8 +160,8 @@ def _keep(what: str, run: Run, costs: dict[str, list[Cost]], *, silence: bool) -
         run.keep(Row(f"{what}, not heard in time, {side}", round(100 * max(0.0, late), 2), "%"))
 
 
-async def _cost(side: Side, tracks: int, seconds: float, *, silence: bool) -> Cost:
-    async with far_end() as end, side.open() as receiver:
+async def _cost(side: Open, tracks: int, seconds: float, *, silence: bool) -> Cost:
+    async with far_end() as end, side() as receiver:
         await _learn(end)
         await _call(end, receiver, 0, tracks, silence=silence)
         return await _measure(end, receiver, tracks, seconds, silence=silence)
@@ -225,8 +216,8 @@ async def _measure(
 
 async def _sample_lag(lags: list[float]) -> None:
     while True:
-        due = time.monotonic() + 0.02
-        await asyncio.sleep(0.02)
+        due = time.monotonic() + _SAMPLE_S
+        await asyncio.sleep(_SAMPLE_S)
         lags.append(time.monotonic() - due)
 
 

@@ -12,6 +12,7 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
 from service.listening.packet import Packet
 from service.rooms.peer import ciphers
+from service.rooms.peer.poller import poller
 from service.rooms.peer.pulse import Pulse, until_gone
 from service.rooms.peer.stock import read
 
@@ -45,6 +46,7 @@ class Link:
         self._setup: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
         self._reading: list[asyncio.Task[None]] = []
+        self._polled: list[asyncio.DatagramTransport] = []
 
     @property
     def connected(self) -> bool:
@@ -76,6 +78,7 @@ class Link:
             state = self.connection.connectionState
             if state == "connected" and self._setup is not None:
                 self._setup.cancel()
+                self._poll()
                 if self._watching is None:
                     self._watching = loop.create_task(self._until_gone(look, end), name="pulse")
                 on_connected()
@@ -86,6 +89,14 @@ class Link:
         loop = asyncio.get_running_loop()
         self._setup = loop.call_later(self._setup_s, end, NEVER_MADE)
         changed()
+
+    def _poll(self) -> None:
+        """What comes is read with what comes for others from now on."""
+        transport: Any = self.connection.getTransceivers()[0].receiver.transport
+        for pair in transport.transport._connection._nominated.values():
+            socket = pair.protocol.transport
+            if socket not in self._polled and poller().take(socket):
+                self._polled.append(socket)
 
     async def _until_gone(
         self, look: Callable[[int], Awaitable[str]], end: Callable[[str], None]
@@ -109,6 +120,8 @@ class Link:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        for socket in self._polled:
+            poller().release(socket)
         self.connection.remove_all_listeners()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):

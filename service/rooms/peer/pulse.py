@@ -15,6 +15,8 @@ from typing import Any
 from aioice.stun import TransactionError
 from aiortc import RTCPeerConnection
 
+from service.beat import until_beat
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -81,7 +83,7 @@ async def until_gone(
     loop = asyncio.get_running_loop()
     silent_s, before, at_s = 0.0, received(), loop.time()
     while silent_s < patience.gone_s:
-        await asyncio.sleep(patience.look_s)
+        await asyncio.sleep(until_beat(loop.time(), patience.look_s))
         new = received() - before
         before += new
         if reason := await look(new):

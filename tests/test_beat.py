@@ -1,0 +1,33 @@
+"""Who is woken on beats is woken together, and not twice for one."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.beat import BEAT_S, next_beat, until_beat
+
+NOW_S = st.floats(0, 1e6)
+
+
+@given(NOW_S, st.floats(0, 10))
+def test_a_beat_comes_when_it_was_wanted(now_s: float, after_s: float) -> None:
+    beat = next_beat(now_s, after_s)
+    assert math.isclose(beat, BEAT_S * round(beat / BEAT_S))
+    assert beat > now_s
+    assert beat - (now_s + after_s) <= 1.25 * BEAT_S + 1e-6
+    assert beat - (now_s + after_s) >= -0.5 * BEAT_S - 1e-6
+
+
+@given(NOW_S)
+def test_all_who_wait_for_the_next_one_wake_up_at_once(now_s: float) -> None:
+    beat = next_beat(now_s)
+    assert next_beat(beat - 0.6 * BEAT_S) == beat
+
+
+@given(NOW_S)
+def test_whoever_was_woken_a_moment_early_is_not_woken_again_for_it(now_s: float) -> None:
+    woken_s = next_beat(now_s) - 1e-6
+    assert until_beat(woken_s) > 0.5 * BEAT_S
