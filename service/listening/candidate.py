@@ -3,8 +3,9 @@
 webrtcvad costs next to nothing and takes hum, music and steady noise for speech. So what it opens
 is only a candidate: a detector that knows better hears it, a few windows at a time, and says where
 in it speech is, if anywhere. Once it has found some, and where webrtcvad was right so far, it only
-samples: it hears the end of each stretch of a second, and if that is speech, all of it is. If not,
-it hears the whole stretch, and so finds where speech ended.
+samples: it hears the end of each stretch of a second, and if that is speech, all of it is, but for
+the pauses that webrtcvad heard. If not, it hears the whole stretch, and so finds where speech
+ended.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asr.speech import SAMPLE_RATE
 from service.listening.levels import FLOOR_DBFS, dbfs
 
 WINDOW_MS = 32
 _WINDOW = SAMPLE_RATE * WINDOW_MS // 1000
 WINDOW_BYTES = 2 * _WINDOW
+_MS_BYTES = WINDOW_BYTES // WINDOW_MS
 _SURE = 1.0
 
 
@@ -53,6 +58,8 @@ class CandidateSettings:
     """Sound so much fainter than the speech before is heard whole: a voice in the background."""
     pause: int = 16
     """So many more are waited for in a pause: its sound is not needed if nothing follows it."""
+    dip: int = 5
+    """So many windows in a row that are not voiced are a pause, wherever in a stretch."""
     disputed: int = 2
     """Windows that may be called voiced and be no speech before all are heard. Beginnings are
     voiced a window or two before they are speech; noise is, too, but for longer."""
@@ -74,7 +81,7 @@ class Candidate:
         self._likelihood = likelihood
         self._set = settings
         self._pending = bytearray()
-        self._voiced = 0  # bytes of what is pending
+        self._voiced = bytearray()  # for each millisecond of what is pending
         self._disputed = 0  # windows
         self._sampling = False
         self._level = FLOOR_DBFS  # of the last speech
@@ -97,8 +104,7 @@ class Candidate:
     def push(self, pcm: bytes, *, voiced: bool) -> bool:
         """Take the next samples; `voiced` is the cheap detector's word. Whether more is judged."""
         self._pending += pcm
-        if voiced:
-            self._voiced += len(pcm)
+        self._voiced += bytes([voiced]) * (len(pcm) // _MS_BYTES)
         waiting = len(self._pending) // WINDOW_BYTES
         enough = self._set.stretch if self._sampling else self._set.batch
         if waiting < (enough if voiced else enough + self._set.pause):
@@ -149,19 +155,30 @@ class Candidate:
 
     def _judge(self, count: int) -> None:
         pcm = bytes(self._pending[: count * WINDOW_BYTES])
+        voiced = np.frombuffer(bytes(self._voiced[: count * WINDOW_MS]), np.bool_)
+        voiced = voiced.reshape(-1, WINDOW_MS).mean(1) >= 0.5
         end = pcm[-self._set.batch * WINDOW_BYTES :]
         as_loud = dbfs(end) >= self._level - self._set.fainter_db
         sampled = self._sampling and as_loud and len(pcm) > len(end)
         sample = self._likelihood(end) if sampled else ()
         if self._goes_on(sample):
-            found = [_SURE] * (count - len(sample)) + list(sample)
+            found = [*self._believed(voiced[: -len(sample)]), *sample]
         else:
             found = list(self._likelihood(pcm, again=sampled))
             possible = sum(each >= self._set.possible for each in found)
-            self._disputed += max(0, min(self._voiced // WINDOW_BYTES, count) - possible)
+            self._disputed += max(0, int(voiced.sum()) - possible)
         self._take(found)
         if self._sampling:
             self._level = dbfs(end)
+
+    def _believed(self, voiced: NDArray[np.bool_]) -> Sequence[float]:
+        """Speech, but for pauses."""
+        found = [_SURE] * len(voiced)
+        edges = np.flatnonzero(np.diff(voiced, prepend=True, append=True))
+        for first, last in edges.reshape(-1, 2):
+            if last - first >= self._set.dip:
+                found[first:last] = [0.0] * (last - first)
+        return found
 
     def _goes_on(self, sample: Sequence[float]) -> bool:
         """Whether there is speech to the end: not only before it, where it may be dying away."""
@@ -172,7 +189,7 @@ class Candidate:
 
     def _take(self, found: Sequence[float]) -> None:
         del self._pending[: len(found) * WINDOW_BYTES]
-        self._voiced = 0
+        del self._voiced[: len(found) * WINDOW_MS]
         for likelihood in found:
             self._found.append(likelihood)
             self._sum = self._sum + likelihood if likelihood >= self._set.possible else 0.0

@@ -127,6 +127,22 @@ def test_of_a_stretch_that_ends_in_speech_only_the_end_is_heard() -> None:
     assert candidate.speech() == [(7, 7 + 40 * WINDOW)]
 
 
+@pytest.mark.parametrize(("unvoiced", "parts"), [(DEFAULTS.dip - 1, 1), (DEFAULTS.dip, 2)])
+def test_what_is_not_heard_of_a_stretch_is_speech_but_for_its_pauses(
+    unvoiced: int, parts: int
+) -> None:
+    hearing = Hearing()
+    candidate = Candidate(hearing, 0)
+    candidate.push(sound(*[90] * 8), voiced=True)
+    candidate.push(sound(*[1] * 10), voiced=True)
+    candidate.push(sound(*[1] * unvoiced), voiced=False)
+    candidate.push(sound(*[1] * (14 - unvoiced), *[80] * 8), voiced=True)
+    assert hearing.calls == [[0.9] * 8, [0.8] * 8]
+    until = candidate.judged
+    begins = (18 + unvoiced - 1) * WINDOW  # a window early
+    assert candidate.speech() == [[(0, until)], [(0, 18 * WINDOW), (begins, until)]][parts - 1]
+
+
 def test_a_stretch_that_ends_in_no_speech_is_heard_whole_as_if_for_the_first_time() -> None:
     hearing = Hearing()
     candidate = Candidate(hearing, 0)
