@@ -44,8 +44,8 @@ class Likelihood(Protocol):
 class CandidateSettings:
     possible: float = 0.2
     """A window from here on may be speech: short words, children and laughter often get no more."""
-    likely: float = 0.5
-    """A window from here on is speech, if its neighbours are."""
+    likely: float = 0.35
+    """A window from here on is speech, if its neighbours are: Silero's own threshold for ends."""
     proof: float = 2.0
     """Windows in a row that may be speech are speech if they sum up to this: three that are sure,
     or a quarter of a second of doubt. The attack of a chord gets up to 1.5, and 0.24 s of a spoken
@@ -132,14 +132,15 @@ class Candidate:
     def speech(self) -> Sequence[tuple[int, int]]:
         """Where speech is, from a first to a last sample each; pauses lie between.
 
-        The detector notices a beginning a window late, and an end slowly: in noise what it says
-        falls off over a quarter of a second.
+        The detector notices both ends a window late, as it knows only what came before.
         """
         found = []
         for run in self._proven(0):
-            likely = [at for at in run if self._found[at] >= self._set.likely]
-            first, last = max(0, run.start - 1), likely[-1] if likely else run.stop - 1
-            found.append((self._start + first * _WINDOW, self._start + (last + 1) * _WINDOW))
+            likely = [at for at in run if self._found[at] >= self._set.likely] or run
+            falls = run.stop < len(self._found)  # else it goes on
+            first, last = max(0, likely[0] - 1), likely[-1] - falls
+            if last >= first:
+                found.append((self._start + first * _WINDOW, self._start + (last + 1) * _WINDOW))
         return found
 
     def _proven(self, since: int) -> Iterator[range]:

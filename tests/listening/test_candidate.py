@@ -46,24 +46,24 @@ def test_only_what_is_new_counts() -> None:
     assert not candidate.is_speech(1_000 + 2 * WINDOW)
 
 
-def test_its_speech_begins_a_window_early_and_ends_with_the_last_likely_one() -> None:
+def test_its_speech_is_where_windows_are_likely_a_window_before_they_say_so() -> None:
     candidate = a_candidate(0, 0, 30, 90, 90, 49, 20, 0, start=7)
-    assert candidate.speech() == [(7 + WINDOW, 7 + 5 * WINDOW)]
+    assert candidate.speech() == [(7 + 2 * WINDOW, 7 + 5 * WINDOW)]
     assert candidate.speech_until == 7 + 7 * WINDOW
-    assert a_candidate(90, 90, 90).speech() == [(0, 3 * WINDOW)]
+    assert a_candidate(90, 90, 90).speech() == [(0, 3 * WINDOW)], "it goes on"
 
 
 def test_a_single_window_does_not_widen_it() -> None:
-    assert a_candidate(0, 70, 0, 0, 90, 90, 90, 0, 0, 90, 0).speech() == [(3 * WINDOW, 7 * WINDOW)]
+    assert a_candidate(0, 70, 0, 0, 90, 90, 90, 0, 0, 90, 0).speech() == [(3 * WINDOW, 6 * WINDOW)]
 
 
 def test_a_pause_parts_its_speech() -> None:
     candidate = a_candidate(0, 90, 90, 90, 0, 0, 0, 80, 80, 80, 0)
-    assert candidate.speech() == [(0, 4 * WINDOW), (6 * WINDOW, 10 * WINDOW)]
+    assert candidate.speech() == [(0, 3 * WINDOW), (6 * WINDOW, 9 * WINDOW)]
 
 
 def test_where_nothing_is_likely_its_speech_is_what_may_be_speech() -> None:
-    assert a_candidate(0, 0, *[40] * 7, 19).speech() == [(WINDOW, 9 * WINDOW)]
+    assert a_candidate(0, 0, *[30] * 7, 19).speech() == [(WINDOW, 8 * WINDOW)]
     assert a_candidate(0, 19).speech() == []
 
 
@@ -93,7 +93,7 @@ def test_settling_hears_only_as_far_as_is_asked() -> None:
 def test_what_is_given_out_is_forgotten_and_places_stay() -> None:
     candidate = a_candidate(90, 0, 90, 80, 90, 0, start=100)
     candidate.forget(100 + 2 * WINDOW + 5)
-    assert candidate.speech() == [(100 + 2 * WINDOW, 100 + 5 * WINDOW)]
+    assert candidate.speech() == [(100 + 2 * WINDOW, 100 + 4 * WINDOW)]
     assert candidate.judged == 100 + 6 * WINDOW
 
 
@@ -140,7 +140,7 @@ def test_what_is_not_heard_of_a_stretch_is_speech_but_for_its_pauses(
     assert hearing.calls == [[0.9] * 8, [0.8] * 8]
     until = candidate.judged
     begins = (18 + unvoiced - 1) * WINDOW  # a window early
-    assert candidate.speech() == [[(0, until)], [(0, 18 * WINDOW), (begins, until)]][parts - 1]
+    assert candidate.speech() == [[(0, until)], [(0, 17 * WINDOW), (begins, until)]][parts - 1]
 
 
 def test_a_stretch_that_ends_in_no_speech_is_heard_whole_as_if_for_the_first_time() -> None:
@@ -150,7 +150,7 @@ def test_a_stretch_that_ends_in_no_speech_is_heard_whole_as_if_for_the_first_tim
     stretch = [90] * 10 + [0] * 15 + [90] * 6 + [19]
     candidate.push(sound(*stretch), voiced=True)
     assert hearing.heard == [each / 100 for each in [90] * 8 + stretch]
-    assert candidate.speech() == [(0, 18 * WINDOW), (32 * WINDOW, 39 * WINDOW)]
+    assert candidate.speech() == [(0, 17 * WINDOW), (32 * WINDOW, 38 * WINDOW)]
 
 
 def test_after_the_end_of_speech_windows_are_heard_eight_at_a_time_again() -> None:

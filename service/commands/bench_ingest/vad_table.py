@@ -1,6 +1,7 @@
 """What is taken for speech: webrtcvad alone, Silero alone, and the cascade of both, in noise.
 
-Truth is the clean sound's loudness in windows of 32 ms, short pauses bridged. The cascade's word is
+Truth is told in windows of 32 ms, short pauses bridged: what people marked as speech (`labels.py`),
+or where nobody did, and for the shipped voices, how loud the clean sound is. The cascade's word is
 where the segments that it gives out say that speech is, bridged likewise; how much they carry for
 the recogniser, with pauses, pre-roll and tail, is told separately.
 """
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from asr.speech import SAMPLE_RATE
 from service.commands.bench_asr.material import Sentence, voices
 from service.commands.bench_asr.progress import Run
+from service.commands.bench_ingest.labels import Labels, labels_of
 from service.commands.bench_ingest.noises import NOISES
 from service.commands.rows import Row
 from service.listening.candidate import WINDOW_BYTES, WINDOW_MS
@@ -47,7 +49,7 @@ _SPOKEN_DBFS = -23.0
 _BRIDGED = 10
 """A pause of so many windows at most (320 ms) belongs to the speech around it."""
 _EDGE = 2
-"""Windows on either side of an edge of the truth (64 ms)."""
+"""Windows on either side of an edge of the truth (64 ms), which nobody knows to the window."""
 _LIKELY = 0.5
 _VOICES_IN_BABBLE = 6
 _RECORDINGS = (".flac", ".mp3", ".ogg", ".opus", ".wav")
@@ -97,6 +99,8 @@ def vad_table(
     files = [file for file in sorted(corpus.iterdir()) if file.suffix in _RECORDINGS]
     spoken = [file for file in files if _NO_SPEECH not in file.name]
     if spoken:
+        marked = sum(labels_of(file) is not None for file in spoken)
+        run.say(f"of {len(spoken)} recordings, people marked the speech in {marked}")
         _conditions(run, "recordings", _of_recordings(spoken), babble, snr_db)
     for file in files:
         if _NO_SPEECH in file.name:
@@ -146,7 +150,7 @@ def _faults(truth: Windows, found: Windows, counted: Windows) -> tuple[float, fl
 
 
 def _inner(truth: Windows) -> Windows:
-    """All but what lies at an edge of speech, which a threshold of loudness puts anywhere."""
+    """All but what lies at an edge of speech."""
     inner = np.ones(len(truth), bool)
     for edge in np.flatnonzero(np.diff(truth.astype(np.int8))) + 1:
         inner[max(0, edge - _EDGE) : edge + _EDGE] = False
@@ -172,7 +176,7 @@ def _of_voices(sentences: Sequence[Sentence]) -> Material:
 
 
 def _of_recordings(files: Sequence[Path]) -> Material:
-    found = [_of_recording(_read(file)) for file in files]
+    found = [_of_recording(_read(file), labels_of(file)) for file in files]
     return Material(
         np.concatenate([one.sound for one in found]),
         np.concatenate([one.truth for one in found]),
@@ -180,14 +184,24 @@ def _of_recordings(files: Sequence[Path]) -> Material:
     )
 
 
-def _of_recording(sound: Samples) -> Material:
+def _of_recording(sound: Samples, labels: Labels | None) -> Material:
     levels = _dbfs(_whole(sound))
     quietest, loudest = np.percentile(levels, (10, 95))
     floor = np.maximum(quietest, _floor(levels))
     heard = _material(sound, np.maximum(_VOICED_DBFS, floor + _ABOVE_FLOOR * (loudest - floor)))
     power = (32768 * 10 ** (_SPOKEN_DBFS / 20)) ** 2
     louder = np.clip(heard.sound * np.sqrt(power / heard.speech), -32768, 32767)
-    return Material(louder.astype(np.int16), heard.truth, power)
+    truth = heard.truth if labels is None else _bridged(_marked(labels, len(heard.truth)))
+    return Material(louder.astype(np.int16), truth, power)
+
+
+def _marked(labels: Labels, windows: int) -> Windows:
+    """Which windows have their middle in what was marked."""
+    middles_s = (np.arange(windows) + 0.5) * WINDOW_MS / 1000
+    marked = np.zeros(windows, bool)
+    for first_s, last_s in labels:
+        marked |= (first_s <= middles_s) & (middles_s < last_s)
+    return marked
 
 
 def _floor(levels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,42 @@
+"""Label tracks, as people export them from Audacity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.commands.bench_ingest.labels import labels_of
+from service.errors import ConfigurationError
+
+
+def test_a_track_lies_beside_its_recording(tmp_path: Path) -> None:
+    (tmp_path / "talk.txt").write_text("0.250000\t1.500000\tspeech\n2\t3.25\n", encoding="utf-8")
+    assert labels_of(tmp_path / "talk.wav") == [(0.25, 1.5), (2.0, 3.25)]
+
+
+def test_what_nobody_has_marked_has_none(tmp_path: Path) -> None:
+    assert labels_of(tmp_path / "talk.wav") is None
+
+
+@pytest.mark.parametrize(
+    "track", ["1.5 2.5 speech", "2.0\t1.0\tspeech", "-1\t1\t", "one\ttwo", "nan\t2", "\n0\t1\n"]
+)
+def test_what_is_no_track_is_refused_by_its_line(tmp_path: Path, track: str) -> None:
+    (tmp_path / "talk.txt").write_text(track, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"talk\.txt, line 1: .* tab"):
+        labels_of(tmp_path / "talk.wav")
+
+
+def test_an_empty_track_says_so(tmp_path: Path) -> None:
+    (tmp_path / "talk.txt").touch()
+    with pytest.raises(ConfigurationError, match="has no label"):
+        labels_of(tmp_path / "talk.wav")
+
+
+def test_tracks_of_known_recordings_are_in_order() -> None:
+    known = labels_of(Path("jfk.flac"))
+    assert known is not None
+    edges = [edge for label in known for edge in label]
+    assert edges == sorted(edges)
+    assert len(edges) > 4
