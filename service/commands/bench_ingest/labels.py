@@ -1,9 +1,9 @@
-"""What people marked as speech in a recording: label tracks, as Audacity writes them.
+"""What was marked as speech in a recording: label tracks, as Audacity writes them.
 
 A line has a beginning, an end, both in seconds, and a text, parted by tabs. A track lies beside its
-recording under the same name, or here for recordings that are known: two people, each alone and
-without a detector, marked from spectrograms where a mouth makes a sound, from the first frication
-to the last, without breaths; each edge here is the middle between theirs.
+recording under the same name, or here for recordings that are known: marked by eye on spectrograms,
+twice, neither with a detector nor knowing of the other, where a mouth makes a sound, from the first
+frication to the last, without breaths. Each edge here is the middle between the two.
 """
 
 from __future__ import annotations

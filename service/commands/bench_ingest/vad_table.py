@@ -1,7 +1,7 @@
 """What is taken for speech: webrtcvad alone, Silero alone, and the cascade of both, in noise.
 
-Truth is told in windows of 32 ms, short pauses bridged: what people marked as speech (`labels.py`),
-or where nobody did, and for the shipped voices, how loud the clean sound is. The cascade's word is
+Truth is told in windows of 32 ms, short pauses bridged: what was marked as speech (`labels.py`), or
+where nothing was, and for the shipped voices, how loud the clean sound is. The cascade's word is
 where the segments that it gives out say that speech is, bridged likewise; how much they carry for
 the recogniser, with pauses, pre-roll and tail, is told separately.
 """
@@ -100,7 +100,7 @@ def vad_table(
     spoken = [file for file in files if _NO_SPEECH not in file.name]
     if spoken:
         marked = sum(labels_of(file) is not None for file in spoken)
-        run.say(f"of {len(spoken)} recordings, people marked the speech in {marked}")
+        run.say(f"speech was marked by hand in {marked} of {len(spoken)} recordings")
         _conditions(run, "recordings", _of_recordings(spoken), babble, snr_db)
     for file in files:
         if _NO_SPEECH in file.name:
