@@ -137,8 +137,7 @@ class Candidate:
         found = []
         for run in self._proven(0):
             likely = [at for at in run if self._found[at] >= self._set.likely] or run
-            falls = run.stop < len(self._found)  # else it goes on
-            first, last = max(0, likely[0] - 1), likely[-1] - falls
+            first, last = max(0, likely[0] - 1), likely[-1] - 1
             if last >= first:
                 found.append((self._start + first * _WINDOW, self._start + (last + 1) * _WINDOW))
         return found
