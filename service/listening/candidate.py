@@ -129,6 +129,11 @@ class Candidate:
         """Whether there is speech in what was judged since then."""
         return any(self._proven(max(0, (since - self._start) // _WINDOW)))
 
+    def speech_since(self) -> int | None:
+        """Where the first speech may begin, faint as it may be."""
+        first = next(self._proven(0), None)
+        return None if first is None else self._start + max(0, first.start - 1) * _WINDOW
+
     def speech(self) -> Sequence[tuple[int, int]]:
         """Where speech is, from a first to a last sample each; pauses lie between.
 

@@ -269,10 +269,10 @@ class Segmenter:
         """The open segment without long stretches at its edges that are no speech, and how many
         frames it takes."""
         first = 0
-        speech = self._candidate.speech() if self._candidate is not None else ()
-        if speech:
+        since = self._candidate.speech_since() if self._candidate is not None else None
+        if since is not None:
             trim = _frames(self._set.trim_ms)
-            lead = (speech[0][0] - self._start) // _FRAME_SAMPLES - _frames(self._set.preroll_ms)
+            lead = (since - self._start) // _FRAME_SAMPLES - _frames(self._set.preroll_ms)
             if self._part == 0 and lead >= trim:
                 first = lead
             end = self._likely_frames() + _frames(self._set.tail_ms)

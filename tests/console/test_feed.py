@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from policies.severity import Severity
 from tests.console.conftest import Open
@@ -213,3 +213,43 @@ def test_time_since_counts_on(visit: Open, seed: Seed) -> None:
     time = here.article(alert.id).locator("time").first
     before = time.inner_text()
     expect(time).not_to_have_text(before)
+
+
+_AT_TOP = """() => {
+  const list = document.querySelector(".feed .list");
+  const from = list.getBoundingClientRect().top;
+  const rows = [...list.querySelectorAll("[data-row]")];
+  const row = rows.find((one) => one.getBoundingClientRect().bottom > from + 1);
+  return row && [row.dataset.row, Math.round(row.getBoundingClientRect().top - from)];
+}"""
+
+
+def test_what_stands_at_the_top_stays_there_when_the_window_changes_its_width(
+    visit: Open, seed: Seed
+) -> None:
+    seed.room()
+    seed.alerts(600)
+    here = visit()
+    expect(here.articles.first).to_be_visible()
+    for _ in range(6):
+        here.page.evaluate("document.querySelector('.feed .list').scrollTop += 3000")
+        here.page.wait_for_timeout(150)
+    _settled(here.page)
+    here.page.evaluate(f"document.querySelector('.feed .list').scrollTop += ({_AT_TOP})()[1] + 10")
+    before = _settled(here.page)
+    for width in (900, 420, 1280):
+        here.page.set_viewport_size({"width": width, "height": 800})
+        here.page.wait_for_timeout(300)
+        assert _settled(here.page) == before
+
+
+def _settled(page: Page) -> str:
+    """The row at the top, once the list does not move any more."""
+    found = page.evaluate(_AT_TOP)
+    for _ in range(50):
+        page.wait_for_timeout(100)
+        again = page.evaluate(_AT_TOP)
+        if again == found and again is not None:
+            break
+        found = again
+    return str(found[0])

@@ -67,6 +67,13 @@ def test_where_nothing_is_likely_its_speech_is_what_may_be_speech() -> None:
     assert a_candidate(0, 19).speech() == []
 
 
+def test_it_may_begin_where_the_first_of_it_may_be_speech() -> None:
+    candidate = a_candidate(0, 30, 0, 0, 30, 30, 90, 90, 0, 0, 90, 90, 90, 0, start=7)
+    assert candidate.speech()[0] == (7 + 5 * WINDOW, 7 + 7 * WINDOW)
+    assert candidate.speech_since() == 7 + 3 * WINDOW
+    assert a_candidate(0, 90, 0).speech_since() is None
+
+
 def test_windows_are_heard_eight_at_a_time_and_in_a_pause_later() -> None:
     candidate = Candidate(written, 0)
     candidate.push(sound(*[10] * 7), voiced=True)

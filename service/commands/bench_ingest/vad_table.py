@@ -99,9 +99,7 @@ def vad_table(
     files = [file for file in sorted(corpus.iterdir()) if file.suffix in _RECORDINGS]
     spoken = [file for file in files if _NO_SPEECH not in file.name]
     if spoken:
-        marked = sum(labels_of(file) is not None for file in spoken)
-        run.say(f"speech was marked by hand in {marked} of {len(spoken)} recordings")
-        _conditions(run, "recordings", _of_recordings(spoken), babble, snr_db)
+        _conditions(run, "recordings", _of_recordings(run, spoken), babble, snr_db)
     for file in files:
         if _NO_SPEECH in file.name:
             _nobody(run, file)
@@ -175,8 +173,14 @@ def _of_voices(sentences: Sequence[Sentence]) -> Material:
     return _material(np.concatenate([*pieces, _silence(2.0)]), _VOICED_DBFS)
 
 
-def _of_recordings(files: Sequence[Path]) -> Material:
-    found = [_of_recording(_read(file), labels_of(file)) for file in files]
+def _of_recordings(run: Run, files: Sequence[Path]) -> Material:
+    sounds = [_read(file) for file in files]
+    labels = [
+        labels_of(file, len(sound) / SAMPLE_RATE) for file, sound in zip(files, sounds, strict=True)
+    ]
+    marked = sum(one is not None for one in labels)
+    run.say(f"speech was marked by hand in {marked} of {len(files)} recordings")
+    found = [_of_recording(sound, one) for sound, one in zip(sounds, labels, strict=True)]
     return Material(
         np.concatenate([one.sound for one in found]),
         np.concatenate([one.truth for one in found]),

@@ -26,8 +26,8 @@ LONGEST = 1500
 _MOST_DATAGRAMS = 1_000
 """That wait to be read, half a second of a hundred lines: whoever floods a transport that is not
 connected yet fills no memory."""
-_MALFORMED = (ValueError, LookupError, struct.error)
-"""What the parsers of aiortc and aioice raise."""
+_MALFORMED = (ValueError, LookupError, struct.error, AssertionError)
+"""What the parsers of aiortc and aioice raise, and aioice on a check for another component."""
 _ON_UNFIT = "_earshot_on_unfit"
 _RTCP = range(192, 209)
 """What stands where RTP has its payload type, in reports (RFC 5761)."""

@@ -115,13 +115,13 @@ class Link:
         """Let go of everything; bounded, for aiortc's own close can hang."""
         if self._setup is not None:
             self._setup.cancel()
+        for socket in self._polled:
+            poller().release(socket)
         tasks = [*self._reading, *([self._watching] if self._watching else [])]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        for socket in self._polled:
-            poller().release(socket)
         self.connection.remove_all_listeners()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import select
+from contextvars import Context
 from typing import Any
 
 import structlog
@@ -48,21 +49,18 @@ class Poller:
     def take(self, transport: asyncio.DatagramTransport) -> bool:
         """Read this transport's datagrams from now on; its protocol gets them as ever, and what it
         raises is logged. False, and nothing is changed, where asyncio's parts are not as we know
-        them or the system has no epoll."""
+        them, or the system has no epoll or none to spare."""
         loop = asyncio.get_running_loop()
         sock = getattr(transport, "_sock", None)
         unwatch = getattr(loop, "_remove_reader", None)
         if sock is None or unwatch is None or not hasattr(select, "epoll"):
             return False
-        if transport.is_closing():
+        if transport.is_closing() or not self._watch(sock.fileno()):
             return False
         unwatch(sock.fileno())
-        if self._epoll is None:
-            self._epoll = select.epoll()
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
         self._read[sock.fileno()] = transport
-        if self._next is None:
-            self._next = loop.call_soon(self._turn, loop)
+        if self._next is None:  # in a context of its own, not of whoever came first
+            self._next = loop.call_soon(self._turn, loop, context=Context())
         return True
 
     def release(self, transport: asyncio.DatagramTransport) -> None:
@@ -71,17 +69,35 @@ class Poller:
             if one is transport:
                 self._drop(descriptor)
 
+    def _watch(self, descriptor: int) -> bool:
+        for known, transport in list(self._read.items()):
+            if transport.is_closing():  # by itself, and nobody has released it yet
+                self._drop(known)
+        try:
+            if self._epoll is None:
+                self._epoll = select.epoll()
+            self._epoll.register(descriptor, select.EPOLLIN)
+        except OSError:
+            return False
+        return True
+
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whatever happens in it, there is a next one: all connections depend on that."""
         if not self._read or self._epoll is None:
             self._close()
             return
-        ready = self._epoll.poll(0, _AT_ONCE)
-        for descriptor, _ in ready:
-            self._receive(descriptor)
-        if ready:  # more may wait
-            self._next = loop.call_soon(self._turn, loop)
-        else:
-            self._next = loop.call_at(next_beat(loop.time()), self._turn, loop)
+        more = False
+        try:
+            for descriptor, _ in self._epoll.poll(0, _AT_ONCE):
+                more = True
+                self._receive(descriptor)
+        finally:
+            again = (
+                loop.call_soon(self._turn, loop)
+                if more
+                else loop.call_at(next_beat(loop.time()), self._turn, loop)
+            )
+            self._next = again
 
     def _receive(self, descriptor: int) -> None:
         transport = self._read.get(descriptor)
@@ -92,13 +108,13 @@ class Poller:
             return
         protocol = transport.get_protocol()
         try:
-            data, address = transport._sock.recvfrom(_LONGEST)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            protocol.error_received(error)
-            return
-        try:
+            try:
+                data, address = transport._sock.recvfrom(_LONGEST)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                protocol.error_received(error)
+                return
             protocol.datagram_received(data, address)
         except Exception:
             log.exception("peer.datagram_failed")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aioice import Candidate, stun
 from aiortc.rtp import RtpPacket
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -260,3 +261,23 @@ def test_an_ear_bears_any_packets_and_holds_little(
         ear.tick(at_s, now)
         assert ear.held_bytes < 1_000_000
     ear.close(now)
+
+
+async def test_a_check_from_a_candidate_of_another_component_is_malformed() -> None:
+    """aioice asserts that there is none, which any publisher's offer can give the lie."""
+    async with calling() as call:
+        ice = ours(call).transport._connection
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            port = other.getsockname()[1]
+            ice._remote_candidates.append(
+                Candidate.from_sdp(f"9 2 udp 2130706431 127.0.0.1 {port} typ host")
+            )
+            check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+            check.attributes["USERNAME"] = f"{ice.local_username}:{ice.remote_username}"
+            check.attributes["PRIORITY"] = 1
+            check.attributes["ICE-CONTROLLING"] = 1
+            check.add_message_integrity(ice.local_password.encode())
+            other.sendto(bytes(check), next(iter(ice._nominated.values())).local_addr)
+            await until(lambda: call.unfit == [Unfit.MALFORMED])
+        await goes_on(call)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import select
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service.rooms.peer.poller import _AT_ONCE, Poller, poller
+from service.rooms.peer.poller import _AT_ONCE, Poller, log, poller
 from tests.rooms.calls import calling, until
 
 pytestmark = pytest.mark.anyio
@@ -20,15 +22,14 @@ pytestmark = pytest.mark.anyio
 class Heard(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.data: list[bytes] = []
-        self.errors: list[Exception] = []
+        self.raises: BaseException | None = None
+        """What it makes of the next one."""
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if data == b"bad":
-            raise ValueError("not taken")
+        if (failure := self.raises) is not None:
+            self.raises = None
+            raise failure
         self.data.append(data)
-
-    def error_received(self, exc: Exception) -> None:
-        self.errors.append(exc)
 
 
 class Line:
@@ -92,11 +93,62 @@ async def test_what_one_protocol_raises_is_told_and_harms_no_other() -> None:
         with capture_logs() as told:
             reading.take(one.transport)
             reading.take(other.transport)
-            one.send(b"bad")
-            one.send(b"good")
-            other.send(b"good")
+            one.heard.raises = ValueError("not taken")
+            one.send(b"sound")
+            one.send(b"more")
+            other.send(b"sound")
             await until(lambda: bool(one.heard.data and other.heard.data))
+    assert one.heard.data == [b"more"]
     assert [line["event"] for line in told] == ["peer.datagram_failed"]
+
+
+async def test_nothing_ends_the_reading_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what cannot be logged."""
+    monkeypatch.setattr(log, "exception", _full, raising=False)
+    raised: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: raised.append(context["exception"]))
+    reading = Poller()
+    try:
+        async with line() as one, line() as other:
+            reading.take(one.transport)
+            for failure in (ValueError("not taken"), asyncio.CancelledError()):
+                one.heard.raises = failure
+                one.send(b"sound")
+                await until(lambda: one.heard.raises is None)
+            reading.take(other.transport)
+            other.send(b"sound")
+            await until(lambda: other.heard.data == [b"sound"])
+    finally:
+        loop.set_exception_handler(None)
+    assert [type(error) for error in raised] == [OSError, asyncio.CancelledError]
+
+
+def _full(event: str) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_without_a_descriptor_to_spare_asyncio_goes_on_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> select.epoll:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(select, "epoll", none)
+    reading = Poller()
+    async with line() as one:
+        assert not reading.take(one.transport)
+        one.send(b"sound")
+        await until(lambda: one.heard.data == [b"sound"])
+
+
+async def test_what_closed_by_itself_is_forgotten_with_the_next_that_comes() -> None:
+    reading = Poller()
+    async with line() as one, line() as other:
+        reading.take(one.transport)
+        one.transport.abort()
+        reading.take(other.transport)
+        assert list(reading._read.values()) == [other.transport]
 
 
 async def test_a_line_that_was_released_or_closed_is_read_no_more() -> None:

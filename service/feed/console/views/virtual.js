@@ -66,6 +66,8 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
       return { top, height, fast: fast || settling.current !== null };
     });
   };
+  const latest = useRef(look);
+  latest.current = look;
   const settle = () => {
     clearTimeout(settling.current);
     settling.current = setTimeout(() => {
@@ -78,7 +80,7 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
     const resized = new ResizeObserver(() => {
       heights.current.clear(); // another width: other heights
       again((count) => count + 1);
-      look();
+      latest.current(); // not the first drawing's, which knows the list as it was then
     });
     resized.observe(box.current);
     return () => resized.disconnect();
@@ -167,7 +169,8 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
 function anchored(anchor, places, offsets) {
   if (!anchor) return null;
   const index = places.get(anchor.id) ?? Math.min(anchor.index, offsets.length - 2);
-  return offsets[index] + anchor.into;
+  const height = offsets[index + 1] - offsets[index];
+  return offsets[index] + Math.min(anchor.into, height - 1);
 }
 
 function find(box, id) {
