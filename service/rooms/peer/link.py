@@ -93,8 +93,12 @@ class Link:
     def _poll(self) -> None:
         """What comes is read with what comes for others from now on."""
         transport: Any = self.connection.getTransceivers()[0].receiver.transport
-        for pair in transport.transport._connection._nominated.values():
-            socket = pair.protocol.transport
+        try:
+            pairs = transport.transport._connection._nominated.values()
+            sockets = [pair.protocol.transport for pair in pairs]
+        except AttributeError:  # another aioice: asyncio goes on reading
+            return
+        for socket in sockets:
             if socket not in self._polled and poller().take(socket):
                 self._polled.append(socket)
 

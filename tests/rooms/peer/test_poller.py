@@ -8,11 +8,13 @@ import select
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from service.rooms.peer.link import Link
 from service.rooms.peer.poller import _AT_ONCE, Poller, log, poller
 from tests.rooms.calls import calling, until
 
@@ -194,6 +196,18 @@ async def test_where_asyncio_is_not_as_we_know_it_it_goes_on_reading() -> None:
         one.transport._sock = kept
         one.send(b"sound")
         await until(lambda: one.heard.data == [b"sound"])
+
+
+async def test_where_aioice_is_not_as_we_know_it_nothing_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link, other = Link(), SimpleNamespace(transport=SimpleNamespace(transport=None))
+    monkeypatch.setattr(
+        link.connection, "getTransceivers", lambda: [SimpleNamespace(receiver=other)]
+    )
+    link._poll()
+    assert link._polled == []
+    await link.connection.close()
 
 
 async def test_a_call_is_read_this_way_and_let_go_of() -> None:
