@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from asr.in_order import InOrder, speaker_of
 from asr.ladder import Ladder, Rung
 from asr.outbox import Outbox
 from asr.redis_scripts import OVERLOADED, TOO_LATE
@@ -27,6 +28,9 @@ _ALARM_S, _CALM_S = 3.0, 1.0
 _TICK_S, _LOOK_S, _SWEEP_S = 0.1, 1.0, 10.0
 _ASK_AFTER_S = 5.0
 """A job that is out for longer is asked after: Redis may have lost it, or we its result."""
+_HOLD_S = 1.0
+"""A result is held back for those before it for so long: they may be with a slower worker, or with
+one that is gone."""
 _WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _FAREWELL_S = 1.0
 _END = None
@@ -47,7 +51,8 @@ class RedisQueue:
 
     An utterance stays in this process until its result has come, so that not even a Redis that
     forgot everything loses one: what it does not know is put again. What has no result after
-    `deadline_s` leaves as `Unheard`, and a result that comes later is dropped.
+    `deadline_s` leaves as `Unheard`, and a result that comes later is dropped. A speaker's results
+    of one class come in the order of their utterances, unless one is more than a second late.
 
     Results are read by a cursor into a stream of this run alone. What a run before left behind is
     told by the server as a gap, and cannot come out of `results`.
@@ -79,6 +84,7 @@ class RedisQueue:
         self._put = asyncio.Event()
         self._settled = asyncio.Event()
         self._finished: asyncio.Queue[Transcript | Unheard | None] = asyncio.Queue()
+        self._in_order = InOrder(lambda one: (speaker_of(one), one.work))
         self._closing = False
         self._running: asyncio.Task[None] | None = None
         self._overview: Overview | None = None
@@ -131,6 +137,7 @@ class RedisQueue:
         if job.id in self._jobs:  # heard twice: the first settles both
             return
         self._jobs[job.id] = job
+        self._in_order.take([utterance])
         left = self._outbox.put(utterance.work, job.id, job)
         if left is not None:
             self._lose(left, OVERLOADED)
@@ -201,8 +208,7 @@ class RedisQueue:
             return
         match found:
             case Transcript() if found.utterance_id == job.utterance.id:
-                self._forget(job)
-                self._finished.put_nowait(found)
+                self._forget(job, found)
             case Lost(reason):
                 self._lose(job, reason)
             case _:
@@ -210,13 +216,18 @@ class RedisQueue:
                 self._lose(job, "its worker answered with another's transcript")
 
     def _lose(self, job: _Job, reason: str) -> None:
-        self._forget(job)
-        self._finished.put_nowait(Unheard(job.utterance, reason))
+        self._forget(job, Unheard(job.utterance, reason))
 
-    def _forget(self, job: _Job) -> None:
+    def _forget(self, job: _Job, result: Transcript | Unheard) -> None:
         self._jobs.pop(job.id, None)
         self._outbox.remove(job.utterance.work, job.id)
+        now_s = asyncio.get_running_loop().time()
+        self._give(self._in_order.done([(job.utterance, result)], now_s))
         self._settled.set()
+
+    def _give(self, results: Sequence[Transcript | Unheard]) -> None:
+        for result in results:
+            self._finished.put_nowait(result)
 
     # Loops
 
@@ -321,6 +332,7 @@ class RedisQueue:
     async def _deadlines(self, waits: _Waits) -> None:
         while True:
             now = asyncio.get_running_loop().time()
+            self._give(self._in_order.overdue(now - _HOLD_S))
             late = [job for job in self._jobs.values() if job.late_at <= now]
             for job in late:
                 self._lose(job, TOO_LATE if not self._away else f"{TOO_LATE}: {self._away}")

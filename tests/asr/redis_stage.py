@@ -44,15 +44,17 @@ class Stage:
         self._queues.append(queue)
         return queue
 
-    def make_worker(self, scribe: Scribe, *, batch: int = 4, model: str = "") -> Worker:
+    def make_worker(
+        self, scribe: Scribe, *, batch: int = 4, model: str = "", times: WorkerTimes = QUICK
+    ) -> Worker:
         model = model or self.model
-        return Worker(self.streams(model), lambda: scribe, model=model, batch=batch, times=QUICK)
+        return Worker(self.streams(model), lambda: scribe, model=model, batch=batch, times=times)
 
     @asynccontextmanager
     async def worker(
-        self, scribe: Scribe, *, batch: int = 4, model: str = ""
+        self, scribe: Scribe, *, batch: int = 4, model: str = "", times: WorkerTimes = QUICK
     ) -> AsyncIterator[Worker]:
-        worker = self.make_worker(scribe, batch=batch, model=model)
+        worker = self.make_worker(scribe, batch=batch, model=model, times=times)
         running = asyncio.create_task(worker.run())
         try:
             yield worker

@@ -41,3 +41,35 @@ def test_whatever_ends_first_each_speakers_results_are_whole_and_in_order(
     for speaker in "abc":
         mine = [one.id for one in utterances if one.speaker_id == speaker]
         assert [one.id for one in came if one.speaker_id == speaker] == mine
+
+
+def test_what_has_waited_for_long_enough_waits_for_nothing_more() -> None:
+    a, b, c, d = (said(one) for one in "abcd")
+    told = {one.id: Unheard(one, "gone") for one in (a, b, c, d)}
+    order = InOrder()
+    order.take([a, b, c, d])
+    assert order.done([(b, told["b"])], 1.0) == []
+    assert order.done([(d, told["d"])], 2.0) == []
+    assert order.overdue(0.9) == []
+    assert order.overdue(1.0) == [told["b"]]
+    assert order.overdue(2.0) == [told["d"]]
+    assert order.done([(c, told["c"])], 3.0) == [told["c"]]
+    assert order.done([(a, told["a"])], 3.0) == [told["a"]]
+    assert order.overdue(9.0) == []
+
+
+@given(shuffled=st.randoms(use_true_random=False), overdue=st.lists(st.booleans(), max_size=12))
+def test_with_patience_everything_comes_once(shuffled: object, overdue: list[bool]) -> None:
+    utterances = [said(str(number)) for number in range(len(overdue))]
+    ended = list(utterances)
+    shuffled.shuffle(ended)  # type: ignore[attr-defined]
+    order = InOrder()
+    order.take(utterances)
+    out = []
+    for now_s, (one, late) in enumerate(zip(ended, overdue, strict=True)):
+        out += order.done([(one, Unheard(one, "gone"))], now_s)
+        if late:
+            out += order.overdue(now_s)
+    assert sorted(r.utterance.id for r in out if isinstance(r, Unheard)) == sorted(
+        one.id for one in utterances
+    )

@@ -13,7 +13,7 @@ from asr.redis_streams import Limits, Streams, StreamsAway, StreamsRefused, job_
 from asr.speech import Transcript, WorkClass
 from asr.wire import Lost, encode
 from tests.asr.examples import an_utterance
-from tests.asr.redis_stage import Stage, some, staged, until
+from tests.asr.redis_stage import QUICK, Stage, some, staged, until
 from tests.asr.scribe import Scribe, heard, named, unheard
 from tests.redis import RedisServer
 
@@ -83,6 +83,22 @@ async def test_the_same_look_put_twice_is_worked_on_once(stage: Stage) -> None:
         put(queue, "u")  # and what came of it is still known
         assert heard(await some(queue, 1)) == ["u"]
     assert scribe.batches == [["u"]]
+
+
+@pytest.mark.parametrize(("slow_s", "order"), [(0.3, ["a", "b", "c"]), (2.0, ["b", "c", "a"])])
+async def test_of_workers_of_different_speed_a_speakers_results_come_in_order_within_a_second(
+    stage: Stage, slow_s: float, order: list[str]
+) -> None:
+    slow, fast = Scribe(), Scribe()
+    slow.free.clear()
+    queue = await stage.server()
+    put(queue, "a")
+    async with stage.worker(slow, batch=1):
+        await until(lambda: bool(slow.batches))
+        async with stage.worker(fast, batch=1, times=replace(QUICK, least_idle_s=60)):
+            put(queue, "b", "c")
+            asyncio.get_running_loop().call_later(slow_s, slow.free.set)
+            assert heard(await some(queue, 3)) == order
 
 
 async def test_without_a_worker_it_is_a_gap_at_its_deadline(stage: Stage) -> None:
