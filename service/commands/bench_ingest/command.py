@@ -47,7 +47,8 @@ _PARTS = ("cpu", "silent", "loss", "vad")
 @click.option(
     "--corpus",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Recordings to be mixed with noise, too, for the part vad.",
+    help="Recordings to be mixed with noise, too, for the part vad. NAME.speech.txt beside one is "
+    "where speech is in it, as Audacity exports labels.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows here.")
 def ingest(
