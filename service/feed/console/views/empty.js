@@ -4,8 +4,7 @@ import { html, useState } from "../html.js";
 import { useNow, useStore } from "../store.js";
 import { age } from "../time.js";
 import { useWords } from "../words.js";
-import { ClearFilters } from "./feed.js";
-import { areSet } from "./filters.js";
+import { ClearFilters, areSet } from "./filters.js";
 
 /** @param {{store}} props */
 export function Empty({ store }) {

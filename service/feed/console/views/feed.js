@@ -5,7 +5,7 @@ import { useStore } from "../store.js";
 import { useWords } from "../words.js";
 import { Card } from "./card.js";
 import { Empty } from "./empty.js";
-import { Filters, areSet } from "./filters.js";
+import { ClearFilters, Filters, areSet } from "./filters.js";
 import { VirtualList } from "./virtual.js";
 
 const DRAWN_KEPT = 1000; // cards: a page that is open for days forgets those of yesterday
@@ -94,11 +94,4 @@ function Summary({ store }) {
       ${areSet(filters) && order.length > 0 && html`<${ClearFilters} store=${store} />`}
     </div>
   `;
-}
-
-export function ClearFilters({ store }) {
-  const t = useWords();
-  return html`<button type="button" class="button quiet small clear-filters" onClick=${store.actions.clearFilters}>
-    ${t("filter.clear")}
-  </button>`;
 }

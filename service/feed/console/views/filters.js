@@ -50,3 +50,10 @@ function Choice({ store, name, options }) {
 export function areSet(filters) {
   return Object.keys(NO_FILTERS).some((name) => filters[name] !== NO_FILTERS[name]);
 }
+
+export function ClearFilters({ store }) {
+  const t = useWords();
+  return html`<button type="button" class="button quiet small clear-filters" onClick=${store.actions.clearFilters}>
+    ${t("filter.clear")}
+  </button>`;
+}
