@@ -38,7 +38,7 @@ def test_what_audacity_writes_besides_is_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("last", ["4.2", "1500", "1e300", "inf"])
 def test_what_ends_after_its_recording_is_of_another(tmp_path: Path, last: str) -> None:
-    (tmp_path / "talk.speech.txt").write_text(f"1\t{last}\tspeech\n", encoding="utf-8")
+    (tmp_path / "talk.speech.txt").write_text(f"1\t{last}\n2\t3\n", encoding="utf-8")
     with pytest.raises(
         ConfigurationError, match=r"talk\.speech\.txt marks speech up to .* 4\.00 s"
     ):

@@ -40,9 +40,10 @@ def labels_of(recording: Path, seconds: float) -> Labels | None:
         found = _read(known.read_text(encoding="utf-8"), name)
     else:
         return None
-    if found[-1][1] > seconds + _SLACK_S:
+    until_s = max(last for _, last in found)
+    if until_s > seconds + _SLACK_S:
         raise ConfigurationError(
-            f"{name} marks speech up to {found[-1][1]:g} s, and {recording} is {seconds:.2f} s "
+            f"{name} marks speech up to {until_s:g} s, and {recording} is {seconds:.2f} s "
             "long: take its own labels, in seconds"
         )
     return found
@@ -51,9 +52,7 @@ def labels_of(recording: Path, seconds: float) -> Labels | None:
 def _read(track: str, name: str) -> Labels:
     found: list[tuple[float, float]] = []
     for number, line in enumerate(track.split("\n"), 1):
-        if not line.strip() or line.startswith(
-            "\\"
-        ):  # a label's frequencies, in a line of their own
+        if not line.strip() or line.startswith("\\"):  # the frequencies of the label before
             continue
         try:
             first, last = map(float, line.split("\t")[:2])

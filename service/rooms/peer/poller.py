@@ -92,12 +92,10 @@ class Poller:
                 more = True
                 self._receive(descriptor)
         finally:
-            again = (
-                loop.call_soon(self._turn, loop)
-                if more
-                else loop.call_at(next_beat(loop.time()), self._turn, loop)
-            )
-            self._next = again
+            if more:
+                self._next = loop.call_soon(self._turn, loop)
+            else:
+                self._next = loop.call_at(next_beat(loop.time()), self._turn, loop)
 
     def _receive(self, descriptor: int) -> None:
         transport = self._read.get(descriptor)
