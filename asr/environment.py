@@ -22,6 +22,7 @@ _KINDS: Mapping[str, tuple[str, Any]] = {
     "BEAM_SIZE": ("beam_size", Annotated[int, Field(ge=1, le=10)]),
     "HYPOTHESES": ("hypotheses", Annotated[int, Field(ge=0, le=9)]),
     "BATCH_SIZE": ("batch_size", Annotated[int, Field(ge=0, le=64)]),
+    "LANES": ("lanes", Annotated[int, Field(ge=0, le=16)]),
     "CACHE_DIR": ("cache_dir", Path),
 }
 

@@ -44,13 +44,14 @@ class WhisperTranscriber:
     """Owns one model. Decodes utterances in batches of windows of one length.
 
     An utterance is at most 30 s long. Languages may differ within a batch.
-    May be called from as many threads at once as there are `lanes`; a batch from one thread is
-    shared out to them.
+    May be called from as many threads at once as there are `lanes`; what one thread brings beyond
+    a lane's batch is shared out to them.
     """
 
     def __init__(self, decoder: Decoder, name: str, settings: AsrSettings) -> None:
         self._decoder = decoder
         self._lanes = lanes(settings)
+        self._batch_size = batch_size(settings)
         self._beam_size = settings.beam_size
         self._readings = settings.hypotheses + 1
         self._languages = Languages()
@@ -111,7 +112,8 @@ class WhisperTranscriber:
     def _in_lanes(
         self, hear: Callable[[Sequence[_T]], list[_R]], windows: Sequence[_T]
     ) -> list[_R]:
-        each = math.ceil(len(windows) / self._lanes)
+        each = max(self._batch_size, math.ceil(len(windows) / self._lanes))
+        each = min(each, len(windows))
         if each == len(windows):
             return hear(windows) if windows else []
         shares = [windows[at : at + each] for at in range(0, len(windows), each)]
@@ -326,6 +328,8 @@ def batch_size(settings: AsrSettings) -> int:
 
 def lanes(settings: AsrSettings) -> int:
     """How many batches the model hears at once; see docs/decisions/0015."""
+    if settings.lanes:
+        return settings.lanes
     if _device(settings) == "cuda":
         return 1
     return max(1, min(_MOST_LANES, (os.cpu_count() or 1) // _threads(settings)))

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     asr_batch_size: int = Field(
         0, ge=0, le=64, description="Windows a batch at most; 0: 8 on CUDA, 1 on a CPU."
     )
+    asr_lanes: int = Field(
+        0, ge=0, le=16, description="Batches heard at once; 0: 1 on CUDA, the cores on a CPU."
+    )
     asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
     asr_deadline_s: float = Field(
         30.0, ge=1, le=600, description="Seconds after which an unheard utterance is a gap."
@@ -152,6 +155,7 @@ class Settings(BaseSettings):
             hypotheses=self.asr_hypotheses,
             queue_capacity=self.asr_queue,
             batch_size=self.asr_batch_size,
+            lanes=self.asr_lanes,
             cache_dir=self.asr_cache_dir,
         )
 

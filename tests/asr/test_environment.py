@@ -22,6 +22,7 @@ def test_a_worker_alone_reads_what_the_service_reads(monkeypatch: pytest.MonkeyP
         "EARSHOT_ASR_BEAM_SIZE": "3",
         "EARSHOT_ASR_HYPOTHESES": "2",
         "EARSHOT_ASR_BATCH_SIZE": "16",
+        "EARSHOT_ASR_LANES": "2",
         "EARSHOT_ASR_CACHE_DIR": "/models",
     }
     for name, value in variables.items():
@@ -33,7 +34,7 @@ def test_a_worker_alone_reads_what_the_service_reads(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MODEL", ""), ("DEVICE", "gpu"), ("THREADS", "-1"), ("BEAM_SIZE", "eleven")],
+    [("MODEL", ""), ("DEVICE", "gpu"), ("THREADS", "-1"), ("BEAM_SIZE", "eleven"), ("LANES", "17")],
 )
 def test_a_value_that_is_none_is_refused_by_its_variable(name: str, value: str) -> None:
     with pytest.raises(EnvironmentInvalid, match=f"^EARSHOT_ASR_{name}: "):

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from faster_whisper import WhisperModel
 
-from asr.decoding import whole_words
+from asr.decoding import Decoder, Features, whole_words
 from asr.models import MICRO, ModelUnavailable, micro_directory
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
@@ -72,6 +74,31 @@ def test_further_readings_are_others_and_are_given_only_if_they_are_asked_for(
     assert 1 <= len(transcript.hypotheses) <= 3
     assert len({transcript.text, *transcript.hypotheses}) == 1 + len(transcript.hypotheses)
     assert micro.transcribe([utterance])[0].hypotheses == ()
+
+
+class Counting(Decoder):
+    """Keeps how many windows it was given at once."""
+
+    def __init__(self) -> None:
+        super().__init__(WhisperModel(str(micro_directory()), device="cpu", compute_type="int8"))
+        self.batches: list[int] = []
+
+    def encode(self, windows: Features) -> Any:
+        self.batches.append(len(windows))
+        return super().encode(windows)
+
+
+@pytest.mark.parametrize(
+    ("utterances", "batches"), [(1, [1]), (4, [4]), (5, [1, 4]), (8, [4, 4]), (10, [5, 5])]
+)
+def test_what_is_more_than_a_lane_s_batch_is_shared_out(
+    utterances: int, batches: list[int]
+) -> None:
+    decoder = Counting()
+    transcriber = WhisperTranscriber(decoder, MICRO, AsrSettings(batch_size=4, lanes=2))
+    heard = transcriber.transcribe(clips()[:utterances])
+    assert [one.text for one in heard] == list(SAID.values())[:utterances]
+    assert sorted(decoder.batches) == batches
 
 
 @pytest.mark.parametrize("loudness", [0, 30, 300])

@@ -6,8 +6,12 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,10 +19,12 @@ from asr.models import micro_directory
 from service.commands.bench_asr import engine
 from service.commands.bench_asr.command import asr
 from service.commands.bench_asr.compare import compare
+from service.commands.bench_asr.engine import Engine, Features
+from service.commands.bench_asr.lanes import over_and_over
 from service.commands.bench_asr.live import clients
 from service.commands.bench_asr.material import UTTERANCES, utterances
 from service.commands.bench_asr.progress import Run
-from service.commands.bench_asr.streams import Waits, arrivals
+from service.commands.bench_asr.streams import Waits, arrivals, listen
 from service.commands.bench_asr.whisper_live import note, whisper_live
 from service.errors import ConfigurationError, Failed
 
@@ -58,6 +64,39 @@ def test_a_live_client_says_whole_sentences_with_pauses() -> None:
         assert pauses
         assert set(pauses) == {19_200}
         assert len(client.sound) >= ends[-1]
+
+
+class Instant:
+    """An engine that has two lanes and takes no time."""
+
+    lanes = 2
+
+    def run(self, features: Features) -> list[int]:
+        return [1] * len(features)
+
+
+def test_every_lane_hears_streams_and_ends() -> None:
+    heard = listen(
+        cast("Engine", Instant()),
+        lambda samples: np.zeros((80, 3000), np.float32),
+        40,
+        seconds=3.0,
+        most=4,
+    )
+    assert heard.seconds
+    assert heard.unheard == 0
+
+
+def test_what_every_lane_does_is_counted() -> None:
+    calls: list[str] = []
+
+    def work() -> None:
+        calls.append(threading.current_thread().name)
+        time.sleep(0.01)
+
+    rate, _ = over_and_over(work, 3, seconds=0.1, lanes=2)
+    assert len(set(calls)) == 2
+    assert 0 < rate <= 3 * (len(calls) - 2) / 0.1
 
 
 def test_without_cuda_it_says_what_to_do() -> None:

@@ -19,7 +19,7 @@ except ImportError:  # a GPU machine that has the model's library alone
     FeatureExtractor = None
 
 Features = NDArray[np.float32]
-FRAMES = 3000
+FRAMES_A_SECOND = 100
 SAMPLE_RATE = 16_000
 
 
@@ -29,16 +29,22 @@ class OutOfMemory(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and how a model runs; `threads` on a CPU."""
+    """Where and how a model runs.
+
+    Attributes:
+        threads: On a CPU, of one batch.
+        lanes: Batches that it works on at once, each from a thread of its own.
+    """
 
     device: str
     compute_type: str
     threads: int
     beam_size: int
+    lanes: int = 1
 
 
 class Engine:
-    """Used by one thread at a time.
+    """Used by as many threads at once as it has lanes.
 
     Raises:
         Failed: CUDA or one of its libraries is missing, with the remedy.
@@ -48,12 +54,14 @@ class Engine:
         refuse_missing(placement.device)
         self._shape = shape
         self._beam_size = placement.beam_size
+        self.lanes = placement.lanes
         try:
             self._model = ctranslate2.models.Whisper(
                 str(directory),
                 device=placement.device,
                 compute_type=placement.compute_type,
                 intra_threads=placement.threads,
+                inter_threads=placement.lanes,
             )
         except (RuntimeError, ValueError) as error:
             raise failure(error) from error
@@ -63,7 +71,7 @@ class Engine:
         return str(self._model.compute_type)
 
     def run(self, features: Features) -> list[int]:
-        """Encode and decode a batch of (batch, mels, 3000); how many tokens each got.
+        """Encode and decode a batch of (batch, mels, frames); how many tokens each got.
 
         Raises:
             OutOfMemory: with a smaller batch it may work.
@@ -129,24 +137,24 @@ def has_features() -> bool:
     return FeatureExtractor is not None
 
 
-def feature_maker(shape: Shape) -> Callable[[Features], Features]:
+def feature_maker(shape: Shape, frames: int) -> Callable[[Features], Features]:
     """From samples at 16 kHz to a window of features; where it cannot, the same window always."""
     if FeatureExtractor is None:
-        window = random_windows(shape, 1)[0]
+        window = random_windows(shape, 1, frames)[0]
         return lambda samples: window
     extract = FeatureExtractor(feature_size=shape.mels)
 
     def features(samples: Features) -> Features:
-        mel = extract(samples)[:, :FRAMES]
-        window = np.zeros((shape.mels, FRAMES), np.float32)
+        mel = extract(samples)[:, :frames]
+        window = np.zeros((shape.mels, frames), np.float32)
         window[:, : mel.shape[1]] = mel
         return window
 
     return features
 
 
-def random_windows(shape: Shape, count: int) -> Features:
-    """Windows of features of noise, (count, mels, 3000)."""
+def random_windows(shape: Shape, count: int, frames: int) -> Features:
+    """Windows of features of noise, (count, mels, frames)."""
     random = np.random.default_rng(0)
-    size = (count, shape.mels, FRAMES)
+    size = (count, shape.mels, frames)
     return random.standard_normal(size, dtype=np.float32) * np.float32(0.5)

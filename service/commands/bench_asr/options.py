@@ -22,7 +22,21 @@ _OPTIONS = (
     click.option("--quantization", type=click.Choice(QUANTIZATIONS), help="Of the model's file."),
     click.option("--beam-size", type=click.IntRange(1, 20), default=1, show_default=True),
     click.option("--threads", type=click.IntRange(1, 256), help="Of a model on a CPU."),
-    click.option("--windows", type=click.Choice(["30"]), default="30", help="Seconds encoded."),
+    click.option(
+        "--lanes",
+        type=click.IntRange(1, 16),
+        default=1,
+        show_default=True,
+        help="Batches that the model works on at once.",
+    ),
+    click.option(
+        "--window",
+        "window_s",
+        type=click.FloatRange(1, 30),
+        default=30.0,
+        show_default=True,
+        help="Seconds encoded.",
+    ),
     click.option(
         "--seconds",
         type=click.FloatRange(0.5, 600),
@@ -76,14 +90,16 @@ def measure_shape(name: str, options: dict[str, Any]) -> int:
             compute_type=compute_type,
             threads=options["threads"] or default_threads(),
             beam_size=options["beam_size"],
+            lanes=options["lanes"],
         ),
         quantization=options["quantization"] or ("float16" if cuda else "int8"),
+        window_s=options["window_s"],
         seconds=options["seconds"],
         most=options["max_batch"] or (16 if cuda else 1),
         directory=options["model_dir"],
     )
     click.echo(
-        f"{name} with random weights, 30 s windows, {os.cpu_count()} cores, "
+        f"{name} with random weights, {plan.window_s:g} s windows, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, one process"
     )
     try:

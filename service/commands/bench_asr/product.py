@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, EndedBy, Utterance
 from asr.transcriber import Transcriber
 from service.commands.bench_asr.engine import Placement
+from service.commands.bench_asr.lanes import over_and_over
 
 _load: Callable[[AsrSettings], Transcriber] | None
 try:
@@ -43,15 +43,15 @@ def product_rate(
         compute_type=placement.compute_type,
         threads=placement.threads,
         beam_size=placement.beam_size,
+        batch_size=batch,
+        lanes=placement.lanes,
     )
     transcriber = _load(settings)
     utterances = [_noise(number) for number in range(batch)]
-    transcriber.transcribe(utterances)
-    count, began = 0, time.monotonic()
-    while count < 2 or time.monotonic() - began < seconds:
-        transcriber.transcribe(utterances)
-        count += 1
-    return count * batch / (time.monotonic() - began)
+    rate, _ = over_and_over(
+        lambda: transcriber.transcribe(utterances), batch, seconds=seconds, lanes=placement.lanes
+    )
+    return rate
 
 
 def _noise(number: int) -> Utterance:

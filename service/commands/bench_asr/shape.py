@@ -16,6 +16,7 @@ from asr.models import ModelUnavailable
 from asr.shapes import TOKENS, Shape, build
 from asr.transcriber import TranscriptionFailed
 from service.commands.bench_asr.engine import (
+    FRAMES_A_SECOND,
     Engine,
     Features,
     OutOfMemory,
@@ -25,6 +26,7 @@ from service.commands.bench_asr.engine import (
     random_windows,
     refuse_missing,
 )
+from service.commands.bench_asr.lanes import FEWEST_RUNS, over_and_over
 from service.commands.bench_asr.product import product_rate
 from service.commands.bench_asr.progress import Run
 from service.commands.bench_asr.streams import Waits, arrivals, listen
@@ -32,7 +34,7 @@ from service.commands.rows import Row
 from service.errors import Failed
 
 BATCHES = (1, 2, 4, 8, 16, 32)
-_FEWEST_RUNS = 2
+WHOLE_S = 30.0
 _NO_GAIN = 0.8
 _SPEAKING = 250
 _SHARES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -48,6 +50,7 @@ class Plan:
 
     Attributes:
         quantization: How the weights are kept in the model's file.
+        window_s: What is encoded of an utterance: 30 s at most.
         seconds: How long each batch size and each number of streams is measured.
         most: Utterances in one batch at most, while streams are listened to.
         directory: Keeps the built model; None: a temporary folder.
@@ -56,9 +59,19 @@ class Plan:
     shape: Shape
     placement: Placement
     quantization: str
+    window_s: float
     seconds: float
     most: int
     directory: Path | None
+
+    @property
+    def frames(self) -> int:
+        return round(FRAMES_A_SECOND * self.window_s)
+
+    @property
+    def whole(self) -> bool:
+        """Windows as long as the server's, for a model that declares no others."""
+        return self.window_s == WHOLE_S
 
 
 def measure(plan: Plan, run: Run) -> None:
@@ -72,7 +85,7 @@ def measure(plan: Plan, run: Run) -> None:
         began = time.monotonic()
         try:
             engine = Engine(plan.shape, directory, plan.placement)
-            tokens = engine.run(random_windows(plan.shape, 1))
+            tokens = engine.run(random_windows(plan.shape, 1, plan.frames))
         except OutOfMemory as error:
             raise Failed(
                 f"{plan.shape.name} as {plan.placement.compute_type} does not fit this device's "
@@ -88,7 +101,8 @@ def measure(plan: Plan, run: Run) -> None:
         rate, size = _throughput(plan, run, engine)
         if size:
             _streams(plan, run, engine, rate)
-            _product(plan, run, directory, size)
+            if plan.whole:
+                _product(plan, run, directory, size)
 
 
 @contextmanager
@@ -108,13 +122,14 @@ def _throughput(plan: Plan, run: Run, engine: Engine) -> tuple[float, int]:
     """Utterances a second at the best batch size, and that size; zeros where it has none."""
     best = (0.0, 0)  # rate, size
     for size in BATCHES:
-        needed = max(3 * plan.seconds, (_FEWEST_RUNS + 1) * size / best[0] if best[1] else 0.0)
+        once = plan.placement.lanes * size / best[0] if best[1] else 0.0
+        needed = max(3 * plan.seconds, (FEWEST_RUNS + 1) * once)
         if not run.enough_for(needed + _share_of_streams(plan, run), f"batch of {size}"):
             break
-        windows = random_windows(plan.shape, size)
+        windows = random_windows(plan.shape, size, plan.frames)
         try:
-            rate, cpu = _rate(engine.run, windows, plan.seconds)
-            encoding, _ = _rate(engine.encode, windows, plan.seconds / 2)
+            rate, cpu = _rate(engine.run, windows, plan.seconds, engine.lanes)
+            encoding, _ = _rate(engine.encode, windows, plan.seconds / 2, engine.lanes)
         except OutOfMemory:
             run.say(f"batch of {size}: out of the device's memory, larger ones are not tried")
             break
@@ -134,25 +149,15 @@ def _throughput(plan: Plan, run: Run, engine: Engine) -> tuple[float, int]:
     return best
 
 
+def _rate(
+    work: Callable[[Features], object], windows: Features, seconds: float, lanes: int
+) -> tuple[float, float]:
+    return over_and_over(lambda: work(windows), len(windows), seconds=seconds, lanes=lanes)
+
+
 def _share_of_streams(plan: Plan, run: Run) -> float:
     """What is kept back for the streams: half of the time, or what they need."""
     return min(run.limit_s / 2, len(_SHARES) * (max(plan.seconds, _STREAMS_S) + 1))
-
-
-def _rate(
-    work: Callable[[Features], object], windows: Features, seconds: float
-) -> tuple[float, float]:
-    """Utterances a second, and a second of processor time."""
-    work(windows)
-    count, began, spent = 0, time.monotonic(), time.process_time()
-    while count < _FEWEST_RUNS or time.monotonic() - began < seconds:
-        work(windows)
-        count += 1
-    utterances = count * len(windows)
-    return (
-        utterances / (time.monotonic() - began),
-        utterances / max(1e-9, time.process_time() - spent),
-    )
 
 
 def _streams(plan: Plan, run: Run, engine: Engine, best: float) -> None:
@@ -177,7 +182,7 @@ def _streams(plan: Plan, run: Run, engine: Engine, best: float) -> None:
 
 
 def _listen(plan: Plan, run: Run, engine: Engine, count: int) -> Waits | None:
-    features = feature_maker(plan.shape)
+    features = feature_maker(plan.shape, plan.frames)
     seconds = max(plan.seconds, _STREAMS_S)
     try:
         heard = listen(engine, features, count, seconds=seconds, most=plan.most)
@@ -220,12 +225,15 @@ def _period_s() -> float:
 
 def _name(plan: Plan) -> str:
     place = plan.placement
-    return f"{plan.shape.name}, {place.device} {place.compute_type}, beam {place.beam_size}"
+    name = f"{plan.shape.name}, {place.device} {place.compute_type}, beam {place.beam_size}"
+    if place.lanes > 1:
+        name += f", {place.lanes} lanes"
+    return name if plan.whole else f"{name}, windows of {plan.window_s:g} s"
 
 
 def _bar(plan: Plan) -> float | None:
-    """What the large models must reach on a GPU; other shapes have no bar."""
-    barred = plan.shape.name == _BARRED and plan.placement.device == "cuda"
+    """What the large models must reach on a GPU; nothing else has a bar."""
+    barred = plan.shape.name == _BARRED and plan.placement.device == "cuda" and plan.whole
     return _UTTERANCES_BAR if barred else None
 
 

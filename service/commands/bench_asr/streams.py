@@ -85,11 +85,11 @@ class _Line:
         with self._changed:
             self._open = False
             self._waiting.clear()
-            self._changed.notify()
+            self._changed.notify_all()
 
 
 class _Model(threading.Thread):
-    """Owns the engine: takes what waits whenever it is free."""
+    """A lane of the engine: takes what waits whenever it is free."""
 
     def __init__(self, engine: Engine, line: _Line, most: int) -> None:
         super().__init__(name="bench-model")
@@ -126,21 +126,25 @@ def listen(
         Failed, OutOfMemory: what the engine raised.
     """
     line = _Line()
-    model = _Model(engine, line, most)
+    lanes = [_Model(engine, line, most) for _ in range(engine.lanes)]
     coming = arrivals(streams, seconds)
-    model.start()
+    for lane in lanes:
+        lane.start()
     began = time.monotonic()
-    _speak(coming, began, features, line, model)
+    _speak(coming, began, features, line, lanes)
     until = time.monotonic() + _PATIENCE_S
-    while len(model.waits) < len(coming) and model.trouble is None and time.monotonic() < until:
+    while _heard(lanes) < len(coming) and not _trouble(lanes) and time.monotonic() < until:
         time.sleep(0.02)
     line.end()
-    model.join()
-    if model.trouble is not None:
-        raise model.trouble
-    heard = sorted(wait for due, wait in model.waits if due - began >= _WARM_UP_S)
+    for lane in lanes:
+        lane.join()
+    for trouble in _trouble(lanes):
+        raise trouble
+    waits = [wait for lane in lanes for wait in lane.waits]
+    heard = sorted(wait for due, wait in waits if due - began >= _WARM_UP_S)
     counted = sum(1 for arrival in coming if arrival.at_s >= _WARM_UP_S)
-    mean = float(np.mean(model.batches)) if model.batches else 0.0
+    batches = [batch for lane in lanes for batch in lane.batches]
+    mean = float(np.mean(batches)) if batches else 0.0
     return Waits(streams, tuple(heard), max(0, counted - len(heard)), mean)
 
 
@@ -149,7 +153,7 @@ def _speak(
     began: float,
     features: Callable[[Features], Features],
     line: _Line,
-    model: _Model,
+    lanes: Sequence[_Model],
 ) -> None:
     """Every utterance at its time; features are computed on threads beside the model's."""
     samples = int(_LONGEST_S * SAMPLE_RATE) + 1
@@ -163,5 +167,13 @@ def _speak(
             due = began + arrival.at_s
             time.sleep(max(0.0, due - time.monotonic()))
             pool.submit(hear, due, arrival.spoken_s)
-            if model.trouble is not None:
+            if _trouble(lanes):
                 break
+
+
+def _heard(lanes: Sequence[_Model]) -> int:
+    return sum(len(lane.waits) for lane in lanes)
+
+
+def _trouble(lanes: Sequence[_Model]) -> list[Exception]:
+    return [lane.trouble for lane in lanes if lane.trouble is not None]
