@@ -11,7 +11,7 @@ demo: $(STAMP)-run
 
 test: $(STAMP)-dev
 	@$(BIN)/python tests/needs.py
-	$(BIN)/python -m pytest -m "not drill"
+	@$(BIN)/python -m tests.side_by_side
 
 check: $(STAMP)-dev
 	$(BIN)/ruff format --check .
