@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +13,8 @@ from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance
 from asr.transcriber import Transcriber
 
 log = structlog.get_logger()
+
+NOT_TRANSCRIBED = "the model could not transcribe it"
 
 _SILENCE = Utterance(
     "silence", "", "", datetime.fromtimestamp(0, UTC), bytes(2 * SAMPLE_RATE), EndedBy.SILENCE
@@ -34,6 +36,7 @@ class NoMemory:
 
 
 Outcome = Transcript | Refused | NoMemory
+Transcribe = Callable[[Sequence[Utterance]], Sequence[Transcript]]
 
 
 class Hearing:
@@ -47,38 +50,42 @@ class Hearing:
         self._transcriber = transcriber
         self.most = most
 
-    def hear(self, batch: Sequence[Utterance]) -> list[Outcome]:
+    def hear(self, batch: Sequence[Utterance], how: Transcribe | None = None) -> list[Outcome]:
         """What came of each, in order. A batch that fails is tried again in halves, so that one
         bad item fails alone.
+
+        Args:
+            how: The transcriber's own way, with what this batch needs.
 
         Raises:
             ModelBroken: silence fails, too. Nothing of the batch is refused then.
         """
+        how = how or self._transcriber.transcribe
         if len(batch) > self.most:
             most = self.most  # which may shrink meanwhile
-            return self.hear(batch[:most]) + self.hear(batch[most:])
+            return self.hear(batch[:most], how) + self.hear(batch[most:], how)
         try:
-            transcripts = list(self._transcriber.transcribe(batch))
+            transcripts = list(how(batch))
             if [found.utterance_id for found in transcripts] == [one.id for one in batch]:
                 return list(transcripts)
             log.error("asr.batch_mixed_up", batch=len(batch))
         except Exception as error:  # noqa: BLE001 - whatever a model raises
             if out_of_memory(error):
-                return self._with_less(batch)
+                return self._with_less(batch, how)
             log.warning("asr.batch_failed", batch=len(batch), error=type(error).__name__)
         if len(batch) == 1:
             self._make_sure()
             return [Refused()]
         half = len(batch) // 2
-        return self.hear(batch[:half]) + self.hear(batch[half:])
+        return self.hear(batch[:half], how) + self.hear(batch[half:], how)
 
-    def _with_less(self, batch: Sequence[Utterance]) -> list[Outcome]:
+    def _with_less(self, batch: Sequence[Utterance], how: Transcribe) -> list[Outcome]:
         if len(batch) == 1:
             log.error("asr.out_of_memory", batch=1)
             return [NoMemory()]
         self.most = len(batch) // 2
         log.warning("asr.out_of_memory", batch=len(batch), from_now_on=self.most)
-        return self.hear(batch)
+        return self.hear(batch, how)
 
     def _make_sure(self) -> None:
         """A card that fell off its bus fails everything at once, and would empty every stream."""

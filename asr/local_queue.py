@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -12,11 +13,21 @@ from typing import TypeVar
 
 import structlog
 
+from asr.hearing import (
+    NOT_TRANSCRIBED,
+    Hearing,
+    ModelBroken,
+    NoMemory,
+    Outcome,
+    Refused,
+    Transcribe,
+)
 from asr.in_order import InOrder
 from asr.ladder import Rung
 from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
-from asr.transcriber import Effort, Transcriber, TranscriptionFailed, WindowedTranscriber
+from asr.transcriber import Effort, Transcriber, WindowedTranscriber
+from asr.wire import WireError, check_sound
 
 log = structlog.get_logger()
 
@@ -24,7 +35,14 @@ _T = TypeVar("_T")
 
 _END = None
 _STOPPING = "the server is stopping"
+_NO_MEMORY = (
+    "the model has too little memory for even one utterance: stop what else uses it, or choose a "
+    "smaller EARSHOT_ASR_MODEL"
+)
 _BUDGET_S = 0.2
+_TICK_S = 0.1
+_ANY = 1 << 30
+"""The scheduler says how much is heard at once, until memory runs out."""
 
 
 class LocalQueue:
@@ -32,8 +50,9 @@ class LocalQueue:
 
     Each of the model's lanes works on what is most urgent when it becomes free: see
     `asr.scheduler`. What they hear of one speaker comes out in the order in which it was taken. A
-    batch that fails is tried again in halves, so that only the bad item fails; whatever a model
-    raises, its thread lives on.
+    batch that fails is tried again in halves, so that only the bad item fails (`asr.hearing`);
+    whatever a model raises, its thread lives on. What has waited until its deadline comes out as
+    `Unheard`, whatever the model does.
 
     Args:
         load: Makes the transcriber; called on the thread of the first lane.
@@ -59,6 +78,12 @@ class LocalQueue:
         self._finished: asyncio.Queue[Transcript | Unheard | None] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: list[threading.Thread] = []
+        self._deadline_s = settings.deadline_s
+        self._watching: asyncio.Task[None] | None = None
+        self._hearing: Hearing | None = None
+        self._begun_s: dict[int, float] = {}
+        """When each lane that is at work began, by its thread."""
+        self._trouble = ""
 
     async def start(self) -> Transcriber:
         """Load the model on its thread; the loaded transcriber, to be asked for its name only.
@@ -72,6 +97,7 @@ class LocalQueue:
         transcriber = await loaded
         for _ in range(1, self._lanes):
             self._begin(self._work_on, transcriber)
+        self._watching = asyncio.create_task(self._deadlines(), name="asr deadlines")
         return transcriber
 
     def _begin(self, work: Callable[[_T], None], on: _T) -> None:
@@ -80,6 +106,11 @@ class LocalQueue:
         thread.start()
 
     def put(self, utterance: Utterance) -> None:
+        try:
+            check_sound(utterance.pcm)
+        except WireError as error:
+            self._finished.put_nowait(Unheard(utterance, f"it cannot be heard: {error}"))
+            return
         with self._changed:
             if self._closing:
                 gone = [Unheard(utterance, _STOPPING)]
@@ -106,6 +137,19 @@ class LocalQueue:
         """The model's threads are at work."""
         return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
+    def unready(self) -> str | None:
+        """Why nothing would be transcribed now, and the remedy; None: it would."""
+        if not self.alive():
+            return "the recogniser has stopped; restart the server"
+        with self._changed:
+            slowest_s = time.monotonic() - min(self._begun_s.values(), default=math.inf)
+        if slowest_s > self._deadline_s:
+            return (
+                f"the model has been at one batch for {slowest_s:.0f} s; restart the server, and "
+                "look after the model's device if that does not help"
+            )
+        return self._trouble or None
+
     async def close(self, drain_s: float = 2.0) -> None:
         """Take nothing more, transcribe what waits for so long, end the threads and `results`.
 
@@ -120,6 +164,9 @@ class LocalQueue:
         while self._threads:
             await asyncio.to_thread(self._threads[-1].join)
             self._threads.pop()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
         for utterance in self._scheduler.drain():
             self._finished.put_nowait(Unheard(utterance, _STOPPING))
         self._finished.put_nowait(_END)
@@ -134,6 +181,7 @@ class LocalQueue:
         if isinstance(transcriber, WindowedTranscriber):
             with self._changed:
                 self._scheduler.bucket_of = transcriber.bucket_of
+        self._hearing = Hearing(transcriber, _ANY)
         self._loop.call_soon_threadsafe(_tell, loaded.set_result, transcriber)
         self._work_on(transcriber)
 
@@ -158,14 +206,37 @@ class LocalQueue:
 
     def _work(self, transcriber: Transcriber, batch: Batch) -> None:
         assert self._loop is not None
-        started_s = time.monotonic()
-        results = _hear(transcriber, batch)
+        lane, started_s = threading.get_ident(), time.monotonic()
+        with self._changed:
+            self._begun_s[lane] = started_s
+        results = self._hear(batch.utterances, _way(transcriber, batch))
         seconds = time.monotonic() - started_s
         with self._changed:
+            del self._begun_s[lane]
             self._scheduler.done(batch, time.monotonic())
             self._loop.call_soon_threadsafe(self._on_batch, len(results), seconds)
             found = zip(batch.utterances, results, strict=True)
             self._give(self._in_order.done(found))  # with no other lane between the two
+
+    def _hear(self, batch: Sequence[Utterance], how: Transcribe) -> list[Transcript | Unheard]:
+        assert self._hearing is not None
+        try:
+            outcomes = self._hearing.hear(batch, how)
+        except ModelBroken as error:
+            log.error("asr.model_broken", reason=str(error))
+            self._trouble = str(error)
+            return [Unheard(one, NOT_TRANSCRIBED) for one in batch]
+        if any(isinstance(outcome, NoMemory) for outcome in outcomes):
+            self._trouble = _NO_MEMORY
+        elif any(isinstance(outcome, Transcript) for outcome in outcomes):
+            self._trouble = ""
+        return [_result(*pair) for pair in zip(batch, outcomes, strict=True)]
+
+    async def _deadlines(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            with self._changed:
+                self._give(self._scheduler.late(time.monotonic()))
 
     def _give(self, results: Iterable[Transcript | Unheard]) -> None:
         assert self._loop is not None
@@ -179,30 +250,22 @@ def _tell(tell: Callable[[_T], None], what: _T) -> None:
         tell(what)
 
 
-def _hear(transcriber: Transcriber, batch: Batch) -> list[Transcript | Unheard]:
+def _result(utterance: Utterance, outcome: Outcome) -> Transcript | Unheard:
+    match outcome:
+        case Transcript():
+            return outcome
+        case NoMemory():
+            return Unheard(utterance, _NO_MEMORY)
+        case Refused():
+            return Unheard(utterance, NOT_TRANSCRIBED)
+
+
+def _way(transcriber: Transcriber, batch: Batch) -> Transcribe:
+    """How the batch is to be transcribed."""
     if not isinstance(transcriber, WindowedTranscriber):
-        return _transcribe(transcriber.transcribe, batch.utterances)
-    hear = partial(
+        return transcriber.transcribe
+    return partial(
         transcriber.transcribe,
         effort=Effort.FAST if batch.greedy else Effort.FULL,
         coalesce=any(len(window) > 1 for window in batch.windows),
     )
-    return _transcribe(hear, batch.utterances)
-
-
-def _transcribe(
-    hear: Callable[[Sequence[Utterance]], list[Transcript]], batch: Sequence[Utterance]
-) -> list[Transcript | Unheard]:
-    try:
-        transcripts = list(hear(batch))
-        if [found.utterance_id for found in transcripts] == [one.id for one in batch]:
-            return list(transcripts)
-        log.error("asr.batch_mixed_up", batch=len(batch))
-    except TranscriptionFailed:
-        log.warning("asr.batch_refused", batch=len(batch))
-    except Exception:
-        log.exception("asr.batch_failed", batch=len(batch))
-    if len(batch) == 1:
-        return [Unheard(batch[0], "the model could not transcribe it")]
-    half = len(batch) // 2
-    return _transcribe(hear, batch[:half]) + _transcribe(hear, batch[half:])

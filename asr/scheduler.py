@@ -166,7 +166,7 @@ class Scheduler:
 
         Call `done` when it has been heard.
         """
-        gone = [*self._late(now_s), *self._shed(now_s)]
+        gone = [*self.late(now_s), *self._shed(now_s)]
         self._credit(now_s)
         self.look(now_s)
         windows: list[list[Utterance]] = []
@@ -232,10 +232,12 @@ class Scheduler:
                 self._remove(each)
                 yield each
 
-    def _late(self, now_s: float) -> Iterator[Unheard]:
-        for each in [one for one in self._all() if now_s - one.put_s > self._set.deadline_s]:
+    def late(self, now_s: float) -> list[Unheard]:
+        """What has waited for too long leaves, whether a lane is free or not."""
+        gone = [one for one in self._all() if now_s - one.put_s > self._set.deadline_s]
+        for each in gone:
             self._remove(each)
-            yield Unheard(each.utterance, TOO_LATE)
+        return [Unheard(each.utterance, TOO_LATE) for each in gone]
 
     def _shed(self, now_s: float) -> Iterator[Unheard]:
         """Looks at speakers who have done nothing are the first that an overload costs."""

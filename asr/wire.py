@@ -62,7 +62,7 @@ def encode(message: Message) -> bytes:
     """
     match message:
         case Utterance():
-            _check_sound(message.pcm)
+            check_sound(message.pcm)
             return _packed(_UTTERANCE, _utterance_header(message), message.pcm)
         case Transcript():
             return _packed(_TRANSCRIPT, _transcript_header(message))
@@ -141,7 +141,11 @@ def _no_number(name: str) -> NoReturn:
     raise WireError(f"{name} is not a number")
 
 
-def _check_sound(pcm: bytes) -> None:
+def check_sound(pcm: bytes) -> None:
+    """
+    Raises:
+        WireError: it is none that a recogniser hears: none at all, half a sample, or too long.
+    """
     if not pcm:
         raise WireError("it has no sound")
     if len(pcm) % 2:
@@ -168,7 +172,7 @@ def _utterance_header(utterance: Utterance) -> dict[str, object]:
 
 
 def _utterance(fields: _Fields, sound: bytes) -> Utterance:
-    _check_sound(sound)
+    check_sound(sound)
     rate = fields.number("rate")
     if rate != SAMPLE_RATE:
         raise WireError(f"{rate} samples a second; {SAMPLE_RATE} are spoken here")

@@ -15,15 +15,13 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from asr.hearing import Hearing, NoMemory, Outcome, Refused
+from asr.hearing import NOT_TRANSCRIBED, Hearing, NoMemory, Outcome, Refused
 from asr.redis_streams import Handed, Streams, StreamsAway, StreamsRefused, WorkerSeen
 from asr.speech import Transcript, Utterance, WorkClass
 from asr.transcriber import Transcriber
 from asr.wire import Lost, WireError, decode, encode
 
 log = structlog.get_logger()
-
-NOT_TRANSCRIBED = "the model could not transcribe it"
 
 _BATCHES_KEPT = 256
 _BUSY_LOOK_S = 0.05

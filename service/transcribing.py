@@ -49,7 +49,7 @@ class OwnModel:
         return transcriber.model
 
     def unready(self) -> str | None:
-        return None if self.queue.alive() else "the recogniser has stopped; restart the server"
+        return self.queue.unready()
 
     def workers(self) -> None:
         return None

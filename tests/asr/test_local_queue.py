@@ -6,56 +6,32 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asr.local_queue import LocalQueue
-from asr.scheduler import SchedulerSettings
+from asr.scheduler import TOO_LATE, SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
-from asr.transcriber import Transcriber, TranscriptionFailed
-from tests.asr.examples import an_utterance, written
+from asr.transcriber import Transcriber
+from tests.asr.examples import an_utterance
+from tests.asr.scribe import Scribe, heard, unheard
 
 pytestmark = pytest.mark.anyio
 
 
-@dataclass
-class Scribe:
-    """`asr.transcriber.Transcriber`. Ids say how it fails: `refused`, `broken`, `short`.
-
-    Attributes:
-        free: While not set, it works on its first batch.
-    """
-
-    model: str = "scribe"
-    batches: list[list[str]] = field(default_factory=list)
-    free: threading.Event = field(default_factory=threading.Event)
-    threads: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.free.set()
-
-    def describe(self) -> str:
-        return "nowhere"
-
-    def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
-        self.threads.add(threading.get_ident())
-        self.batches.append([utterance.id for utterance in batch])
-        assert self.free.wait(10)
-        if any("refused" in utterance.id for utterance in batch):
-            raise TranscriptionFailed
-        if any("broken" in utterance.id for utterance in batch):
-            raise IndexError("an odd model")
-        whole = [written(utterance) for utterance in batch]
-        return whole[1:] if any("short" in utterance.id for utterance in batch) else whole
-
-
 def a_queue(
-    load: Callable[[], Transcriber], *, capacity: int = 100, batch_size: int = 8, lanes: int = 1
+    load: Callable[[], Transcriber],
+    *,
+    capacity: int = 100,
+    batch_size: int = 8,
+    lanes: int = 1,
+    deadline_s: float = 30.0,
 ) -> LocalQueue:
-    settings = SchedulerSettings(capacity=capacity, batch_size=batch_size, lanes=lanes)
+    settings = SchedulerSettings(
+        capacity=capacity, batch_size=batch_size, lanes=lanes, deadline_s=deadline_s
+    )
     return LocalQueue(load, settings=settings)
 
 
@@ -66,14 +42,6 @@ def put(queue: LocalQueue, *ids: str) -> None:
 
 async def rest(queue: LocalQueue) -> list[Transcript | Unheard]:
     return [result async for result in queue.results()]
-
-
-def heard(results: Sequence[Transcript | Unheard]) -> list[str]:
-    return [result.utterance_id for result in results if isinstance(result, Transcript)]
-
-
-def unheard(results: Sequence[Transcript | Unheard]) -> dict[str, str]:
-    return {one.utterance.id: one.reason for one in results if isinstance(one, Unheard)}
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -305,3 +273,76 @@ async def test_every_utterance_comes_out_exactly_once(
     came = heard(results) + [one.utterance.id for one in results if isinstance(one, Unheard)]
     assert Counter(came) == Counter(ids)
     assert all("fine" in id_ or "short" in id_ for id_ in heard(results))
+
+
+async def test_what_waits_for_too_long_is_told_while_the_model_is_stuck() -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = a_queue(lambda: scribe, batch_size=1, deadline_s=0.2)
+    await queue.start()
+    results = queue.results()
+    put(queue, "begun")
+    await until(lambda: scribe.batches == [["begun"]])
+    put(queue, "late")
+    async with asyncio.timeout(5):
+        assert unheard([await anext(results)]) == {"late": TOO_LATE}
+    await until(lambda: "at one batch" in (queue.unready() or ""))
+    scribe.free.set()
+    assert heard([await anext(results)]) == ["begun"]
+    assert queue.unready() is None
+    await queue.close()
+
+
+@pytest.mark.parametrize(
+    ("id_", "trouble"), [("plague", "fails on silence, too"), ("huge", "too little memory")]
+)
+async def test_a_model_that_hears_nothing_any_more_is_not_ready(id_: str, trouble: str) -> None:
+    scribe = Scribe()
+    queue = a_queue(lambda: scribe)
+    await queue.start()
+    results = queue.results()
+    put(queue, id_)
+    assert list(unheard([await anext(results)])) == [id_]
+    assert trouble in (queue.unready() or "")
+    assert queue.alive()
+    scribe.sick = False
+    put(queue, "fine again")
+    assert heard([await anext(results)]) == ["fine again"]
+    assert queue.unready() is None
+    await queue.close()
+
+
+async def test_batches_are_smaller_once_memory_has_run_out() -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = a_queue(lambda: scribe)
+    await queue.start()
+    put(queue, "first")
+    await until(lambda: scribe.batches == [["first"]])
+    put(queue, "big", "b", "c", "d")
+    scribe.free.set()
+    results = queue.results()
+    found = [await anext(results) for _ in range(5)]
+    put(queue, "x", "y")
+    found += [await anext(results) for _ in range(2)]
+    assert sorted(heard(found)) == ["b", "big", "c", "d", "first", "x", "y"]
+    assert scribe.batches[-2:] == [["x"], ["y"]]
+    assert queue.unready() is None
+    await queue.close()
+
+
+@pytest.mark.parametrize(
+    ("pcm", "why"),
+    [(b"", "no sound"), (b"\0" * 3, "half a sample"), (bytes(32_000 * 31), "30 s at most")],
+)
+async def test_sound_that_cannot_be_heard_is_refused_with_its_reason(pcm: bytes, why: str) -> None:
+    scribe = Scribe()
+    queue = a_queue(lambda: scribe)
+    await queue.start()
+    queue.put(an_utterance("bad", pcm))
+    put(queue, "fine")
+    await queue.close()
+    results = await rest(queue)
+    assert heard(results) == ["fine"]
+    assert why in unheard(results)["bad"]
+    assert scribe.batches == [["fine"]]

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from asr.cuda import CudaUnavailable
-from asr.hearing import ModelBroken
+from asr.hearing import NOT_TRANSCRIBED, ModelBroken
 from asr.models import ModelUnavailable
 from asr.redis_scripts import FAILED_AGAIN
 from asr.settings import AsrSettings
 from asr.speech import WorkClass
 from asr.transcriber import Transcriber
-from asr.worker import NOT_TRANSCRIBED, Worker, WorkerTimes
+from asr.worker import Worker, WorkerTimes
 from asr.worker_process import WorkerFailed, run_worker
 from tests.asr.examples import an_utterance
 from tests.asr.redis_stage import QUICK, Stage, some, staged, until
