@@ -102,7 +102,6 @@ def prepare_cuda(
         named = "cpu" if why else "cuda"
     if compute_type == "auto":
         compute_type = "float16" if named == "cuda" else "int8"
-    log.info("asr.device", device=named, index=index, compute_type=compute_type)
     return Place(named, index, compute_type)
 
 

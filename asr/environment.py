@@ -3,6 +3,7 @@ them. Variables of the service that are nothing to a worker are left alone."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from asr.settings import AsrSettings
 
 _PREFIX = "EARSHOT_ASR_"
+_OF_THE_SERVER = ("QUEUE", "DEADLINE_S")
 
 Whole = Annotated[int, Field(ge=0, le=256)]
 _KINDS: Mapping[str, tuple[str, Any]] = {
@@ -31,11 +33,22 @@ class EnvironmentInvalid(ValueError):
     """It names the variable and what is wrong with it."""
 
 
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    for name in sorted(environment):
+        own = name.removeprefix(_PREFIX)
+        if name.startswith(_PREFIX) and own not in {*_KINDS, *_OF_THE_SERVER}:
+            near = difflib.get_close_matches(own, _KINDS, 1)
+            hint = f"; did you mean {_PREFIX}{near[0]}?" if near else ""
+            raise EnvironmentInvalid(f"{name}: no such setting{hint}")
+
+
 def from_environment(environment: Mapping[str, str]) -> AsrSettings:
     """
     Raises:
-        EnvironmentInvalid: a variable's value is none that it may have.
+        EnvironmentInvalid: a variable's value is none that it may have, or there is none of the
+            name.
     """
+    _refuse_unknown(environment)
     found: dict[str, Any] = {}
     for own, (name, kind) in _KINDS.items():
         value = environment.get(_PREFIX + own)
@@ -46,4 +59,10 @@ def from_environment(environment: Mapping[str, str]) -> AsrSettings:
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]["msg"]
             raise EnvironmentInvalid(f"{_PREFIX}{own}: {problem}") from None
-    return AsrSettings(**found)
+    settings = AsrSettings(**found)
+    if settings.hypotheses >= settings.beam_size:
+        raise EnvironmentInvalid(
+            f"{_PREFIX}HYPOTHESES: {settings.hypotheses} further readings need a wider beam than "
+            f"{settings.beam_size}"
+        )
+    return settings

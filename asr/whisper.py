@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from faster_whisper import WhisperModel, available_models, download_model
 
 from asr import quality
 from asr.coalesce import Joined, Segment, assigned, groups
-from asr.cuda import prepare_cuda, remedy
+from asr.cuda import CudaUnavailable, Place, prepare_cuda, remedy
 from asr.decoding import Decoder, Heard
 from asr.language import Languages
 from asr.models import MICRO, ModelUnavailable, check_directory, micro_directory
@@ -239,6 +239,10 @@ class WhisperTranscriber:
             revision=utterance.revision,
         )
 
+    def warm_up(self) -> None:
+        """Encode and decode a second of silence: what is compiled at the first use is, then."""
+        self._hear(bytes(2 * SAMPLE_RATE), FULL)
+
     def admit_short_windows(self, directory: Path) -> None:
         """Use the windows that the model declares, if it hears its canary in each of them.
 
@@ -281,12 +285,8 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
         ModelUnavailable: with one sentence that says why and what to do.
     """
     path, name = _locate(settings)
-    place = prepare_cuda(
-        settings.device,
-        settings.compute_type,
-        count_devices=ctranslate2.get_cuda_device_count,
-        cache_dir=settings.cache_dir,
-    )
+    place = _place(settings.device, settings.compute_type, settings.cache_dir)
+    log.info("asr.device", device=place.device, index=place.index, compute_type=place.compute_type)
     try:
         model = WhisperModel(
             str(path),
@@ -303,18 +303,24 @@ def load(settings: AsrSettings) -> WhisperTranscriber:
         ) from error
     decoder = Decoder(model)
     transcriber = WhisperTranscriber(decoder, name, settings)
-    decoder.encode(decoder.features(bytes(2 * SAMPLE_RATE), FULL))
+    transcriber.warm_up()
     transcriber.admit_short_windows(path)
     return transcriber
 
 
-def choose_device(device: str, compute_type: str) -> tuple[str, str]:
-    """`auto` made concrete: CUDA where a device answers, and the type that suits it."""
-    if device == "auto":
-        device = "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
-    if compute_type == "auto":
-        compute_type = "float16" if device == "cuda" else "int8"
-    return device, compute_type
+@cache
+def _place(device: str, compute_type: str, cache_dir: Path | None) -> Place:
+    """Where the model runs: looked for once, so that all that depends on it agrees.
+
+    Raises:
+        CudaUnavailable: CUDA was asked for and cannot be used.
+    """
+    return prepare_cuda(
+        device,
+        compute_type,
+        count_devices=ctranslate2.get_cuda_device_count,
+        cache_dir=cache_dir,
+    )
 
 
 def batch_size(settings: AsrSettings) -> int:
@@ -336,7 +342,11 @@ def lanes(settings: AsrSettings) -> int:
 
 
 def _device(settings: AsrSettings) -> str:
-    return choose_device(settings.device.partition(":")[0], settings.compute_type)[0]
+    """A device that cannot be had is told of by `load`."""
+    try:
+        return _place(settings.device, settings.compute_type, settings.cache_dir).device
+    except CudaUnavailable:
+        return "cpu"
 
 
 def _threads(settings: AsrSettings) -> int:

@@ -231,7 +231,7 @@ def _wire(app: FastAPI, settings: Settings, database: Database, queue: WorkQueue
     state.rule_hits = SqlRuleHits(database)
     state.backtesting = Backtesting(SqlSaid(database))
     state.events = SqlEventLog(database)
-    state.broadcaster = Broadcaster(state.events)
+    state.broadcaster = Broadcaster(state.events, dropped=metrics.feed_dropped.inc)
     state.console = static.ConsoleFiles()
     state.recent, heat = Recent(), Heat()
     reader = Reader(state.policies.matcher, state.recent)
@@ -432,7 +432,7 @@ async def _resume_overload(state: State) -> None:
     """Whoever was told that we are behind is told once we are not, by whichever run."""
     last = await state.events.last(OverloadChanged.type)
     if last is not None:
-        state.overload.resume(Pace(last.data["state"]))
+        state.overload.resume(Pace(last.data["state"]), last.data.get("measure", "none"))
 
 
 async def _again(app: FastAPI, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

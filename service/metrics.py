@@ -97,6 +97,11 @@ class Metrics:
             "are shared, 4 what is late becomes a gap",
             registry=registry,
         )
+        self.feed_dropped = Counter(
+            "earshot_feed_dropped",
+            "Levels that readers of the feed were too slow for",
+            registry=registry,
+        )
         self.batch_seconds = Histogram(
             "earshot_asr_batch_seconds", "Time the model took for a batch", registry=registry
         )

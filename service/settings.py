@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from asr.cuda import CudaUnavailable, parse_device
@@ -132,6 +132,14 @@ class Settings(BaseSettings):
             parse_device(value)
         except CudaUnavailable as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("asr_hypotheses")
+    @classmethod
+    def _hypotheses(cls, value: int, info: ValidationInfo) -> int:
+        beam: int = info.data.get("asr_beam_size", value + 1)
+        if value >= beam:
+            raise ValueError(f"{value} further readings need a wider beam than {beam}")
         return value
 
     @field_validator("redis_url")

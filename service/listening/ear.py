@@ -120,8 +120,13 @@ class Ear:
         return self._segmenter.speaking
 
     @property
+    def interrupted_at(self) -> datetime | None:
+        """Where the gap begins that is still to be told before what is heard now; None: there is
+        none."""
+        return self._interrupted_at
+
+    @property
     def interrupted(self) -> bool:
-        """There is still a gap to tell of before what is heard now."""
         return self._interrupted_at is not None
 
     @property

@@ -116,9 +116,10 @@ class OverloadWatch:
         """What was told last."""
         return self._told.state is Pace.BEHIND
 
-    def resume(self, state: Pace) -> None:
-        """An earlier run ended in this state: if that was behind, its end is told too."""
-        self._told = Told(state, 0.0, self._clock())
+    def resume(self, state: Pace, measure: str) -> None:
+        """An earlier run ended so: if it was behind, or did something about it, the end of that is
+        told, too."""
+        self._told = Told(state, 0.0, self._clock(), Rung[measure.upper()])
 
     async def run(self) -> NoReturn:
         while True:

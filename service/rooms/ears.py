@@ -23,6 +23,7 @@ from asr.speech import Utterance
 from service.beat import until_beat
 from service.clock import Clock
 from service.errors import StoreAway
+from service.listening.counters import EarCounters
 from service.listening.ear import INTERRUPTED, Ear
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
@@ -43,6 +44,8 @@ _SETTLE_S = 15.0
 """How long a leaving speaker's last words are waited for."""
 _LATE = timedelta(seconds=1)
 """Whoever is heard so long after they came may have said something unheard."""
+_LONGEST_UNTOLD = timedelta(seconds=10)
+"""A track whose ear breaks again and again is a gap each time so much has gone unheard."""
 
 
 class Ears:
@@ -173,7 +176,8 @@ class Ears:
             self._count(listener)
             self._forget(listener)
             self._cut_off[listener.key] = listener
-            self._interrupted[listener.key] = now if pending else listener.ear.unheard_since(now)
+            unheard_since = now if pending else listener.ear.unheard_since(now)
+            self._interrupted[listener.key] = listener.ear.interrupted_at or unheard_since
 
     def room_heard(self, room_id: str, present: Collection[str]) -> None:
         """The room is heard, and these are in it: whoever else was live before has left."""
@@ -272,6 +276,19 @@ class Ears:
             if not listener.failed:  # once for a track, which may fail with every packet
                 log.exception("ears.track_failed", room=listener.room.id)
             listener.failed = True
+            with contextlib.suppress(Exception):  # which was logged already
+                self._begin_anew(listener)
+
+    def _begin_anew(self, listener: Listener) -> None:
+        """What a broken ear had not given out, and what no ear hears after it, is a gap."""
+        now, broken = self._clock(), listener.ear
+        since = broken.interrupted_at or broken.heard_until()
+        if listener.leaving or now - since >= _LONGEST_UNTOLD:
+            self._unwritten.gap(AudioGap(*listener.key, since, max(since, now), INTERRUPTED))
+            since = now
+        self._count(listener)
+        listener.counted = EarCounters()
+        listener.ear = self._make_ear(*listener.key, now, None if listener.leaving else since)
 
     def _glimpse(self, listener: Listener) -> None:
         if listener.failed or listener.leaving:

@@ -6,7 +6,8 @@ import pytest
 
 from asr.environment import EnvironmentInvalid, from_environment
 from asr.settings import AsrSettings
-from service.settings import Settings
+from service.errors import ConfigurationError
+from service.settings import Settings, load_settings
 
 
 def test_without_variables_a_worker_has_the_usual_settings() -> None:
@@ -30,6 +31,23 @@ def test_a_worker_alone_reads_what_the_service_reads(monkeypatch: pytest.MonkeyP
     found = from_environment(variables)
     assert found == Settings().asr()
     assert found.cache_dir == Path("/models")
+
+
+def test_a_misspelled_variable_is_refused_and_the_server_s_own_are_not() -> None:
+    with pytest.raises(EnvironmentInvalid, match="EARSHOT_ASR_MODLE.*EARSHOT_ASR_MODEL"):
+        from_environment({"EARSHOT_ASR_MODLE": "small"})
+    others = {"EARSHOT_ASR_QUEUE": "9", "EARSHOT_ASR_DEADLINE_S": "9", "EARSHOT_HOST": "::"}
+    assert from_environment(others) == AsrSettings()
+
+
+def test_further_readings_need_a_beam_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"EARSHOT_ASR_HYPOTHESES": "3", "EARSHOT_ASR_BEAM_SIZE": "3"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match="EARSHOT_ASR_HYPOTHESES: .* wider beam than 3"):
+        load_settings()
+    with pytest.raises(EnvironmentInvalid, match="EARSHOT_ASR_HYPOTHESES: .* wider beam than 3"):
+        from_environment(variables)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
 from asr.stitch import UNSPACED
 from asr.transcriber import TranscriptionFailed
-from asr.whisper import WhisperTranscriber, choose_device, load, model_names
+from asr.whisper import WhisperTranscriber, batch_size, lanes, load, model_names
 from service.simulation.script import DEMO_SCRIPT, load_script
 from tests.asr.examples import START, an_utterance
 from tests.listening.sound import clip_16k
@@ -179,10 +179,15 @@ def test_it_says_how_it_runs(micro: WhisperTranscriber) -> None:
     assert micro.describe().startswith("cpu, int8")
 
 
-def test_a_device_that_was_named_is_kept() -> None:
-    assert choose_device("cpu", "auto") == ("cpu", "int8")
-    assert choose_device("cuda", "auto") == ("cuda", "float16")
-    assert choose_device("cpu", "float32") == ("cpu", "float32")
+def test_a_gpu_that_cannot_be_used_leaves_the_settings_of_a_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A device answers, and cuBLAS is not there."""
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 1)
+    monkeypatch.setattr("asr.cuda._load_cublas", lambda finders: False)
+    settings = AsrSettings(compute_type="int8_float32")  # a place of its own
+    assert batch_size(settings) == 1
+    assert lanes(settings) == lanes(AsrSettings(device="cpu"))
 
 
 def test_the_demo_model_is_among_the_names() -> None:

@@ -150,6 +150,15 @@ async def test_what_could_not_be_put_on_record_is_told_at_the_next_look() -> Non
 @pytest.mark.parametrize("state", Pace)
 async def test_a_run_that_follows_one_that_was_behind_tells_its_end(state: Pace) -> None:
     floor = Floor()
-    floor.watch.resume(state)
+    floor.watch.resume(state, "none")
     await floor.watch.look()
     assert [event.state for event in floor.told] == [Pace.NORMAL] * (state is Pace.BEHIND)
+
+
+@pytest.mark.anyio
+async def test_what_an_earlier_run_did_about_it_is_told_to_be_over() -> None:
+    floor = Floor()
+    floor.watch.resume(Pace.NORMAL, "no_looks")
+    floor.now += AGAIN_AFTER
+    await floor.watch.look()
+    assert [(event.state, event.measure) for event in floor.told] == [(Pace.NORMAL, "none")]

@@ -274,6 +274,41 @@ async def test_a_bad_track_harms_no_other_and_counts(floor: Floor) -> None:
     assert b'earshot_failures_total{at="ear"}' in floor.metrics.render()
 
 
+async def test_what_a_bad_track_said_is_a_gap_when_its_speaker_leaves(floor: Floor) -> None:
+    floor.deaf = "eve"
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker("eve"))
+    floor.say(ears, 1.0, until_s=4, speaker="eve")
+    await ears.speaker_left(a_speaker("eve"), "goodbye")
+    (gap,) = floor.hearing.written
+    assert (gap.speaker_id, gap.from_at, gap.to_at) == ("eve", NOW, floor.clock.now)
+
+
+async def test_a_track_that_stays_bad_is_told_of_from_time_to_time(floor: Floor) -> None:
+    floor.deaf = "eve"
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker("eve"))
+    floor.say(ears, 1.0, until_s=25, speaker="eve")
+    await ears.flush()
+    told = [(seconds(gap.from_at), seconds(gap.to_at)) for gap in floor.hearing.written]
+    assert len(told) == 2
+    assert told[0][0] == 0
+    assert told[0][1] == told[1][0] == pytest.approx(10, abs=0.1)
+
+
+async def test_a_track_that_was_bad_for_a_moment_is_heard_again_after_a_gap(floor: Floor) -> None:
+    floor.deaf = "ann"
+    ears = floor.open()
+    await ears.speaker_joined(a_speaker("ann"))
+    floor.say(ears, until_s=0.2)
+    floor.deaf = ""
+    floor.say(ears, 3.0, until_s=6)
+    await ears.flush()
+    (gap,) = floor.hearing.written
+    ((_, utterance),) = floor.cut
+    assert gap.from_at == NOW < gap.to_at <= utterance.ended_at
+
+
 async def test_what_is_held_in_memory_is_told_for_all_and_for_the_largest(floor: Floor) -> None:
     ears = floor.open()
     for name in ("ann", "bob"):
