@@ -17,6 +17,7 @@ from asr.ladder import Ladder, Rung
 from asr.outbox import Outbox
 from asr.redis_scripts import OVERLOADED, TOO_LATE
 from asr.redis_streams import Limits, Overview, Streams, StreamsAway, StreamsRefused, job_id
+from asr.scheduler import ENDED, NEWER, replaces
 from asr.speech import Transcript, Unheard, Utterance, WorkClass
 from asr.wire import Lost, WireError, decode, encode
 
@@ -51,8 +52,9 @@ class RedisQueue:
 
     An utterance stays in this process until its result has come, so that not even a Redis that
     forgot everything loses one: what it does not know is put again. What has no result after
-    `deadline_s` leaves as `Unheard`, and a result that comes later is dropped. A speaker's results
-    of one class come in the order of their utterances, unless one is more than a second late.
+    `deadline_s` leaves as `Unheard`, and a result that comes later is dropped. A look at speech
+    that goes on leaves for a newer one, and for the end of that speech. A speaker's results of one
+    class come in the order of their utterances, unless one is more than a second late.
 
     Results are read by a cursor into a stream of this run alone. What a run before left behind is
     told by the server as a gap, and cannot come out of `results`.
@@ -84,6 +86,8 @@ class RedisQueue:
         self._put = asyncio.Event()
         self._settled = asyncio.Event()
         self._finished: asyncio.Queue[Transcript | Unheard | None] = asyncio.Queue()
+        self._unwanted: list[str] = []
+        """Jobs that nobody waits for any more, of which Redis has not been told."""
         self._in_order = InOrder(lambda one: (speaker_of(one), one.work))
         self._closing = False
         self._running: asyncio.Task[None] | None = None
@@ -136,6 +140,9 @@ class RedisQueue:
         job = _Job(job_id(utterance, self._model), utterance, now + self._deadline_s)
         if job.id in self._jobs:  # heard twice: the first settles both
             return
+        for older in [each for each in self._jobs.values() if replaces(utterance, each.utterance)]:
+            self._lose(older, NEWER if utterance.provisional else ENDED)
+            self._unwanted.append(older.id)
         self._jobs[job.id] = job
         self._in_order.take([utterance])
         left = self._outbox.put(utterance.work, job.id, job)
@@ -187,7 +194,7 @@ class RedisQueue:
         for job in left:
             self._lose(job, _STOPPING)
         self._finished.put_nowait(_END)
-        await self._tell_nobody_waits(left)
+        await self._tell_nobody_waits([*self._unwanted, *(job.id for job in left)])
         with suppress(StreamsAway, TimeoutError):
             async with asyncio.timeout(_FAREWELL_S):
                 await self._streams.drop_results(self._server)
@@ -338,15 +345,16 @@ class RedisQueue:
                 self._lose(job, TOO_LATE if not self._away else f"{TOO_LATE}: {self._away}")
             if late:
                 log.warning("asr.too_late", utterances=len(late))
-                await self._tell_nobody_waits(late)
+            unwanted, self._unwanted = self._unwanted, []
+            await self._tell_nobody_waits([*unwanted, *(job.id for job in late)])
             waits.reset()
             await asyncio.sleep(_TICK_S)
 
-    async def _tell_nobody_waits(self, jobs: Sequence[_Job]) -> None:
+    async def _tell_nobody_waits(self, jobs: Sequence[str]) -> None:
         """Workers find out by themselves, too, but later."""
         with suppress(StreamsAway, TimeoutError):
             async with asyncio.timeout(_FAREWELL_S):
-                await self._streams.cancel([job.id for job in jobs], self._keep_ms)
+                await self._streams.cancel(jobs, self._keep_ms)
 
     async def _look(self) -> None:
         self._overview = overview = await self._streams.look()

@@ -225,10 +225,7 @@ class Scheduler:
         """Older looks at this speaker's speech: of no use beside a newer one, or the end."""
         room = self._rooms.get(utterance.room_id)
         for each in list(room.waiting) if room else ():
-            other = each.utterance
-            if not other.provisional or other.speaker_id != utterance.speaker_id:
-                continue
-            if utterance.provisional or other.id == utterance.id:
+            if replaces(utterance, each.utterance):
                 self._remove(each)
                 yield each
 
@@ -327,6 +324,15 @@ class Scheduler:
             if oldest is None:
                 return
             del self._rooms[oldest]
+
+
+def replaces(newer: Utterance, older: Utterance) -> bool:
+    """Whether an older look is of no use beside a newer one at its speaker's speech, or its end."""
+    if not older.provisional:
+        return False
+    if (newer.room_id, newer.speaker_id) != (older.room_id, older.speaker_id):
+        return False
+    return newer.provisional or newer.id == older.id
 
 
 def _when(utterance: Utterance) -> tuple[float, str]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from asr.scheduler import ENDED, NEWER
 from asr.speech import Transcript, Utterance, WorkClass
 from tests.asr.examples import an_utterance
 from tests.asr.scribe import Scribe, heard, named, unheard
@@ -58,6 +59,29 @@ async def test_utterances_of_one_class_come_out_as_they_were_put(make: QueueMake
         queue.put(one)
     await queue.close(drain_s=FOREVER)
     assert heard(await rest(queue)) == ids
+
+
+async def test_a_look_that_waits_leaves_for_a_newer_one_and_that_for_the_end(
+    make: QueueMaker,
+) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = await make.start(scribe, batch=1)
+    queue.put(replace(an_utterance("busy"), speaker_id="other"))
+    await until(lambda: scribe.batches == [["busy"]])
+    looks = [
+        replace(an_utterance("speech"), work=WorkClass.HOT_PARTIAL, revision=revision)
+        for revision in (1, 2)
+    ]
+    results = queue.results()
+    for newer in (*looks, an_utterance("speech")):
+        queue.put(newer)
+    async with asyncio.timeout(5):
+        assert unheard([await anext(results)]) == {"speech": NEWER}
+        assert unheard([await anext(results)]) == {"speech": ENDED}
+        scribe.free.set()
+        assert [heard([await anext(results)]) for _ in range(2)] == [["busy"], ["speech"]]
+    assert queue.waiting() == 0
 
 
 @pytest.mark.parametrize("work", WorkClass)
