@@ -41,6 +41,8 @@ _NO_MEMORY = (
 )
 _BUDGET_S = 0.2
 _TICK_S = 0.1
+_HUNG_S = 30.0
+"""A large model on a slow CPU is at a window for half as long."""
 _ANY = 1 << 30
 """The scheduler says how much is heard at once, until memory runs out."""
 
@@ -81,8 +83,9 @@ class LocalQueue:
         self._deadline_s = settings.deadline_s
         self._watching: asyncio.Task[None] | None = None
         self._hearing: Hearing | None = None
-        self._begun_s: dict[int, float] = {}
-        """When each lane that is at work began, by its thread."""
+        self._begun: dict[int, tuple[float, Batch]] = {}
+        """When each lane that is at work began, and what on, by its thread."""
+        self._over = False
         self._trouble = ""
 
     async def start(self) -> Transcriber:
@@ -101,7 +104,9 @@ class LocalQueue:
         return transcriber
 
     def _begin(self, work: Callable[[_T], None], on: _T) -> None:
-        thread = threading.Thread(target=work, args=(on,), name=f"asr-model-{len(self._threads)}")
+        name = f"asr-model-{len(self._threads)}"
+        # A model that hangs must not keep the process from its end.
+        thread = threading.Thread(target=work, args=(on,), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -142,7 +147,8 @@ class LocalQueue:
         if not self.alive():
             return "the recogniser has stopped; restart the server"
         with self._changed:
-            slowest_s = time.monotonic() - min(self._begun_s.values(), default=math.inf)
+            first_s = min((begun_s for begun_s, _ in self._begun.values()), default=math.inf)
+        slowest_s = time.monotonic() - first_s
         if slowest_s > self._deadline_s:
             return (
                 f"the model has been at one batch for {slowest_s:.0f} s; restart the server, and "
@@ -153,7 +159,8 @@ class LocalQueue:
     async def close(self, drain_s: float = 2.0) -> None:
         """Take nothing more, transcribe what waits for so long, end the threads and `results`.
 
-        What is not transcribed by then comes out as `Unheard`.
+        What is not transcribed by then comes out as `Unheard`; what the model is at, if it does
+        not come back within `_HUNG_S`.
         """
         if self._closing:
             return
@@ -161,9 +168,17 @@ class LocalQueue:
             self._closing = True
             self._drain_until = time.monotonic() + drain_s
             self._changed.notify_all()
+        until = self._drain_until + _HUNG_S
         while self._threads:
-            await asyncio.to_thread(self._threads[-1].join)
-            self._threads.pop()
+            left_s = min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
+            await asyncio.to_thread(self._threads.pop().join, left_s)
+        with self._changed:
+            self._over = True
+            hung = [one for _, batch in self._begun.values() for one in batch.utterances]
+        if hung:
+            log.error("asr.model_hung", utterances=len(hung))
+        for utterance in hung:
+            self._finished.put_nowait(Unheard(utterance, _STOPPING))
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
@@ -208,11 +223,13 @@ class LocalQueue:
         assert self._loop is not None
         lane, started_s = threading.get_ident(), time.monotonic()
         with self._changed:
-            self._begun_s[lane] = started_s
+            self._begun[lane] = started_s, batch
         results = self._hear(batch.utterances, _way(transcriber, batch))
         seconds = time.monotonic() - started_s
         with self._changed:
-            del self._begun_s[lane]
+            del self._begun[lane]
+            if self._over:
+                return
             self._scheduler.done(batch, time.monotonic())
             self._loop.call_soon_threadsafe(self._on_batch, len(results), seconds)
             found = zip(batch.utterances, results, strict=True)
@@ -255,7 +272,7 @@ def _result(utterance: Utterance, outcome: Outcome) -> Transcript | Unheard:
         case Transcript():
             return outcome
         case NoMemory():
-            return Unheard(utterance, _NO_MEMORY)
+            return Unheard(utterance, "the model has too little memory for it")
         case Refused():
             return Unheard(utterance, NOT_TRANSCRIBED)
 

@@ -342,7 +342,7 @@ class RedisQueue:
             self._give(self._in_order.overdue(now - _HOLD_S))
             late = [job for job in self._jobs.values() if job.late_at <= now]
             for job in late:
-                self._lose(job, TOO_LATE if not self._away else f"{TOO_LATE}: {self._away}")
+                self._lose(job, TOO_LATE if not self._away else f"{TOO_LATE}: Redis is away")
             if late:
                 log.warning("asr.too_late", utterances=len(late))
             unwanted, self._unwanted = self._unwanted, []

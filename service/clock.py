@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, PlainSerializer, WithJsonSchema
 
 Clock = Callable[[], datetime]
 """Returns the time now, UTC."""
@@ -20,6 +20,16 @@ def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds, as every time in our JSON."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside of the years 1 to 9999") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A time that a request gives, in UTC."""
 
 Timestamp = Annotated[
     datetime,

@@ -117,7 +117,7 @@ class Provisional:
         """The speech is over, and its whole is judged now. Whether an alert was raised before."""
         key = (utterance.room_id, utterance.speaker_id)
         looks = self._looks.get(key)
-        if looks and looks[-1][1].id == utterance.id:
+        if looks is not None and (not looks or looks[-1][1].id == utterance.id):
             del self._looks[key]
             self._asked.discard(key)
         return self._glimpses.end(utterance)

@@ -17,6 +17,8 @@ from service.alerts.rule_hit import SaidBefore
 
 _APART = timedelta(seconds=1)
 """Two parts of one stretch lie closer together, whatever packets were lost at the cut."""
+_KEPT_S = 120.0
+"""A part whose next has not come for so long has none."""
 
 _Rule = tuple[str, str]
 """Pack and rule id."""
@@ -47,6 +49,9 @@ class _Part:
     number: int
     transcript: Transcript
     reading: Reading
+
+    def ended_before(self, at_s: float) -> bool:
+        return self.transcript.ended_at.timestamp() < at_s
 
     def goes_on_in(self, utterance: Utterance) -> bool:
         overlap = timedelta(milliseconds=utterance.overlap_ms)
@@ -91,6 +96,9 @@ class Reader:
         spoken = _spoken(transcript)
         reading = self.glimpse(utterance, transcript, packs, role)
         self._before.pop(key, None)
+        kept_s = at_s - _KEPT_S
+        for alone in [one for one, part in self._before.items() if part.ended_before(kept_s)]:
+            del self._before[alone]
         if utterance.ended_by is EndedBy.LENGTH:
             self._before[key] = _Part(utterance.part, transcript, reading)
         self._recent.add(*key, at_s, spoken, (*reading.matches, *reading.shadow))

@@ -6,11 +6,11 @@ Reads `app.state`: `rule_hits`, `backtesting`, `packs`, `kept`, `clock`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.finding import PackError, PackInvalid
 from policies.match import RuleStatus
@@ -21,7 +21,7 @@ from service.access.keys import Role
 from service.alerts.ports import RuleHitStore
 from service.alerts.rule_report import RuleReport, period, rule_report
 from service.backtesting import TRIED, Backtesting, BacktestReport
-from service.clock import Clock
+from service.clock import Clock, Moment
 from service.errors import Problem
 from service.rules_page import Kept
 
@@ -35,16 +35,6 @@ _MOST_PACKS = 20
 Room = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 ]
-
-
-def _utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside of the years 1 to 9999") from None
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class Draft(BaseModel):

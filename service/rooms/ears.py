@@ -122,6 +122,8 @@ class Ears:
                 await self._rooms.speaker_returned(speaker, "left and came back", now)
                 leaving.back = True
             before = leaving or self._cut_off.pop(key, None)
+            if before is not None and before.settled:
+                before = None
             self._interrupted.pop(key, None)
             self._gone.pop(key, None)
             listener = self._listeners[key] = Listener(ear, speaker, room, before)
@@ -293,9 +295,14 @@ class Ears:
     def _glimpse(self, listener: Listener) -> None:
         if listener.failed or listener.leaving:
             return
-        glimpse = listener.ear.glimpse()
-        if glimpse is not None:
-            self._on_glimpse(listener, glimpse)
+        try:
+            glimpse = listener.ear.glimpse()
+            if glimpse is not None:
+                self._on_glimpse(listener, glimpse)
+        except Exception:  # a look is no loss
+            self._metrics.failures.labels("ear").inc()
+            log.exception("ears.glimpse_failed", room=listener.room.id)
+            listener.failed = True
 
     def _forget(self, listener: Listener) -> None:
         if self._listeners.get(listener.key) is not listener:

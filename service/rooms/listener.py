@@ -41,6 +41,11 @@ class Listener:
     def key(self) -> Key:
         return (self.speaker.room_id, self.speaker.id)
 
+    @property
+    def settled(self) -> bool:
+        """Nothing of it, or of what was before it, is still to be settled."""
+        return next(self._starts(), None) is None
+
     def heard_until(self) -> datetime:
         """Everything before this is settled, or was no speech."""
         return min([self.ear.heard_until(), *self._starts()])
@@ -48,4 +53,7 @@ class Listener:
     def _starts(self) -> Iterator[datetime]:
         yield from self.unsettled.values()
         if self.before is not None:
-            yield from self.before._starts()
+            before = list(self.before._starts())
+            if not before:  # settled for good: whoever comes and goes leaves no chain behind
+                self.before = None
+            yield from before

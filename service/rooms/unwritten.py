@@ -32,7 +32,7 @@ class Unwritten:
         self._writing = asyncio.Lock()
 
     def gap(self, gap: AudioGap) -> None:
-        self._metrics.gaps.labels(gap.reason).inc()
+        self._metrics.gaps.labels(gap.reason.partition(":")[0]).inc()  # without its particulars
         self._metrics.gap_seconds.inc((gap.to_at - gap.from_at).total_seconds())
         if len(self._gaps) >= _GAPS_WAITING:  # the store has been gone for long
             gap = self._widened(gap)

@@ -156,7 +156,8 @@ class Breaker:
         """When the next attempt may be made; `now` or earlier: at once."""
         due = head.due_at or now
         if self.is_open and self.failed_at is not None:
-            wait_s = min(PROBE_S * 2 ** (self.failures - OPENS_AFTER), MOST_PROBE_S)
+            doubled = min(self.failures - OPENS_AFTER, 20)  # a float bears no thousand
+            wait_s = min(PROBE_S * 2**doubled, MOST_PROBE_S)
             due = self.failed_at + timedelta(seconds=wait_s * (1 + JITTER * chance))
         elif self.closed_at is not None:  # somebody got through: what waits need not wait longer
             due = min(due, self.closed_at)

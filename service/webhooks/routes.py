@@ -13,15 +13,15 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.access.audit import Action
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
 from service.access.on_record import record
-from service.access.sealing import Seal
-from service.clock import Clock, Timestamp
+from service.access.sealing import CannotOpen, Seal
+from service.clock import Clock, Moment, Timestamp
 from service.errors import Problem
 from service.feed.ports import Recorded
 from service.webhooks.address import MAX_URL
@@ -30,7 +30,7 @@ from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State, n
 from service.webhooks.lane import CONTENT
 from service.webhooks.message import LOGGED, body_of
 from service.webhooks.ports import Lane, Sender, Waiting, WebhookStore
-from service.webhooks.relay import Relay, dropped
+from service.webhooks.relay import UNREADABLE, Relay, dropped
 from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()
@@ -69,8 +69,8 @@ class Again(_Body):
     """One delivery, or all events of a stretch of time."""
 
     delivery_id: str | None = Field(None, pattern=r"^dl_[0-9a-f]{16}$")
-    from_: AwareDatetime | None = Field(None, alias="from")
-    to: AwareDatetime | None = None
+    from_: Moment | None = Field(None, alias="from")
+    to: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +233,10 @@ async def rotate_secret(webhook_id: WebhookId, request: Request, caller: Manages
 @router.post("/v1/webhooks/{webhook_id}/ping", summary="Send a test event")
 async def ping_webhook(webhook_id: WebhookId, request: Request, _: Manages) -> ShownDelivery:
     """Sends `webhook.ping` once and answers with what came of it, within 20 s or so."""
-    delivery = await _relay(request).ping(await _find(request, webhook_id))
+    try:
+        delivery = await _relay(request).ping(await _find(request, webhook_id))
+    except CannotOpen as error:
+        raise Problem(409, "Secret unreadable", UNREADABLE) from error
     return _shown_delivery(delivery, None)
 
 

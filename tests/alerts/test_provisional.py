@@ -90,6 +90,17 @@ async def test_something_grave_in_words_that_may_change_is_looked_at_again(floor
     assert alert(floor).provisional
 
 
+async def test_what_was_asked_about_one_speech_is_not_asked_about_the_next(floor: Floor) -> None:
+    floor.go_on("u1", "so you fool", 1)
+    await floor.finish()
+    assert floor.again == ["ann"]
+    floor.say("u1", "so you fool")
+    await floor.finish()
+    floor.go_on("u2", "well", 1)
+    await floor.finish()
+    assert floor.queue.put_in[-1].work is not WorkClass.HOT_FINAL
+
+
 async def test_a_look_that_fails_is_no_gap(floor: Floor) -> None:
     floor.go_on("u1", None, 1)
     await floor.finish()

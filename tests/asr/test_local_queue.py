@@ -293,6 +293,23 @@ async def test_what_waits_for_too_long_is_told_while_the_model_is_stuck() -> Non
     await queue.close()
 
 
+async def test_a_model_that_hangs_does_not_keep_the_queue_from_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asr.local_queue._HUNG_S", 0.1)
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = a_queue(lambda: scribe, batch_size=1)
+    await queue.start()
+    put(queue, "hung", "waiting")
+    await until(lambda: scribe.batches == [["hung"]])
+    async with asyncio.timeout(5):
+        await queue.close(drain_s=0.1)
+    assert list(unheard(await rest(queue))) == ["hung", "waiting"]
+    scribe.free.set()
+    await until(lambda: not any(t.name.startswith("asr-model") for t in threading.enumerate()))
+
+
 @pytest.mark.parametrize(
     ("id_", "trouble"), [("plague", "fails on silence, too"), ("huge", "too little memory")]
 )

@@ -265,9 +265,7 @@ async def test_a_redis_that_stays_away_makes_gaps_that_say_so(own_stage: Stage) 
     own_stage.redis.stop(SIGKILL)
     put(queue, "a")
     (reason,) = unheard(await some(queue, 1)).values()
-    assert reason.startswith(TOO_LATE)
-    assert "Redis at redis://127.0.0.1:" in reason
-    assert "password" not in reason
+    assert reason == f"{TOO_LATE}: Redis is away"
 
 
 async def test_away_the_outbox_is_bounded_and_the_least_urgent_leave(own_stage: Stage) -> None:

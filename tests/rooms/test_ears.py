@@ -33,6 +33,13 @@ class Deaf(Ear):
         raise RuntimeError("a bad track")
 
 
+class Blind(Ear):
+    """Fails at every look at speech that goes on."""
+
+    def glimpse(self) -> Utterance | None:
+        raise RuntimeError("a bad look")
+
+
 @dataclass
 class Floor:
     """Ears, what they give out, and the stores behind them."""
@@ -44,6 +51,7 @@ class Floor:
     cut: list[tuple[Listener, Utterance]] = field(default_factory=list)
     shown: list[SpeakerLevels] = field(default_factory=list)
     deaf: str = ""
+    blind: str = ""
 
     def open(self) -> Ears:
         return Ears(
@@ -59,7 +67,7 @@ class Floor:
     def _make_ear(
         self, room_id: str, speaker_id: str, now: datetime, interrupted_at: datetime | None
     ) -> Ear:
-        kind = Deaf if speaker_id == self.deaf else Ear
+        kind = {self.deaf: Deaf, self.blind: Blind}.get(speaker_id, Ear)
         return kind(room_id, speaker_id, vad=loud, now=now, interrupted_at=interrupted_at)
 
     def say(self, ears: Ears, *at_s: float, until_s: float, speaker: str = "ann") -> None:
@@ -272,6 +280,35 @@ async def test_a_bad_track_harms_no_other_and_counts(floor: Floor) -> None:
     floor.say(ears, 1.0, until_s=4)
     assert [listener.speaker.id for listener, _ in floor.cut] == ["ann"]
     assert b'earshot_failures_total{at="ear"}' in floor.metrics.render()
+
+
+async def test_a_look_that_fails_costs_no_word_and_no_other_track(floor: Floor) -> None:
+    floor.blind = "eve"
+    ears = floor.open()
+    for name in ("eve", "ann"):
+        await ears.speaker_joined(a_speaker(name))
+    failed = floor.metrics.registry.get_sample_value
+    async with running(ears):
+        await until(lambda: failed("earshot_failures_total", {"at": "ear"}) == 1)
+    for name in ("eve", "ann"):
+        floor.say(ears, 1.0, until_s=4, speaker=name)
+    assert {listener.speaker.id for listener, _ in floor.cut} == {"eve", "ann"}
+
+
+async def test_whoever_is_lost_and_back_a_thousand_times_leaves_nothing_behind(
+    floor: Floor,
+) -> None:
+    ears = floor.open()
+    for _ in range(1_200):
+        await ears.speaker_joined(a_speaker())
+        ears.room_lost("lobby")
+    await ears.speaker_joined(a_speaker())
+    floor.say(ears, 1.0, until_s=4)
+    ((listener, utterance),) = floor.cut
+    assert listener.before is None
+    await ears.settle(listener, utterance.id)
+    await ears.flush()
+    assert floor.last_mark > 0
 
 
 async def test_what_a_bad_track_said_is_a_gap_when_its_speaker_leaves(floor: Floor) -> None:

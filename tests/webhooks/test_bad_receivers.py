@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.access.sealing import Seal
+from service.access.sealing import CannotOpen, Seal
 from service.clock import utc_now
 from service.storage.engine import Database
 from service.storage.expiry import expire
@@ -141,6 +141,8 @@ async def test_a_secret_sealed_with_another_key_disables_the_endpoint(database: 
                     await asyncio.sleep(0.02)
                     found = await running.store.get(sealed.endpoint.id)
             assert found.endpoint.reason == UNREADABLE
+            with pytest.raises(CannotOpen):
+                await running.relay.ping(sealed)
         assert there.calls == []
 
 

@@ -70,6 +70,12 @@ def test_the_breaker_opens_and_probes_at_growing_bounded_distances(
         assert wait_s == 5 * 3600
 
 
+def test_whoever_has_failed_for_weeks_is_still_tried() -> None:
+    head = Head(7, 5, NOW)
+    wait_s = (Breaker(5_000, failed_at=NOW).try_at(head, NOW, 0.0) - NOW).total_seconds()
+    assert wait_s == MOST_PROBE_S
+
+
 def test_a_success_closes_the_breaker_and_what_waits_is_tried_at_once() -> None:
     open_ = Breaker().failed(NOW).failed(NOW)
     later = NOW + timedelta(minutes=1)

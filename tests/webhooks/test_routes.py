@@ -204,6 +204,7 @@ def test_one_delivery_or_a_stretch_of_time_is_sent_again_under_the_same_ids(
         ({"to": before.isoformat()}, 422),
         ({"from": "2001-01-01T00:00:00Z", "to": "2001-01-02T00:00:00Z"}, 404),
         ({"from": "2001-01-01T00:00:00"}, 422),
+        ({"from": "0001-01-01T00:00:00+23:00"}, 422),
     ):
         assert client.post(path, json=bad).status_code == status, bad
 

@@ -319,6 +319,8 @@ class JanusStay:
                 await self._text_room.announce(f"{name}: {words}")
             except JanusRefusal as error:
                 raise CannotAct(f"Janus's text room refuses: {str(error)[:200]}") from error
+            except (RoomLost, RoomRefused) as error:
+                raise CannotAct(str(error)) from error
             return "the room's text room shows it"
         if self._around.told(self._room.id):
             return "the room server was told"

@@ -20,7 +20,7 @@ class TextRoom:
         self._handle: Handle | None = None
 
     async def announce(self, text: str) -> None:
-        """Raises: JanusRefusal."""
+        """Raises: JanusRefusal; RoomLost where the connection is gone."""
         if self._handle is None:
             try:
                 self._handle = await self._session.attach(_PLUGIN, lambda kind, data, sdp: None)

@@ -73,7 +73,7 @@ function Did({ action, detail, who }) {
 }
 
 const DID = new Set([
-  "did.acknowledge", "did.upheld", "did.dismissed", "did.reopen", "did.note", "did.assign",
+  "did.acknowledge", "did.upheld", "did.dismissed", "did.reopen", "did.note", "did.assign", "did.stand", "did.retract",
 ]);
 
 /** "resolve: upheld" -> ["resolve", "upheld"]. */

@@ -167,7 +167,8 @@ const GAP_REASONS = [
   [/connection was lost|connection lost/i, "connection"],
   [/interrupted/i, "interrupted"],
   [/packets/i, "packets"],
-  [/queue|overload|behind|too much|full/i, "overload"],
-  [/could not transcribe/i, "model"],
+  [/queue|overload|behind|too much|full|in time/i, "overload"],
+  [/could not transcribe|workers failed|memory/i, "model"],
+  [/put on record/i, "record"],
   [/stopp/i, "stopping"],
 ];
