@@ -19,7 +19,6 @@ class AsrSettings:
             bear. 0: one thread.
         beam_size: Readings kept open while decoding; 1 is greedy.
         hypotheses: Further readings of each utterance to give out, less than `beam_size`.
-        queue_capacity: Utterances waiting at most; beyond it the oldest becomes a gap.
         batch_size: Windows given to the model at once; 0: as suits the device.
         lanes: Batches that the model hears at once; 0: as suits the device.
         cache_dir: Where fetched models are kept; None: the hub client's own folder.
@@ -31,7 +30,6 @@ class AsrSettings:
     threads: int = 0
     beam_size: int = 5
     hypotheses: int = 0
-    queue_capacity: int = 200
     batch_size: int = 0
     lanes: int = 0
     cache_dir: Path | None = None

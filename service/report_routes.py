@@ -1,6 +1,6 @@
 """How rules do and what drafts would change: `/v1/policies/report` and `/v1/policies/backtest`.
 
-Reads `app.state`: `rule_hits`, `backtesting`, `packs`, `kept`, `clock`.
+Reads `app.state`: `rule_hits`, `backtesting`, `policies`, `kept`, `clock`.
 """
 
 from __future__ import annotations

@@ -161,7 +161,6 @@ class Settings(BaseSettings):
             threads=self.asr_threads,
             beam_size=self.asr_beam_size,
             hypotheses=self.asr_hypotheses,
-            queue_capacity=self.asr_queue,
             batch_size=self.asr_batch_size,
             lanes=self.asr_lanes,
             cache_dir=self.asr_cache_dir,

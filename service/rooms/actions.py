@@ -12,12 +12,6 @@ class RoomAction(StrEnum):
     REMOVE = "remove_speaker"
     END = "end_room"
 
-    @property
-    def opposite(self) -> RoomAction | None:
-        """What takes it back, where anything does."""
-        pair = {RoomAction.MUTE: RoomAction.UNMUTE, RoomAction.UNMUTE: RoomAction.MUTE}
-        return pair.get(self)
-
 
 class CannotAct(Exception):
     """The action was not carried out; its text says why, for the person who asked for it."""

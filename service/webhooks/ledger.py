@@ -52,9 +52,6 @@ class Ledger:
         """It has come further, and nothing was sent."""
         self._lanes[lane.id] = lane
 
-    def forget(self, lane_id: str) -> None:
-        self._lanes.pop(lane_id, None)
-
     async def run(self) -> None:
         """Write, until cancelled."""
         while True:

@@ -22,7 +22,6 @@ ABORTED = "net::ERR_ABORTED"
 """What becomes of the feed when the page is left."""
 
 REFUSED_401 = (r"refused: .* 401$", r"console error: .*\b401\b")
-REFUSED_403 = (r"refused: .* 403$", r"console error: .*\b403\b")
 REFUSED_409 = (r"refused: .* 409$", r"console error: .*\b409\b")
 REFUSED_429 = (r"refused: .* 429$", r"console error: .*\b429\b")
 GONE = (r"failed: .*", r"console error: .*net::ERR_")

@@ -15,6 +15,8 @@ LONGEST_DISPLAY = 1000
 MOST_STREAMS = 4
 """Of one publisher: one or two are microphones."""
 _MOST_FIELDS = 50
+_GONE_KEPT = 1_000
+"""Of so many who left it is known why; they are asked after at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Roster:
         publisher = self.publishers.pop(feed, None)
         if publisher is not None:
             self.gone[feed] = reason
+            if len(self.gone) > _GONE_KEPT:
+                del self.gone[next(iter(self.gone))]
         if not idle:
             self.idle.pop(feed, None)
         elif publisher is not None:

@@ -6,7 +6,6 @@ export default {
   "case.unknown": "This alert is not there any more.",
   "case.again": "Try again",
   "case.close": "Close the case",
-  "case.empty": "Choose an alert to see what was said around it.",
   "case.ago": "{time} ago",
   "case.repeats": "Heard {n} times",
   "case.owner": "with {name}",
@@ -55,7 +54,6 @@ export default {
   "doubt.compression": "may be heard wrong: it repeats itself",
   "doubt.too_fast": "may be heard wrong: too many words",
   "doubt.unsure": "the words are uncertain",
-  "doubt.low_confidence": "the words are uncertain",
   "lanes.alert": "alert",
   "lanes.more": "and {n} more speakers",
 

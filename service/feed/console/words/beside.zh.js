@@ -6,7 +6,6 @@ export default {
   "case.unknown": "这条警报已不存在。",
   "case.again": "重试",
   "case.close": "关闭案件",
-  "case.empty": "选择一条警报，查看前后说了什么。",
   "case.ago": "{time}前",
   "case.repeats": "共听到 {n} 次",
   "case.owner": "由 {name} 处理",
@@ -55,7 +54,6 @@ export default {
   "doubt.compression": "可能听错：内容重复",
   "doubt.too_fast": "可能听错：词数过多",
   "doubt.unsure": "词语不确定",
-  "doubt.low_confidence": "词语不确定",
   "lanes.alert": "警报",
   "lanes.more": "另有 {n} 位发言者",
 

@@ -69,7 +69,6 @@ export default {
   "feed.count_more": "{n}+ alerts",
   "feed.of": "{n} {severity}",
   "feed.new": "{n} new",
-  "feed.loading": "Loading",
   "card.in": "{name} in {room}",
   "card.provisional": "still speaking",
   "card.withdrawn": "withdrawn: not confirmed",

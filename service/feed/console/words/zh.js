@@ -69,7 +69,6 @@ export default {
   "feed.count_more": "{n}+ 条警报",
   "feed.of": "{n} 条{severity}",
   "feed.new": "{n} 条新警报",
-  "feed.loading": "正在加载",
   "card.in": "{name}，{room}",
   "card.provisional": "仍在说话",
   "card.withdrawn": "已撤回：未能确认",
