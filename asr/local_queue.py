@@ -177,8 +177,9 @@ class LocalQueue:
             hung = [one for _, batch in self._begun.values() for one in batch.utterances]
         if hung:
             log.error("asr.model_hung", utterances=len(hung))
-        for utterance in hung:
-            self._finished.put_nowait(Unheard(utterance, _STOPPING))
+        # What other lanes heard of the same speakers has waited for these.
+        for result in self._in_order.done([(one, Unheard(one, _STOPPING)) for one in hung]):
+            self._finished.put_nowait(result)
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])

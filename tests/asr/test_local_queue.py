@@ -310,6 +310,29 @@ async def test_a_model_that_hangs_does_not_keep_the_queue_from_its_end(
     await until(lambda: not any(t.name.startswith("asr-model") for t in threading.enumerate()))
 
 
+async def test_what_was_heard_beside_a_batch_that_hangs_comes_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asr.local_queue._HUNG_S", 0.1)
+    free = threading.Event()
+
+    class HangsOnOne(Scribe):
+        def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
+            if batch[0].id == "hung":
+                free.wait(10)
+            return super().transcribe(batch)
+
+    queue = a_queue(HangsOnOne, batch_size=1, lanes=2)
+    await queue.start()
+    put(queue, "hung", "beside it")
+    async with asyncio.timeout(5):
+        await queue.close(drain_s=0.2)
+    results = await rest(queue)
+    assert (list(unheard(results)), heard(results)) == (["hung"], ["beside it"])
+    free.set()
+    await until(lambda: not any(t.name.startswith("asr-model") for t in threading.enumerate()))
+
+
 @pytest.mark.parametrize(
     ("id_", "trouble"), [("plague", "fails on silence, too"), ("huge", "too little memory")]
 )
