@@ -1,13 +1,14 @@
 """Several utterances of one speaker in one window, and its words back to their utterances.
 
-A window costs the same whatever it holds. The silence between the utterances is known, so that a
+A window costs the same whatever it holds, and a longer one costs more: utterances share one only
+where the longest of them would have it anyway. The silence between them is known, so that a
 segment's times tell whose words it holds; where they do not tell it plainly, the utterances are to
 be heard each in a window of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asr.speech import SAMPLE_RATE, EndedBy, Utterance
@@ -61,10 +62,13 @@ def may_join(utterance: Utterance) -> bool:
     )
 
 
-def groups(batch: Sequence[Utterance]) -> list[list[int]]:
+def groups(batch: Sequence[Utterance], window_of: Callable[[int], int]) -> list[list[int]]:
     """Places in the batch that go together in a window, each place once.
 
     What one speaker said in a row, in the order of the batch. What may not be joined is alone.
+
+    Args:
+        window_of: As for `fits`.
     """
     found: list[list[int]] = []
     going_on: dict[tuple[str, str], list[int]] = {}
@@ -74,7 +78,7 @@ def groups(batch: Sequence[Utterance]) -> list[list[int]]:
         if not may_join(one):
             going_on.pop(speaker, None)
             found.append([place])
-        elif group is not None and fits([batch[at] for at in group], one):
+        elif group is not None and fits([batch[at] for at in group], one, window_of):
             group.append(place)
         else:
             going_on[speaker] = [place]
@@ -107,11 +111,17 @@ def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]]
     return shares if all(shares) else None
 
 
-def fits(group: Sequence[Utterance], one: Utterance) -> bool:
-    """Whether the group's window has room for this one, too."""
+def fits(group: Sequence[Utterance], one: Utterance, window_of: Callable[[int], int]) -> bool:
+    """Whether the group's window has room for this one, too.
+
+    Args:
+        window_of: Length of the window for so many milliseconds of sound.
+    """
+    if len(group) >= MOST or group[0].languages != one.languages:
+        return False
     length_ms = sum(each.duration_ms + BETWEEN_MS for each in group) + one.duration_ms
-    alike = group[0].languages == one.languages
-    return len(group) < MOST and length_ms <= LONGEST_MS and alike
+    longest_ms = max(each.duration_ms for each in (*group, one))
+    return length_ms <= LONGEST_MS and window_of(length_ms) == window_of(longest_ms)
 
 
 def _bytes(milliseconds: int) -> int:

@@ -196,7 +196,7 @@ class LocalQueue:
             return
         if isinstance(transcriber, WindowedTranscriber):
             with self._changed:
-                self._scheduler.bucket_of = transcriber.bucket_of
+                self._scheduler.window_of = transcriber.window_of
         self._hearing = Hearing(transcriber, _ANY)
         self._loop.call_soon_threadsafe(_tell, loaded.set_result, transcriber)
         self._work_on(transcriber)

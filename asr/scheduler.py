@@ -98,7 +98,7 @@ class Scheduler:
     """Not safe to be used by two threads at once.
 
     Args:
-        bucket_of: Utterances of one batch have the same: the length of their window.
+        window_of: Length of the window for so many milliseconds of sound; the same in a batch.
     """
 
     def __init__(
@@ -106,16 +106,19 @@ class Scheduler:
         settings: SchedulerSettings,
         *,
         now_s: float,
-        bucket_of: Callable[[Utterance], int] = lambda utterance: 0,
+        window_of: Callable[[int], int] = lambda duration_ms: 0,
     ) -> None:
         self._set = settings
-        self.bucket_of = bucket_of
+        self.window_of = window_of
         self._rooms: dict[str, _Room] = {}
         self._count = 0
+        self._finals = 0
         self._fairest_s = 0.0
         self._credit_s = _CREDIT_S
         self._credited_s = now_s
         self._window_s = 0.0
+        self._utterance_s = 0.0
+        """Less than a window while utterances share them."""
         self._running: list[tuple[Batch, float]] = []
         self._ladder = Ladder(now_s)
 
@@ -139,8 +142,7 @@ class Scheduler:
             max(0.0, len(batch.windows) * self._window_s - (now_s - began_s))
             for batch, began_s in self._running
         )
-        finals = sum(not each.utterance.provisional for each in self._all())
-        return (running + finals * self._window_s) / self._set.lanes
+        return (running + self._finals * self._utterance_s) / self._set.lanes
 
     def put(self, utterance: Utterance, now_s: float) -> list[Unheard]:
         """Let it wait; what leaves instead, perhaps itself."""
@@ -154,6 +156,7 @@ class Scheduler:
             room.used_s = max(room.used_s, self._fairest_s)
         room.waiting.append(_Waiting(utterance, now_s, since_s))
         self._count += 1
+        self._finals += not utterance.provisional
         if self._count > self._set.capacity:
             least = self._least()
             self._remove(least)
@@ -170,12 +173,12 @@ class Scheduler:
         self._credit(now_s)
         self.look(now_s)
         windows: list[list[Utterance]] = []
-        bucket = None
+        length = None
         while len(windows) < self._set.batch_size:
-            first = self._next(now_s, bucket)
+            first = self._next(now_s, length)
             if first is None:
                 break
-            bucket = self.bucket_of(first.utterance)
+            length = self.window_of(first.utterance.duration_ms)
             self._remove(first)
             windows.append([first.utterance])
             if self.rung >= Rung.COALESCE:
@@ -197,7 +200,8 @@ class Scheduler:
         self._running = [each for each in self._running if each[0] is not batch]
         took_s = max(0.0, now_s - began_s)
         each_s = took_s / len(batch.windows)
-        self._window_s = each_s if not self._window_s else 0.8 * self._window_s + 0.2 * each_s
+        self._window_s = _smooth(self._window_s, each_s)
+        self._utterance_s = _smooth(self._utterance_s, took_s / len(batch.utterances))
         self._credit(now_s)
         looks = sum(window[0].provisional for window in batch.windows)
         self._credit_s = max(-_CREDIT_S, self._credit_s - each_s * looks)
@@ -207,7 +211,7 @@ class Scheduler:
         """Take out everything that waits."""
         out = [each.utterance for each in self._all()]
         self._rooms.clear()
-        self._count = 0
+        self._count = self._finals = 0
         return out
 
     def _all(self) -> Iterator[_Waiting]:
@@ -220,6 +224,7 @@ class Scheduler:
     def _remove(self, waiting: _Waiting) -> None:
         self._rooms[waiting.utterance.room_id].waiting.remove(waiting)
         self._count -= 1
+        self._finals -= not waiting.utterance.provisional
 
     def _make_way(self, utterance: Utterance, now_s: float) -> Iterator[_Waiting]:
         """Older looks at this speaker's speech: of no use beside a newer one, or the end."""
@@ -245,7 +250,7 @@ class Scheduler:
             self._remove(each)
             yield Unheard(each.utterance, OVERLOADED)
 
-    def _next(self, now_s: float, bucket: int | None) -> _Waiting | None:
+    def _next(self, now_s: float, length: int | None) -> _Waiting | None:
         """The most urgent; of these the one whose room has had least; of these the most due."""
         final = _RANK[WorkClass.FINAL]
         hot: tuple[tuple[float, float], _Waiting] | None = None
@@ -254,7 +259,7 @@ class Scheduler:
             for each in room.waiting:
                 if not self._affordable(each.utterance):
                     continue
-                if bucket is not None and self.bucket_of(each.utterance) != bucket:
+                if length not in (None, self.window_of(each.utterance.duration_ms)):
                     continue
                 turn = (room.used_s, each.put_s)
                 if each.hot:
@@ -294,12 +299,15 @@ class Scheduler:
         if not may_join(first.utterance):
             return []
         together = [first.utterance]
+        length = self.window_of(first.utterance.duration_ms)
         room = self._rooms[first.utterance.room_id]
         for each in sorted(room.waiting, key=lambda one: _when(one.utterance)):
             other = each.utterance
             if other.speaker_id != first.utterance.speaker_id or not may_join(other):
                 continue
-            if fits(together, other):
+            if self.window_of(other.duration_ms) > length:
+                continue
+            if fits(together, other, self.window_of):
                 together.append(other)
                 self._remove(each)
         return together[1:]
@@ -333,6 +341,10 @@ def replaces(newer: Utterance, older: Utterance) -> bool:
     if (newer.room_id, newer.speaker_id) != (older.room_id, older.speaker_id):
         return False
     return newer.provisional or newer.id == older.id
+
+
+def _smooth(so_far: float, newest: float) -> float:
+    return 0.8 * so_far + 0.2 * newest if so_far else newest
 
 
 def _when(utterance: Utterance) -> tuple[float, str]:

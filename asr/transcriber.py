@@ -46,8 +46,8 @@ class Transcriber(Protocol):
 class WindowedTranscriber(Transcriber, Protocol):
     """A transcriber whose queue may group by window, and ask for less in a busy moment."""
 
-    def bucket_of(self, utterance: Utterance) -> int:
-        """Frames of 10 ms of the utterance's window; a batch of one window's length is best."""
+    def window_of(self, duration_ms: int) -> int:
+        """Frames of 10 ms of the window for so much sound; a batch of one length is best."""
         ...
 
     def transcribe(
@@ -59,7 +59,8 @@ class WindowedTranscriber(Transcriber, Protocol):
     ) -> list[Transcript]:
         """As `Transcriber.transcribe`.
 
-        With `coalesce`, utterances of one speaker may share a window; each gets its own transcript.
+        With `coalesce`, utterances of one speaker share the window that the longest has anyway;
+        each gets its own transcript.
         """
         ...
 

@@ -61,9 +61,9 @@ class WhisperTranscriber:
     def describe(self) -> str:
         return self._decoder.describe()
 
-    def bucket_of(self, utterance: Utterance) -> int:
-        """Frames of the utterance's window: utterances that share it are one batch."""
-        return self.windows.bucket_of(utterance)
+    def window_of(self, duration_ms: int) -> int:
+        """Frames of the window for so much sound: what has the same is one batch."""
+        return self.windows.holding(duration_ms)
 
     def transcribe(
         self,
@@ -79,8 +79,9 @@ class WhisperTranscriber:
         Args:
             effort: `FAST` is greedy, without further readings and without a second look at the
                 language.
-            coalesce: Up to three utterances of a speaker share a window (`asr.coalesce`). The
-                words come out a little worse; see docs/decisions/0010.
+            coalesce: Up to three utterances of a speaker share a window, where that makes it no
+                longer (`asr.coalesce`). The words come out a little worse; see
+                docs/decisions/0010.
 
         Raises:
             TranscriptionFailed: CTranslate2 refused the batch.
@@ -95,7 +96,7 @@ class WhisperTranscriber:
     ) -> list[Transcript]:
         found: dict[int, Transcript] = {}
         if coalesce:
-            shared = [group for group in groups(batch) if len(group) > 1]
+            shared = [group for group in groups(batch, self.window_of) if len(group) > 1]
             spoken = [[batch[at] for at in group] for group in shared]
             heard = self._in_lanes(partial(self._together, effort=effort), spoken)
             for group, parts in zip(shared, heard, strict=True):
@@ -103,7 +104,7 @@ class WhisperTranscriber:
         alike: defaultdict[int, list[int]] = defaultdict(list)
         for place, utterance in enumerate(batch):
             if place not in found:
-                alike[self.bucket_of(utterance)].append(place)
+                alike[self.window_of(utterance.duration_ms)].append(place)
         for frames, places in sorted(alike.items()):
             apart = partial(self._apart, frames=frames, effort=effort)
             found |= zip(places, self._in_lanes(apart, [batch[at] for at in places]), strict=True)
@@ -147,7 +148,7 @@ class WhisperTranscriber:
         by_window: defaultdict[int, list[int]] = defaultdict(list)
         joined = [Joined(group) for group in shared]
         for place, each in enumerate(joined):
-            by_window[self.windows.holding(each.duration_ms)].append(place)
+            by_window[self.window_of(each.duration_ms)].append(place)
         found: list[list[Transcript]] = [[] for _ in shared]
         for frames, places in sorted(by_window.items()):
             windows = np.stack([self._decoder.features(joined[at].pcm, frames) for at in places])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.models import ModelUnavailable
-from asr.speech import SAMPLE_RATE, Utterance
+from asr.speech import SAMPLE_RATE
 
 FULL = 3_000
 """Frames of 10 ms in Whisper's own window."""
@@ -39,10 +39,6 @@ class Windows:
 
     buckets: Sequence[int] = (FULL,)
     margin_ms: int = 0
-
-    def bucket_of(self, utterance: Utterance) -> int:
-        """The shortest window in which the utterance and the margin fit."""
-        return self.holding(utterance.duration_ms)
 
     def holding(self, duration_ms: int) -> int:
         """The shortest window for so much sound and the margin."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Row, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.rooms.room import RoomState
@@ -22,11 +26,14 @@ from service.storage.tables import (
     pruned,
     rooms,
     rule_hits,
+    speakers,
     transcripts,
 )
 
 BATCH = 200
 """Alerts or utterances removed in one transaction: others wait for some milliseconds at most."""
+_PAGE = 2_000
+"""Utterances looked at in one reading."""
 HOURS_KEPT = timedelta(days=400)
 """How much was heard in an hour says nothing about anybody; one year is compared with the next."""
 
@@ -51,9 +58,9 @@ async def expire(
       `transcript.heard` with it.
     - An alert goes `alert_days` after it was raised, with its history, hits and every event that
       carries its words, however recent; then the talk around it may go.
-    - Gaps, all other events, and rooms that ended, with their speakers, go after `alert_days`;
-      so does what rules hit, by when it was said. How much was heard in an hour goes after
-      `HOURS_KEPT`.
+    - Gaps, all other events, rooms that ended, with their speakers, and whoever left a room that
+      goes on, go after `alert_days`; so does what rules hit, by when it was said. How much was
+      heard in an hour goes after `HOURS_KEPT`.
     - Who changed what goes after a year, or `alert_days` if that is longer.
 
     A feed cursor is too old only if an event after it was removed: `pruned` keeps the highest
@@ -68,6 +75,8 @@ async def expire(
         old_gaps = await connection.execute(delete(gaps).where(gaps.c.to_at < before))
         ended = (rooms.c.state == RoomState.ENDED) & (rooms.c.ended_at < before)
         old_rooms = await connection.execute(delete(rooms).where(ended))
+        left = ~speakers.c.live & (speakers.c.joined_at < before)
+        await connection.execute(delete(speakers).where(left & (speakers.c.heard_until < before)))
         await connection.execute(delete(rule_hits).where(rule_hits.c.at < before))
         await connection.execute(delete(heard_hours).where(heard_hours.c.hour < now - HOURS_KEPT))
         await remove_expired_tokens(connection, now)
@@ -84,35 +93,89 @@ async def expire(
 
 
 async def _drop_alerts(database: Database, before: datetime) -> tuple[int, int]:
-    old = select(alerts.c.id).where(alerts.c.raised_at < before)
-    return await _drop(database, old, alerts.c.id)
+    async with database.read() as connection:
+        old = select(alerts.c.id).where(alerts.c.raised_at < before)
+        ids = (await connection.scalars(old)).all()
+    return await _drop(database, ids, alerts.c.id)
 
 
 async def _drop_talk(database: Database, before: datetime) -> tuple[int, int]:
-    in_a_case = (
-        select(alerts.c.id)
-        .where(
-            alerts.c.room_id == transcripts.c.room_id,
-            alerts.c.talk_from <= transcripts.c.ended_at,
-            alerts.c.talk_to >= transcripts.c.started_at,
-        )
-        .exists()
-    )
-    old = select(transcripts.c.utterance_id).where(transcripts.c.ended_at < before, ~in_a_case)
-    return await _drop(database, old, transcripts.c.utterance_id)
-
-
-async def _drop(database: Database, old: Any, id_: Column[Any]) -> tuple[int, int]:
-    """Remove the rows that `old` selects and the events about them, in batches; count both."""
     rows = pruned_events = 0
+    async for ids in _talk_outside_cases(database, before):
+        dropped = await _drop(database, ids, transcripts.c.utterance_id)
+        rows, pruned_events = rows + dropped[0], pruned_events + dropped[1]
+    return rows, pruned_events
+
+
+async def _talk_outside_cases(database: Database, before: datetime) -> AsyncIterator[list[str]]:
+    """Utterances that ended before, in the order of their ends, with no alert's talk around them.
+
+    The alerts of a page's rooms and time are read once: to ask for each utterance would take as
+    long as there are utterances times alerts.
+    """
+    ended_at, id_ = transcripts.c.ended_at, transcripts.c.utterance_id
+    query = select(id_, ended_at, transcripts.c.room_id, transcripts.c.started_at)
+    query = query.where(ended_at < before).order_by(ended_at, id_).limit(_PAGE)
+    after: tuple[datetime, str] | None = None
     while True:
+        async with database.read() as connection:
+            page = (await connection.execute(query.where(_behind(after)))).all()
+            if not page:
+                return
+            cases = await _cases(connection, page)
+        after = page[-1].ended_at, page[-1].utterance_id
+        yield [
+            row.utterance_id
+            for row in page
+            if not cases[row.room_id].touch(row.started_at, row.ended_at)
+        ]
+
+
+def _behind(place: tuple[datetime, str] | None) -> ColumnElement[bool]:
+    if place is None:
+        return true()
+    ended_at, id_ = transcripts.c.ended_at, transcripts.c.utterance_id
+    return (ended_at >= place[0]) & ((ended_at > place[0]) | (id_ > place[1]))
+
+
+async def _cases(
+    connection: AsyncConnection, talk: Sequence[Row[*tuple[Any, ...]]]
+) -> dict[str, _Spans]:
+    """The talk around alerts, by room, as far as it may touch this talk."""
+    by_room: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    query = select(alerts.c.room_id, alerts.c.talk_from, alerts.c.talk_to).where(
+        alerts.c.room_id.in_({row.room_id for row in talk}),
+        alerts.c.talk_from <= talk[-1].ended_at,
+        alerts.c.talk_to >= min(row.started_at for row in talk),
+    )
+    for room_id, *span in (await connection.execute(query)).all():
+        by_room[room_id].append(tuple(span))
+    return {row.room_id: _Spans(by_room[row.room_id]) for row in talk}
+
+
+class _Spans:
+    """Stretches of time, ends included."""
+
+    def __init__(self, spans: Iterable[tuple[datetime, datetime]]) -> None:
+        spans = sorted(spans)
+        self._from = [start for start, _ in spans]
+        self._latest_to = list(accumulate((end for _, end in spans), max))
+
+    def touch(self, start: datetime, end: datetime) -> bool:
+        begun = bisect_right(self._from, end)
+        return begun > 0 and self._latest_to[begun - 1] >= start
+
+
+async def _drop(database: Database, ids: Sequence[str], id_: Column[Any]) -> tuple[int, int]:
+    """Remove these rows and the events about them, in batches; count both."""
+    rows = pruned_events = 0
+    for at in range(0, len(ids), BATCH):
+        batch = ids[at : at + BATCH]
         async with database.write() as connection:
-            ids = (await connection.scalars(old.limit(BATCH))).all()
-            if not ids:
-                return rows, pruned_events
-            pruned_events += await _prune(connection, events.c.subject.in_(ids))
-            await connection.execute(delete(id_.table).where(id_.in_(ids)))
-            rows += len(ids)
+            pruned_events += await _prune(connection, events.c.subject.in_(batch))
+            gone = await connection.execute(delete(id_.table).where(id_.in_(batch)))
+            rows += gone.rowcount
+    return rows, pruned_events
 
 
 async def _prune(connection: AsyncConnection, these: ColumnElement[bool]) -> int:

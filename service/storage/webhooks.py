@@ -11,6 +11,7 @@ from sqlalchemy import Row, and_, delete, exists, func, insert, select, update
 
 from service.feed.ports import Recorded
 from service.storage.engine import Database
+from service.storage.expiry import BATCH
 from service.storage.paging import cursor_of, older_than
 from service.storage.tables import deliveries, events, pruned, webhook_lanes, webhooks
 from service.webhooks.delivery import Delivery, Head, Outcome
@@ -171,8 +172,14 @@ class SqlWebhooks:
         logged = exists().where(events.c.id == deliveries.c.event_id)
         old = (deliveries.c.at < before) | (deliveries.c.event_id.is_not(None) & ~logged)
         gone = and_(webhooks.c.state == State.DELETED, webhooks.c.deleted_at < before)
+        async with self._database.read() as connection:
+            ids = (await connection.scalars(select(deliveries.c.id).where(old))).all()
+        count = 0
+        for at in range(0, len(ids), BATCH):
+            batch = deliveries.c.id.in_(ids[at : at + BATCH])
+            async with self._database.write() as connection:
+                count += (await connection.execute(delete(deliveries).where(batch))).rowcount
         async with self._database.write() as connection:
-            count = (await connection.execute(delete(deliveries).where(old))).rowcount
             await connection.execute(delete(webhooks).where(gone))
         return count
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from asr.coalesce import BETWEEN_MS, LONGEST_MS, MOST, Joined, Segment, assigned, groups, may_join
 from asr.speech import EndedBy, Utterance
+from asr.windows import FULL, Windows
 from tests.asr.examples import an_utterance
 
 
@@ -31,7 +32,7 @@ def batches(draw: st.DrawFn) -> list[Utterance]:
 
 @given(batches())
 def test_every_utterance_is_in_one_window_with_its_speakers_own(batch: list[Utterance]) -> None:
-    found = groups(batch)
+    found = groups(batch, Windows().holding)
     assert sorted(place for group in found for place in group) == list(range(len(batch)))
     for group in found:
         assert group == sorted(group)
@@ -45,7 +46,15 @@ def test_every_utterance_is_in_one_window_with_its_speakers_own(batch: list[Utte
 
 def test_what_was_said_before_and_after_unbroken_speech_is_not_joined_over_it() -> None:
     batch = [lasting(900), lasting(900, part=1), lasting(900), lasting(900)]
-    assert groups(batch) == [[0], [1], [2, 3]]
+    assert groups(batch, Windows().holding) == [[0], [1], [2, 3]]
+
+
+def test_a_window_is_shared_where_that_makes_it_no_longer() -> None:
+    short = Windows((500, 1_000, FULL), margin_ms=200).holding
+    assert groups([lasting(2_000), lasting(2_300)], short) == [[0, 1]]
+    assert groups([lasting(2_000), lasting(2_301)], short) == [[0], [1]]
+    assert groups([lasting(2_000), lasting(6_000)], short) == [[0, 1]]
+    assert groups([lasting(4_000), lasting(6_000)], short) == [[0], [1]]
 
 
 def test_the_silence_between_two_utterances_is_known() -> None:

@@ -24,6 +24,7 @@ from asr.scheduler import (
     SchedulerSettings,
 )
 from asr.speech import EndedBy, Unheard, Utterance, WorkClass
+from asr.windows import FULL, Windows
 from tests.asr.examples import START
 
 SECOND = bytes(32_000)
@@ -136,7 +137,7 @@ def test_a_batch_takes_what_waits_and_no_more_than_it_may() -> None:
 
 def test_a_batch_has_windows_of_one_length() -> None:
     settings = SchedulerSettings(batch_size=8)
-    scheduler = Scheduler(settings, now_s=0.0, bucket_of=lambda one: one.duration_ms > 5_000)
+    scheduler = Scheduler(settings, now_s=0.0, window_of=lambda ms: ms > 5_000)
     for number, seconds in enumerate((1, 9, 2, 8, 3)):
         scheduler.put(said(f"u{number}", speaker=f"s{number}", seconds=seconds), number * 0.01)
     batch, _ = scheduler.take(0.1)
@@ -268,6 +269,31 @@ def test_then_a_speakers_utterances_share_a_window() -> None:
     assert batch is not None
     assert [[one.id for one in window] for window in batch.windows] == [["u0", "u2", "u4"]]
     assert len(scheduler) == 5
+
+
+def test_a_window_is_shared_where_that_makes_it_no_longer() -> None:
+    scheduler = overloaded(0.5, 0)
+    scheduler.window_of = Windows((500, 1_000, FULL)).holding
+    for number, seconds in enumerate((2, 4, 2, 1, 9)):
+        scheduler.put(said(f"u{number}", speaker="z", seconds=seconds, at_s=10.0 * number), 0.5)
+    for number in range(8):
+        scheduler.put(said(f"other {number}", speaker=f"s{number}"), 0.6)
+    batch, _ = scheduler.take(0.6 + PATIENCE_S)
+    assert batch is not None
+    assert [[one.id for one in window] for window in batch.windows] == [["u0", "u2"]]
+
+
+def test_the_wait_is_foreseen_from_utterances_not_windows() -> None:
+    scheduler = overloaded(0.5, 8)
+    now_s = 0.5 + PATIENCE_S
+    for _ in range(2):
+        batch, _ = scheduler.take(now_s)
+        assert batch is not None
+        assert len(batch.utterances) == 3
+        now_s += 0.6
+        scheduler.done(batch, now_s)
+    # 0.5 s alone and twice 0.2 s in company: 0.8 of the former and 0.2 of the newest.
+    assert scheduler.predicted_s(now_s) == pytest.approx(2 * 0.392)
 
 
 def test_a_part_of_unbroken_speech_shares_its_window_with_nobody() -> None:
@@ -448,6 +474,9 @@ def test_whatever_is_put_comes_out_exactly_once(
         assert len(scheduler) <= capacity
     out.update((one.id, one.revision) for one in scheduler.drain())
     assert out == put
+    if running is not None:
+        scheduler.done(running, now_s)
+    assert scheduler.predicted_s(now_s) == 0.0
 
 
 def test_overload_that_is_over_is_over_without_anybody_speaking() -> None:

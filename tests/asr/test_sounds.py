@@ -43,7 +43,7 @@ def test_a_batch_of_several_windows_comes_out_in_its_order(micro: WhisperTranscr
         an_utterance(name, clip_16k(name).ljust(32 * length_ms, b"\0"))
         for name, length_ms in zip(names, lengths_ms, strict=True)
     ]
-    assert [micro.bucket_of(one) for one in batch] == [500, 1_000, 1_500, FULL]
+    assert [micro.window_of(one.duration_ms) for one in batch] == [500, 1_000, 1_500, FULL]
     mixed = micro.transcribe([batch[2], batch[0], batch[3], batch[1]])
     assert [one.text for one in mixed] == [SAID[names[at]] for at in (2, 0, 3, 1)]
 
@@ -90,7 +90,9 @@ def test_silence_among_utterances_that_share_a_window_has_no_words(
     micro: WhisperTranscriber,
 ) -> None:
     speech, silence = a_clip(GRACE[0]), an_utterance("silence")
-    heard = micro.transcribe([speech, silence, replace(speech, id="again")], coalesce=True)
+    together = load(AsrSettings())
+    together.windows = Windows()
+    heard = together.transcribe([speech, silence, replace(speech, id="again")], coalesce=True)
     assert [one.text for one in heard] == [SAID[GRACE[0]], "", SAID[GRACE[0]]]
 
 

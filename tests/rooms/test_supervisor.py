@@ -87,6 +87,7 @@ class House:
     mutes: Mutes
     metrics: Metrics
     supervisor: Supervisor
+    clock: SetClock
 
     async def open(
         self,
@@ -121,6 +122,7 @@ async def supervising(
 ) -> AsyncIterator[House]:
     store = store or Rooms({room.id: room for room in rooms})
     way, audience, mutes, metrics = Way(kind), Audience(), Mutes(set(muted)), Metrics()
+    clock = SetClock()
     supervisor = Supervisor(
         store,
         mutes,
@@ -129,13 +131,13 @@ async def supervising(
         seal=Seal(key),
         notice=Notice("https://rooms.example/rules"),
         metrics=metrics,
-        clock=SetClock(),
+        clock=clock,
     )
     running = asyncio.create_task(supervisor.run())
     await supervisor.started.wait()
     await asyncio.sleep(0)
     try:
-        yield House(store, way, audience, mutes, metrics, supervisor)
+        yield House(store, way, audience, mutes, metrics, supervisor, clock)
     finally:
         running.cancel()
         await asyncio.wait([running])

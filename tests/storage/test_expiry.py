@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from service.alerts.alert import AlertRaised
+from service.alerts.alert import TALK_AROUND, AlertRaised
 from service.alerts.decisions import Person
 from service.rooms.room import RoomState
+from service.storage import expiry
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
@@ -99,6 +101,51 @@ async def test_an_alert_of_another_room_keeps_no_talk(stores: Stores) -> None:
     await stores.alerts.commit(a_transcript("u2", room_id="other"), [])
     stores.clock.now += 2 * DAY
     assert await stores.expire() == Expired(talk=1, events=1)
+
+
+async def test_of_much_talk_and_many_alerts_what_belongs_to_no_case_goes(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "_PAGE", 7)
+    dice = random.Random(5)
+    kept, cases = [], []
+    said = [(f"u{n}", f"room {n % 3}", NOW + dice.randrange(7_200) * SECOND) for n in range(60)]
+    for number, (id_, room, at) in enumerate(said):
+        raised = [AlertRaised(an_alert(f"a{number}", at, utterance_id=id_, room_id=room))]
+        here = raised if number % 10 == 0 else []
+        await stores.alerts.commit(a_transcript(id_, at, room_id=room), here)
+        cases += [(room, one.alert.speech_started_at, one.alert.speech_ended_at) for one in here]
+    for id_, room, at in said:
+        spoken = a_transcript(id_, at)
+        near = any(
+            room == of
+            and start - TALK_AROUND <= spoken.ended_at
+            and spoken.started_at <= end + TALK_AROUND
+            for of, start, end in cases
+        )
+        kept += [id_] if near else []
+    stores.clock.now += 2 * DAY
+    assert (await stores.expire()).talk == len(said) - len(kept)
+    left = [
+        heard.utterance_id
+        for room in ("room 0", "room 1", "room 2")
+        for heard in await stores.hearing.talk(room, NOW - DAY, NOW + DAY)
+    ]
+    assert sorted(left) == sorted(kept)
+    assert len(cases) < len(kept) < len(said)
+
+
+async def test_whoever_left_a_room_that_goes_on_goes_after_thirty_days(stores: Stores) -> None:
+    await stores.rooms.add(a_room())
+    for name in ("ann", "bob"):
+        await stores.rooms.speaker_joined(a_speaker(name), stores.clock())
+    await stores.rooms.speaker_left(a_speaker("ann"), "left", stores.clock())
+    stores.clock.now += 29 * DAY
+    await stores.expire()
+    assert [one.id for one in await stores.rooms.speakers("lobby")] == ["ann", "bob"]
+    stores.clock.now += 2 * DAY
+    await stores.expire()
+    assert [one.id for one in await stores.rooms.speakers("lobby")] == ["bob"]
 
 
 async def test_an_alert_goes_with_its_history_its_hits_and_every_event_of_it(

@@ -109,7 +109,7 @@ def _joined_alone(ours: Transcriber, said: Sequence[Said]) -> list[str]:
     """What shared windows cost: nonsense has no times by which it could be told apart, so that the
     transcriber would hear each utterance once more, by itself."""
     for utterances in _in_threes(said):
-        for group in groups(utterances):
+        for group in groups(utterances, Windows().holding):
             shared = Joined([utterances[at] for at in group])
             ours.transcribe([replace(utterances[group[0]], pcm=shared.pcm)])
     return []

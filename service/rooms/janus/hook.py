@@ -20,16 +20,19 @@ from service.access.audit import Action, make_entry
 from service.access.authenticate import Door, refuse_wait
 from service.access.keys import Role, digest_of
 from service.access.ports import AuditStore
-from service.clock import Clock
+from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.janus.identity import plain, safe_id
 from service.rooms.janus.server import VIDEOROOM, FeedId, JanusServer
+from service.rooms.room import Room
 from service.rooms.supervisor import Supervisor
 from service.rooms.wanted import Wanted
 
 log = structlog.get_logger()
 
+_Stay = tuple[str, Timestamp]
+"""A room's id, which the next one may have again, and since when this one is listened to."""
 _PLUGIN_EVENT = 64
 _BEGINS = frozenset({"created", "joined", "published"})
 _ENDS = frozenset({"destroyed"})
@@ -104,7 +107,7 @@ class JanusHook:
         self._metrics = metrics
         self._clock = clock
         self._grace_s = grace_s
-        self._closings: dict[str, asyncio.Task[None]] = {}
+        self._closings: dict[_Stay, asyncio.Task[None]] = {}
 
     def check(self, authorization: str | None, door: Door) -> None:
         """
@@ -178,9 +181,9 @@ class JanusHook:
     async def _begin(self, told: _Told) -> bool:
         known = self._known(told)
         if known is not None:
-            if (closing := self._closings.pop(known, None)) is not None:
+            if (closing := self._closings.pop(_stay(known), None)) is not None:
                 closing.cancel()
-            self._supervisor.retry(known)
+            self._supervisor.retry(known.id)
             return False
         if told.id not in self._wanted and told.readable_id not in self._wanted:
             return False
@@ -213,38 +216,39 @@ class JanusHook:
 
     def _end(self, told: _Told) -> bool:
         known = self._known(told)
-        if known is None or known in self._closings:
+        if known is None or (stay := _stay(known)) in self._closings:
             return False
-        closing = self._supervisor.spawn(lambda: self._close(told, known), f"close {known}")
-        self._closings[known] = closing
-        closing.add_done_callback(lambda _: self._closed(known, closing))
+        closing = self._supervisor.spawn(lambda: self._close(told, stay), f"close {known.id}")
+        self._closings[stay] = closing
+        closing.add_done_callback(lambda _: self._closed(stay, closing))
         return True
 
-    async def _close(self, told: _Told, room_id: str) -> None:
+    async def _close(self, told: _Told, stay: _Stay) -> None:
         await asyncio.sleep(self._grace_s)
-        if self._known(told) != room_id:  # it has ended by itself
+        room = self._known(told)
+        if room is None or _stay(room) != stay:  # it has ended by itself, and may be there anew
             return
         try:
-            await self._supervisor.close(room_id, "the room was destroyed at Janus")
+            await self._supervisor.close(room.id, "the room was destroyed at Janus")
         except Problem as problem:
             if problem.status != 404:  # it has ended meanwhile
                 raise
         else:
-            await self._record(told, Action.ROOM_CLOSED, room_id)
+            await self._record(told, Action.ROOM_CLOSED, room.id)
 
-    def _closed(self, room_id: str, closing: asyncio.Task[None]) -> None:
-        if self._closings.get(room_id) is closing:
-            del self._closings[room_id]
+    def _closed(self, stay: _Stay, closing: asyncio.Task[None]) -> None:
+        if self._closings.get(stay) is closing:
+            del self._closings[stay]
 
-    def _known(self, told: _Told) -> str | None:
-        """The id of a room that is listened to here, is not ending, and means the same one."""
+    def _known(self, told: _Told) -> Room | None:
+        """A room that is listened to here, is not ending, and means the same one."""
         first = next(iter(self._servers), "")
         for room in self._supervisor.rooms():
             server = room.connector.get("server") or first
             place = (room.connector.get("kind"), server, room.connector.get("room"))
             same = place == ("janus", told.server.name, told.room)
             if same and not self._supervisor.ending(room.id):
-                return room.id
+                return room
         return None
 
     async def _record(self, told: _Told, action: Action, room_id: str) -> None:
@@ -257,6 +261,10 @@ class JanusHook:
             role=Role.ROOM_SERVER,
         )
         await self._audit.add(entry)
+
+
+def _stay(room: Room) -> _Stay:
+    return room.id, room.joined_at
 
 
 def _events(body: bytes) -> list[Mapping[str, Any]]:

@@ -145,6 +145,21 @@ async def test_a_room_that_is_made_anew_at_once_is_heard_on() -> None:
         await until(lambda: called.open == [], 2)
 
 
+async def test_the_end_of_a_room_does_not_end_the_next_one_of_its_name() -> None:
+    async with hooked(grace_s=0.1) as called:
+        await called.told(event("joined"))
+        await asyncio.sleep(0)
+        await called.told(event("destroyed"))
+        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        await until(lambda: called.open == [], 2)
+        called.house.clock.now += timedelta(seconds=1)
+        assert await called.told(event("created")) == Taken(opened=1)
+        await asyncio.sleep(0.15)
+        assert called.open == ["janus:lounge"]
+        assert await called.told(event("destroyed")) == Taken(ended=1)
+        await until(lambda: called.open == [], 2)
+
+
 async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wait() -> None:
     async with hooked() as called:
         await called.told(event("joined"))
