@@ -2,16 +2,16 @@
 
 A window costs the same whatever it holds, and a longer one costs more: utterances share one only
 where the longest of them would have it anyway. The silence between them is known, so that a
-segment's times tell whose words it holds; where they do not tell it plainly, the utterances are to
-be heard each in a window of its own.
+segment's times tell whose words it holds, and bound the times of these; where they do not tell it
+plainly, the utterances are to be heard each in a window of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from asr.speech import SAMPLE_RATE, EndedBy, Utterance
+from asr.speech import SAMPLE_RATE, EndedBy, Utterance, Word
 
 MOST = 3
 """Utterances in a window: of more, models lose or invent words."""
@@ -23,12 +23,13 @@ _OVER_A_JOIN_MS = 300
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What a model heard in one stretch of the window: its text and times, and its tokens."""
+    """What a model heard in one stretch of the window: its text and times, its tokens and words."""
 
     start_ms: int
     end_ms: int
     text: str
     tokens: Sequence[int] = ()
+    words: Sequence[Word] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def groups(batch: Sequence[Utterance], window_of: Callable[[int], int]) -> list[
 
 
 def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]] | None:
-    """The segments of each utterance, with times from its own start.
+    """The segments of each utterance, with times from its own start; no word leaves its segment.
 
     None: a segment lies over a join, or an utterance has none, so that whose words they are, or
     whether some are lost, is not known.
@@ -99,16 +100,25 @@ def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]]
         if sum(overlap > _OVER_A_JOIN_MS for overlap in within) > 1:
             return None
         place = max(range(len(spans)), key=within.__getitem__)
-        start, end = spans[place]
-        shares[place].append(
-            Segment(
-                max(0, segment.start_ms - start),
-                min(segment.end_ms, end) - start,
-                segment.text,
-                segment.tokens,
-            )
-        )
+        shares[place].append(_from_its_start(segment, *spans[place]))
     return shares if all(shares) else None
+
+
+def _from_its_start(segment: Segment, start_ms: int, end_ms: int) -> Segment:
+    """A segment of the utterance that lies there in the window."""
+    first_ms = max(0, segment.start_ms - start_ms)
+    last_ms = min(segment.end_ms, end_ms) - start_ms
+    # A segment that the model never ended has no length.
+    latest_ms = last_ms if segment.end_ms > segment.start_ms else end_ms - start_ms
+
+    def within(at_ms: int) -> int:
+        return max(first_ms, min(at_ms - start_ms, latest_ms))
+
+    words = [
+        replace(word, start_ms=within(word.start_ms), end_ms=within(word.end_ms))
+        for word in segment.words
+    ]
+    return replace(segment, start_ms=first_ms, end_ms=last_ms, words=words)
 
 
 def fits(group: Sequence[Utterance], one: Utterance, window_of: Callable[[int], int]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -107,11 +109,38 @@ class Decoder:
 
     def words(self, encoded: Any, heard: Heard, duration_ms: int) -> list[Word]:
         """The text's words with times, by cross-attention alignment in one encoded window."""
-        tokenizer = self._tokenizer(heard.language)
-        (alignment,) = self._whisper.find_alignment(
-            tokenizer, [list(heard.tokens)], encoded, duration_ms // 10
-        )
+        (alignment,) = self._aligned(encoded, [heard], [duration_ms])
         return whole_words(alignment, spaced=heard.language not in UNSPACED)
+
+    def with_words(
+        self, encoded: Any, heard: Sequence[Heard], durations_ms: Sequence[int]
+    ) -> list[Heard]:
+        """The same, each segment with its words and their times in its window, of which the
+        alignment knows nothing: a word may be timed outside its segment."""
+        aligned = self._aligned(encoded, heard, durations_ms)
+        return [
+            replace(reading, segments=_with_words(reading, pieces))
+            for reading, pieces in zip(heard, aligned, strict=True)
+        ]
+
+    def _aligned(
+        self, encoded: Any, heard: Sequence[Heard], durations_ms: Sequence[int]
+    ) -> list[Any]:
+        """Of each window the pieces of words, as faster-whisper gives them."""
+        found: dict[int, Any] = {}
+        tokens = [list(reading.tokens) for reading in heard]
+        frames = [duration_ms // 10 for duration_ms in durations_ms]
+        # One language begins and splits all texts of a call; a batch's encodings stay together.
+        for language in {reading.language for reading in heard}:
+            pieces = self._whisper.find_alignment(
+                self._tokenizer(language), tokens, encoded, frames
+            )
+            found |= {
+                place: pieces[place]
+                for place, reading in enumerate(heard)
+                if reading.language == language
+            }
+        return [found[place] for place in range(len(heard))]
 
     def _tokenizer(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:
@@ -154,6 +183,22 @@ def _segments(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[Segment]:
     if said:
         found.append(Segment(start_ms, start_ms, _text(tokenizer, said), said))
     return found
+
+
+def _with_words(heard: Heard, pieces: Sequence[Any]) -> list[Segment]:
+    """A piece belongs to the segment of its first token."""
+    ends = list(accumulate(len(segment.tokens) for segment in heard.segments))
+    shares: list[list[Any]] = [[] for _ in ends]
+    at = 0
+    for piece in pieces:
+        if (place := bisect_right(ends, at)) < len(shares):
+            shares[place].append(piece)
+        at += len(piece["tokens"])
+    spaced = heard.language not in UNSPACED
+    return [
+        replace(segment, words=whole_words(share, spaced=spaced))
+        for segment, share in zip(heard.segments, shares, strict=True)
+    ]
 
 
 def _text(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:

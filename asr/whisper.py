@@ -153,15 +153,26 @@ class WhisperTranscriber:
         for frames, places in sorted(by_window.items()):
             windows = np.stack([self._decoder.features(joined[at].pcm, frames) for at in places])
             first = [shared[at][0] for at in places]
-            heard = self._decode(self._decoder.encode(windows), first, effort, timed=True)
+            encoded = self._decoder.encode(windows)
+            heard = self._decoder.with_words(
+                encoded,
+                self._decode(encoded, first, effort, timed=True),
+                [joined[at].duration_ms for at in places],
+            )
             for at, reading in zip(places, heard, strict=True):
                 shares = assigned(joined[at], reading.segments)
                 if shares is not None:
                     found[at] = [
-                        self._transcript(one, _share(reading, share))
+                        self._shared(one, reading, share)
                         for one, share in zip(shared[at], shares, strict=True)
                     ]
         return found
+
+    def _shared(self, one: Utterance, heard: Heard, segments: Sequence[Segment]) -> Transcript:
+        """One utterance's part of what was heard in a shared window."""
+        transcript = self._transcript(one, _share(heard, segments))
+        words = [word for segment in segments for word in segment.words]
+        return replace(transcript, words=words if transcript.text else ())
 
     def _decode(
         self, encoded: Any, batch: Sequence[Utterance], effort: Effort, *, timed: bool = False

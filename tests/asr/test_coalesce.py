@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.coalesce import BETWEEN_MS, LONGEST_MS, MOST, Joined, Segment, assigned, groups, may_join
-from asr.speech import EndedBy, Utterance
+from asr.speech import EndedBy, Utterance, Word
 from asr.windows import FULL, Windows
 from tests.asr.examples import an_utterance
 
@@ -70,6 +70,31 @@ def test_each_segment_is_its_utterances_with_times_from_its_start() -> None:
         [Segment(200, 1_000, "one")],
         [Segment(20, 900, "two"), Segment(900, 1_900, "x")],
     ]
+
+
+def test_words_go_with_their_segment_and_stay_within_it() -> None:
+    joined = Joined([lasting(1_000), lasting(2_000)])
+    early, late = Word("what", 1_300, 1_900, 0.9), Word("now", 2_300, 3_700, 0.8)
+    heard = [
+        Segment(200, 900, "one", words=[Word("one", 180, 700, 1.0)]),
+        Segment(1_700, 2_500, "what now", words=[early, late]),
+    ]
+    shares = assigned(joined, heard)
+    assert shares is not None
+    first, second = shares
+    assert [word for segment in first for word in segment.words] == [Word("one", 200, 700, 1.0)]
+    assert [word for segment in second for word in segment.words] == [
+        Word("what", 200, 400, 0.9),
+        Word("now", 800, 1_000, 0.8),
+    ]
+
+
+def test_words_of_a_segment_that_never_ended_end_with_the_utterance() -> None:
+    joined = Joined([lasting(1_000), lasting(2_000)])
+    open_ended = Segment(1_700, 1_700, "now", words=[Word("now", 1_800, 9_000, 1.0)])
+    shares = assigned(joined, [Segment(0, 900, "one"), open_ended])
+    assert shares is not None
+    assert list(shares[1][0].words) == [Word("now", 300, 2_000, 1.0)]
 
 
 def test_a_segment_over_a_join_is_nobodys() -> None:

@@ -86,6 +86,23 @@ def test_utterances_that_share_a_window_each_get_their_own_words(micro: WhisperT
         assert all(one.text not in others for one in wrong), "nobody gets another's words"
 
 
+def test_words_of_a_shared_window_have_the_times_that_they_have_alone() -> None:
+    together = load(AsrSettings())
+    together.windows = Windows()
+    batch = [a_clip(name, speaker_id=name.split("-")[0]) for name in SAID]
+    off_ms = []
+    for one, heard in zip(batch, together.transcribe(batch, coalesce=True), strict=True):
+        (alone,) = together.transcribe([replace(one, ended_by=EndedBy.LENGTH)])
+        if not heard.words or heard.text != alone.text:  # heard alone, or otherwise
+            continue
+        assert " ".join(word.text for word in heard.words) == heard.text
+        assert all(0 <= word.start_ms <= word.end_ms <= one.duration_ms for word in heard.words)
+        pairs = zip(heard.words, alone.words, strict=True)
+        off_ms += [abs(word.start_ms - other.start_ms) for word, other in pairs]
+    assert len(off_ms) > 100
+    assert sorted(off_ms)[len(off_ms) // 2] <= 150
+
+
 def test_silence_among_utterances_that_share_a_window_has_no_words(
     micro: WhisperTranscriber,
 ) -> None:
