@@ -114,10 +114,10 @@ def _from_its_start(segment: Segment, start_ms: int, end_ms: int) -> Segment:
     def within(at_ms: int) -> int:
         return max(first_ms, min(at_ms - start_ms, latest_ms))
 
-    words = [
+    words = tuple(
         replace(word, start_ms=within(word.start_ms), end_ms=within(word.end_ms))
         for word in segment.words
-    ]
+    )
     return replace(segment, start_ms=first_ms, end_ms=last_ms, words=words)
 
 

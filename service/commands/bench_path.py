@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from service.commands.out_file import OutFile
 from service.commands.rows import Row, finish
 from service.commands.server_process import server_process
 from service.errors import Failed
@@ -32,7 +33,7 @@ _SAMPLE_S = 30
 
 @click.command()
 @click.option("--minutes", type=click.IntRange(1, 600), default=10, show_default=True)
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows here.")
+@click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
 def path(minutes: int, json_file: Path | None) -> None:
     """The whole path: three simulated speakers over WebRTC, micro model, server and clients here.
 

@@ -8,9 +8,12 @@ import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
+from service.commands.out_file import OutFile
 from service.errors import Failed
 from service.simulation.failed import SimulationFailed
 from service.simulation.janus import JanusClient
@@ -20,8 +23,32 @@ from service.simulation.script import DEMO_SCRIPT, Script, load_script
 from service.simulation.tally import Report
 
 
+class ServerUrl(click.ParamType):
+    name = "url"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> str:
+        try:
+            parts = urlsplit(value)
+            whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # brackets without an address, or a port that is no number
+            whole = False
+        if not whole:
+            self.fail(
+                f"{value!r} is no server's URL, such as http://127.0.0.1:8080", param, context
+            )
+        return str(value)
+
+
 @click.command()
-@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="The server.")
+@click.option(
+    "--url",
+    type=ServerUrl(),
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="The server.",
+)
 @click.option("--key", required=True, help="A key that may open rooms and read the feed.")
 @click.option("--room", default="simulated", show_default=True, help="Id of the room to open.")
 @click.option(
@@ -34,12 +61,13 @@ from service.simulation.tally import Report
 @click.option(
     "--janus",
     "janus_url",
+    type=ServerUrl(),
     help="The room is on this Janus (URL of its HTTP API), and the server joins it there.",
 )
 @click.option(
     "--janus-room", default="lounge", show_default=True, help="Id of the VideoRoom, a text."
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here.")
+@click.option("--json", "json_file", type=OutFile(), help="Write the report here.")
 def simulate(
     url: str,
     key: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Mapping
 from types import TracebackType
@@ -58,12 +59,25 @@ class JanusClient:
         while True:
             await asyncio.sleep(_KEEP_ALIVE_S)
             for session in list(self._sessions):
-                await self._post(session, {"janus": "keepalive"})
+                try:
+                    await self._post(session, {"janus": "keepalive"})
+                except Refused:
+                    self._sessions.discard(session)
+                except SimulationFailed:
+                    pass  # Janus is away: its speakers find out, and come again or give up
 
     async def publish(self, speaker: ScriptedSpeaker, offer: str) -> Answer:
         """Join as a publisher under the speaker's own id; `Answer.location` is the handle."""
         session = f"{self.url}/{await self._made(self.url, {'janus': 'create'})}"
         self._sessions.add(session)
+        try:
+            return await self._enter(session, speaker, offer)
+        except BaseException:
+            with contextlib.suppress(SimulationFailed):  # what went wrong first is what to tell
+                await self._end(session)
+            raise
+
+    async def _enter(self, session: str, speaker: ScriptedSpeaker, offer: str) -> Answer:
         attach = {"janus": "attach", "plugin": _PLUGIN}
         handle = f"{session}/{await self._made(session, attach)}"
         join = {
@@ -84,6 +98,9 @@ class JanusClient:
 
     async def leave(self, location: str) -> None:
         session = location.rpartition("/")[0]
+        await self._end(session)
+
+    async def _end(self, session: str) -> None:
         self._sessions.discard(session)
         await self._post(session, {"janus": "destroy"})
 
@@ -103,11 +120,14 @@ class JanusClient:
         if jsep is not None:
             message["jsep"] = jsep
         number = (await self._post(handle, message)).get("transaction")
-        async with asyncio.timeout(_ANSWER_S):
-            while True:
-                event = await self._read(await self._get(session))
-                if event.get("transaction") == number:
-                    return _checked(event, self.room)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                while True:
+                    event = await self._read(await self._get(session))
+                    if event.get("transaction") == number:
+                        return _checked(event, self.room)
+        except TimeoutError as error:
+            raise self._silent(error) from error
 
     async def _post(self, url: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         sent = {**body, "transaction": str(next(self._numbers))}

@@ -64,3 +64,31 @@ def test_overload_is_told_and_its_end(visit: Open, seed: Seed) -> None:
     expect(said).to_be_visible()
     seed.behind(0)
     expect(said).to_have_count(0)
+
+
+def test_a_long_transcript_is_followed_cut_and_read_again(visit: Open, seed: Seed) -> None:
+    seed.room()
+    for number in range(150):
+        seed.talk(f"line {number}.", ago_s=1_000 - number)
+    here = visit()
+    here.rooms.get_by_role("button", name="Late Night Lounge").click()
+    talk = here.page.locator("[data-room='lounge']")
+    expect(talk.get_by_text("line 149.", exact=True)).to_be_in_viewport()
+    for number in range(150, 700):
+        seed.talk(f"line {number}.", ago_s=1_000 - number)
+    expect(talk.get_by_text("line 699.", exact=True)).to_be_in_viewport(timeout=30_000)
+    expect(talk.get_by_text("line 199.", exact=True)).to_have_count(0)
+    expect(talk.get_by_text("line 200.", exact=True)).to_have_count(1)
+    begin = talk.get_by_text("line 0.", exact=True)
+    for _ in range(6):
+        talk.locator(".running").evaluate("box => box.scrollTo(0, 0)")
+        expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
+        if begin.count():
+            break
+    seed.talk("the newest", ago_s=0)
+    expect(talk.get_by_text("the newest")).to_have_count(1)
+    expect(begin).to_have_count(1)
+    expect(talk.get_by_text("line 150.", exact=True)).to_have_count(1)
+    here.page.get_by_role("button", name="To now").click()
+    expect(talk.get_by_text("the newest")).to_be_in_viewport()
+    expect(begin).to_have_count(0)

@@ -14,6 +14,7 @@ from asr.shapes import QUANTIZATIONS, SHAPES
 from service.commands.bench_asr.engine import Placement
 from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stuck
 from service.commands.bench_asr.shape import Plan, default_threads, measure
+from service.commands.out_file import OutFile
 from service.commands.rows import finish
 
 _OPTIONS = (
@@ -61,9 +62,7 @@ _OPTIONS = (
         show_default=True,
         help="Measure nothing more after so long.",
     ),
-    click.option(
-        "--json", "json_file", type=click.Path(path_type=Path), help="Write the rows here."
-    ),
+    click.option("--json", "json_file", type=OutFile(), help="Write the rows here."),
 )
 
 

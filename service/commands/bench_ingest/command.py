@@ -14,6 +14,7 @@ from service.commands.bench_asr.progress import Run, came_to_its_end, end_if_stu
 from service.commands.bench_ingest import cpu
 from service.commands.bench_ingest.loss import loss
 from service.commands.bench_ingest.vad_table import vad_table
+from service.commands.out_file import OutFile
 from service.commands.rows import finish
 from service.logs import configure_logs
 
@@ -50,7 +51,7 @@ _PARTS = ("cpu", "silent", "loss", "vad")
     help="Recordings to be mixed with noise, too, for the part vad. NAME.speech.txt beside one is "
     "where speech is in it, as Audacity exports labels.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows here.")
+@click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
 def ingest(
     only: tuple[str, ...],
     tracks: int,

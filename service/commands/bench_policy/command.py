@@ -17,6 +17,7 @@ from policies.packs import shipped_packs
 from policies.stored import StoredInvalid
 from service.commands.bench_policy import benign, hate, hostile, material, recall, reload, speed
 from service.commands.bench_policy.recognition import recognition
+from service.commands.out_file import OutFile
 from service.commands.rows import Row, finish
 from service.errors import Failed
 from service.settings import load_settings
@@ -31,7 +32,7 @@ _PARTS = ("speed", "recall", "recognition", "benign", "hate", "reload", "hostile
     help="Folder of benign speech and test sets; EARSHOT_CORPUS_DIR.",
 )
 @click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the rows here.")
+@click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
 def policy(corpus: Path | None, only: tuple[str, ...], json_file: Path | None) -> None:
     """Matching: speed, recall through recognition errors, false alarms, HateCheck and XSTest.
 

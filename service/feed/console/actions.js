@@ -5,7 +5,7 @@ import { withLine } from "./lines.js";
 import { writePrefs } from "./prefs.js";
 import { recorded } from "./reasons.js";
 import { makeSession } from "./session.js";
-import { LEAVES_MS, roomOf, swept, withAction, withAlert, withAnswer, withPage, withPending } from "./state.js";
+import { LEAVES_MS, cutTalk, roomOf, swept, withAction, withAlert, withAnswer, withPage, withPending } from "./state.js";
 import { NO_FILTERS, listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 
@@ -19,6 +19,20 @@ let notices = 0;
 /** An alert as `GET /v1/alerts/{id}` gives it, apart from what only its case shows. */
 function parted({ talk, gaps, history, actions, can, ...alert }) {
   return { alert, talk, gaps, history, actions, can };
+}
+
+function talkPage(path, cursor) {
+  return get(`${path}/talk?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+}
+
+/** The lines before those that are shown; where some of these were cut, the page where the cut is. */
+async function olderTalk(path, shown) {
+  let page = await talkPage(path, shown.cut ? null : shown.next_cursor);
+  const ids = new Set(shown.items.map((line) => line.utterance_id));
+  while (shown.cut && page.next_cursor && page.items.every((line) => ids.has(line.utterance_id))) {
+    page = await talkPage(path, page.next_cursor);
+  }
+  return page;
 }
 
 export function makeActions(store) {
@@ -284,22 +298,28 @@ export function makeActions(store) {
     },
     async loadTalk(id, older = false) {
       const known = store.state.talk.get(id) || { items: [], next_cursor: null };
-      set(withMap("talk", id, { ...known, loading: true }));
+      const now = (patch) => set(withMap("talk", id, { ...known, ...store.state.talk.get(id), ...patch }));
+      now({ loading: true });
       const path = `/v1/rooms/${encodeURIComponent(id)}`;
-      const cursor = older && known.next_cursor ? `&cursor=${encodeURIComponent(known.next_cursor)}` : "";
       try {
-        const [page, room] = await Promise.all([get(`${path}/talk?limit=100${cursor}`), older ? null : get(path)]);
+        const [page, room] = await Promise.all([older ? olderTalk(path, known) : talkPage(path), older ? null : get(path)]);
         const live = store.state.talk.get(id)?.items || [];
         const items = live.reduce(withLine, [...page.items].reverse());
-        set(withMap("talk", id, { items, next_cursor: page.next_cursor, loading: false }));
+        now({ items, next_cursor: page.next_cursor, cut: false, loading: false });
         if (room) set(withMap("titles", id, room.title));
         if (room && room.state !== "ended") {
           set(withMap("rooms", id, roomOf(room, store.state.rooms.get(id))));
         }
       } catch (refused) {
-        set(withMap("talk", id, { ...known, loading: false }));
+        now({ loading: false });
         tell(refused);
       }
+    },
+
+    /** Whoever reads further back keeps all lines; at the end the oldest may go. */
+    readTalk(id, reading) {
+      const talk = store.state.talk.get(id);
+      if (talk && Boolean(talk.reading) !== reading) set(withMap("talk", id, cutTalk({ ...talk, reading })));
     },
 
     setPref(name, value) {

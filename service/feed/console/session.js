@@ -16,6 +16,7 @@ export function makeSession(store) {
   const { set } = store;
   let stream = null;
   let early = null; // events that came while the lists were read
+  let reads = 0; // a reading that another one overtook counts for nothing
   let away = null; // when the connection was lost; counts what is caught up with
   const saying = makeSaying(store);
 
@@ -47,6 +48,8 @@ export function makeSession(store) {
   /** Read the lists; what happened since the feed was opened is applied on top of them. */
   async function read() {
     early = [];
+    reads += 1;
+    const mine = reads;
     try {
       const [status, policies, rooms, { items: ended }, page] = await Promise.all([
         get("/v1/status"),
@@ -56,6 +59,7 @@ export function makeSession(store) {
         get(`/v1/alerts?${listQuery(store.state.filters)}`),
       ]);
       const latest = await get("/v1/alerts?limit=1");
+      if (mine !== reads) return;
       store.offset_ms = Date.parse(status.now) - Date.now();
       set({
         status,
@@ -71,6 +75,7 @@ export function makeSession(store) {
       if (waiting.length) events(waiting);
       readOpened();
     } catch (failed) {
+      if (mine !== reads) return;
       if (failed.status === 401) signedOut(failed);
       else setTimeout(begin, 2000); // the feed is open but the lists are not: from the beginning
     }

@@ -4,7 +4,8 @@ import { withLine } from "./lines.js";
 import { isReview } from "./text.js";
 import { passes, NO_FILTERS, SEVERITIES } from "./url.js";
 
-const TALK_KEPT = 500; // lines of a room's running transcript
+export const TALK_KEPT = 500; // lines of a room's running transcript
+const TALK_READ = 5000; // while somebody reads further back
 const GAPS_KEPT = 50;
 const ALERTS_KEPT = 2000; // beside those that are listed
 export const LEAVES_MS = 8000; // a decided alert stays as long as its undo bar
@@ -161,11 +162,15 @@ function insert(order, id, alerts) {
 function heard(draft, line) {
   const talk = draft.state.talk.get(line.room_id);
   if (talk) {
-    const items = withLine(talk.items, line);
-    const kept = items.length > TALK_KEPT && !talk.reading ? items.slice(-TALK_KEPT) : items;
-    draft.own("talk").set(line.room_id, { ...talk, items: kept });
+    draft.own("talk").set(line.room_id, cutTalk({ ...talk, items: withLine(talk.items, line) }));
   }
   inOpenCase(draft, line.room_id, (found) => ({ ...found, talk: withLine(found.talk || [], line) }));
+}
+
+/** A room's talk without its oldest lines, where there are too many; `cut`: these can be read again. */
+export function cutTalk(talk) {
+  const most = talk.reading ? TALK_READ : TALK_KEPT;
+  return talk.items.length > most ? { ...talk, items: talk.items.slice(-most), cut: true } : talk;
 }
 
 function gap(draft, lost) {

@@ -48,7 +48,11 @@ function Running({ store, room, id, talk }) {
   const unmasked = useStore(store, (state) => state.unmasked);
   const all = unmasked.has(`room:${id}`);
   const anySevere = here.some((alert) => alert.matches.some((match) => isSevere(match.category)));
-  const follow = useFollow(talk.items.length);
+  const follow = useFollow(talk.items.at(-1)?.utterance_id);
+  useEffect(() => {
+    store.actions.readTalk(id, follow.away);
+    return () => store.actions.readTalk(id, false);
+  }, [id, follow.away]);
   const gaps = room?.gaps || NONE;
 
   // Older talk comes in above: what the reader looks at stays where it is.
@@ -64,7 +68,8 @@ function Running({ store, room, id, talk }) {
     oldest.current = first;
     height.current = box.scrollHeight;
   });
-  const earlier = () => talk.next_cursor && !talk.loading && store.actions.loadTalk(id, true);
+  const more = talk.next_cursor || talk.cut;
+  const earlier = () => more && !talk.loading && store.actions.loadTalk(id, true);
   const onScroll = () => {
     follow.onScroll();
     if (follow.box.current.scrollTop < NEAR_TOP_PX && !follow.atEnd.current) earlier();
@@ -79,7 +84,7 @@ function Running({ store, room, id, talk }) {
     </div>
     <div class="talk-box running" ref=${follow.box} onScroll=${onScroll} tabindex="0" role="region"
       aria-label=${t("room.talk", { name: roomTitle(store.state, id) })}>
-      ${talk.next_cursor
+      ${more
         ? html`<button type="button" class="button quiet earlier-talk" disabled=${talk.loading} onClick=${earlier}>
             ${t(talk.loading ? "case.loading" : "room.earlier")}
           </button>`

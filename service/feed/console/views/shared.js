@@ -73,10 +73,11 @@ export function Dialog({ store, id, title, children }) {
 
 /**
  * Keeps a scrolling list at its end while the reader is there.
+ * @param {*} newest what the list ends with; another one each time something is added
  * @returns {{box: ref, away: boolean, toEnd: () => void, onScroll: (event) => void}} `away`: the
  *   reader has scrolled up.
  */
-export function useFollow(count) {
+export function useFollow(newest) {
   const box = useRef(null);
   const atEnd = useRef(true);
   const [away, setAway] = useState(false);
@@ -87,7 +88,7 @@ export function useFollow(count) {
   };
   useEffect(() => {
     if (atEnd.current) toEnd();
-  }, [count]);
+  }, [newest]);
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = box.current;
     atEnd.current = scrollHeight - scrollTop - clientHeight < 48;
