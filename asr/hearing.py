@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
 from asr.cuda import out_of_memory
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance
-from asr.transcriber import Transcriber
+from asr.transcriber import Effort, Transcriber, WindowedTranscriber
 
 log = structlog.get_logger()
 
@@ -37,6 +38,14 @@ class NoMemory:
 
 Outcome = Transcript | Refused | NoMemory
 Transcribe = Callable[[Sequence[Utterance]], Sequence[Transcript]]
+
+
+def way(transcriber: Transcriber, *, greedy: bool, coalesce: bool) -> Transcribe:
+    """How a batch is to be transcribed: of a transcriber that knows but one way, that one."""
+    if not isinstance(transcriber, WindowedTranscriber):
+        return transcriber.transcribe
+    effort = Effort.FAST if greedy else Effort.FULL
+    return partial(transcriber.transcribe, effort=effort, coalesce=coalesce)
 
 
 class Hearing:

@@ -8,7 +8,6 @@ import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -21,12 +20,13 @@ from asr.hearing import (
     Outcome,
     Refused,
     Transcribe,
+    way,
 )
 from asr.in_order import InOrder
 from asr.ladder import Rung
 from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
-from asr.transcriber import Effort, Transcriber, WindowedTranscriber
+from asr.transcriber import Transcriber, WindowedTranscriber
 from asr.wire import WireError, check_sound
 
 log = structlog.get_logger()
@@ -225,7 +225,9 @@ class LocalQueue:
         lane, started_s = threading.get_ident(), time.monotonic()
         with self._changed:
             self._begun[lane] = started_s, batch
-        results = self._hear(batch.utterances, _way(transcriber, batch))
+        shared = any(len(window) > 1 for window in batch.windows)
+        how = way(transcriber, greedy=batch.greedy, coalesce=shared)
+        results = self._hear(batch.utterances, how)
         seconds = time.monotonic() - started_s
         with self._changed:
             del self._begun[lane]
@@ -276,14 +278,3 @@ def _result(utterance: Utterance, outcome: Outcome) -> Transcript | Unheard:
             return Unheard(utterance, "the model has too little memory for it")
         case Refused():
             return Unheard(utterance, NOT_TRANSCRIBED)
-
-
-def _way(transcriber: Transcriber, batch: Batch) -> Transcribe:
-    """How the batch is to be transcribed."""
-    if not isinstance(transcriber, WindowedTranscriber):
-        return transcriber.transcribe
-    return partial(
-        transcriber.transcribe,
-        effort=Effort.FAST if batch.greedy else Effort.FULL,
-        coalesce=any(len(window) > 1 for window in batch.windows),
-    )

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import structlog
 
 from asr.in_order import InOrder, speaker_of
-from asr.ladder import Ladder, Rung
+from asr.ladder import CLIMB_S, Ladder, Rung
 from asr.outbox import Outbox
 from asr.redis_scripts import OVERLOADED, TOO_LATE
 from asr.redis_streams import Limits, Overview, Streams, StreamsAway, StreamsRefused, job_id
 from asr.scheduler import ENDED, NEWER, replaces
-from asr.speech import Transcript, Unheard, Utterance, WorkClass
+from asr.speech import LOOKS, Transcript, Unheard, Utterance, WorkClass
 from asr.wire import Lost, WireError, decode, encode
 
 log = structlog.get_logger()
@@ -29,6 +30,10 @@ _ALARM_S, _CALM_S = 3.0, 1.0
 _TICK_S, _LOOK_S, _SWEEP_S = 0.1, 1.0, 10.0
 _ASK_AFTER_S = 5.0
 """A job that is out for longer is asked after: Redis may have lost it, or we its result."""
+_OUT_BATCHES, _LEAST_OUT = 3, 8
+"""A worker is at one batch, prepares the next, and finds a third."""
+_OUT_S = 10.0
+"""What is out for longer may be with a worker that is gone: something else takes its place."""
 _HOLD_S = 1.0
 """A result is held back for those before it for so long: they may be with a slower worker, or with
 one that is gone."""
@@ -46,6 +51,10 @@ class _Job:
     late_at: float
     sent_at: float | None = None
 
+    @property
+    def look(self) -> bool:
+        return self.utterance.work in LOOKS
+
 
 class RedisQueue:
     """A `WorkQueue` whose work is done by `earshot worker`s. Redis may go and come back.
@@ -56,11 +65,15 @@ class RedisQueue:
     that goes on leaves for a newer one, and for the end of that speech. A speaker's results of one
     class come in the order of their utterances, unless one is more than a second late.
 
+    Workers are given what they can hold; all else waits here, where the most urgent goes first and
+    rooms take turns (`asr.outbox`). While no worker is there, Redis holds it.
+
     Results are read by a cursor into a stream of this run alone. What a run before left behind is
     told by the server as a gap, and cannot come out of `results`.
 
     Args:
-        capacity: Utterances of this server that may be on their way to Redis.
+        capacity: Utterances of this server that may wait for a Redis that is away; for workers as
+            many as Redis would hold, if these are more.
         limits: Of what Redis holds for all servers.
         on_look: Told once a second how the streams stand.
     """
@@ -81,7 +94,10 @@ class RedisQueue:
         self._limits = limits or Limits()
         self._on_look = on_look
         self._server = secrets.token_hex(8)
-        self._outbox: Outbox[_Job] = Outbox(capacity)
+        self._capacity = capacity
+        self._outbox = Outbox()
+        self._out: dict[bool, dict[str, float]] = {False: {}, True: {}}
+        """When what is on its way was sent, the first one first; ends, and looks apart."""
         self._jobs: dict[str, _Job] = {}
         self._put = asyncio.Event()
         self._settled = asyncio.Event()
@@ -99,9 +115,8 @@ class RedisQueue:
 
     @property
     def rung(self) -> Rung:
-        """Looks at speech that goes on are all that is done without here: workers take what is
-        most urgent, and their effort is their own."""
-        return min(self._ladder.rung, Rung.NO_LOOKS)
+        """Workers are told of it with each utterance."""
+        return self._ladder.rung
 
     @property
     def _keep_ms(self) -> int:
@@ -145,9 +160,9 @@ class RedisQueue:
             self._unwanted.append(older.id)
         self._jobs[job.id] = job
         self._in_order.take([utterance])
-        left = self._outbox.put(utterance.work, job.id, job)
-        if left is not None:
-            self._lose(left, OVERLOADED)
+        capacity = self._capacity if self._away else max(self._capacity, self._limits.entries)
+        if (left := self._outbox.put(utterance, now, capacity)) is not None:
+            self._lose(self._jobs[job_id(left, self._model)], OVERLOADED)
         self._put.set()
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
@@ -227,7 +242,9 @@ class RedisQueue:
 
     def _forget(self, job: _Job, result: Transcript | Unheard) -> None:
         self._jobs.pop(job.id, None)
-        self._outbox.remove(job.utterance.work, job.id)
+        self._outbox.remove(job.utterance)
+        if self._out[job.look].pop(job.id, None) is not None:
+            self._put.set()  # there is room for another
         now_s = asyncio.get_running_loop().time()
         self._give(self._in_order.done([(job.utterance, result)], now_s))
         self._settled.set()
@@ -264,25 +281,48 @@ class RedisQueue:
 
     async def _send(self, waits: _Waits) -> None:
         while True:
-            while (job := self._outbox.first()) is not None:
+            while (job := self._next()) is not None:
                 await self._send_one(job)
                 waits.reset()
             self._put.clear()
             await self._put.wait()
 
+    def _next(self) -> _Job | None:
+        """What is to be sent now: nothing, while workers have enough."""
+        now_s, most = asyncio.get_running_loop().time(), self._most_out()
+        for looks, out in self._out.items():
+            while out and (first := next(iter(out.items())))[1] < now_s - _OUT_S:
+                del out[first[0]]
+            if len(out) < most and (found := self._outbox.take(now_s, looks=looks)) is not None:
+                return self._jobs[job_id(found, self._model)]
+        return None
+
+    def _most_out(self) -> float:
+        """How many ends of this server may be with workers and on their way there; and looks."""
+        workers = () if self._overview is None or self._away else self._overview.workers
+        batches = [worker.batch for worker in workers if worker.model == self._model]
+        return max(_LEAST_OUT, _OUT_BATCHES * sum(batches)) if batches else math.inf
+
     async def _send_one(self, job: _Job) -> None:
         loop = asyncio.get_running_loop()
-        put = await self._streams.enqueue(
-            job.id,
-            job.utterance,
-            encode(job.utterance),
-            server=self._server,
-            left_ms=max(1, int((job.late_at - loop.time()) * 1000)),
-            keep_ms=self._keep_ms,
-            limits=self._limits,
-        )
-        self._outbox.remove(job.utterance.work, job.id)
-        job.sent_at = loop.time()
+        try:
+            put = await self._streams.enqueue(
+                job.id,
+                job.utterance,
+                encode(job.utterance),
+                server=self._server,
+                left_ms=max(1, int((job.late_at - loop.time()) * 1000)),
+                keep_ms=self._keep_ms,
+                limits=self._limits,
+                rung=self.rung,
+            )
+        except BaseException:
+            if self._jobs.get(job.id) is job:
+                self._outbox.put_back(job.utterance, loop.time())
+            raise
+        if self._jobs.get(job.id) is not job:  # settled meanwhile
+            return
+        job.sent_at = self._out[job.look][job.id] = loop.time()
         if put.full:
             self._settle(job.id, encode(Lost(OVERLOADED)))
         elif put.done is not None:
@@ -331,7 +371,8 @@ class RedisQueue:
             elif state is None and job.id in self._jobs:
                 again += 1
                 job.sent_at = None
-                self._outbox.put_back(job.utterance.work, job.id, job)
+                self._out[job.look].pop(job.id, None)
+                self._outbox.put_back(job.utterance, now)
         if again:
             log.warning("asr.redis_forgot", utterances=again)
             self._put.set()
@@ -357,13 +398,17 @@ class RedisQueue:
                 await self._streams.cancel(jobs, self._keep_ms)
 
     async def _look(self) -> None:
-        self._overview = overview = await self._streams.look()
+        self._overview = overview = self._with_ours(await self._streams.look())
         if self._away and self._running is not None:
             log.info("asr.redis_answers")
         self._away = ""
+        self._put.set()  # there may be more workers, or fewer that answer
         self._on_look(overview)
         behind_s = max(overview.behind_s.values())
-        self._ladder.look(behind_s, asyncio.get_running_loop().time())
+        finals_s = max(s for work, s in overview.behind_s.items() if work not in LOOKS)
+        # Looks that wait are left out; no words become worse for them.
+        waits_s = max(finals_s, min(behind_s, CLIMB_S[Rung.GREEDY]))
+        self._ladder.look(waits_s, asyncio.get_running_loop().time())
         if behind_s > _ALARM_S and not self._alarmed:
             waiting = sum(overview.waiting.values())
             log.warning("asr.workers_behind", behind_s=round(behind_s, 1), waiting=waiting)
@@ -371,6 +416,18 @@ class RedisQueue:
         elif behind_s < _CALM_S and self._alarmed:
             log.info("asr.workers_caught_up")
             self._alarmed = False
+
+    def _with_ours(self, overview: Overview) -> Overview:
+        """With what waits here."""
+        ours, now_s = self._outbox.waiting(), asyncio.get_running_loop().time()
+        behind_s = self._outbox.behind_s(now_s)
+        return replace(
+            overview,
+            waiting={work: n + ours[work] for work, n in overview.waiting.items()},
+            behind_s={
+                work: max(s, behind_s.get(work, 0.0)) for work, s in overview.behind_s.items()
+            },
+        )
 
     def _note_away(self, error: StreamsAway) -> None:
         if self._away != str(error):

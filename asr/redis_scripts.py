@@ -96,7 +96,7 @@ local function idle_work(class, id, entry)
 end
 local function handed(class, id, deliveries, entry)
   return {{ class, id, deliveries, entry.job, entry.server, entry.utterance, entry.size,
-    entry.expires - now(), entry.keep, entry.body }}
+    entry.expires - now(), entry.keep, entry.rung or '0', entry.body }}
 end
 local function last_delivered(class)
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', work(class))) do
@@ -115,7 +115,8 @@ ENQUEUE = (
     + f"""
 local class, job, server, utterance = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local left_ms, keep_ms = tonumber(ARGV[6]), tonumber(ARGV[7])
-local most_entries, most_bytes, body = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+local most_entries, most_bytes = tonumber(ARGV[8]), tonumber(ARGV[9])
+local rung, body = ARGV[10], ARGV[11]
 prepare()
 local state = redis.call('GET', P .. 'job:' .. job)
 if state == 'Q' then return {{ 'queued' }} end
@@ -142,14 +143,14 @@ while entries >= most_entries
 end
 redis.call('SET', P .. 'job:' .. job, 'Q', 'PX', keep_ms)
 redis.call('XADD', work(class), '*', 'job', job, 'server', server, 'utterance', utterance,
-  'size', #body, 'expires', now() + left_ms, 'keep', keep_ms, 'body', body)
+  'size', #body, 'expires', now() + left_ms, 'keep', keep_ms, 'rung', rung, 'body', body)
 redis.call('INCRBY', P .. 'bytes', #body)
 redis.call('LPUSH', P .. 'bell', 1)
 redis.call('LTRIM', P .. 'bell', 0, 63)
 return {{ 'queued' }}
 """
 )
-"""PREFIX CLASS JOB SERVER UTTERANCE LEFT_MS KEEP_MS MOST_ENTRIES MOST_BYTES BODY"""
+"""PREFIX CLASS JOB SERVER UTTERANCE LEFT_MS KEEP_MS MOST_ENTRIES MOST_BYTES RUNG BODY"""
 
 TAKE = (
     _COMMON

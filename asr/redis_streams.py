@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from asr import redis_scripts as scripts
+from asr.ladder import Rung
 from asr.speech import Utterance, WorkClass
 from asr.wire import VERSION
 
@@ -51,6 +52,7 @@ class Handed:
     Attributes:
         deliveries: How often it was handed out, this time included.
         left_ms: Until nobody waits for it any more.
+        rung: What was being done about overload when it was sent.
         body: The utterance, as `asr.wire` writes it.
     """
 
@@ -63,6 +65,7 @@ class Handed:
     size: int
     left_ms: int
     keep_ms: int
+    rung: Rung
     body: bytes
 
 
@@ -162,11 +165,12 @@ class Streams:
         left_ms: int,
         keep_ms: int,
         limits: Limits,
+        rung: Rung = Rung.NONE,
     ) -> Put:
         answer = await self._run(
             scripts.ENQUEUE,
             *(utterance.work, job, server, utterance.id, left_ms, keep_ms),
-            *(limits.entries, limits.bytes, body),
+            *(limits.entries, limits.bytes, int(rung), body),
         )
         return Put(answer[0] == b"full", answer[1] if answer[0] == b"done" else None)
 
@@ -314,7 +318,7 @@ def job_id(utterance: Utterance, model: str) -> str:
 
 
 def _handed(entry: Sequence[Any]) -> Handed:
-    work, id_, deliveries, job, server, utterance, size, left_ms, keep_ms, body = entry
+    work, id_, deliveries, job, server, utterance, size, left_ms, keep_ms, rung, body = entry
     return Handed(
         work.decode(),
         id_.decode(),
@@ -325,8 +329,14 @@ def _handed(entry: Sequence[Any]) -> Handed:
         int(size),
         int(left_ms),
         int(keep_ms),
+        _rung(rung),
         body,
     )
+
+
+def _rung(told: bytes) -> Rung:
+    """A later release may have others."""
+    return Rung(min(int(told), max(Rung)))
 
 
 def _seen(says: bytes) -> WorkerSeen | None:

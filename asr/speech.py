@@ -36,6 +36,10 @@ class WorkClass(StrEnum):
     """Heard again after a worker failed it."""
 
 
+LOOKS = frozenset({WorkClass.HOT_PARTIAL, WorkClass.PARTIAL})
+"""Speech that goes on: its end will be heard whatever comes of these."""
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """A stretch of one speaker's speech.

@@ -15,7 +15,8 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from asr.hearing import NOT_TRANSCRIBED, Hearing, NoMemory, Outcome, Refused
+from asr.hearing import NOT_TRANSCRIBED, Hearing, NoMemory, Outcome, Refused, way
+from asr.ladder import Rung
 from asr.redis_streams import Handed, Streams, StreamsAway, StreamsRefused, WorkerSeen
 from asr.speech import Transcript, Utterance, WorkClass
 from asr.transcriber import Transcriber
@@ -92,6 +93,7 @@ class Worker:
         self._stir = asyncio.Event()
         self._free = asyncio.Event()
         self._seconds: deque[float] = deque(maxlen=_BATCHES_KEPT)
+        self._transcriber: Transcriber | None = None
         self._hearing: Hearing | None = None
         self._device = ""
 
@@ -114,7 +116,7 @@ class Worker:
             Exception: whatever `load` raises.
         """
         try:
-            transcriber = await self._on_thread(self._load)
+            self._transcriber = transcriber = await self._on_thread(self._load)
             self._device = transcriber.describe()
             self._hearing = Hearing(transcriber, self._batch)
             await self._let_in()
@@ -240,11 +242,15 @@ class Worker:
 
     async def _batch_of(self, batch: Sequence[_Item]) -> None:
         assert self._hearing is not None
+        assert self._transcriber is not None
         hearing, loop = self._hearing, asyncio.get_running_loop()
+        rung = max(item.entry.rung for item in batch)
+        how = way(self._transcriber, greedy=rung >= Rung.GREEDY, coalesce=rung >= Rung.COALESCE)
         self._running = batch
         self._free.set()
         started = loop.time()
-        outcomes = await self._on_thread(lambda: hearing.hear([item.utterance for item in batch]))
+        said = [item.utterance for item in batch]
+        outcomes = await self._on_thread(lambda: hearing.hear(said, how))
         self._seconds.append(loop.time() - started)
         left = [
             item

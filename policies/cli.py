@@ -21,7 +21,7 @@ from policies.finding import PackInvalid
 from policies.language import Language
 from policies.load import load_files, pack_files
 from policies.match import RuleStatus
-from policies.matcher import Matcher
+from policies.matcher import TRIED, Matcher
 from policies.pack import Pack, Rule
 from policies.packs import shipped_packs
 from policies.spoken import Context, Earlier, Spoken
@@ -32,7 +32,6 @@ _CORPUS = "EARSHOT_CORPUS_DIR"
 _EXISTING = click.Path(exists=True, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_TRIED = (RuleStatus.ACTIVE, RuleStatus.SHADOW, RuleStatus.DRAFT)
 _TURN_S = 3.0
 
 
@@ -118,7 +117,7 @@ def test(paths: tuple[Path, ...], corpus: Path | None) -> None:
 
 
 def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
-    matcher = Matcher(packs, _TRIED)
+    matcher = Matcher(packs, TRIED)
     try:
         said = read_corpus(corpus)
     except StoredInvalid as invalid:
@@ -139,7 +138,7 @@ def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
 @_packs_option
 def match(paths: tuple[Path, ...], **sentence: Any) -> None:
     """Show which rules apply to a text, the gravest first. Drafts and shadows are marked."""
-    matcher = Matcher([pack for _, pack in _loaded(paths)], _TRIED)
+    matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     verdict = matcher.verdict(*_situation(**sentence))
     for each in (*verdict.live, *verdict.shadow):
         places = " ".join(f"{start}-{end}" for start, end in each.spans)
@@ -157,7 +156,7 @@ def match(paths: tuple[Path, ...], **sentence: Any) -> None:
 @_packs_option
 def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
     """Show what each layer hears in a text, and each rule's verdict with its reasons."""
-    matcher = Matcher([pack for _, pack in _loaded(paths)], _TRIED)
+    matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     for line in explained(matcher, *_situation(**sentence)):
         click.echo(line)
 
@@ -199,7 +198,7 @@ def backtest(
 
 def tried(paths: Sequence[Path]) -> Matcher:
     """Of the packs in files and folders, drafts and shadows too; exits with every error."""
-    return Matcher([pack for _, pack in _loaded(paths)], _TRIED)
+    return Matcher([pack for _, pack in _loaded(paths)], TRIED)
 
 
 def tell(report: Report, most: int) -> None:

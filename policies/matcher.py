@@ -19,6 +19,8 @@ from policies.saying import Reading, say
 from policies.spoken import Context, Spoken
 
 HEARD = (RuleStatus.ACTIVE, RuleStatus.SHADOW)
+TRIED = (*HEARD, RuleStatus.DRAFT)
+"""What examples, back-tests and commands hear."""
 """Of the rules with these statuses matches are made in rooms."""
 
 

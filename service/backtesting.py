@@ -27,7 +27,6 @@ MOST_UTTERANCES = 50_000
 """Listened to again in one back-test; the newest."""
 MOST_CHANGES = 500
 """Told one by one; all are counted."""
-TRIED = (RuleStatus.ACTIVE, RuleStatus.SHADOW, RuleStatus.DRAFT)
 
 
 class SaidStore(Protocol):

@@ -6,23 +6,26 @@ Reads `app.state`: `rule_hits`, `backtesting`, `policies`, `kept`, `clock`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from policies.finding import PackError, PackInvalid
+from policies.finding import PackInvalid
 from policies.match import RuleStatus
+from policies.matcher import TRIED
 from policies.pack import Pack
 from service.access.authenticate import Caller
 from service.access.dependency import allow
-from service.access.keys import Role
+from service.access.keys import PLAIN, Role
 from service.alerts.ports import RuleHitStore
 from service.alerts.rule_report import RuleReport, period, rule_report
-from service.backtesting import TRIED, Backtesting, BacktestReport
+from service.backtesting import Backtesting, BacktestReport
 from service.clock import Clock, Moment
 from service.errors import Problem
+from service.rulebook.refusals import shown_errors
 from service.rules_page import Kept
 
 router = APIRouter(tags=["policies"])
@@ -32,9 +35,7 @@ MAX_BYTES = 4_000_000
 """Of a back-test's body."""
 _MOST_PACKS = 20
 
-Room = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
-]
+Room = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]
 
 
 class Draft(BaseModel):
@@ -98,15 +99,10 @@ def _refused(invalid: PackInvalid) -> Problem:
     first, *others = invalid.errors
     more = f" (and {len(others)} more, in `errors`)" if others else ""
     errors = [
-        {"where": _place(error), "what": f"{error.problem}; {error.remedy}"}
-        for error in invalid.errors
+        {"pack": error.path, **asdict(shown)}
+        for error, shown in zip(invalid.errors, shown_errors(invalid.errors), strict=True)
     ]
     return Problem(422, "Pack refused", f"{first}{more}", extra={"errors": errors})
-
-
-def _place(error: PackError) -> str:
-    line = "" if error.line is None else f":{error.line}"
-    return f"{error.path}{line} {error.field}".strip()
 
 
 def _in_order(since: datetime | None, until: datetime | None) -> None:

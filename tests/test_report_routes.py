@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from policies.match import RuleStatus
+from policies.matcher import TRIED
 from policies.stored import Stored
 from service.access.keys import Role
 from service.alerts.alert import AlertRaised
-from service.backtesting import TRIED, Backtesting, BacktestReport
+from service.backtesting import Backtesting, BacktestReport
 from service.storage.engine import Database
 from service.storage.said import SqlSaid
 from tests.api import Api
@@ -166,13 +167,13 @@ async def test_drafts_are_refused_with_every_error_of_each(api: Api) -> None:
         )
     assert (answer.status_code, answer.json()["title"]) == (422, "Pack refused")
     errors = answer.json()["errors"]
-    assert [each["where"] for each in errors] == [
-        "packs[1]:7 policies[0].severity",
-        "packs[2]:2",
-        "packs[0]:7 policies[0].id",
+    assert [(each["pack"], each["line"], each["field"]) for each in errors] == [
+        ("packs[1]", 7, "policies[0].severity"),
+        ("packs[2]", 2, ""),
+        ("packs[0]", 7, "policies[0].id"),
     ]
-    assert errors[0]["what"] == "is missing; add it"
-    assert "is the id of a rule in the pack live too" in errors[-1]["what"]
+    assert (errors[0]["problem"], errors[0]["remedy"]) == ("is missing", "add it")
+    assert "is the id of a rule in the pack live too" in errors[-1]["problem"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ nothing that its holder could change.
 from __future__ import annotations
 
 import secrets
-from hashlib import sha256
 
 PREFIX = "pt_"
 
@@ -15,8 +14,3 @@ PREFIX = "pt_"
 def make_token() -> str:
     """256 random bits, shown once."""
     return PREFIX + secrets.token_urlsafe(32)
-
-
-def digest_of(token: str) -> str:
-    """What is stored in its place: SHA-256, hexadecimal; see `service.access.keys.digest_of`."""
-    return sha256(token.encode()).hexdigest()

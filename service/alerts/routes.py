@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from policies.severity import Severity
 from service.access.authenticate import Caller
 from service.access.dependency import allow
-from service.access.keys import Role
+from service.access.keys import PLAIN, Role
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step
 from service.alerts.decisions import Decide, Person, ReopenTo
@@ -38,13 +38,9 @@ _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 """Lines of text without control characters."""
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=_TEXT)]
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN)]
 
-Shown = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
-]
+Shown = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]
 """What a list may be narrowed to."""
 
 _MANY = 50

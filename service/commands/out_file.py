@@ -18,7 +18,7 @@ class OutFile(click.Path):
     def convert(
         self, value: Any, param: click.Parameter | None, context: click.Context | None
     ) -> Any:
-        path = Path(super().convert(value, param, context))
+        path: Path = super().convert(value, param, context)  # type: ignore[assignment]
         if not os.access(path.parent, os.W_OK):
             self.fail(f"no file can be made in {str(path.parent)!r}; make it", param, context)
         return path

@@ -23,7 +23,7 @@ from service.simulation.script import DEMO_SCRIPT, Script, load_script
 from service.simulation.tally import Report
 
 
-class ServerUrl(click.ParamType):
+class ServerUrl(click.ParamType[str]):
     name = "url"
 
     def convert(

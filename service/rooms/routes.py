@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.access.audit import Action
 from service.access.authenticate import Caller
 from service.access.dependency import allow
-from service.access.keys import PLAIN, Role
+from service.access.keys import PLAIN, Role, digest_of
 from service.access.on_record import record
-from service.access.publish_tokens import digest_of, make_token
+from service.access.publish_tokens import make_token
 from service.clock import Clock, Timestamp
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore

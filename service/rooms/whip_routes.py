@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access.authenticate import refuse_in_address
-from service.access.publish_tokens import digest_of
+from service.access.keys import digest_of
 from service.clock import Clock
 from service.errors import Problem
 from service.rooms.peer.incoming import BadCandidate, parse_candidates

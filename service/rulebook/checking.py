@@ -10,12 +10,10 @@ from policies.collector import without_collector
 from policies.corpus import OverBudget, measure, over_budget, read_corpus
 from policies.finding import Finding, PackError, PackInvalid
 from policies.load import Loaded, Place, Source, load_source, read
-from policies.match import RuleStatus
-from policies.matcher import Matcher
+from policies.matcher import TRIED, Matcher
 from policies.pack import Pack
 from policies.stored import StoredInvalid
 
-TRIED = (RuleStatus.ACTIVE, RuleStatus.SHADOW, RuleStatus.DRAFT)
 """A draft is held against its budget, too."""
 
 UNMEASURED = (

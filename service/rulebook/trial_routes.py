@@ -16,14 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from policies.explain import Explanation, Heard, RuleVerdict, explanation
 from policies.language import Language
 from policies.match import Match, RuleStatus
-from policies.matcher import HEARD, Matcher
+from policies.matcher import HEARD, TRIED, Matcher
 from policies.pack import Rule
 from policies.spoken import Context, Spoken
 from policies.stored import language_of
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
-from service.rulebook.checking import TRIED, Budget, Report
+from service.rulebook.checking import Budget, Report
 from service.rulebook.live import LivePolicies
 from service.rulebook.refusals import ShownError, shown_errors
 from service.rulebook.routes import PREFIX, YAML_BODY, yaml_body

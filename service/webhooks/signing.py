@@ -25,7 +25,7 @@ class BadSignature(Exception):
     """The call is not to be believed.
 
     Attributes:
-        kind: `unsigned`, `stale` or `wrong`: what a metric counts.
+        kind: `unsigned`, `stale`, `wrong` or `replayed`: what a metric counts.
     """
 
     def __init__(self, kind: str, remedy: str) -> None:

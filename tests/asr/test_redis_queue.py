@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
 from signal import SIGKILL
 
 import pytest
 
+from asr import redis_queue
+from asr.ladder import PATIENCE_S, Rung
 from asr.redis_queue import RedisQueue
 from asr.redis_scripts import OVERLOADED, TOO_LATE
 from asr.redis_streams import Limits, Streams, StreamsAway, StreamsRefused, job_id, shown
-from asr.speech import Transcript, WorkClass
+from asr.speech import Transcript, Utterance, WorkClass
+from asr.transcriber import Effort
+from asr.windows import FULL
 from asr.wire import Lost, encode
 from tests.asr.examples import an_utterance
 from tests.asr.redis_stage import QUICK, Stage, some, staged, until
@@ -63,6 +67,114 @@ async def test_the_most_urgent_are_heard_first_whenever_they_came(stage: Stage) 
         await some(queue, 10)
     order = [ids[0] for ids in scribe.batches]
     assert order == [f"{age} {work}" for work in WorkClass for age in ("old", "new")]
+
+
+async def known(queue: RedisQueue) -> None:
+    """Until the queue knows of its worker, and that it is at work."""
+    await until(lambda: queue.overview is not None and bool(queue.overview.workers))
+
+
+async def test_a_room_that_says_much_does_not_keep_another_waiting(stage: Stage) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = await stage.server()
+    async with stage.worker(scribe, batch=1):
+        await known(queue)
+        for number in range(40):
+            queue.put(replace(an_utterance(f"loud {number}"), room_id="loud"))
+        await in_redis(stage, 6)  # one is at work, one prepared, six wait there and the rest here
+        for number in range(3):
+            queue.put(replace(an_utterance(f"quiet {number}"), room_id="quiet"))
+        put(queue, "urgent", work=WorkClass.HOT_FINAL)
+        assert queue.overview is not None
+        scribe.free.set()
+        order = heard(await some(queue, 44))
+    assert {"urgent", "quiet 0", "quiet 1", "quiet 2"} <= set(order[: 8 + 8])
+
+
+async def test_what_waits_here_counts_as_waiting(stage: Stage) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = await stage.server()
+    async with stage.worker(scribe, batch=1):
+        await known(queue)
+        put(queue, *(f"u{number}" for number in range(20)))
+        await until(lambda: queue.rung is Rung.NO_LOOKS)
+        assert queue.overview is not None
+        assert queue.overview.waiting[WorkClass.FINAL] == 18
+        assert queue.overview.behind_s[WorkClass.FINAL] > 1.0
+        scribe.free.set()
+        await some(queue, 20)
+        await until(lambda: queue.rung is Rung.NONE)
+
+
+@dataclass
+class Hurried(Scribe):
+    """A `WindowedTranscriber` that notes how hard it was to try."""
+
+    efforts: list[tuple[Effort, bool]] = field(default_factory=list)
+
+    def window_of(self, duration_ms: int) -> int:
+        return FULL
+
+    def transcribe(
+        self, batch: Sequence[Utterance], *, effort: Effort = Effort.FULL, coalesce: bool = False
+    ) -> list[Transcript]:
+        self.efforts.append((effort, coalesce))
+        return super().transcribe(batch)
+
+
+async def test_workers_try_less_hard_while_words_are_late(stage: Stage) -> None:
+    scribe = Hurried()
+    scribe.free.clear()
+    queue = await stage.server()
+    async with stage.worker(scribe, batch=1):
+        await known(queue)
+        put(queue, *(f"u{number}" for number in range(20)))
+        await until(lambda: queue.rung is Rung.COALESCE)
+        scribe.free.set()
+        await some(queue, 20)
+        await until(lambda: queue.rung is Rung.NONE, 15)
+        put(queue, "later")
+        await some(queue, 1)
+    assert scribe.efforts[0] == scribe.efforts[-1] == (Effort.FULL, False)
+    assert (Effort.FAST, True) in scribe.efforts
+
+
+async def test_looks_that_wait_make_no_words_worse(stage: Stage) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = await stage.server()
+    async with stage.worker(scribe, batch=1):
+        await known(queue)
+        put(queue, "at work", "prepared")
+        await until(lambda: bool(scribe.batches))
+        for number in range(9):
+            one = replace(an_utterance(f"u{number}"), speaker_id=f"s{number}", revision=1)
+            queue.put(replace(one, work=WorkClass.HOT_PARTIAL))
+        await until(lambda: queue.rung is Rung.NO_LOOKS)
+        await asyncio.sleep(PATIENCE_S + 2.5)
+        assert queue.rung is Rung.NO_LOOKS
+        scribe.free.set()
+        await some(queue, 11)
+
+
+async def test_workers_that_are_gone_with_all_they_had_do_not_stop_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_queue, "_OUT_S", 1.0)
+    stuck, scribe = Scribe(), Scribe()
+    stuck.free.clear()
+    queue = await stage.server()
+    async with stage.worker(stuck, batch=8):
+        await known(queue)
+        put(queue, *(f"u{number}" for number in range(40)))
+        await until(lambda: bool(stuck.batches))
+        async with stage.worker(scribe, batch=1, times=replace(QUICK, least_idle_s=60)):
+            found = heard(await some(queue, 24))
+        assert len(found) == 24
+        stuck.free.set()
+        await some(queue, 16)
 
 
 async def test_every_look_at_a_speech_comes_back(stage: Stage) -> None:

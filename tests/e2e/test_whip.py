@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.access.publish_tokens import digest_of
+from service.access.keys import digest_of
 from service.clock import utc_now
 from service.rooms.room import Room, RoomState, Speaker
 from service.storage.rooms import SqlRooms, SqlTokens

@@ -27,12 +27,13 @@ class Janus:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.last = ""
-        self.polled: dict[str, Any] | None = None
+        self.polled: dict[str, Any] = {}
+        self.silent = False
         self.kept: dict[str, Any] = {"janus": "ack"}
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            if self.polled is None:
+            if self.silent:
                 await asyncio.sleep(60)
             told = {"janus": "event", "transaction": self.last, **self.polled}
             return httpx.Response(200, json=told)
@@ -50,13 +51,14 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Janus:
     there = Janus()
     transport = httpx.MockTransport(there.answer)
     made = partial(httpx.AsyncClient, transport=transport)
-    monkeypatch.setattr(janus.httpx, "AsyncClient", made)
+    monkeypatch.setattr("service.simulation.janus.httpx.AsyncClient", made)
     monkeypatch.setattr(janus, "_ANSWER_S", 0.05)
     monkeypatch.setattr(janus, "_KEEP_ALIVE_S", 0.01)
     return there
 
 
 async def test_a_janus_that_tells_nothing_more_is_said_not_to_answer(there: Janus) -> None:
+    there.silent = True
     async with JanusClient("http://127.0.0.1:8088/janus", "lounge") as client:
         with pytest.raises(SimulationFailed, match="does not answer"):
             await client.publish(ANN, "v=0")
