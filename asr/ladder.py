@@ -21,8 +21,8 @@ class Rung(IntEnum):
     COALESCE = 3
     """A speaker's waiting utterances share a window."""
     LATE = 4
-    """Nothing more can be done: what has not been begun by its deadline becomes a gap, as always, and
-    that is to be expected now."""
+    """Nothing more can be done: what has not been begun by its deadline becomes a gap, as always,
+    and that is to be expected now."""
 
 
 CLIMB_S = {Rung.NO_LOOKS: 1.0, Rung.GREEDY: 2.0, Rung.COALESCE: 3.0, Rung.LATE: 10.0}
