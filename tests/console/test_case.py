@@ -38,6 +38,21 @@ def test_talk_goes_on_in_an_open_case(visit: Open, seed: Seed) -> None:
     expect(here.case).to_contain_text("that was not nice")
 
 
+def test_what_is_said_now_is_no_part_of_an_old_case(visit: Open, seed: Seed) -> None:
+    seed.room()
+    alert = seed.alert(ago_s=600)
+    here = visit()
+    here.open(alert.id)
+    expect(here.case).to_contain_text("send me your gift card codes")
+    seed.talk("something else now", ago_s=0)
+    here.case.get_by_role("button", name="What is said there now").click()
+    expect(here.page.locator("[data-room='lounge']")).to_contain_text("something else now")
+    here.open(alert.id)
+    expect(here.case).to_contain_text("send me your gift card codes")
+    expect(here.case).not_to_contain_text("something else now")
+    expect(here.case).not_to_contain_text("of silence")
+
+
 def test_a_gap_in_the_talk_is_shown_where_it_was(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.gap(22, ago_s=60)

@@ -5,7 +5,7 @@ import { withLine } from "./lines.js";
 import { writePrefs } from "./prefs.js";
 import { recorded } from "./reasons.js";
 import { makeSession } from "./session.js";
-import { LEAVES_MS, cutTalk, roomOf, swept, withAction, withAlert, withAnswer, withPage, withPending } from "./state.js";
+import { LEAVES_MS, cutTalk, goesOn, roomOf, swept, withAction, withAlert, withAnswer, withPage, withPending } from "./state.js";
 import { NO_FILTERS, listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 
@@ -273,15 +273,23 @@ export function makeActions(store) {
       if (store.state.reading !== reading) set({ reading });
     },
 
-    async loadCase(id) {
+    /** @param {boolean} again its talk was followed until now, and no event of it is missing */
+    async loadCase(id, again = false) {
       const known = store.state.cases.get(id);
-      set(withMap("cases", id, { talk: null, gaps: [], history: [], actions: [], can: [], ...known, loading: true, error: null }));
+      const told = store.state.alerts.get(id);
+      const goes_on = again ? known?.goes_on : !told || goesOn(told, store.now());
+      set(
+        withMap("cases", id, {
+          ...{ talk: null, gaps: [], history: [], actions: [], can: [] },
+          ...{ ...known, goes_on, loading: true, error: null },
+        }),
+      );
       try {
         const before = store.state.alerts.get(id);
         const { alert, ...rest } = parted(await get(alertPath(id)));
         if (!store.state.alerts.has(id)) set(withMap("alerts", id, alert));
         else if (store.state.alerts.get(id) === before) put(alert); // else an event has told more since
-        session.keepCase(id, rest);
+        session.keepCase(id, told ? rest : { ...rest, goes_on: goesOn(alert, store.now()) });
         const asked = new URLSearchParams({ room: alert.room_id, speaker: alert.speaker_id, limit: EARLIER });
         const { items } = await get(`/v1/alerts?${asked}`);
         const earlier = items.filter((one) => one.id !== id && one.raised_at <= alert.raised_at);

@@ -35,14 +35,14 @@ export function makeSession(store) {
     if (!again || early !== null) return read();
     connection({ state: "live", since: Date.now() });
     setTimeout(caughtUp, 1200);
-    readOpened();
+    readOpened(true);
     return undefined;
   }
 
   /** What the open case could not be told while there was no connection. */
-  function readOpened() {
+  function readOpened(again) {
     const { opened: id, cases } = store.state;
-    if (cases.has(id)) store.actions.loadCase(id);
+    if (cases.has(id)) store.actions.loadCase(id, again);
   }
 
   /** Read the lists; what happened since the feed was opened is applied on top of them. */
@@ -73,7 +73,7 @@ export function makeSession(store) {
       early = null;
       connection({ state: "live", since: Date.now() });
       if (waiting.length) events(waiting);
-      readOpened();
+      readOpened(false);
     } catch (failed) {
       if (mine !== reads) return;
       if (failed.status === 401) signedOut(failed);

@@ -6,6 +6,8 @@ import { passes, NO_FILTERS, SEVERITIES } from "./url.js";
 
 export const TALK_KEPT = 500; // lines of a room's running transcript
 const TALK_READ = 5000; // while somebody reads further back
+const CASE_KEPT = 500; // lines of an open case; then the room's transcript goes on
+const AROUND_MS = 60_000; // talk around an alert that belongs to its case
 const GAPS_KEPT = 50;
 const ALERTS_KEPT = 2000; // beside those that are listed
 export const LEAVES_MS = 8000; // a decided alert stays as long as its undo bar
@@ -179,12 +181,21 @@ function gap(draft, lost) {
   inOpenCase(draft, lost.room_id, (found) => ({ ...found, gaps: [...found.gaps, lost] }));
 }
 
+/**
+ * Whether what is said now goes on where the talk around the alert ends. Of an older alert it does
+ * not: between the two there would seem to have been silence.
+ */
+export function goesOn(alert, now) {
+  return now <= Date.parse(alert.speech_ended_at) + AROUND_MS;
+}
+
 /** What is said on belongs to the open case for as long as it is open, and while it is still read. */
 function inOpenCase(draft, roomId, change) {
   const id = draft.state.opened;
   const found = id && draft.state.cases.get(id);
-  if (!found || draft.state.alerts.get(id)?.room_id !== roomId) return;
-  draft.own("cases").set(id, change(found));
+  if (!found?.goes_on || draft.state.alerts.get(id)?.room_id !== roomId) return;
+  const full = found.talk?.length >= CASE_KEPT;
+  draft.own("cases").set(id, full ? { ...found, goes_on: false } : change(found));
 }
 
 function acted(draft, action) {

@@ -172,7 +172,7 @@ function Conversation({ store, alert, loaded }) {
   }, [alerts, alert, talk]);
   const follow = useFollow(talk.at(-1)?.utterance_id);
   const room = useStore(store, (state) => state.rooms.get(alert.room_id));
-  const live = room && room.state === "listening";
+  const live = room?.state === "listening";
   const severe = alert.matches.some((match) => isSevere(match.category));
   const shown = unmasked.has(alert.id);
   const heading = useRef(null);
@@ -211,9 +211,16 @@ function Conversation({ store, alert, loaded }) {
                 aria-label=${t("talk.label")}>
                 <${Talk} store=${store} talk=${talk} gaps=${gaps} alerts=${marking} focus=${alert} labels=${labels}
                   shown=${(each) => unmasked.has(each.id)} onOpen=${store.actions.open} />
-                ${live && html`<p class="live-line soft"><span class="live-dot" aria-hidden="true"></span>${t("talk.live")}</p>`}
+                ${live && loaded.goes_on &&
+                html`<p class="live-line soft"><span class="live-dot" aria-hidden="true"></span>${t("talk.live")}</p>`}
+                ${live && !loaded.goes_on &&
+                html`<p class="live-line soft">
+                  <button type="button" class="button quiet small" onClick=${() => store.actions.openRoom(alert.room_id)}>
+                    ${t("talk.in_room")}
+                  </button>
+                </p>`}
               </div>
-              ${follow.away && live &&
+              ${follow.away && live && loaded.goes_on &&
               html`<button type="button" class="pill to-now" onClick=${follow.toEnd}>${t("talk.to_now")}</button>`}
             `}
     </section>

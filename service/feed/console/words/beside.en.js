@@ -33,6 +33,7 @@ export default {
   "talk.label": "Conversation",
   "talk.nothing": "Nothing was heard around it.",
   "talk.live": "Listening: what is said next appears here",
+  "talk.in_room": "What is said there now",
   "talk.to_now": "Jump to now",
   "talk.pause": "{time} of silence",
   "talk.together": "at the same time",

@@ -33,6 +33,7 @@ export default {
   "talk.label": "对话",
   "talk.nothing": "前后没有听到其他内容。",
   "talk.live": "正在收听：接下来说的话会显示在这里",
+  "talk.in_room": "查看房间当前的对话",
   "talk.to_now": "回到最新",
   "talk.pause": "静默 {time}",
   "talk.together": "同时说话",
