@@ -106,10 +106,11 @@ def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]]
 
 def _from_its_start(segment: Segment, start_ms: int, end_ms: int) -> Segment:
     """A segment of the utterance that lies there in the window."""
-    first_ms = max(0, segment.start_ms - start_ms)
-    last_ms = min(segment.end_ms, end_ms) - start_ms
+    duration_ms = end_ms - start_ms
+    first_ms = max(0, min(segment.start_ms - start_ms, duration_ms))  # it may lie in the silence
+    last_ms = max(first_ms, min(segment.end_ms - start_ms, duration_ms))
     # A segment that the model never ended has no length.
-    latest_ms = last_ms if segment.end_ms > segment.start_ms else end_ms - start_ms
+    latest_ms = last_ms if segment.end_ms > segment.start_ms else duration_ms
 
     def within(at_ms: int) -> int:
         return max(first_ms, min(at_ms - start_ms, latest_ms))

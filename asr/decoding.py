@@ -186,14 +186,14 @@ def _segments(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[Segment]:
 
 
 def _with_words(heard: Heard, pieces: Sequence[Any]) -> list[Segment]:
-    """A piece belongs to the segment of its first token."""
+    """Without times where a piece lies over the end of a segment: nobody knows whose word it is."""
     ends = list(accumulate(len(segment.tokens) for segment in heard.segments))
+    begins = [0, *accumulate(len(piece["tokens"]) for piece in pieces)]
+    if not set(ends) <= set(begins):
+        return list(heard.segments)
     shares: list[list[Any]] = [[] for _ in ends]
-    at = 0
-    for piece in pieces:
-        if (place := bisect_right(ends, at)) < len(shares):
-            shares[place].append(piece)
-        at += len(piece["tokens"])
+    for piece, at in zip(pieces, begins, strict=False):
+        shares[bisect_right(ends, at)].append(piece)
     spaced = heard.language not in UNSPACED
     return [
         replace(segment, words=whole_words(share, spaced=spaced))

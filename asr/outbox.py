@@ -2,65 +2,116 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+from bisect import insort
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from dataclasses import dataclass, field
 
-from asr.scheduler import Scheduler, SchedulerSettings
-from asr.speech import LOOKS, Utterance, WorkClass
+from asr.speech import Utterance, WorkClass
 
 
 class Outbox:
-    """What is most urgent goes first, and rooms take turns, by the scheduler's own policy: all but
-    the deadlines, of which others know more. Looks at speech that goes on wait apart, so that they
-    never stand in the way of an end. Not for two threads."""
+    """The classes wait apart. In each the rooms take turns, and of a room the oldest goes first.
+
+    Not for two threads.
+    """
 
     def __init__(self) -> None:
-        settings = SchedulerSettings(batch_size=1, deadline_s=math.inf, look_share=1.0)
-        self._ends = Scheduler(settings, now_s=0.0)
-        self._looks = Scheduler(settings, now_s=0.0)
+        self._classes = {work: _Turns() for work in WorkClass}
+        self.bytes = 0
+        """Sound that waits."""
 
     def __len__(self) -> int:
-        return len(self._ends) + len(self._looks)
+        return sum(turns.count for turns in self._classes.values())
 
-    def put(self, utterance: Utterance, now_s: float, capacity: int) -> Utterance | None:
-        """What had to leave for it: the least urgent, perhaps this one."""
-        self.put_back(utterance, now_s)
-        if len(self) <= capacity:
-            return None
-        return (self._looks if len(self._looks) else self._ends).drop_least()
+    def put(self, utterance: Utterance, put_s: float) -> None:
+        self._classes[utterance.work].add(utterance, put_s)
+        self.bytes += len(utterance.pcm)
 
-    def put_back(self, utterance: Utterance, now_s: float) -> None:
-        """It was on its way already, and takes nobody's place."""
-        self._of(utterance).add(utterance, now_s)
+    def put_back(self, utterance: Utterance, put_s: float) -> None:
+        """It was on its way, and has its place and its turn again."""
+        self._classes[utterance.work].add(utterance, put_s, again=True)
+        self.bytes += len(utterance.pcm)
 
-    def take(self, now_s: float, *, looks: bool) -> Utterance | None:
-        """The next to go, of the looks or of the ends."""
-        turns = self._looks if looks else self._ends
-        batch, _ = turns.take(now_s)
-        if batch is None:
-            return None
-        turns.done(batch, now_s)  # turns are counted in utterances
-        return batch.utterances[0]
+    def take(self, work: WorkClass) -> Utterance | None:
+        """The next of this class to go."""
+        utterance = self._classes[work].take()
+        self.bytes -= len(utterance.pcm) if utterance else 0
+        return utterance
 
     def remove(self, utterance: Utterance) -> None:
         """Nothing where it is gone already."""
-        self._of(utterance).withdraw(utterance)
+        if self._classes[utterance.work].remove(utterance):
+            self.bytes -= len(utterance.pcm)
 
-    def waiting(self) -> Counter[WorkClass]:
+    def least(self) -> Utterance:
+        """What is to leave first: of the least urgent class and the room with most, the oldest."""
+        return next(turns for turns in reversed(self._classes.values()) if turns.count).least()
+
+    def waiting(self) -> Mapping[WorkClass, int]:
         """How many, by class."""
-        return Counter(one.work for one, _ in self._all())
+        return {work: turns.count for work, turns in self._classes.items()}
 
     def behind_s(self, now_s: float) -> Mapping[WorkClass, float]:
         """For how long the oldest of a class has waited."""
-        behind_s: dict[WorkClass, float] = {}
-        for one, put_s in self._all():
-            behind_s[one.work] = max(now_s - put_s, behind_s.get(one.work, 0.0))
-        return behind_s
+        return {
+            work: max((now_s - put_s for put_s in turns.oldest()), default=0.0)
+            for work, turns in self._classes.items()
+        }
 
-    def _of(self, utterance: Utterance) -> Scheduler:
-        return self._looks if utterance.work in LOOKS else self._ends
 
-    def _all(self) -> Iterator[tuple[Utterance, float]]:
-        return chain(self._ends.waiting(), self._looks.waiting())
+@dataclass(slots=True)
+class _Room:
+    """
+    Attributes:
+        turns: That it has had, counted on from where the others were when it came.
+        waiting: When each was put, and itself; the oldest first.
+    """
+
+    turns: int
+    waiting: list[tuple[float, Utterance]] = field(default_factory=list)
+
+
+class _Turns:
+    def __init__(self) -> None:
+        self.count = 0
+        self._rooms: dict[str, _Room] = {}
+        self._turn = 0
+        """Of the room that was last taken from."""
+
+    def add(self, utterance: Utterance, put_s: float, *, again: bool = False) -> None:
+        room = self._rooms.setdefault(utterance.room_id, _Room(self._turn))
+        insort(room.waiting, (put_s, utterance), key=lambda one: one[0])
+        room.turns -= again
+        self.count += 1
+
+    def take(self) -> Utterance | None:
+        if not self._rooms:
+            return None
+        room_id, room = min(
+            self._rooms.items(), key=lambda one: (one[1].turns, one[1].waiting[0][0])
+        )
+        self._turn = max(self._turn, room.turns)
+        _, utterance = room.waiting.pop(0)
+        room.turns += 1
+        self._went(room_id)
+        return utterance
+
+    def remove(self, utterance: Utterance) -> bool:
+        room = self._rooms.get(utterance.room_id)
+        for place, (_, one) in enumerate(room.waiting if room else ()):
+            if room and one is utterance:
+                del room.waiting[place]
+                self._went(utterance.room_id)
+                return True
+        return False
+
+    def least(self) -> Utterance:
+        return max(self._rooms.values(), key=lambda room: len(room.waiting)).waiting[0][1]
+
+    def oldest(self) -> Iterator[float]:
+        return (room.waiting[0][0] for room in self._rooms.values())
+
+    def _went(self, room_id: str) -> None:
+        self.count -= 1
+        if not self._rooms[room_id].waiting:
+            del self._rooms[room_id]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -32,8 +31,9 @@ _ASK_AFTER_S = 5.0
 """A job that is out for longer is asked after: Redis may have lost it, or we its result."""
 _OUT_BATCHES, _LEAST_OUT = 3, 8
 """A worker is at one batch, prepares the next, and finds a third."""
-_OUT_S = 10.0
-"""What is out for longer may be with a worker that is gone: something else takes its place."""
+_OUT_S, _OUT_TIMES = 10.0, 4.0
+"""What is out for longer, and for longer than others took, may be with a worker that is gone:
+something else takes its place."""
 _HOLD_S = 1.0
 """A result is held back for those before it for so long: they may be with a slower worker, or with
 one that is gone."""
@@ -48,12 +48,9 @@ class _Job:
 
     id: str
     utterance: Utterance
+    put_at: float
     late_at: float
     sent_at: float | None = None
-
-    @property
-    def look(self) -> bool:
-        return self.utterance.work in LOOKS
 
 
 class RedisQueue:
@@ -65,15 +62,15 @@ class RedisQueue:
     that goes on leaves for a newer one, and for the end of that speech. A speaker's results of one
     class come in the order of their utterances, unless one is more than a second late.
 
-    Workers are given what they can hold; all else waits here, where the most urgent goes first and
-    rooms take turns (`asr.outbox`). While no worker is there, Redis holds it.
+    Of each class workers are given what they can hold; all else waits here, where rooms take turns
+    (`asr.outbox`).
 
     Results are read by a cursor into a stream of this run alone. What a run before left behind is
     told by the server as a gap, and cannot come out of `results`.
 
     Args:
         capacity: Utterances of this server that may wait for a Redis that is away; for workers as
-            many as Redis would hold, if these are more.
+            many as Redis would hold, if these are more. Their sound is as much as Redis would hold.
         limits: Of what Redis holds for all servers.
         on_look: Told once a second how the streams stand.
     """
@@ -96,8 +93,14 @@ class RedisQueue:
         self._server = secrets.token_hex(8)
         self._capacity = capacity
         self._outbox = Outbox()
-        self._out: dict[bool, dict[str, float]] = {False: {}, True: {}}
-        """When what is on its way was sent, the first one first; ends, and looks apart."""
+        self._out: dict[WorkClass, dict[str, float]] = {work: {} for work in WorkClass}
+        """When what is on its way was sent, the first one first."""
+        self._took_s = 0.0
+        """From sending to result, of late."""
+        self._batches = 0
+        """Of all workers that were seen last."""
+        self._refused: set[WorkClass] = set()
+        """Of which Redis takes no more, until something leaves it."""
         self._jobs: dict[str, _Job] = {}
         self._put = asyncio.Event()
         self._settled = asyncio.Event()
@@ -144,15 +147,20 @@ class RedisQueue:
             self._finished.put_nowait(Unheard(utterance, _STOPPING))
             return
         try:
-            encode(utterance)
+            size = len(encode(utterance))
         except WireError as error:
             self._finished.put_nowait(Unheard(utterance, f"it cannot be sent: {error}"))
+            return
+        if size > self._limits.bytes:
+            self._finished.put_nowait(
+                Unheard(utterance, "it is longer than all that Redis may hold")
+            )
             return
         if utterance.work is WorkClass.PARTIAL and self.rung >= Rung.NO_LOOKS:
             self._finished.put_nowait(Unheard(utterance, OVERLOADED))
             return
         now = asyncio.get_running_loop().time()
-        job = _Job(job_id(utterance, self._model), utterance, now + self._deadline_s)
+        job = _Job(job_id(utterance, self._model), utterance, now, now + self._deadline_s)
         if job.id in self._jobs:  # heard twice: the first settles both
             return
         for older in [each for each in self._jobs.values() if replaces(utterance, each.utterance)]:
@@ -160,9 +168,10 @@ class RedisQueue:
             self._unwanted.append(older.id)
         self._jobs[job.id] = job
         self._in_order.take([utterance])
-        capacity = self._capacity if self._away else max(self._capacity, self._limits.entries)
-        if (left := self._outbox.put(utterance, now, capacity)) is not None:
-            self._lose(self._jobs[job_id(left, self._model)], OVERLOADED)
+        self._outbox.put(utterance, now)
+        most = self._capacity if self._away else max(self._capacity, self._limits.entries)
+        while len(self._outbox) > most or self._outbox.bytes > self._limits.bytes:
+            self._lose(self._jobs[job_id(self._outbox.least(), self._model)], OVERLOADED)
         self._put.set()
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
@@ -230,6 +239,9 @@ class RedisQueue:
             return
         match found:
             case Transcript() if found.utterance_id == job.utterance.id:
+                if job.sent_at is not None:
+                    took_s = asyncio.get_running_loop().time() - job.sent_at
+                    self._took_s = 0.8 * self._took_s + 0.2 * took_s
                 self._forget(job, found)
             case Lost(reason):
                 self._lose(job, reason)
@@ -243,8 +255,8 @@ class RedisQueue:
     def _forget(self, job: _Job, result: Transcript | Unheard) -> None:
         self._jobs.pop(job.id, None)
         self._outbox.remove(job.utterance)
-        if self._out[job.look].pop(job.id, None) is not None:
-            self._put.set()  # there is room for another
+        if self._out[job.utterance.work].pop(job.id, None) is not None:
+            self._there_is_room()
         now_s = asyncio.get_running_loop().time()
         self._give(self._in_order.done([(job.utterance, result)], now_s))
         self._settled.set()
@@ -288,20 +300,21 @@ class RedisQueue:
             await self._put.wait()
 
     def _next(self) -> _Job | None:
-        """What is to be sent now: nothing, while workers have enough."""
-        now_s, most = asyncio.get_running_loop().time(), self._most_out()
-        for looks, out in self._out.items():
-            while out and (first := next(iter(out.items())))[1] < now_s - _OUT_S:
+        """What is to be sent now: nothing, while workers have enough of each class."""
+        most = max(_LEAST_OUT, _OUT_BATCHES * self._batches)
+        since_s = asyncio.get_running_loop().time() - max(_OUT_S, _OUT_TIMES * self._took_s)
+        for work, out in self._out.items():
+            while out and (first := next(iter(out.items())))[1] < since_s:
                 del out[first[0]]
-            if len(out) < most and (found := self._outbox.take(now_s, looks=looks)) is not None:
+            if len(out) >= most or work in self._refused:
+                continue
+            if (found := self._outbox.take(work)) is not None:
                 return self._jobs[job_id(found, self._model)]
         return None
 
-    def _most_out(self) -> float:
-        """How many ends of this server may be with workers and on their way there; and looks."""
-        workers = () if self._overview is None or self._away else self._overview.workers
-        batches = [worker.batch for worker in workers if worker.model == self._model]
-        return max(_LEAST_OUT, _OUT_BATCHES * sum(batches)) if batches else math.inf
+    def _there_is_room(self) -> None:
+        self._refused.clear()
+        self._put.set()
 
     async def _send_one(self, job: _Job) -> None:
         loop = asyncio.get_running_loop()
@@ -317,16 +330,21 @@ class RedisQueue:
                 rung=self.rung,
             )
         except BaseException:
-            if self._jobs.get(job.id) is job:
-                self._outbox.put_back(job.utterance, loop.time())
+            self._put_back(job)
             raise
         if self._jobs.get(job.id) is not job:  # settled meanwhile
             return
-        job.sent_at = self._out[job.look][job.id] = loop.time()
         if put.full:
-            self._settle(job.id, encode(Lost(OVERLOADED)))
-        elif put.done is not None:
+            self._put_back(job)
+            self._refused.add(job.utterance.work)
+            return
+        job.sent_at = self._out[job.utterance.work][job.id] = loop.time()
+        if put.done is not None:
             self._settle(job.id, put.done)
+
+    def _put_back(self, job: _Job) -> None:
+        if self._jobs.get(job.id) is job:
+            self._outbox.put_back(job.utterance, job.put_at)
 
     async def _hear(self, waits: _Waits) -> None:
         cursor = "0-0"
@@ -371,8 +389,8 @@ class RedisQueue:
             elif state is None and job.id in self._jobs:
                 again += 1
                 job.sent_at = None
-                self._out[job.look].pop(job.id, None)
-                self._outbox.put_back(job.utterance, now)
+                self._out[job.utterance.work].pop(job.id, None)
+                self._put_back(job)
         if again:
             log.warning("asr.redis_forgot", utterances=again)
             self._put.set()
@@ -402,7 +420,9 @@ class RedisQueue:
         if self._away and self._running is not None:
             log.info("asr.redis_answers")
         self._away = ""
-        self._put.set()  # there may be more workers, or fewer that answer
+        batches = [seen.batch for seen in overview.workers if seen.model == self._model]
+        self._batches = sum(batches) or self._batches  # whoever comes finds work
+        self._there_is_room()
         self._on_look(overview)
         behind_s = max(overview.behind_s.values())
         finals_s = max(s for work, s in overview.behind_s.items() if work not in LOOKS)

@@ -125,12 +125,12 @@ if state then return {{ 'done', string.sub(state, 2) }} end
 local entries = 0
 for _, each in ipairs(CLASSES) do entries = entries + redis.call('XLEN', work(each)) end
 if entries == 0 then redis.call('SET', P .. 'bytes', 0) end
--- Full: the oldest of the least urgent class leaves, and the new one if none is less urgent.
+-- Full: the oldest of the least urgent class leaves; if none is less urgent, the new one waits.
 local function least()
   for i = #CLASSES, 1, -1 do
+    if CLASSES[i] == class then return nil end
     local found = oldest_waiting(CLASSES[i])
     if found then return CLASSES[i], found[1], named(found[2]) end
-    if CLASSES[i] == class then return nil end
   end
 end
 while entries >= most_entries

@@ -104,7 +104,7 @@ class Put:
     """What came of putting a job into its stream.
 
     Attributes:
-        full: There was no room, and nothing less urgent to make room.
+        full: There is no room, and nothing less urgent to make room.
         done: What is known to have come of it already, as `asr.wire` writes it.
     """
 

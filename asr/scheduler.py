@@ -149,44 +149,20 @@ class Scheduler:
         left = list(self._make_way(utterance, now_s))
         since_s = left[0].since_s if left and utterance.provisional else now_s
         gone = [Unheard(each.utterance, NEWER if utterance.provisional else ENDED) for each in left]
-        self._add(_Waiting(utterance, now_s, since_s))
-        if self._count > self._set.capacity:
-            gone.append(Unheard(self.drop_least(), OVERLOADED))
-        self.look(now_s)
-        return gone
-
-    def add(self, utterance: Utterance, now_s: float) -> None:
-        """Let it wait, whatever else does."""
-        self._add(_Waiting(utterance, now_s, now_s))
-
-    def _add(self, waiting: _Waiting) -> None:
-        utterance = waiting.utterance
         room = self._rooms.get(utterance.room_id)
         if room is None:
             room = self._rooms[utterance.room_id] = _Room(self._fairest_s)
         elif not room.waiting:
             room.used_s = max(room.used_s, self._fairest_s)
-        room.waiting.append(waiting)
+        room.waiting.append(_Waiting(utterance, now_s, since_s))
         self._count += 1
         self._finals += not utterance.provisional
-
-    def withdraw(self, utterance: Utterance) -> None:
-        """It need not be heard any more; nothing where it does not wait."""
-        room = self._rooms.get(utterance.room_id)
-        for each in room.waiting if room else ():
-            if each.utterance is utterance:
-                self._remove(each)
-                return
-
-    def drop_least(self) -> Utterance:
-        """What is least urgent leaves; something must wait."""
-        least = self._least()
-        self._remove(least)
-        return least.utterance
-
-    def waiting(self) -> Iterator[tuple[Utterance, float]]:
-        """What waits, and since when."""
-        return ((each.utterance, each.put_s) for each in self._all())
+        if self._count > self._set.capacity:
+            least = self._least()
+            self._remove(least)
+            gone.append(Unheard(least.utterance, OVERLOADED))
+        self.look(now_s)
+        return gone
 
     def take(self, now_s: float) -> tuple[Batch | None, list[Unheard]]:
         """What a free lane shall hear now, None if nothing waits; and what has waited for too long.

@@ -19,9 +19,9 @@ from policies.saying import Reading, say
 from policies.spoken import Context, Spoken
 
 HEARD = (RuleStatus.ACTIVE, RuleStatus.SHADOW)
-TRIED = (*HEARD, RuleStatus.DRAFT)
-"""What examples, back-tests and commands hear."""
 """Of the rules with these statuses matches are made in rooms."""
+TRIED = (*HEARD, RuleStatus.DRAFT)
+"""And of these by examples, back-tests and commands: a draft, too, is held against its budget."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ class OutFile(click.Path):
         self, value: Any, param: click.Parameter | None, context: click.Context | None
     ) -> Any:
         path: Path = super().convert(value, param, context)  # type: ignore[assignment]
-        if not os.access(path.parent, os.W_OK):
-            self.fail(f"no file can be made in {str(path.parent)!r}; make it", param, context)
+        folder = path.parent
+        if not str(value):
+            self.fail("it names no file", param, context)
+        if not path.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
+            self.fail(f"no file can be made in {str(folder)!r}; make that folder", param, context)
         return path

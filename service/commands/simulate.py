@@ -9,12 +9,12 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from service.commands.out_file import OutFile
 from service.errors import Failed
+from service.simulation.client import checked_url
 from service.simulation.failed import SimulationFailed
 from service.simulation.janus import JanusClient
 from service.simulation.report import alert_line, as_json, table, talk_line, wants_colour
@@ -30,15 +30,9 @@ class ServerUrl(click.ParamType[str]):
         self, value: Any, param: click.Parameter | None, context: click.Context | None
     ) -> str:
         try:
-            parts = urlsplit(value)
-            whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # brackets without an address, or a port that is no number
-            whole = False
-        if not whole:
-            self.fail(
-                f"{value!r} is no server's URL, such as http://127.0.0.1:8080", param, context
-            )
-        return str(value)
+            return checked_url(str(value))
+        except SimulationFailed as failed:
+            self.fail(str(failed), param, context)
 
 
 @click.command()

@@ -14,8 +14,6 @@ from policies.matcher import TRIED, Matcher
 from policies.pack import Pack
 from policies.stored import StoredInvalid
 
-"""A draft is held against its budget, too."""
-
 UNMEASURED = (
     "there is no benign speech (EARSHOT_CORPUS_DIR): how often the rules are wrong is not measured"
 )

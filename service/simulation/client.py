@@ -43,6 +43,20 @@ class FeedEvent:
     read_s: float
 
 
+def checked_url(url: str) -> str:
+    """
+    Raises:
+        SimulationFailed: it is no server's.
+    """
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        parts = httpx.URL()
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise SimulationFailed(f"{url!r} is no server's URL, such as http://127.0.0.1:8080")
+    return url
+
+
 class ServerClient:
     """A connection to one earshot server, with one key. Use as an async context manager.
 

@@ -18,6 +18,7 @@ from service.simulation.script import ScriptedSpeaker
 _ANSWER_S = 10.0
 _POLL_S = 35.0
 """Janus answers a long poll after 30 s at the latest."""
+_LEAVE_S = 1.0
 _KEEP_ALIVE_S = 20.0
 _PLUGIN = "janus.plugin.videoroom"
 _HELD = 436
@@ -73,8 +74,10 @@ class JanusClient:
         try:
             return await self._enter(session, speaker, offer)
         except BaseException:
-            with contextlib.suppress(SimulationFailed):  # what went wrong first is what to tell
-                await self._end(session)
+            # What went wrong first is what to tell.
+            with contextlib.suppress(SimulationFailed, TimeoutError):
+                async with asyncio.timeout(_LEAVE_S):
+                    await self._end(session)
             raise
 
     async def _enter(self, session: str, speaker: ScriptedSpeaker, offer: str) -> Answer:

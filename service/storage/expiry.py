@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Row, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,9 @@ from service.storage.tables import (
     speakers,
     transcripts,
 )
+
+_T = TypeVar("_T")
+_Talk: TypeAlias = "Row[*tuple[Any, ...]]"
 
 BATCH = 200
 """Alerts or utterances removed in one transaction: others wait for some milliseconds at most."""
@@ -96,23 +99,28 @@ async def _drop_alerts(database: Database, before: datetime) -> tuple[int, int]:
     async with database.read() as connection:
         old = select(alerts.c.id).where(alerts.c.raised_at < before)
         ids = (await connection.scalars(old)).all()
-    return await _drop(database, ids, alerts.c.id)
-
-
-async def _drop_talk(database: Database, before: datetime) -> tuple[int, int]:
     rows = pruned_events = 0
-    async for ids in _talk_outside_cases(database, before):
-        dropped = await _drop(database, ids, transcripts.c.utterance_id)
+    for batch in _batches(ids):
+        async with database.write() as connection:
+            dropped = await _drop(connection, batch, alerts.c.id)
         rows, pruned_events = rows + dropped[0], pruned_events + dropped[1]
     return rows, pruned_events
 
 
-async def _talk_outside_cases(database: Database, before: datetime) -> AsyncIterator[list[str]]:
-    """Utterances that ended before, in the order of their ends, with no alert's talk around them.
+async def _drop_talk(database: Database, before: datetime) -> tuple[int, int]:
+    rows = pruned_events = 0
+    async for page in _talk_outside_cases(database, before):
+        for batch in _batches(page):
+            async with database.write() as connection:
+                still = await _outside_cases(connection, batch)  # an alert may have come since
+                ids = [row.utterance_id for row in still]
+                dropped = await _drop(connection, ids, transcripts.c.utterance_id)
+            rows, pruned_events = rows + dropped[0], pruned_events + dropped[1]
+    return rows, pruned_events
 
-    The alerts of a page's rooms and time are read once: to ask for each utterance would take as
-    long as there are utterances times alerts.
-    """
+
+async def _talk_outside_cases(database: Database, before: datetime) -> AsyncIterator[list[_Talk]]:
+    """Utterances that ended before, by their ends, with no alert's talk around them."""
     ended_at, id_ = transcripts.c.ended_at, transcripts.c.utterance_id
     query = select(id_, ended_at, transcripts.c.room_id, transcripts.c.started_at)
     query = query.where(ended_at < before).order_by(ended_at, id_).limit(_PAGE)
@@ -122,13 +130,9 @@ async def _talk_outside_cases(database: Database, before: datetime) -> AsyncIter
             page = (await connection.execute(query.where(_behind(after)))).all()
             if not page:
                 return
-            cases = await _cases(connection, page)
+            old = await _outside_cases(connection, page)
         after = page[-1].ended_at, page[-1].utterance_id
-        yield [
-            row.utterance_id
-            for row in page
-            if not cases[row.room_id].touch(row.started_at, row.ended_at)
-        ]
+        yield old
 
 
 def _behind(place: tuple[datetime, str] | None) -> ColumnElement[bool]:
@@ -138,14 +142,19 @@ def _behind(place: tuple[datetime, str] | None) -> ColumnElement[bool]:
     return (ended_at >= place[0]) & ((ended_at > place[0]) | (id_ > place[1]))
 
 
-async def _cases(
-    connection: AsyncConnection, talk: Sequence[Row[*tuple[Any, ...]]]
-) -> dict[str, _Spans]:
+async def _outside_cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> list[_Talk]:
+    """The alerts of these rooms and this time are read once: to ask for each utterance would take
+    as long as there are utterances times alerts."""
+    cases = await _cases(connection, talk)
+    return [row for row in talk if not cases[row.room_id].touch(row.started_at, row.ended_at)]
+
+
+async def _cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> dict[str, _Spans]:
     """The talk around alerts, by room, as far as it may touch this talk."""
     by_room: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     query = select(alerts.c.room_id, alerts.c.talk_from, alerts.c.talk_to).where(
         alerts.c.room_id.in_({row.room_id for row in talk}),
-        alerts.c.talk_from <= talk[-1].ended_at,
+        alerts.c.talk_from <= max(row.ended_at for row in talk),
         alerts.c.talk_to >= min(row.started_at for row in talk),
     )
     for room_id, *span in (await connection.execute(query)).all():
@@ -166,16 +175,17 @@ class _Spans:
         return begun > 0 and self._latest_to[begun - 1] >= start
 
 
-async def _drop(database: Database, ids: Sequence[str], id_: Column[Any]) -> tuple[int, int]:
-    """Remove these rows and the events about them, in batches; count both."""
-    rows = pruned_events = 0
-    for at in range(0, len(ids), BATCH):
-        batch = ids[at : at + BATCH]
-        async with database.write() as connection:
-            pruned_events += await _prune(connection, events.c.subject.in_(batch))
-            gone = await connection.execute(delete(id_.table).where(id_.in_(batch)))
-            rows += gone.rowcount
-    return rows, pruned_events
+def _batches(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
+
+
+async def _drop(
+    connection: AsyncConnection, ids: Sequence[str], id_: Column[Any]
+) -> tuple[int, int]:
+    """Remove these rows and the events about them; count both."""
+    pruned_events = await _prune(connection, events.c.subject.in_(ids))
+    gone = await connection.execute(delete(id_.table).where(id_.in_(ids)))
+    return gone.rowcount, pruned_events
 
 
 async def _prune(connection: AsyncConnection, these: ColumnElement[bool]) -> int:

@@ -6,105 +6,107 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.outbox import Outbox
-from asr.speech import LOOKS, Utterance, WorkClass
+from asr.speech import Utterance, WorkClass
 from tests.asr.examples import an_utterance
-
-MANY = 1_000
 
 
 def said(id_: str, work: WorkClass = WorkClass.FINAL, room: str = "lobby") -> Utterance:
     return replace(an_utterance(id_), work=work, room_id=room)
 
 
-def order(outbox: Outbox, now_s: float = 0.1) -> list[str]:
+def order(outbox: Outbox) -> list[str]:
     ids = []
-    for looks in (False, True):
-        while (utterance := outbox.take(now_s, looks=looks)) is not None:
+    for work in WorkClass:
+        while (utterance := outbox.take(work)) is not None:
             ids.append(utterance.id)
     return ids
 
 
-def test_the_most_urgent_goes_first_and_the_oldest_of_a_class() -> None:
+def test_the_classes_wait_apart_and_of_a_room_the_oldest_goes_first() -> None:
     outbox = Outbox()
     for number, work in enumerate([*reversed(WorkClass), *WorkClass]):
-        outbox.put(said(f"{work} {number}", work), number / 100, MANY)
-    classes = [id_.split()[0] for id_ in order(outbox)]
-    ends = [work for work in WorkClass if work not in LOOKS]
-    looks = [work for work in WorkClass if work in LOOKS]
-    assert classes == [str(work) for work in (*ends, *looks) for _ in range(2)]
-
-
-def test_full_a_look_leaves_before_an_end() -> None:
-    outbox = Outbox()
-    outbox.put(said("hot look", WorkClass.HOT_PARTIAL), 0.0, 2)
-    outbox.put(said("final"), 0.1, 2)
-    left = outbox.put(said("retry", WorkClass.RETRY), 0.2, 2)
-    assert left is not None
-    assert left.id == "hot look"
+        outbox.put(said(f"{work} {number}", work), float(number))
+    for place, work in enumerate(WorkClass):
+        first, second = outbox.take(work), outbox.take(work)
+        assert first is not None
+        assert second is not None
+        assert (first.id, second.id) == (f"{work} {4 - place}", f"{work} {5 + place}")
+        assert outbox.take(work) is None
 
 
 def test_rooms_take_turns() -> None:
     outbox = Outbox()
     for number in range(20):
-        outbox.put(said(f"loud {number}", room="loud"), number / 100, MANY)
+        outbox.put(said(f"loud {number}", room="loud"), float(number))
+    for _ in range(5):
+        outbox.take(WorkClass.FINAL)
     for number in range(3):
-        outbox.put(said(f"quiet {number}", room="quiet"), 0.5, MANY)
-    assert {f"quiet {number}" for number in range(3)} <= set(order(outbox, 0.6)[:7])
+        outbox.put(said(f"quiet {number}", room="quiet"), 20.0 + number)
+    ids = order(outbox)
+    assert {f"quiet {number}" for number in range(3)} <= set(ids[:6])
+    assert [id_ for id_ in ids if "loud" in id_] == [f"loud {number}" for number in range(5, 20)]
 
 
-def test_full_the_least_urgent_of_the_room_with_most_leaves() -> None:
+def test_what_could_not_be_sent_has_its_place_and_its_turn_again() -> None:
     outbox = Outbox()
     for number in range(3):
-        assert outbox.put(said(f"loud {number}", room="loud"), number / 100, 4) is None
-    assert outbox.put(said("quiet", room="quiet"), 0.1, 4) is None
-    left = outbox.put(said("hot", WorkClass.HOT_FINAL, "quiet"), 0.2, 4)
-    assert left is not None
-    assert left.id == "loud 0"
-
-
-def test_what_could_not_be_sent_waits_again_even_if_full() -> None:
-    outbox = Outbox()
-    outbox.put(said("a"), 0.0, 1)
-    taken = outbox.take(0.1, looks=False)
+        outbox.put(said(f"a{number}", room="a"), float(number))
+        outbox.put(said(f"b{number}", room="b"), number + 0.5)
+    taken = outbox.take(WorkClass.FINAL)
     assert taken is not None
-    outbox.put(said("b"), 0.2, 1)
-    outbox.put_back(taken, 0.3)
-    assert sorted(order(outbox, 0.4)) == ["a", "b"]
+    assert taken.id == "a0"
+    outbox.put_back(taken, 0.0)
+    assert order(outbox) == ["a0", "b0", "a1", "b1", "a2", "b2"]
+
+
+def test_the_least_urgent_of_the_room_with_most_is_the_first_to_leave() -> None:
+    outbox = Outbox()
+    outbox.put(said("hot", WorkClass.HOT_FINAL, "loud"), 0.0)
+    outbox.put(said("quiet", room="quiet"), 1.0)
+    for number in range(2):
+        outbox.put(said(f"loud {number}", room="loud"), 2.0 + number)
+    assert outbox.least().id == "loud 0"
+    outbox.put(said("look", WorkClass.PARTIAL, "quiet"), 4.0)
+    assert outbox.least().id == "look"
 
 
 def test_it_says_how_much_waits_and_for_how_long() -> None:
     outbox = Outbox()
     for at_s, work in ((1.0, WorkClass.FINAL), (2.0, WorkClass.FINAL), (3.0, WorkClass.PARTIAL)):
-        outbox.put(said(f"u{at_s}", work), at_s, MANY)
-    assert outbox.waiting() == {WorkClass.FINAL: 2, WorkClass.PARTIAL: 1}
-    assert outbox.behind_s(5.0) == {WorkClass.FINAL: 4.0, WorkClass.PARTIAL: 2.0}
-    outbox.take(5.0, looks=False)
+        outbox.put(said(f"u{at_s}", work), at_s)
+    assert outbox.waiting()[WorkClass.FINAL] == 2
+    assert outbox.waiting()[WorkClass.HOT_FINAL] == 0
+    assert outbox.behind_s(5.0)[WorkClass.FINAL] == 4.0
+    assert outbox.behind_s(5.0)[WorkClass.HOT_FINAL] == 0.0
+    outbox.take(WorkClass.FINAL)
     assert outbox.behind_s(5.0)[WorkClass.FINAL] == 3.0
 
 
-@given(st.lists(st.tuples(st.sampled_from(["put", "take", "back", "remove"]), st.integers(0, 9))))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["put", "take", "back", "remove", "least"]), st.integers(0, 9))
+    )
+)
 def test_what_is_put_leaves_once(steps: list[tuple[str, int]]) -> None:
     outbox = Outbox()
     inside: dict[str, Utterance] = {}
     outside: list[Utterance] = []
     for number, (what, which) in enumerate(steps):
+        work = list(WorkClass)[which % 5]
         if what == "put":
-            work = list(WorkClass)[which % 5]
             inside[f"u{number}"] = new = said(f"u{number}", work, f"room {which % 3}")
-            if (left := outbox.put(new, float(number), 5)) is not None:
-                del inside[left.id]
-        elif (
-            what == "take"
-            and (taken := outbox.take(float(number), looks=which % 2 == 1)) is not None
-        ):
+            outbox.put(new, float(number))
+        elif what == "take" and (taken := outbox.take(work)) is not None:
             outside.append(inside.pop(taken.id))
         elif what == "back" and outside:
             again = outside.pop()
             inside[again.id] = again
-            outbox.put_back(again, float(number))
-        elif what == "remove" and inside:
-            gone = inside.pop(list(inside)[which % len(inside)])
+            outbox.put_back(again, float(which))
+        elif what in ("remove", "least") and inside:
+            gone = outbox.least() if what == "least" else list(inside.values())[which % len(inside)]
+            del inside[gone.id]
             outbox.remove(gone)
             outbox.remove(gone)
         assert len(outbox) == len(inside)
-    assert sorted(order(outbox, 1e6)) == sorted(inside)
+        assert outbox.bytes == sum(len(one.pcm) for one in inside.values())
+    assert sorted(order(outbox)) == sorted(inside)

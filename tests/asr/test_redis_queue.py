@@ -92,6 +92,47 @@ async def test_a_room_that_says_much_does_not_keep_another_waiting(stage: Stage)
     assert {"urgent", "quiet 0", "quiet 1", "quiet 2"} <= set(order[: 8 + 8])
 
 
+async def test_whoever_is_urgent_passes_all_that_waits(stage: Stage) -> None:
+    scribe = Scribe(pace_s=0.1)
+    queue = await stage.server()
+    async with stage.worker(scribe, batch=1):
+        put(queue, *(f"u{number}" for number in range(40)))
+        await until(lambda: len(scribe.batches) > 3)
+        put(queue, "urgent", work=WorkClass.HOT_FINAL)
+        await until(lambda: ["urgent"] in scribe.batches)
+        assert len(scribe.batches) < 12
+        await some(queue, 41, 20)
+
+
+@pytest.mark.parametrize("how", ["CLIENT KILL TYPE normal", "FLUSHALL"])
+async def test_a_blip_of_redis_does_not_cost_rooms_their_turns(own_stage: Stage, how: str) -> None:
+    scribe = Scribe(pace_s=0.05)
+    queue = await own_stage.server()
+    async with own_stage.worker(scribe, batch=1):
+        await known(queue)
+        for number in range(100):
+            queue.put(replace(an_utterance(f"loud {number}"), room_id="loud"))
+        await until(lambda: len(scribe.batches) > 3)
+        own_stage.redis.command(*how.split())
+        await asyncio.sleep(1.5)
+        begun = len(scribe.batches)
+        queue.put(replace(an_utterance("quiet"), room_id="quiet", speaker_id="bob"))
+        await until(lambda: ["quiet"] in scribe.batches, 5)
+        assert scribe.batches.index(["quiet"]) - begun < 25
+
+
+async def test_what_waits_for_a_redis_that_is_away_keeps_its_order(own_stage: Stage) -> None:
+    scribe = Scribe()
+    queue = await own_stage.server()
+    own_stage.redis.stop()
+    put(queue, *(f"u{number:02}" for number in range(20)))
+    await asyncio.sleep(2.5)
+    own_stage.redis.start()
+    async with own_stage.worker(scribe, batch=1):
+        await some(queue, 20, 20)
+    assert [ids[0] for ids in scribe.batches] == [f"u{number:02}" for number in range(20)]
+
+
 async def test_what_waits_here_counts_as_waiting(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
@@ -247,7 +288,7 @@ async def test_a_transcript_after_the_deadline_does_not_come_out_as_well(stage: 
         assert named(await some(queue, 1)) == ["next"]
 
 
-@pytest.mark.parametrize("work", [WorkClass.PARTIAL, WorkClass.HOT_FINAL])
+@pytest.mark.parametrize("work", [WorkClass.FINAL, WorkClass.HOT_FINAL])
 async def test_full_the_oldest_of_the_least_urgent_leaves(stage: Stage, work: WorkClass) -> None:
     queue = await stage.server(limits=Limits(entries=4))
     put(queue, "partial 1", "partial 2", work=WorkClass.PARTIAL)
@@ -258,12 +299,16 @@ async def test_full_the_oldest_of_the_least_urgent_leaves(stage: Stage, work: Wo
     await in_redis(stage, 4)
 
 
-async def test_full_of_what_is_more_urgent_the_new_one_leaves(stage: Stage) -> None:
+async def test_full_of_what_is_as_urgent_the_new_one_waits(stage: Stage) -> None:
     queue = await stage.server(limits=Limits(entries=2))
     put(queue, "final 1", "final 2")
     await in_redis(stage, 2)
     put(queue, "partial", work=WorkClass.PARTIAL)
-    assert unheard(await some(queue, 1)) == {"partial": OVERLOADED}
+    put(queue, "final 3")
+    await asyncio.sleep(0.2)
+    await in_redis(stage, 2)
+    async with stage.worker(Scribe()):
+        assert heard(await some(queue, 4))[-1] == "partial"
 
 
 async def test_sound_is_bounded_in_bytes_too(stage: Stage) -> None:
@@ -271,9 +316,16 @@ async def test_sound_is_bounded_in_bytes_too(stage: Stage) -> None:
     put(queue, "a", "b", "c")  # of 32,000 bytes each
     await in_redis(stage, 3)
     put(queue, "d")
-    assert unheard(await some(queue, 1)) == {"a": OVERLOADED}
     queue.put(an_utterance("long", bytes(200_000)))
-    assert set(unheard(await some(queue, 4))) == {"b", "c", "d", "long"}
+    assert set(unheard(await some(queue, 1))) == {"long"}
+    put(queue, "hot", work=WorkClass.HOT_FINAL)
+    assert unheard(await some(queue, 1)) == {"a": OVERLOADED}
+    put(queue, *"efgh")  # of which three may wait here
+    gone = await some(queue, 1)
+    async with stage.worker(Scribe()):
+        gone += await some(queue, 7)
+    assert {"hot", "b", "c", "h"} <= set(heard(gone))
+    assert set(unheard(gone).values()) == {OVERLOADED}
     assert (await stage.streams().look()).bytes == 0
 
 
@@ -293,11 +345,12 @@ async def test_what_is_being_worked_on_does_not_have_to_leave(stage: Stage) -> N
     async with stage.worker(scribe, batch=1):
         put(queue, "working")
         await until(lambda: len(scribe.batches) == 1)
-        put(queue, *"abcdef")
-        gone = await some(queue, 4)
-        assert set(unheard(gone).values()) == {OVERLOADED}
+        put(queue, "waiting")
+        await in_redis(stage, 0)
+        put(queue, *"abcdef", work=WorkClass.HOT_FINAL)
+        await asyncio.sleep(0.2)
         scribe.free.set()
-        assert "working" in heard(await some(queue, 3))
+        assert set(heard(await some(queue, 8))) == {"working", "waiting", *"abcdef"}
 
 
 async def test_sound_that_is_none_is_refused_at_once_with_its_reason(stage: Stage) -> None:

@@ -7,11 +7,23 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from service.commands.out_file import OutFile
 from service.commands.simulate import simulate
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[::1", "127.0.0.1:8080", "http://", "ftp://host", "http://host:port", ""]
+    "url",
+    [
+        "http://[::1",
+        "127.0.0.1:8080",
+        "http://",
+        "ftp://host",
+        "http://host:port",
+        "",
+        "http://999.1.1.1:1",
+        "http://ä ö",
+        "http://host\n",
+    ],
 )
 @pytest.mark.parametrize("option", ["--url", "--janus"])
 def test_what_is_no_url_is_said_to_be_none(option: str, url: str) -> None:
@@ -21,10 +33,20 @@ def test_what_is_no_url_is_said_to_be_none(option: str, url: str) -> None:
     assert "no server's URL, such as http://127.0.0.1:8080" in ran.output
 
 
-def test_a_report_that_could_not_be_written_is_not_begun(tmp_path: Path) -> None:
-    path = tmp_path / "nowhere" / "report.json"
-    ran = CliRunner().invoke(simulate, ["--key", "k", "--json", str(path)])
+@pytest.mark.parametrize("name", ["nowhere/report.json", "", ".", "file/report.json"])
+def test_a_report_that_could_not_be_written_is_not_begun(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("old")
+    path = str(tmp_path / name) if name else ""
+    ran = CliRunner().invoke(simulate, ["--key", "k", "--json", path])
     assert ran.exit_code == 2
-    assert "no file can be made in" in ran.output
-    ran = CliRunner().invoke(simulate, ["--key", "k", "--json", str(tmp_path)])
-    assert ran.exit_code == 2
+    assert "'--json'" in ran.output
+
+
+@pytest.mark.parametrize("name", ["new.json", "old.json"])
+def test_a_file_that_can_be_written_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "old.json").write_text("old")
+    monkeypatch.chdir(tmp_path)
+    assert OutFile().convert(name, None, None) == Path(name)
+    assert OutFile().convert("/dev/null", None, None) == Path("/dev/null")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from service.rooms.room import RoomState
 from tests.console.conftest import Open
@@ -92,3 +92,59 @@ def test_a_long_transcript_is_followed_cut_and_read_again(visit: Open, seed: See
     here.page.get_by_role("button", name="To now").click()
     expect(talk.get_by_text("the newest")).to_be_in_viewport()
     expect(begin).to_have_count(0)
+
+
+def test_who_speaks_longer_than_the_one_after_is_followed_too(visit: Open, seed: Seed) -> None:
+    seed.room()
+    for number in range(40):
+        seed.talk(f"line {number}.", ago_s=500 - number)
+    here = visit()
+    here.rooms.get_by_role("button", name="Late Night Lounge").click()
+    talk = here.page.locator("[data-room='lounge']")
+    seed.talk("a short reply", ago_s=3)
+    expect(talk.get_by_text("a short reply")).to_be_in_viewport()
+    for number in range(4):
+        seed.talk(f"began before it {number}", speaker=(f"s{number}", f"Bo {number}"), ago_s=5)
+    expect(talk.get_by_text("began before it 3")).to_have_count(1)
+    expect(talk.get_by_text("a short reply")).to_be_in_viewport()
+
+
+def test_a_transcript_that_could_not_be_read_can_be_asked_for_again(
+    visit: Open, seed: Seed
+) -> None:
+    seed.room()
+    seed.talk("said before", ago_s=30)
+    here = visit()
+    here.allow("/talk net::ERR_FAILED", "net::ERR_FAILED$")
+    here.page.route("**/talk?*", lambda route: route.abort(), times=1)
+    here.rooms.get_by_role("button", name="Late Night Lounge").click()
+    talk = here.page.locator("[data-room='lounge']")
+    talk.locator(".earlier-talk").click()
+    expect(talk).to_contain_text("said before")
+
+
+def test_what_is_read_while_lines_are_cut_leaves_no_hole(visit: Open, seed: Seed) -> None:
+    seed.room()
+    for number in range(650):
+        seed.talk(f"line {number}.", ago_s=1_000 - number)
+    here = visit()
+    here.rooms.get_by_role("button", name="Late Night Lounge").click()
+    talk = here.page.locator("[data-room='lounge']")
+    box = talk.locator(".running")
+    while not talk.get_by_text("line 100.", exact=True).count():
+        box.evaluate("box => box.scrollTo(0, 0)")
+        expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
+    held: list[Route] = []
+    here.page.route("**/talk?*cursor*", lambda route: held.append(route))
+    box.evaluate("box => box.scrollTo(0, 0)")
+    expect(talk.locator(".earlier-talk[disabled]")).to_have_count(1)
+    here.page.get_by_role("button", name="Jump to now").click()
+    expect(talk.get_by_text("line 100.", exact=True)).to_have_count(0)
+    held[0].continue_()
+    here.page.unroute("**/talk?*cursor*")
+    expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
+    while not talk.get_by_text("Nothing earlier is kept.").count():
+        box.evaluate("box => box.scrollTo(0, 0)")
+        expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
+    for number in (0, 100, 149, 150, 649):
+        expect(talk.get_by_text(f"line {number}.", exact=True)).to_have_count(1)

@@ -1,7 +1,7 @@
 // What a person does on the page. Everything shows at once and is put right if the server refuses.
 
 import { get, post } from "./api.js";
-import { withLine } from "./lines.js";
+import { withLines } from "./lines.js";
 import { writePrefs } from "./prefs.js";
 import { recorded } from "./reasons.js";
 import { makeSession } from "./session.js";
@@ -28,8 +28,8 @@ function talkPage(path, cursor) {
 /** The lines before those that are shown; where some of these were cut, the page where the cut is. */
 async function olderTalk(path, shown) {
   let page = await talkPage(path, shown.cut ? null : shown.next_cursor);
-  const ids = new Set(shown.items.map((line) => line.utterance_id));
-  while (shown.cut && page.next_cursor && page.items.every((line) => ids.has(line.utterance_id))) {
+  const first = shown.items[0]?.started_at ?? "";
+  while (shown.cut && page.next_cursor && page.items.at(-1).started_at >= first) {
     page = await talkPage(path, page.next_cursor);
   }
   return page;
@@ -305,29 +305,43 @@ export function makeActions(store) {
       }
     },
     async loadTalk(id, older = false) {
-      const known = store.state.talk.get(id) || { items: [], next_cursor: null };
-      const now = (patch) => set(withMap("talk", id, { ...known, ...store.state.talk.get(id), ...patch }));
-      now({ loading: true });
+      const shown = store.state.talk.get(id) || { items: [], next_cursor: null };
+      const now = (patch) => set(withMap("talk", id, { ...store.state.talk.get(id), ...patch }));
+      now({ ...shown, loading: true });
       const path = `/v1/rooms/${encodeURIComponent(id)}`;
       try {
-        const [page, room] = await Promise.all([older ? olderTalk(path, known) : talkPage(path), older ? null : get(path)]);
-        const live = store.state.talk.get(id)?.items || [];
-        const items = live.reduce(withLine, [...page.items].reverse());
-        now({ items, next_cursor: page.next_cursor, cut: false, loading: false });
+        const [page, room] = await Promise.all([older ? olderTalk(path, shown) : talkPage(path), older ? null : get(path)]);
+        if (!store.state.talk.has(id)) return; // nobody looks at the room any more
+        const live = store.state.talk.get(id).items;
+        // What was cut meanwhile lies between this page and what is shown now.
+        const joins = !older || live[0]?.utterance_id === shown.items[0]?.utterance_id;
+        const read = { items: withLines(page.items, live), next_cursor: page.next_cursor, cut: false };
+        now({ ...(joins && read), loading: false });
         if (room) set(withMap("titles", id, room.title));
         if (room && room.state !== "ended") {
           set(withMap("rooms", id, roomOf(room, store.state.rooms.get(id))));
         }
       } catch (refused) {
-        now({ loading: false });
+        now({ loading: false, ...(!older && { cut: true }) }); // what is there can still be read
         tell(refused);
       }
     },
-
     /** Whoever reads further back keeps all lines; at the end the oldest may go. */
     readTalk(id, reading) {
       const talk = store.state.talk.get(id);
-      if (talk && Boolean(talk.reading) !== reading) set(withMap("talk", id, cutTalk({ ...talk, reading })));
+      if (!talk || Boolean(talk.reading) === reading) return;
+      if (!reading && talk.behind) actions.readTalkAnew(id);
+      else set(withMap("talk", id, cutTalk({ ...talk, reading })));
+    },
+    /** From its end: lines between this one and what was known may be missing. */
+    readTalkAnew(id) {
+      actions.forgetTalk(id);
+      actions.loadTalk(id);
+    },
+    /** Words that nobody looks at are not kept. */
+    forgetTalk(id) {
+      const talk = new Map(store.state.talk);
+      if (talk.delete(id)) set({ talk });
     },
 
     setPref(name, value) {

@@ -129,6 +129,12 @@ export function rows(talk, gaps = []) {
   return out;
 }
 
+/** The talk with these lines in it: by id, in time order; of a line that both have, theirs. */
+export function withLines(talk, lines) {
+  const found = new Map([...talk, ...lines].map((line) => [line.utterance_id, line]));
+  return [...found.values()].sort((one, other) => (one.started_at < other.started_at ? -1 : Number(one.started_at > other.started_at)));
+}
+
 /** The talk with this line in it: by id, in time order; a confirmed line replaces a provisional one. */
 export function withLine(talk, line) {
   const rest = talk.filter((each) => each.utterance_id !== line.utterance_id);

@@ -1,6 +1,7 @@
 // Who is signed in, and the feed that is followed for them: lists first, then every event after them.
 
 import { all, call, get, post } from "./api.js";
+import { withLines } from "./lines.js";
 import { applyEvents, withLists } from "./state.js";
 import { follow } from "./stream.js";
 import { announcement, isUrgent } from "./telling.js";
@@ -71,6 +72,7 @@ export function makeSession(store) {
       });
       const waiting = early;
       early = null;
+      if (store.state.room) store.actions.readTalkAnew(store.state.room);
       connection({ state: "live", since: Date.now() });
       if (waiting.length) events(waiting);
       readOpened(false);
@@ -150,7 +152,7 @@ export function makeSession(store) {
   function keepCase(id, patch) {
     const known = store.state.cases.get(id);
     const cases = new Map(store.state.cases);
-    const talk = patch.talk && known?.talk ? merged(known.talk, patch.talk) : patch.talk || known?.talk;
+    const talk = patch.talk && known?.talk ? withLines(known.talk, patch.talk) : patch.talk || known?.talk;
     cases.set(id, { ...known, ...patch, talk });
     set({ cases });
   }
@@ -195,12 +197,6 @@ export function makeSession(store) {
     readCase,
     keepCase,
   };
-}
-
-function merged(known, read) {
-  const ids = new Set(read.map((line) => line.utterance_id));
-  const rest = known.filter((line) => !ids.has(line.utterance_id));
-  return [...read, ...rest].sort((one, other) => (one.started_at < other.started_at ? -1 : 1));
 }
 
 /** An undo takes back one's own step, not what another did after it. */

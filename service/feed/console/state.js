@@ -5,7 +5,7 @@ import { isReview } from "./text.js";
 import { passes, NO_FILTERS, SEVERITIES } from "./url.js";
 
 export const TALK_KEPT = 500; // lines of a room's running transcript
-const TALK_READ = 5000; // while somebody reads further back
+const TALK_READ = 5000; // with no more than these, new ones are added while somebody reads further back
 const CASE_KEPT = 500; // lines of an open case; then the room's transcript goes on
 const AROUND_MS = 60_000; // talk around an alert that belongs to its case
 const GAPS_KEPT = 50;
@@ -164,15 +164,20 @@ function insert(order, id, alerts) {
 function heard(draft, line) {
   const talk = draft.state.talk.get(line.room_id);
   if (talk) {
-    draft.own("talk").set(line.room_id, cutTalk({ ...talk, items: withLine(talk.items, line) }));
+    const full = talk.reading && talk.items.length >= TALK_READ;
+    const now = full ? { ...talk, behind: true } : cutTalk({ ...talk, items: withLine(talk.items, line) });
+    draft.own("talk").set(line.room_id, now);
   }
   inOpenCase(draft, line.room_id, (found) => ({ ...found, talk: withLine(found.talk || [], line) }));
 }
 
-/** A room's talk without its oldest lines, where there are too many; `cut`: these can be read again. */
+/**
+ * A room's talk without its oldest lines, where there are too many and nobody reads these; `cut`:
+ * they can be read again.
+ */
 export function cutTalk(talk) {
-  const most = talk.reading ? TALK_READ : TALK_KEPT;
-  return talk.items.length > most ? { ...talk, items: talk.items.slice(-most), cut: true } : talk;
+  const cut = !talk.reading && talk.items.length > TALK_KEPT;
+  return cut ? { ...talk, items: talk.items.slice(-TALK_KEPT), cut: true } : talk;
 }
 
 function gap(draft, lost) {

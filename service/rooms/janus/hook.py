@@ -108,6 +108,8 @@ class JanusHook:
         self._clock = clock
         self._grace_s = grace_s
         self._closings: dict[_Stay, asyncio.Task[None]] = {}
+        self._openings: dict[str, bool] = {}
+        """Ids of rooms that wait for the end of an earlier one: whether they are still wanted."""
 
     def check(self, authorization: str | None, door: Door) -> None:
         """
@@ -191,9 +193,21 @@ class JanusHook:
             log.error("janus.too_many_rooms", most=_MOST_ROOMS)
             return False
         if self._supervisor.ending(told.id):  # which takes seconds, and Janus does not wait
-            self._supervisor.spawn(lambda: self._open(told), f"open {told.id} anew")
+            if told.id in self._openings:
+                self._openings[told.id] = True
+                return False
+            self._openings[told.id] = True
+            self._supervisor.spawn(lambda: self._open_anew(told), f"open {told.id} anew")
             return True
         return await self._open(told)
+
+    async def _open_anew(self, told: _Told) -> None:
+        try:
+            await self._open(told)
+        finally:
+            wanted = self._openings.pop(told.id)
+        if not wanted:
+            self._end(told)
 
     async def _open(self, told: _Told) -> bool:
         try:
@@ -215,6 +229,9 @@ class JanusHook:
         return new
 
     def _end(self, told: _Told) -> bool:
+        if told.id in self._openings:
+            self._openings[told.id] = False
+            return True
         known = self._known(told)
         if known is None or (stay := _stay(known)) in self._closings:
             return False

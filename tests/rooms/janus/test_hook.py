@@ -174,6 +174,23 @@ async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wai
         await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING, 2)
 
 
+async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed() -> None:
+    async with hooked() as called:
+        await called.told(event("joined"))
+        await asyncio.sleep(0)
+        called.house.audience.leaving.clear()
+        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        await until(lambda: called.house.supervisor.ending("janus:lounge"), 2)
+        assert await called.told(event("created")) == Taken(opened=1)
+        assert await called.told(event("joined")) == Taken(passed_over=1)
+        assert await called.told(event("destroyed")) == Taken(ended=1)
+        called.house.audience.leaving.set()
+        reason = "the room was destroyed at Janus"
+        await until(lambda: called.house.store.rooms["janus:lounge"].reason == reason, 2)
+        assert called.house.state("janus:lounge") is RoomState.ENDED
+        assert called.open == []
+
+
 async def test_names_of_rooms_become_ids_and_odd_ones_are_passed_over() -> None:
     async with hooked(listen_to=("janus:late night*", "janus:x*")) as called:
         long = "x" * 200

@@ -170,7 +170,7 @@ function Conversation({ store, alert, loaded }) {
     const others = [...alerts.values()].filter((each) => each.id !== alert.id && heard.has(each.utterance_id));
     return [alert, ...others];
   }, [alerts, alert, talk]);
-  const follow = useFollow(talk.at(-1)?.utterance_id);
+  const follow = useFollow(talk);
   const room = useStore(store, (state) => state.rooms.get(alert.room_id));
   const live = room?.state === "listening";
   const severe = alert.matches.some((match) => isSevere(match.category));

@@ -19,6 +19,7 @@ export function Room({ store, id }) {
   const title = useStore(store, (state) => roomTitle(state, id));
   useEffect(() => {
     if (!store.state.talk.get(id)) store.actions.loadTalk(id);
+    return () => store.actions.forgetTalk(id);
   }, [id]);
   return html`
     <div class="case room-view" key=${id} data-room=${id}>
@@ -48,25 +49,25 @@ function Running({ store, room, id, talk }) {
   const unmasked = useStore(store, (state) => state.unmasked);
   const all = unmasked.has(`room:${id}`);
   const anySevere = here.some((alert) => alert.matches.some((match) => isSevere(match.category)));
-  const follow = useFollow(talk.items.at(-1)?.utterance_id);
+  const follow = useFollow(talk.items);
   useEffect(() => {
     store.actions.readTalk(id, follow.away);
-    return () => store.actions.readTalk(id, false);
-  }, [id, follow.away]);
+  }, [id, follow.away, talk.items]);
   const gaps = room?.gaps || NONE;
 
   // Older talk comes in above: what the reader looks at stays where it is.
-  const height = useRef(0);
-  const oldest = useRef(null);
+  const place = useRef(null);
   useLayoutEffect(() => {
     const box = follow.box.current;
     if (!box) return;
+    const line = (id) => box.querySelector(`[data-utterance="${CSS.escape(id)}"]`);
     const first = talk.items[0]?.utterance_id;
-    if (oldest.current !== null && first !== oldest.current && !follow.atEnd.current) {
-      box.scrollTop += box.scrollHeight - height.current;
+    const before = place.current;
+    if (before && before.id !== first && !follow.atEnd.current) {
+      const now = line(before.id);
+      if (now) box.scrollTop += now.offsetTop - before.top;
     }
-    oldest.current = first;
-    height.current = box.scrollHeight;
+    place.current = first ? { id: first, top: line(first)?.offsetTop ?? 0 } : null;
   });
   const more = talk.next_cursor || talk.cut;
   const earlier = () => more && !talk.loading && store.actions.loadTalk(id, true);

@@ -73,11 +73,11 @@ export function Dialog({ store, id, title, children }) {
 
 /**
  * Keeps a scrolling list at its end while the reader is there.
- * @param {*} newest what the list ends with; another one each time something is added
+ * @param {Array} items what is in it; another array each time something comes or goes
  * @returns {{box: ref, away: boolean, toEnd: () => void, onScroll: (event) => void}} `away`: the
  *   reader has scrolled up.
  */
-export function useFollow(newest) {
+export function useFollow(items) {
   const box = useRef(null);
   const atEnd = useRef(true);
   const [away, setAway] = useState(false);
@@ -88,7 +88,7 @@ export function useFollow(newest) {
   };
   useEffect(() => {
     if (atEnd.current) toEnd();
-  }, [newest]);
+  }, [items]);
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = box.current;
     atEnd.current = scrollHeight - scrollTop - clientHeight < 48;
