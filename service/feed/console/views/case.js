@@ -215,7 +215,7 @@ function Conversation({ store, alert, loaded }) {
                 html`<p class="live-line soft"><span class="live-dot" aria-hidden="true"></span>${t("talk.live")}</p>`}
                 ${live && !loaded.goes_on &&
                 html`<p class="live-line soft">
-                  <button type="button" class="button quiet small" onClick=${() => store.actions.openRoom(alert.room_id)}>
+                  <button type="button" class="link" onClick=${() => store.actions.openRoom(alert.room_id)}>
                     ${t("talk.in_room")}
                   </button>
                 </p>`}
