@@ -76,10 +76,15 @@ class _Turns:
         self.count = 0
         self._rooms: dict[str, _Room] = {}
         self._turn = 0
-        """Of the room that was last taken from."""
+        """The most that a room had which was taken from."""
+        self._ahead: dict[str, int] = {}
+        """Rooms of which nothing waits, and that have had more than that."""
 
     def add(self, utterance: Utterance, put_s: float, *, again: bool = False) -> None:
-        room = self._rooms.setdefault(utterance.room_id, _Room(self._turn))
+        room = self._rooms.get(utterance.room_id)
+        if room is None:
+            turns = max(self._turn, self._ahead.pop(utterance.room_id, 0))
+            room = self._rooms[utterance.room_id] = _Room(turns)
         insort(room.waiting, (put_s, utterance), key=lambda one: one[0])
         room.turns -= again
         self.count += 1
@@ -90,7 +95,9 @@ class _Turns:
         room_id, room = min(
             self._rooms.items(), key=lambda one: (one[1].turns, one[1].waiting[0][0])
         )
-        self._turn = max(self._turn, room.turns)
+        if room.turns > self._turn:
+            self._turn = room.turns
+            self._ahead = {id_: had for id_, had in self._ahead.items() if had > self._turn}
         _, utterance = room.waiting.pop(0)
         room.turns += 1
         self._went(room_id)
@@ -113,5 +120,8 @@ class _Turns:
 
     def _went(self, room_id: str) -> None:
         self.count -= 1
-        if not self._rooms[room_id].waiting:
+        room = self._rooms[room_id]
+        if not room.waiting:
             del self._rooms[room_id]
+            if room.turns > self._turn:
+                self._ahead[room_id] = room.turns

@@ -170,9 +170,16 @@ class RedisQueue:
         self._in_order.take([utterance])
         self._outbox.put(utterance, now)
         most = self._capacity if self._away else max(self._capacity, self._limits.entries)
-        while len(self._outbox) > most or self._outbox.bytes > self._limits.bytes:
-            self._lose(self._jobs[job_id(self._outbox.least(), self._model)], OVERLOADED)
+        if (
+            len(self._outbox) > most
+        ):  # what waits already may go on waiting for a Redis that is back
+            self._lose_least()
+        while self._outbox.bytes > self._limits.bytes:
+            self._lose_least()
         self._put.set()
+
+    def _lose_least(self) -> None:
+        self._lose(self._jobs[job_id(self._outbox.least(), self._model)], OVERLOADED)
 
     async def results(self) -> AsyncIterator[Transcript | Unheard]:
         while (result := await self._finished.get()) is not _END:

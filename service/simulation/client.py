@@ -50,9 +50,11 @@ def checked_url(url: str) -> str:
     """
     try:
         parts = httpx.URL(url)
-    except httpx.InvalidURL:
-        parts = httpx.URL()
-    if parts.scheme not in ("http", "https") or not parts.host:
+        port = 80 if parts.port is None else parts.port
+        whole = parts.scheme in ("http", "https") and bool(parts.host) and 0 < port < 65_536
+    except (httpx.InvalidURL, UnicodeError):  # the latter of a name that is no domain's
+        whole = False
+    if not whole or " " in url:
         raise SimulationFailed(f"{url!r} is no server's URL, such as http://127.0.0.1:8080")
     return url
 

@@ -47,6 +47,18 @@ def test_rooms_take_turns() -> None:
     assert [id_ for id_ in ids if "loud" in id_] == [f"loud {number}" for number in range(5, 20)]
 
 
+def test_a_room_of_which_nothing_waits_keeps_the_turns_that_it_has_had() -> None:
+    outbox = Outbox()
+    for number in range(2):
+        outbox.put(said(f"a{number}", room="a"), float(number))
+        outbox.put(said(f"b{number}", room="b"), number + 0.5)
+    outbox.put(said("c0", room="c"), 0.2)
+    first = [outbox.take(WorkClass.FINAL) for _ in range(2)]
+    assert [one.id for one in first if one] == ["a0", "c0"]
+    outbox.put(said("c1", room="c"), 3.0)
+    assert order(outbox) == ["b0", "a1", "b1", "c1"]
+
+
 def test_what_could_not_be_sent_has_its_place_and_its_turn_again() -> None:
     outbox = Outbox()
     for number in range(3):

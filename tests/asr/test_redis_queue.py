@@ -121,6 +121,22 @@ async def test_a_blip_of_redis_does_not_cost_rooms_their_turns(own_stage: Stage,
         assert scribe.batches.index(["quiet"]) - begun < 25
 
 
+async def test_a_redis_that_goes_costs_nothing_that_waited_for_workers(own_stage: Stage) -> None:
+    scribe = Scribe()
+    scribe.free.clear()
+    queue = await own_stage.server(capacity=5)
+    async with own_stage.worker(scribe, batch=1):
+        await known(queue)
+        put(queue, *(f"u{number}" for number in range(40)))
+        own_stage.redis.stop()
+        await until(lambda: queue.overview is None)
+        put(queue, "new")
+        assert len(unheard(await some(queue, 1))) == 1
+        own_stage.redis.start()
+        scribe.free.set()
+        assert len(heard(await some(queue, 40, 30))) == 40
+
+
 async def test_what_waits_for_a_redis_that_is_away_keeps_its_order(own_stage: Stage) -> None:
     scribe = Scribe()
     queue = await own_stage.server()

@@ -23,6 +23,10 @@ from service.commands.simulate import simulate
         "http://999.1.1.1:1",
         "http://ä ö",
         "http://host\n",
+        "http://xn--a",
+        "http://a b",
+        "http://host:0",
+        "http://host:99999",
     ],
 )
 @pytest.mark.parametrize("option", ["--url", "--janus"])

@@ -148,3 +148,28 @@ def test_what_is_read_while_lines_are_cut_leaves_no_hole(visit: Open, seed: Seed
         expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
     for number in (0, 100, 149, 150, 649):
         expect(talk.get_by_text(f"line {number}.", exact=True)).to_have_count(1)
+
+
+def test_a_room_that_was_left_before_its_talk_came_can_be_opened_again(
+    visit: Open, seed: Seed
+) -> None:
+    seed.room()
+    seed.talk("said before", ago_s=30)
+    here = visit()
+    here.allow("/talk net::ERR_FAILED", "net::ERR_FAILED$")
+    held: list[Route] = []
+    here.page.route("**/talk?*", lambda route: held.append(route))
+    name = here.rooms.get_by_role("button", name="Late Night Lounge")
+    name.click()
+    talk = here.page.locator("[data-room='lounge']")
+    expect(talk).to_be_visible()
+    here.page.keyboard.press("Escape")
+    expect(talk).to_have_count(0)
+    held[0].abort()
+    here.page.unroute("**/talk?*")
+    seed.talk("said meanwhile", ago_s=1)
+    seed.room("chess", "Chess Corner")
+    expect(here.rooms).to_contain_text("Chess Corner")
+    name.click()
+    expect(talk).to_contain_text("said before")
+    expect(talk).to_contain_text("said meanwhile")

@@ -28,8 +28,8 @@ function talkPage(path, cursor) {
 /** The lines before those that are shown; where some of these were cut, the page where the cut is. */
 async function olderTalk(path, shown) {
   let page = await talkPage(path, shown.cut ? null : shown.next_cursor);
-  const first = shown.items[0]?.started_at ?? "";
-  while (shown.cut && page.next_cursor && page.items.at(-1).started_at >= first) {
+  const first = shown.items[0]?.started_at;
+  while (first && shown.cut && page.next_cursor && page.items.at(-1).started_at >= first) {
     page = await talkPage(path, page.next_cursor);
   }
   return page;
@@ -306,23 +306,25 @@ export function makeActions(store) {
     },
     async loadTalk(id, older = false) {
       const shown = store.state.talk.get(id) || { items: [], next_cursor: null };
-      const now = (patch) => set(withMap("talk", id, { ...store.state.talk.get(id), ...patch }));
-      now({ ...shown, loading: true });
+      set(withMap("talk", id, { ...shown, loading: true }));
+      const now = (patch) => {
+        const talk = store.state.talk.get(id); // else nobody looks at the room any more
+        if (talk) set(withMap("talk", id, { ...talk, ...patch, loading: false }));
+      };
       const path = `/v1/rooms/${encodeURIComponent(id)}`;
       try {
         const [page, room] = await Promise.all([older ? olderTalk(path, shown) : talkPage(path), older ? null : get(path)]);
-        if (!store.state.talk.has(id)) return; // nobody looks at the room any more
-        const live = store.state.talk.get(id).items;
+        const live = store.state.talk.get(id)?.items || [];
         // What was cut meanwhile lies between this page and what is shown now.
         const joins = !older || live[0]?.utterance_id === shown.items[0]?.utterance_id;
         const read = { items: withLines(page.items, live), next_cursor: page.next_cursor, cut: false };
-        now({ ...(joins && read), loading: false });
+        now(joins ? read : {});
         if (room) set(withMap("titles", id, room.title));
         if (room && room.state !== "ended") {
           set(withMap("rooms", id, roomOf(room, store.state.rooms.get(id))));
         }
       } catch (refused) {
-        now({ loading: false, ...(!older && { cut: true }) }); // what is there can still be read
+        now(older ? {} : { cut: true }); // what is there can still be read
         tell(refused);
       }
     },

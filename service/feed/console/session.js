@@ -72,7 +72,7 @@ export function makeSession(store) {
       });
       const waiting = early;
       early = null;
-      if (store.state.room) store.actions.readTalkAnew(store.state.room);
+      if (store.state.talk.has(store.state.room)) store.actions.readTalkAnew(store.state.room);
       connection({ state: "live", since: Date.now() });
       if (waiting.length) events(waiting);
       readOpened(false);

@@ -181,6 +181,9 @@ class JanusHook:
         return self._servers.get(emitter) if isinstance(emitter, str) else None
 
     async def _begin(self, told: _Told) -> bool:
+        if told.id in self._openings:
+            self._openings[told.id] = True
+            return False
         known = self._known(told)
         if known is not None:
             if (closing := self._closings.pop(_stay(known), None)) is not None:
@@ -193,9 +196,6 @@ class JanusHook:
             log.error("janus.too_many_rooms", most=_MOST_ROOMS)
             return False
         if self._supervisor.ending(told.id):  # which takes seconds, and Janus does not wait
-            if told.id in self._openings:
-                self._openings[told.id] = True
-                return False
             self._openings[told.id] = True
             self._supervisor.spawn(lambda: self._open_anew(told), f"open {told.id} anew")
             return True

@@ -191,6 +191,31 @@ async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed
         assert called.open == []
 
 
+async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -> None:
+    async with hooked() as called:
+        await called.told(event("joined"))
+        await asyncio.sleep(0)
+        called.house.audience.leaving.clear()
+        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        await until(lambda: called.house.supervisor.ending("janus:lounge"), 2)
+        recording = asyncio.Event()
+        add = called.audit.add
+
+        async def slow(entry: Entry) -> None:
+            await recording.wait()
+            await add(entry)
+
+        called.audit.add = slow  # type: ignore[method-assign]
+        await called.told(event("created"))
+        await called.told(event("destroyed"))
+        called.house.audience.leaving.set()
+        await until(lambda: called.open == ["janus:lounge"], 2)
+        await called.told(event("created"))
+        recording.set()
+        await asyncio.sleep(0.1)
+        assert called.open == ["janus:lounge"]
+
+
 async def test_names_of_rooms_become_ids_and_odd_ones_are_passed_over() -> None:
     async with hooked(listen_to=("janus:late night*", "janus:x*")) as called:
         long = "x" * 200
