@@ -8,24 +8,26 @@ import platform
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
 from service.commands.out_file import OutFile
+from service.commands.processor import cpu_s
 from service.commands.rows import Row, finish
 from service.commands.server_process import server_process
 from service.errors import Failed
 from service.simulation.failed import SimulationFailed
 from service.simulation.run import run
 from service.simulation.script import DEMO_SCRIPT, Script, load_script
-from service.simulation.tally import Report
+from service.simulation.tally import Report, together
 
 _PASS_S = 60.0
 _SPEAKERS = 3
-_LATENCY_BAR_S = 1.2
+_LATENCY_BAR_S = 1.0
 _GROWTH_BAR = 5.0
 _WARM_S = 60
 _SAMPLE_S = 30
@@ -33,49 +35,91 @@ _SAMPLE_S = 30
 
 @click.command()
 @click.option("--minutes", type=click.IntRange(1, 600), default=10, show_default=True)
+@click.option(
+    "--rooms",
+    type=click.IntRange(1, 200),
+    default=1,
+    show_default=True,
+    help="So many such rooms at once, each at another place of the script.",
+)
 @click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
-def path(minutes: int, json_file: Path | None) -> None:
+def path(minutes: int, rooms: int, json_file: Path | None) -> None:
     """The whole path: three simulated speakers over WebRTC, micro model, server and clients here.
 
     Latency is from the last scripted sample sent to the alert's bytes read by the client, of which
     0.5 s is the pause that ends an utterance.
     """
     click.echo(
-        f"{minutes} min, {_SPEAKERS} speakers, {os.cpu_count()} cores, "
+        f"{minutes} min, {rooms} rooms of {_SPEAKERS} speakers, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, micro model"
     )
     try:
-        report, memory = asyncio.run(_measure(minutes))
+        report, used = asyncio.run(_measure(minutes, rooms))
     except SimulationFailed as error:
         raise Failed(str(error)) from error
-    rows = [*_latency_rows(report), *_accuracy_rows(report), *_memory_rows(memory)]
-    sys.exit(finish(rows, json_file))
+    rows = [*_latency_rows(report), *_accuracy_rows(report), *_core_rows(used)]
+    sys.exit(finish([*rows, *_memory_rows(used.memory_kib)], json_file))
 
 
-async def _measure(minutes: int) -> tuple[Report, list[int]]:
-    script = _repeated(load_script(DEMO_SCRIPT), minutes)
+@dataclass(slots=True)
+class _Used:
+    """What the server used, once a second, and all the speakers together."""
+
+    memory_kib: list[int] = field(default_factory=list)
+    server_s: list[float] = field(default_factory=list)
+    """Processor time so far."""
+    speakers_s: list[float] = field(default_factory=list)
+
+
+async def _measure(minutes: int, rooms: int) -> tuple[Report, _Used]:
+    script = load_script(DEMO_SCRIPT)
+    used = _Used()
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as data:
         async with server_process(Path(data), {"EARSHOT_ASR_MODEL": "micro"}) as server:
-            memory: list[int] = []
-            sampling = asyncio.create_task(
-                _sample_memory(server.process.pid, memory), name="bench memory"
-            )
+            sampling = asyncio.create_task(_sample(server.process.pid, used), name="bench samples")
             try:
-                report = await run(server.url, server.key, "bench", script, on_progress=click.echo)
+                async with asyncio.TaskGroup() as group:
+                    running = [
+                        group.create_task(
+                            run(
+                                server.url,
+                                server.key,
+                                f"bench-{number}",
+                                _repeated(script, minutes, number * _PASS_S / rooms),
+                                on_progress=_ignore if number else click.echo,
+                            ),
+                            name=f"bench room {number}",
+                        )
+                        for number in range(rooms)
+                    ]
+            except* SimulationFailed as failures:
+                raise _first(failures) from failures
             finally:
                 sampling.cancel()
-    return report, memory
+    return together([room.result() for room in running]), used
 
 
-def _repeated(script: Script, times: int) -> Script:
-    """The script's first speakers, saying all of it once a minute."""
+def _ignore(_: str) -> None:
+    pass
+
+
+def _first(failures: BaseExceptionGroup[SimulationFailed]) -> SimulationFailed:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _repeated(script: Script, times: int, later_s: float) -> Script:
+    """The script's first speakers, saying all of it once a minute, begun at another place."""
     speakers = tuple(
         replace(
             speaker,
             lines=tuple(
-                replace(line, at_s=line.at_s + n * _PASS_S)
+                replace(line, at_s=at_s + n * _PASS_S)
                 for n in range(times)
-                for line in speaker.lines
+                for at_s, line in sorted(
+                    (((line.at_s + later_s) % _PASS_S, line) for line in speaker.lines),
+                    key=lambda one: one[0],
+                )
             ),
         )
         for speaker in script.speakers[:_SPEAKERS]
@@ -83,9 +127,11 @@ def _repeated(script: Script, times: int) -> Script:
     return replace(script, speakers=speakers)
 
 
-async def _sample_memory(pid: int, into: list[int]) -> None:
+async def _sample(pid: int, used: _Used) -> None:
     while True:
-        into.append(_resident_kib(pid))
+        used.memory_kib.append(_resident_kib(pid))
+        used.server_s.append(cpu_s(pid))
+        used.speakers_s.append(time.process_time())
         await asyncio.sleep(1)
 
 
@@ -112,6 +158,18 @@ def _accuracy_rows(report: Report) -> list[Row]:
         Row("alerts expected", report.expected, ""),
         Row("alerts missed", report.missed, "", 0),
         Row("alerts false", report.false, "", 0),
+    ]
+
+
+def _core_rows(used: _Used) -> list[Row]:
+    """In the middle half of the time: voices are encoded before, and the room ends after."""
+    count = len(used.server_s)
+    first, last = count // 4, count * 3 // 4
+    if last <= first:
+        return []
+    return [
+        Row(f"cores used by {who}", round((spent[last] - spent[first]) / (last - first), 2), "")
+        for who, spent in (("the server", used.server_s), ("the speakers", used.speakers_s))
     ]
 
 

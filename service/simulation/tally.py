@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -108,6 +108,30 @@ class Report:
         """The latency within which this share of the alerts came (nearest rank); None: of none."""
         ordered = sorted(self.latencies_s)
         return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def together(reports: Sequence[Report]) -> Report:
+    """Of rooms that were played at once; there is one at least."""
+
+    def total(of: Callable[[Report], int]) -> int:
+        return sum(map(of, reports))
+
+    return Report(
+        started_at=min(each.started_at for each in reports),
+        utterances=total(lambda each: each.utterances),
+        unsent=total(lambda each: each.unsent),
+        words=total(lambda each: each.words),
+        word_errors=total(lambda each: each.word_errors),
+        unassigned=total(lambda each: each.unassigned),
+        expected=total(lambda each: each.expected),
+        raised=total(lambda each: each.raised),
+        missed=total(lambda each: each.missed),
+        false=total(lambda each: each.false),
+        repeated=total(lambda each: each.repeated),
+        latencies_s=[latency for each in reports for latency in each.latencies_s],
+        lines=[line for each in reports for line in each.lines],
+        false_alerts=[alert for each in reports for alert in each.false_alerts],
+    )
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from asr.speech import SAMPLE_RATE
 from service.commands.bench_asr.live import Client, Crowd, Listened, clients
+from service.commands.processor import cpu_s
 from service.errors import Failed
 from service.simulation.word_errors import words
 
@@ -56,14 +56,14 @@ async def _listen(environment: Path, model: Path, count: int, seconds: float) ->
             connected = [await _greeted(url, client.name) for client in speakers]
         except (OSError, TimeoutError, WebSocketException) as error:
             raise Failed(f"WhisperLive takes no clients: {error!r}") from error
-        began, spent = time.monotonic(), _cpu_s(pid)
+        began, spent = time.monotonic(), cpu_s(pid)
         async with asyncio.TaskGroup() as tasks:
             readers = [
                 tasks.create_task(_read(socket_, client, began), name="bench reader")
                 for socket_, client in zip(connected, speakers, strict=True)
             ]
             await _speak(connected, speakers, began)
-            cores = (_cpu_s(pid) - spent) / (time.monotonic() - began)
+            cores = (cpu_s(pid) - spent) / (time.monotonic() - began)
             await asyncio.wait(readers, timeout=_TOLD_S)
             for socket_ in connected:
                 await socket_.close()
@@ -160,9 +160,3 @@ def note(client: Client, segments: Sequence[Mapping[str, Any]], at_s: float) -> 
 def _within(said: Sequence[str], heard: Sequence[str]) -> bool:
     count = len(said)
     return any(heard[at : at + count] == said for at in range(len(heard) - count + 1))
-
-
-def _cpu_s(pid: int) -> float:
-    """Processor seconds of the process and all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
