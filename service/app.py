@@ -62,6 +62,7 @@ from service.rooms.janus.hook import JanusHook
 from service.rooms.janus.identity import SPEAKER_ID_PATTERN
 from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
 from service.rooms.janus.stay import Surroundings
+from service.rooms.listener import Listener
 from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.wanted import Wanted
@@ -240,7 +241,7 @@ def _wire(app: FastAPI, settings: Settings, database: Database, queue: WorkQueue
         reader=reader,
         alerts=state.alerts,
         heat=heat,
-        look_again=lambda listener: state.ears.look_again(listener),
+        look_again=Listener.look_again,
         metrics=metrics,
         clock=utc_now,
     )

@@ -62,13 +62,14 @@ class Provisional:
         self._looks: dict[Key, deque[tuple[Listener, Utterance]]] = {}
         """On their way to the recogniser and back, the newest last."""
         self._asked: set[Key] = set()
-        self._unended: set[str] = set()
+        self._unended: dict[str, set[str]] = {}
+        """By room: utterances with an alert whose end was never judged."""
 
     def look(self, listener: Listener, utterance: Utterance) -> None:
         """An ear looked at speech that goes on: to the recogniser with it."""
         unended = self._glimpses.begin(utterance)
         if unended is not None:
-            self._unended.add(unended)
+            self._unended.setdefault(utterance.room_id, set()).add(unended)
         if listener.key in self._asked:
             work = WorkClass.HOT_FINAL
         elif self._heat.speaker(*listener.key, self._clock()):
@@ -83,7 +84,6 @@ class Provisional:
 
     async def seen(self, transcript: Transcript) -> None:
         """A look was written down."""
-        await self._stand()
         look = self._taken(transcript)
         if look is None:
             return
@@ -136,21 +136,27 @@ class Provisional:
             if (utterance.id, utterance.revision) == wanted:
                 return listener, utterance
 
-    async def lost(self, utterance: Utterance) -> None:
-        """The speech is over, and its whole will never be judged: what was told of it stands."""
+    def lost(self, utterance: Utterance) -> None:
+        """Note that the speech is over and its whole will never be judged: see `stand`."""
         if self.ended(utterance):
-            self._unended.add(utterance.id)
-        await self._stand()
+            self._unended.setdefault(utterance.room_id, set()).add(utterance.id)
 
-    async def _stand(self) -> None:
-        for utterance_id in list(self._unended):
+    async def stand(self, room_id: str) -> None:
+        """Let alerts of the room stand whose speech was never judged as a whole.
+
+        What the store does not take is tried again at the next call.
+        """
+        unended = self._unended.get(room_id, set())
+        for utterance_id in list(unended):
             try:
                 await self._alerts.decide(alert_id(utterance_id), stands(self._clock(), UNENDED))
             except StoreAway:
                 self._metrics.failures.labels("provisional").inc()
-                return  # tried again with the next look
-            self._unended.discard(utterance_id)
+                return
+            unended.discard(utterance_id)
             self._metrics.provisional.labels("unended").inc()
+        if not unended:
+            self._unended.pop(room_id, None)
 
     async def resume(self) -> None:
         """What an earlier run raised and never saw the end of stands."""

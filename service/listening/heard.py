@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from asr.speech import Transcript
+from asr.speech import Transcript, Utterance
 from service.clock import Timestamp
 
 
@@ -55,6 +55,17 @@ class AudioGap:
     from_at: Timestamp
     to_at: Timestamp
     reason: str
+
+    @classmethod
+    def of(cls, utterance: Utterance, reason: str) -> AudioGap:
+        """The gap in place of an utterance that will not be on record."""
+        return cls(
+            utterance.room_id,
+            utterance.speaker_id,
+            utterance.started_at,
+            utterance.ended_at,
+            reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NoReturn
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -87,7 +88,7 @@ class Ears:
         """Of these, who was heard in this run, with words that may not be settled."""
         self._gone: dict[Key, datetime] = {}
         """Of these, who is known not to be in the room any more, and since when that is known."""
-        self._arriving = asyncio.Lock()
+        self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._unwritten = Unwritten(rooms, hearing, metrics)
         self._settled = asyncio.Condition()
         metrics.speakers.set_function(lambda: len(self._listeners))
@@ -107,9 +108,11 @@ class Ears:
         if room is None:
             raise LookupError(f"room {speaker.room_id!r} is not on record")
         key = (speaker.room_id, speaker.id)
-        async with self._arriving:
+        async with self._arriving_in(room.id):
             if self._unwritten.is_leaving(speaker):
-                await self._unwritten.write()  # they have left on record before they come again
+                await self._unwritten.write(
+                    room.id
+                )  # they have left on record before they come again
             now = self._clock()
             unheard_since = self._interrupted.get(key)
             if unheard_since is None and since is not None and now - since > _LATE:
@@ -149,7 +152,7 @@ class Ears:
             if listener.back:
                 return
         try:
-            await self._unwritten.write()
+            await self._unwritten.write(speaker.room_id)
         except Exception:
             self._metrics.failures.labels("farewell").inc()
             log.exception("ears.farewell_failed", room=speaker.room_id)
@@ -198,7 +201,7 @@ class Ears:
                     self.speaker_left(listener.speaker, reason), name="speaker leaves"
                 )
         try:
-            await self._let_go()
+            await self._let_go(room_id)
         except Exception:  # tried again every second
             self._metrics.failures.labels("farewell").inc()
             log.exception("ears.farewell_failed", room=room_id)
@@ -224,22 +227,16 @@ class Ears:
     def _in(self, room_id: str) -> Collection[Listener]:
         return self._rooms_heard.get(room_id, {}).values()
 
-    def look_again(self, listener: Listener) -> None:
-        """What was seen of speech that goes on is to be confirmed soon."""
-        listener.ear.look_again()
-
     async def settle(self, listener: Listener, utterance_id: str) -> None:
         """The utterance is on record."""
         listener.unsettled.pop(utterance_id, None)
         async with self._settled:
             self._settled.notify_all()
 
-    async def lose(self, listener: Listener, utterance: Utterance, reason: str) -> None:
-        """The utterance will not be on record: a gap, written within a second."""
-        self._unwritten.gap(
-            AudioGap(*listener.key, utterance.started_at, utterance.ended_at, reason)
-        )
-        await self.settle(listener, utterance.id)
+    async def lose(self, listener: Listener, utterance_id: str, gap: AudioGap) -> None:
+        """Put a gap in place of an utterance that will not be on record; written in a second."""
+        self._unwritten.gap(gap)
+        await self.settle(listener, utterance_id)
 
     async def run(self) -> NoReturn:
         async with asyncio.TaskGroup() as tasks:
@@ -348,8 +345,12 @@ class Ears:
         held = [listener.ear.held_bytes for listener in self._listeners.values()]
         self._metrics.held_bytes.set(sum(held))
         self._metrics.held_bytes_most.set(max(held, default=0))
-        await self._unwritten.write()
-        await self._hearing.mark(marks)
+        kept = await self._unwritten.write_all()
+        await self._hearing.mark([mark for mark in marks if mark.room_id not in kept])
+        for room_id, error in kept.items():
+            log.warning("ears.not_written", room=room_id, error=type(error).__name__)
+        if kept:
+            raise next(iter(kept.values()))
 
     def _count(self, listener: Listener) -> None:
         """Carry the ear's counters over into the metrics."""
@@ -374,12 +375,28 @@ class Ears:
         for room_id in self._rooms_heard:
             self._show_levels(self.levels(room_id))
 
-    async def _let_go(self) -> None:
-        """Whoever was not there any more when hearing came back: their gap ends, they have left."""
-        for key, at in list(self._gone.items()):
-            async with self._arriving:
-                if key in self._gone:
-                    await self._give_up(*key, at)
+    async def _let_go(self, room_id: str | None = None) -> None:
+        """Give up whoever was not there any more when hearing came back.
+
+        Args:
+            room_id: Of one room; None: of all, of which none waits for another to be written.
+        """
+        errors: dict[str, Exception] = {}
+        for (room, speaker_id), at in list(self._gone.items()):
+            if room_id not in (None, room) or room in errors:
+                continue
+            try:
+                async with self._arriving_in(room):
+                    if (room, speaker_id) in self._gone:
+                        await self._give_up(room, speaker_id, at)
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors[room] = error
+        if errors:
+            raise next(iter(errors.values()))
+
+    def _arriving_in(self, room_id: str) -> asyncio.Lock:
+        """Held while a speaker of the room comes or is given up."""
+        return self._arriving.setdefault(room_id, asyncio.Lock())
 
     async def _give_up(self, room_id: str, speaker_id: str, at: datetime) -> None:
         from_at = self._interrupted[room_id, speaker_id]
@@ -390,4 +407,4 @@ class Ears:
         for speaker in live:
             if speaker.id == speaker_id:
                 self._unwritten.farewell(speaker, "did not come back", at)
-        await self._unwritten.write()
+        await self._unwritten.write(room_id)

@@ -46,6 +46,10 @@ class Listener:
         """Nothing of it, or of what was before it, is still to be settled."""
         return next(self._starts(), None) is None
 
+    def look_again(self) -> None:
+        """Confirm soon what the last look at speech that goes on found."""
+        self.ear.look_again()
+
     def heard_until(self) -> datetime:
         """Everything before this is settled, or was no speech."""
         return min([self.ear.heard_until(), *self._starts()])

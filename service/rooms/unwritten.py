@@ -1,71 +1,133 @@
 """What happened to speakers and is not on record yet: gaps, and farewells after them.
 
-Both are kept until the store has taken them. A farewell that were written before the gap in
-somebody's last words would leave that gap untold if the server died between the two.
+Both are kept until the store has taken them, room by room: a room that cannot be written holds up
+no other. A farewell that were written before the gap in somebody's last words would leave that gap
+untold if the server died between the two.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from weakref import WeakValueDictionary
 
+from service.errors import StoreAway
 from service.listening.heard import AudioGap
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.rooms.ports import RoomStore
 from service.rooms.room import Speaker
 
-_GAPS_WAITING = 10_000
+_GAPS_WAITING = 1_000
+"""Gaps of one room that may wait; beyond, each speaker's become one."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What of one room waits for the store.
+
+    Attributes:
+        farewells: Speaker, reason and time of those who left, by speaker id.
+    """
+
+    gaps: deque[AudioGap] = field(default_factory=deque)
+    farewells: dict[str, tuple[Speaker, str, datetime]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.gaps or self.farewells)
 
 
 class Unwritten:
-    """Bounded: of a store that is away for long, each speaker's waiting gaps become one."""
+    """Gaps and farewells that wait for the store, bounded in each room."""
 
     def __init__(self, rooms: RoomStore, hearing: HearingStore, metrics: Metrics) -> None:
         self._rooms = rooms
         self._hearing = hearing
         self._metrics = metrics
-        self._gaps: deque[AudioGap] = deque()
-        self._farewells: dict[tuple[str, str], tuple[Speaker, str, datetime]] = {}
-        self._writing = asyncio.Lock()
+        self._waiting: dict[str, _Waiting] = {}
+        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def gap(self, gap: AudioGap) -> None:
+        """Count a gap and keep it until it is written."""
         self._metrics.gaps.labels(gap.reason.partition(":")[0]).inc()  # without its particulars
         self._metrics.gap_seconds.inc((gap.to_at - gap.from_at).total_seconds())
-        if len(self._gaps) >= _GAPS_WAITING:  # the store has been gone for long
-            gap = self._widened(gap)
-        self._gaps.append(gap)
+        gaps = self._of(gap.room_id).gaps
+        if len(gaps) >= _GAPS_WAITING:  # the store has been gone for long
+            gap = _widened(gaps, gap)
+        gaps.append(gap)
 
     def farewell(self, speaker: Speaker, reason: str, now: datetime) -> None:
-        self._farewells[speaker.room_id, speaker.id] = (speaker, reason, now)
+        """Keep that a speaker has left until it is written."""
+        self._of(speaker.room_id).farewells[speaker.id] = (speaker, reason, now)
 
     def is_leaving(self, speaker: Speaker) -> bool:
-        """The speaker's farewell is still to be written."""
-        return (speaker.room_id, speaker.id) in self._farewells
+        """Whether the speaker's farewell is still to be written."""
+        waiting = self._waiting.get(speaker.room_id)
+        return waiting is not None and speaker.id in waiting.farewells
 
-    async def write(self) -> None:
-        """Everything, the gaps first; what the store does not take is kept for the next time."""
-        async with self._writing:
-            await self._write_gaps()
-            for key, farewell in list(self._farewells.items()):
+    async def write(self, room_id: str) -> None:
+        """Write everything of a room, the gaps first; what the store refuses is kept.
+
+        Raises:
+            Exception: Whatever the store raises.
+        """
+        async with self._writing.setdefault(room_id, asyncio.Lock()):
+            waiting = self._waiting.get(room_id)
+            if waiting is None:
+                return
+            await self._write_gaps(waiting.gaps)
+            for speaker_id, farewell in list(waiting.farewells.items()):
                 await self._rooms.speaker_left(*farewell)
-                del self._farewells[key]
+                if waiting.farewells.get(speaker_id) is farewell:
+                    del waiting.farewells[speaker_id]
+            if not waiting:
+                self._waiting.pop(room_id, None)
 
-    async def _write_gaps(self) -> None:
-        while self._gaps:
-            gap = self._gaps.popleft()
+    async def write_all(self) -> Mapping[str, Exception]:
+        """Write everything of every room.
+
+        A store that is away is not asked again in the same call. The room for which it was away
+        comes last in the next one: it may be away for that room alone.
+
+        Returns:
+            Rooms of which something is still kept, and why.
+        """
+        kept: dict[str, Exception] = {}
+        away: StoreAway | None = None
+        for room_id in list(self._waiting):
+            if away is not None:
+                kept[room_id] = away
+                continue
+            try:
+                await self.write(room_id)
+            except Exception as error:  # noqa: BLE001 - the caller raises it
+                kept[room_id] = error
+                if isinstance(error, StoreAway):
+                    away = error
+                if room_id in self._waiting:
+                    self._waiting[room_id] = self._waiting.pop(room_id)
+        return kept
+
+    def _of(self, room_id: str) -> _Waiting:
+        return self._waiting.setdefault(room_id, _Waiting())
+
+    async def _write_gaps(self, gaps: deque[AudioGap]) -> None:
+        while gaps:
+            gap = gaps.popleft()
             try:
                 await self._hearing.gap(gap)
             except BaseException:
-                self._gaps.appendleft(gap)
+                gaps.appendleft(gap)
                 raise
 
-    def _widened(self, gap: AudioGap) -> AudioGap:
-        """The speaker's last waiting gap and this one as one; it waits no more by itself."""
-        for last in reversed(self._gaps):
-            if (last.room_id, last.speaker_id) == (gap.room_id, gap.speaker_id):
-                self._gaps.remove(last)
-                return replace(last, to_at=max(last.to_at, gap.to_at))
-        return gap
+
+def _widened(gaps: deque[AudioGap], gap: AudioGap) -> AudioGap:
+    """The speaker's last waiting gap and this one as one; that one waits no more by itself."""
+    for last in reversed(gaps):
+        if last.speaker_id == gap.speaker_id:
+            gaps.remove(last)
+            return replace(last, to_at=max(last.to_at, gap.to_at))
+    return gap

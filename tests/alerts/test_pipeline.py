@@ -18,6 +18,7 @@ from service.alerts.alert import Alert, AlertRetracted, AlertState, Step
 from service.alerts.decisions import Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.alerts.rule_hit import RuleHit
+from service.errors import StoreAway
 from service.heat import Heat
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
@@ -31,7 +32,7 @@ from service.rooms.listener import Listener
 from tests.asr.examples import written
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
-from tests.rooms.fakes import NOW, Away, Hearing, Rooms, SetClock, a_room, a_speaker
+from tests.rooms.fakes import NOW, Hearing, Rooms, SetClock, a_room, a_speaker
 
 pytestmark = pytest.mark.anyio
 
@@ -76,14 +77,26 @@ class Queue:
         return Rung.NONE
 
 
+class Broken(Exception):
+    """Something in an utterance that no later attempt will mend."""
+
+
 @dataclass
 class Alerts:
-    """`service.alerts.ports.AlertStore`; `broken` are utterances that cannot be written."""
+    """`service.alerts.ports.AlertStore`.
+
+    Attributes:
+        broken: Utterances that the store refuses, whatever its state.
+        away: Rooms for which the store is away.
+        attempts: Room and utterance of every attempt to commit, in order.
+    """
 
     heard: dict[str, TranscriptHeard] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
     rule_hits: list[tuple[str, RuleHit]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
+    away: set[str] = field(default_factory=set)
+    attempts: list[tuple[str, str]] = field(default_factory=list)
     busy: int = 0
     """Commits that fail before one succeeds."""
     on_commit: Callable[[], None] = lambda: None
@@ -106,9 +119,12 @@ class Alerts:
         hits: Sequence[RuleHit] = (),
     ) -> bool:
         self.on_commit()
+        self.attempts.append((heard.room_id, heard.utterance_id))
         self.busy -= 1
-        if heard.utterance_id in self.broken or self.busy >= 0:
-            raise Away
+        if heard.utterance_id in self.broken:
+            raise Broken
+        if heard.room_id in self.away or self.busy >= 0:
+            raise StoreAway("the database does not answer")
         if heard.utterance_id in self.heard:
             return False
         self.heard[heard.utterance_id] = heard
@@ -162,6 +178,8 @@ class Floor:
     listeners: dict[str, Listener] = field(default_factory=dict)
     again: list[str] = field(default_factory=list)
     """Who is to be looked at again."""
+    retry_after_s: Sequence[float] = (0.0, 0.0)
+    lane_capacity: int = 200
 
     def __post_init__(self) -> None:
         matcher = Matcher([pack(*RULES)])
@@ -183,7 +201,8 @@ class Floor:
             alerts=self.alerts,
             metrics=self.metrics,
             clock=self.clock,
-            retry_after_s=(0.0, 0.0),
+            retry_after_s=self.retry_after_s,
+            lane_capacity=self.lane_capacity,
         )
         self.ears = Ears(
             make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
@@ -195,9 +214,17 @@ class Floor:
             clock=self.clock,
         )
 
-    def say(self, id_: str, text: str | None, *, at_s: float = 0.0, speaker: str = "ann") -> None:
-        """None: nobody could write it down."""
-        utterance = self._spoken(id_, text, at_s, speaker, EndedBy.SILENCE)
+    def say(
+        self,
+        id_: str,
+        text: str | None,
+        *,
+        at_s: float = 0.0,
+        speaker: str = "ann",
+        room: str = "lobby",
+    ) -> None:
+        """None: nobody could write it down. A speaker stays in the room of their first words."""
+        utterance = self._spoken(id_, text, at_s, speaker, EndedBy.SILENCE, room)
         self.listeners[speaker].unsettled[id_] = utterance.started_at
         self.pipeline.heard(self.listeners[speaker], utterance)
 
@@ -209,13 +236,24 @@ class Floor:
         self.provisional.look(self.listeners[speaker], replace(utterance, revision=revision))
 
     def _spoken(
-        self, id_: str, text: str | None, at_s: float, speaker: str, ended_by: EndedBy
+        self,
+        id_: str,
+        text: str | None,
+        at_s: float,
+        speaker: str,
+        ended_by: EndedBy,
+        room: str = "lobby",
     ) -> Utterance:
         if speaker not in self.listeners:
-            ear = Ear("lobby", speaker, vad=loud, now=NOW)
-            self.listeners[speaker] = Listener(ear, a_speaker(speaker), a_room())
+            ear = Ear(room, speaker, vad=loud, now=NOW)
+            self.listeners[speaker] = Listener(ear, a_speaker(speaker, room), a_room(room))
         utterance = Utterance(
-            id_, "lobby", speaker, NOW + timedelta(seconds=at_s), bytes(32_000), ended_by
+            id_,
+            self.listeners[speaker].room.id,
+            speaker,
+            NOW + timedelta(seconds=at_s),
+            bytes(32_000),
+            ended_by,
         )
         self.queue.says[id_] = text if text is not None else Unheard(utterance, "overloaded")
         return utterance
@@ -320,12 +358,15 @@ async def test_what_was_not_written_down_is_a_gap(floor: Floor) -> None:
     assert gap.reason == "overloaded"
 
 
-async def test_what_cannot_be_put_on_record_is_a_gap_and_stops_nothing(floor: Floor) -> None:
+async def test_what_cannot_be_put_on_record_is_a_gap_at_once_and_is_not_tried_again(
+    floor: Floor,
+) -> None:
     floor.alerts.broken.add("u1")
     floor.say("u1", "you fool")
     floor.say("u2", "gift card", at_s=2)
     await floor.finish()
     assert list(floor.alerts.alerts) == ["al_u2"]
+    assert floor.alerts.attempts == [("lobby", "u1"), ("lobby", "u2")]
     assert [gap.reason for gap in floor.hearing.written] == ["it could not be put on record"]
     assert b'earshot_failures_total{at="verdict"} 1.0' in floor.metrics.render()
 
