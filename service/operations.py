@@ -1,8 +1,4 @@
-"""How the server is: its health, what it says about itself, its metrics and its API.
-
-Reads `app.state`: `clock`, `database`, `metrics`, `model`, `notice`, `overload`, `pipeline` and
-`recogniser`.
-"""
+"""How the server is: its health, what it says about itself, its metrics and its API."""
 
 from __future__ import annotations
 
@@ -21,8 +17,9 @@ from service.access.dependency import allow
 from service.access.keys import Role
 from service.clock import Clock, Timestamp
 from service.errors import Problem
-from service.listening.overload import Lag
+from service.listening.overload import VerdictLag
 from service.metrics import Metrics
+from service.provider import Provider
 
 router = APIRouter(tags=["operations"])
 
@@ -33,6 +30,11 @@ class Recogniser(Protocol):
     @property
     def queue(self) -> WorkQueue: ...
 
+    @property
+    def model(self) -> str:
+        """Name of the model; empty until it has been started."""
+        ...
+
     def unready(self) -> str | None:
         """Why nothing is transcribed now, and the remedy; None: it is."""
         ...
@@ -42,6 +44,38 @@ class Recogniser(Protocol):
         ...
 
 
+class Checked(Protocol):
+    async def check(self) -> None:
+        """Raises: Exception, it cannot be used now."""
+        ...
+
+
+class Overload(Protocol):
+    @property
+    def behind(self) -> bool:
+        """Whether "behind" was told last."""
+        ...
+
+
+class OperationsParts(Protocol):
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def database(self) -> Checked: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def notice(self) -> str: ...
+    @property
+    def overload(self) -> Overload: ...
+    @property
+    def verdict_lag(self) -> VerdictLag: ...
+    @property
+    def recogniser(self) -> Recogniser: ...
+
+
+OPERATIONS = Provider[OperationsParts]()
+Parts = Annotated[OperationsParts, Depends(OPERATIONS)]
 AnyKey = Annotated[Caller, Depends(allow(*Role))]
 
 
@@ -71,12 +105,12 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="It can do its work")
-async def readyz(request: Request) -> dict[str, Any]:
+async def readyz(parts: Parts) -> dict[str, Any]:
     try:
-        await request.app.state.database.check()
+        await parts.database.check()
     except Exception as error:  # whatever it is, the answer is no
         raise Problem(503, "Not ready", "the database does not answer; see the log") from error
-    recogniser: Recogniser = request.app.state.recogniser
+    recogniser = parts.recogniser
     if why := recogniser.unready():
         raise Problem(503, "Not ready", why)
     workers = recogniser.workers()
@@ -85,26 +119,24 @@ async def readyz(request: Request) -> dict[str, Any]:
 
 
 @router.get("/v1/status", summary="The server's version, time, model and load")
-async def status(request: Request, _: AnyKey) -> Status:
-    state = request.app.state
-    clock: Clock = state.clock
-    now = clock()
-    lag: Lag = state.pipeline.lag(now)
+async def status(parts: Parts, _: AnyKey) -> Status:
+    now = parts.clock()
+    lag = parts.verdict_lag.lag(now)
     return Status(
         version=version("earshot"),
         now=now,
-        notice=state.notice,
-        model=state.model,
+        notice=parts.notice,
+        model=parts.recogniser.model,
         waiting=lag.waiting,
         behind_s=round(lag.behind_s, 1),
-        overloaded=state.overload.behind,
+        overloaded=parts.overload.behind,
     )
 
 
 @router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
-async def metrics(request: Request, _: AnyKey) -> Response:
-    found: Metrics = request.app.state.metrics
-    return Response(found.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+async def metrics(parts: Parts, _: AnyKey) -> Response:
+    text = parts.metrics.render()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -1,17 +1,15 @@
-"""`/v1/policies`: the packs in force, without their phrases.
-
-Reads `app.state`: `policies` (a `LivePolicies`), `policy_folder` (a `PolicyFolder` or None).
-"""
+"""`/v1/policies`: the packs in force, without their phrases."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
+from service.provider import Provider
 from service.rulebook.folder import PolicyFolder
 from service.rulebook.live import LivePolicies
 from service.rulebook.refusals import shown_errors
@@ -20,16 +18,24 @@ from service.rulebook.shown import Policies, ShownFile, shown_pack
 router = APIRouter(tags=["policies"])
 
 
+class PolicyParts(Protocol):
+    @property
+    def policies(self) -> LivePolicies: ...
+    @property
+    def policy_folder(self) -> PolicyFolder | None: ...
+
+
+POLICIES = Provider[PolicyParts]()
+Parts = Annotated[PolicyParts, Depends(POLICIES)]
+
+
 @router.get("/v1/policies", summary="What is listened for")
-async def list_policies(
-    request: Request, caller: Annotated[Caller, Depends(allow(*Role))]
-) -> Policies:
+async def list_policies(parts: Parts, caller: Annotated[Caller, Depends(allow(*Role))]) -> Policies:
     """Without phrases. For admins also the changed files that are refused, with every error."""
-    live: LivePolicies = request.app.state.policies
-    folder: PolicyFolder | None = request.app.state.policy_folder
+    folder = parts.policy_folder
     refused = folder.refused() if folder is not None and caller.role is Role.ADMIN else ()
     return Policies(
-        [shown_pack(each) for each in live.snapshot.live],
+        [shown_pack(each) for each in parts.policies.snapshot.live],
         None,
         [ShownFile(each.path, shown_errors(each.errors)) for each in refused],
     )

@@ -1,22 +1,18 @@
-"""How rules do and what drafts would change: `/v1/policies/report` and `/v1/policies/backtest`.
-
-Reads `app.state`: `rule_hits`, `backtesting`, `policies`, `kept`, `clock`.
-"""
+"""How rules do and what drafts would change: `/v1/policies/report` and `/v1/policies/backtest`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.finding import PackInvalid
 from policies.match import RuleStatus
 from policies.matcher import TRIED
-from policies.pack import Pack
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
@@ -25,10 +21,29 @@ from service.alerts.rule_report import RuleReport, period, rule_report
 from service.backtesting import Backtesting, BacktestReport
 from service.clock import Clock, Moment
 from service.errors import Problem
+from service.provider import Provider
+from service.rulebook.ports import PacksInForce
 from service.rulebook.refusals import shown_errors
 from service.rules_page import Kept
 
 router = APIRouter(tags=["policies"])
+
+
+class ReportParts(Protocol):
+    @property
+    def rule_hits(self) -> RuleHitStore: ...
+    @property
+    def backtesting(self) -> Backtesting: ...
+    @property
+    def policies(self) -> PacksInForce: ...
+    @property
+    def kept(self) -> Kept: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+REPORT = Provider[ReportParts]()
+Parts = Annotated[ReportParts, Depends(REPORT)]
 
 BACKTEST = "/v1/policies/backtest"
 MAX_BYTES = 4_000_000
@@ -56,7 +71,7 @@ class Draft(BaseModel):
 
 @router.get("/v1/policies/report", summary="How well each rule does")
 async def report(
-    request: Request,
+    parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
     since: Annotated[Moment | None, Query(description="Left out, 30 days before `until`.")] = None,
     until: Annotated[Moment | None, Query(description="Left out, now.")] = None,
@@ -65,26 +80,22 @@ async def report(
     """By when it was said, in whole hours. Of an alert with several rules, each is upheld or
     dismissed with it."""
     _in_order(since, until)
-    kept: Kept = request.app.state.kept
-    clock: Clock = request.app.state.clock
-    store: RuleHitStore = request.app.state.rule_hits
-    packs: Sequence[Pack] = request.app.state.policies.packs
-    asked = period(since, until, room, now=clock(), kept=timedelta(days=kept.alert_days))
-    return rule_report(asked, await store.counted(asked), packs)
+    kept = timedelta(days=parts.kept.alert_days)
+    asked = period(since, until, room, now=parts.clock(), kept=kept)
+    return rule_report(asked, await parts.rule_hits.counted(asked), parts.policies.packs)
 
 
 @router.post(BACKTEST, summary="Try draft packs on what was said")
 async def back_test(
-    draft: Draft, request: Request, _: Annotated[Caller, Depends(allow(Role.ADMIN))]
+    draft: Draft, parts: Parts, _: Annotated[Caller, Depends(allow(Role.ADMIN))]
 ) -> BacktestReport:
     """Nothing is changed. One at a time; of more talk than it takes, the newest is taken, and
     `left_out` says how much is not."""
     _in_order(draft.since, draft.until)
-    backtesting: Backtesting = request.app.state.backtesting
     try:
-        return await backtesting.run(
+        return await parts.backtesting.run(
             draft.packs,
-            request.app.state.policies.packs,
+            parts.policies.packs,
             draft.statuses,
             since=draft.since,
             until=draft.until,

@@ -1,21 +1,21 @@
-"""`/rules`: for a room's members, in their language, without a key and without scripts.
-
-Reads `app.state`: `policies` (a `LivePolicies`), `kept`.
-"""
+"""`/rules`: for a room's members, in their language, without a key and without scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from policies.language import Language
 from policies.matcher import HEARD
 from policies.pack import Pack, Rule, words_in
 from service.feed.static import PAGE_HEADERS
+from service.provider import Provider
+from service.rulebook.ports import PacksInForce
 from service.rules_words import CATEGORIES, NAMES, TAGS, TEXTS, duration
 
 router = APIRouter(tags=["operations"])
@@ -32,9 +32,20 @@ class Kept:
     alert_days: int
 
 
+class RulesParts(Protocol):
+    @property
+    def policies(self) -> PacksInForce: ...
+    @property
+    def kept(self) -> Kept: ...
+
+
+RULES = Provider[RulesParts]()
+Parts = Annotated[RulesParts, Depends(RULES)]
+
+
 @router.head("/rules", include_in_schema=False)
 @router.get("/rules", response_class=HTMLResponse, summary="What is listened for, for members")
-async def rules(request: Request, lang: str | None = None) -> HTMLResponse:
+async def rules(request: Request, parts: Parts, lang: str | None = None) -> HTMLResponse:
     """English or Chinese: as `lang` says (en, zh), else as the browser prefers."""
     asked = [language for language in Language if language == lang]
     language = asked[0] if asked else preferred(request.headers.get("accept-language", ""))
@@ -44,8 +55,7 @@ async def rules(request: Request, lang: str | None = None) -> HTMLResponse:
         "Content-Language": TAGS[language],
         "Vary": "Accept-Language",
     }
-    state = request.app.state
-    return HTMLResponse(page(state.policies.packs, state.kept, language), headers=headers)
+    return HTMLResponse(page(parts.policies.packs, parts.kept, language), headers=headers)
 
 
 def preferred(accepted: str) -> Language:

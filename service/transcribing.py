@@ -23,10 +23,15 @@ log = structlog.get_logger()
 
 
 class OwnModel:
-    """A model in this process."""
+    """A model in this process.
+
+    Attributes:
+        model: Its name; empty until it is loaded.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         asr = settings.asr()
+        self.model = ""
 
         def measure(size: int, seconds: float) -> None:
             metrics.batch_size.observe(size)
@@ -43,10 +48,10 @@ class OwnModel:
             on_batch=measure,
         )
 
-    async def start(self) -> str:
+    async def start(self) -> None:
         transcriber = await self.queue.start()
+        self.model = transcriber.model
         log.info("asr.loaded", model=transcriber.model, on=transcriber.describe())
-        return transcriber.model
 
     def unready(self) -> str | None:
         return self.queue.unready()
@@ -59,15 +64,19 @@ class OwnModel:
 
 
 class Workers:
-    """Workers over Redis; no model is loaded here."""
+    """Workers over Redis; no model is loaded here.
+
+    Attributes:
+        model: Name of the model that they must have.
+    """
 
     def __init__(self, settings: Settings, redis_url: str, metrics: Metrics) -> None:
-        self._model = model_name(settings.asr_model)
+        self.model = model_name(settings.asr_model)
         self._metrics = metrics
         self._last: Overview | None = None
         self.queue = RedisQueue(
-            _streams(redis_url, self._model),
-            self._model,
+            _streams(redis_url, self.model),
+            self.model,
             capacity=settings.asr_queue,
             deadline_s=settings.asr_deadline_s,
             limits=Limits(bytes=settings.redis_mb * 1024 * 1024),
@@ -75,14 +84,13 @@ class Workers:
         )
         metrics.redis_up.set_function(lambda: 0 if self.queue.overview is None else 1)
 
-    async def start(self) -> str:
+    async def start(self) -> None:
         try:
             await self.queue.start()
         except StreamsRefused as error:
             raise ConfigurationError(f"EARSHOT_REDIS_URL: {error}") from error
         why = self.queue.unready()
-        log.info("asr.by_workers", model=self._model, ready=why is None)
-        return self._model
+        log.info("asr.by_workers", model=self.model, ready=why is None)
 
     def unready(self) -> str | None:
         return self.queue.unready()
@@ -96,7 +104,7 @@ class Workers:
 
     def _measure(self, overview: Overview) -> None:
         metrics, last = self._metrics, self._last
-        ours = [worker for worker in overview.workers if worker.model == self._model]
+        ours = [worker for worker in overview.workers if worker.model == self.model]
         metrics.workers.set(len(ours))
         metrics.workers_busy.set(sum(worker.busy for worker in ours))
         metrics.stream_bytes.set(overview.bytes)

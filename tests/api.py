@@ -5,28 +5,45 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from asr.work_queue import WorkQueue
+from service import operations, policy_routes, report_routes, rules_page
 from service.access.attempts import Attempts
 from service.access.keys import Role, digest_of, make_key
+from service.access.parts import ACCESS
+from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.access.sealing import Seal
+from service.alerts import action_routes
+from service.alerts import routes as alerts_routes
 from service.alerts.acting import Acting
+from service.alerts.ports import ActionRequests, ActionStore, AlertStore, RuleHitStore
 from service.app import create_app
 from service.backtesting import Backtesting
 from service.clock import Clock
 from service.listening.ear import Ear
+from service.listening.overload import Lag, VerdictLag
+from service.listening.ports import HearingStore
 from service.metrics import Metrics
+from service.operations import Overload, Recogniser
+from service.rooms import routes as rooms_routes
+from service.rooms import whip_routes
+from service.rooms.control import LiveSpeakers, RoomControl, WhipPublishing
 from service.rooms.ears import Ears
 from service.rooms.notice import Notice
+from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
+from service.rulebook import routes as rulebook_routes
+from service.rulebook.folder import PolicyFolder
 from service.rulebook.live import LivePolicies
+from service.rulebook.ports import PolicyStore
 from service.rules_page import Kept
-from service.settings import Settings
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
 from service.storage.audit import SqlAudit
@@ -37,7 +54,65 @@ from service.storage.policies import SqlPolicies
 from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.rule_hits import SqlRuleHits
 from service.storage.said import SqlSaid
+from service.storage.sessions import SqlSessions
 from tests.listening.sound import loud
+
+
+class NoModel:
+    """A recogniser that nobody asks for words."""
+
+    model = "micro"
+
+    @property
+    def queue(self) -> WorkQueue:
+        raise NotImplementedError
+
+    def unready(self) -> str | None:
+        return "there is no model here"
+
+    def workers(self) -> None:
+        return None
+
+
+class NoLag:
+    """Verdicts that wait for nothing."""
+
+    behind = False
+
+    def lag(self, now: datetime) -> Lag:
+        return Lag(0.0, 0)
+
+
+@dataclass
+class Parts:
+    """What the routers get, by the names of `service.roles.front.Front`; a test may replace it."""
+
+    clock: Clock
+    metrics: Metrics
+    database: Database
+    keys: KeyStore
+    sessions: SessionStore
+    audit: AuditStore
+    alerts: AlertStore
+    actions: ActionStore
+    hearing: HearingStore
+    room_store: RoomStore
+    tokens: TokenStore
+    rule_hits: RuleHitStore
+    policy_store: PolicyStore
+    policies: LivePolicies
+    backtesting: Backtesting
+    rooms: RoomControl
+    speakers: LiveSpeakers
+    whip: WhipPublishing
+    action_requests: ActionRequests
+    policy_folder: PolicyFolder | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+    kept: Kept = field(default_factory=lambda: Kept(talk_hours=24, alert_days=30))
+    notice: str = ""
+    recogniser: Recogniser = field(default_factory=NoModel)
+    overload: Overload = field(default_factory=NoLag)
+    verdict_lag: VerdictLag = field(default_factory=NoLag)
 
 
 class Api:
@@ -57,7 +132,7 @@ class Api:
         self.ears = Ears(
             make_ear=self._make_ear,
             on_utterance=lambda listener, utterance: None,
-            show_levels=lambda levels: None,
+            show_levels=lambda levels, at: None,
             rooms=self.rooms,
             hearing=self.hearing,
             metrics=self.metrics,
@@ -84,6 +159,27 @@ class Api:
         self.acting = Acting(self.actions, self.supervisor, metrics=self.metrics, clock=clock)
         self.policies = SqlPolicies(database)
         self.live = LivePolicies(self.policies, corpus=None, metrics=self.metrics, clock=clock)
+        self.parts = Parts(
+            clock=clock,
+            metrics=self.metrics,
+            database=database,
+            keys=self.keys,
+            sessions=SqlSessions(database),
+            audit=self.audit,
+            alerts=self.alerts,
+            actions=self.actions,
+            hearing=self.hearing,
+            room_store=self.rooms,
+            tokens=self.tokens,
+            rule_hits=self.rule_hits,
+            policy_store=self.policies,
+            policies=self.live,
+            backtesting=self.backtesting,
+            rooms=self.supervisor,
+            speakers=self.ears,
+            whip=self.whip,
+            action_requests=self.acting,
+        )
         self.app = self._app()
 
     @asynccontextmanager
@@ -110,17 +206,17 @@ class Api:
         return AsyncClient(transport=transport, base_url="http://test", headers=headers)
 
     def _app(self) -> FastAPI:
-        app = create_app(Settings())
-        state = app.state
-        state.clock, state.attempts = self.clock, Attempts()
-        state.policy_store, state.policies = self.policies, self.live
-        state.policy_folder = None
-        state.alerts, state.hearing, state.rooms = self.alerts, self.hearing, self.rooms
-        state.tokens, state.keys, state.ears = self.tokens, self.keys, self.ears
-        state.audit, state.actions, state.acting = self.audit, self.actions, self.acting
-        state.supervisor, state.whip = self.supervisor, self.whip
-        state.rule_hits, state.backtesting = self.rule_hits, self.backtesting
-        state.kept = Kept(talk_hours=24, alert_days=30)
+        app, parts = create_app(), self.parts
+        ACCESS.provide(app, parts)
+        rules_page.RULES.provide(app, parts)
+        operations.OPERATIONS.provide(app, parts)
+        report_routes.REPORT.provide(app, parts)
+        policy_routes.POLICIES.provide(app, parts)
+        rulebook_routes.RULEBOOK.provide(app, parts)
+        rooms_routes.ROOMS.provide(app, parts)
+        whip_routes.WHIP.provide(app, parts)
+        alerts_routes.ALERTS.provide(app, parts)
+        action_routes.ACTIONS.provide(app, parts)
         return app
 
     @staticmethod

@@ -10,7 +10,6 @@ import pytest
 from service.app import create_app
 from service.feed.event import EVENT_TYPES, Event, body, data
 from service.openapi import BY_OPERATION, operations
-from service.settings import Settings
 from service.webhooks.message import LOGGED, PING, RESET
 from tests.feed.examples import STORED
 from tests.storage.examples import NOW
@@ -18,7 +17,7 @@ from tests.storage.examples import NOW
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return create_app(Settings()).openapi()
+    return create_app().openapi()
 
 
 def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:

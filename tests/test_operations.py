@@ -36,12 +36,12 @@ async def test_the_status_says_what_a_page_must_know(
     database: Database, lag: Lag, told: float, overloaded: bool
 ) -> None:
     api = Api(database, SetClock())
-    state = api.app.state
-    state.model, state.notice = "micro", "demo model"
-    state.pipeline = Behind(lag)
-    watch = OverloadWatch(state.pipeline.lag, nobody, measure=lambda _: None, clock=api.clock)
+    api.parts.notice, api.parts.verdict_lag = "demo model", Behind(lag)
+    watch = OverloadWatch(
+        api.parts.verdict_lag.lag, nobody, measure=lambda _: None, clock=api.clock
+    )
     await watch.look()
-    state.overload = watch
+    api.parts.overload = watch
     async with api.caller("Ob", Role.OBSERVER) as client:
         found = await client.get("/v1/status")
     assert found.json() == {

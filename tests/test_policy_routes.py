@@ -23,7 +23,7 @@ def api(database: Database) -> Api:
 
 
 def put_in_force(api: Api, packs: Sequence[Pack]) -> None:
-    api.app.state.policies = live_of(api.policies, snapshot=snapshot_of(packs))
+    api.parts.policies = live_of(api.policies, snapshot=snapshot_of(packs))
 
 
 @pytest.mark.parametrize("role", list(Role))

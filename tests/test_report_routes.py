@@ -31,7 +31,7 @@ LIVE = pack(rule("insult", en=["you fool"], cooldown="0s"), name="live")
 @pytest.fixture
 def api(database: Database) -> Api:
     api = Api(database, SetClock(NOW + 3 * SECOND))
-    api.app.state.policies = live_of(api.policies, snapshot=snapshot_of([LIVE]))
+    api.parts.policies = live_of(api.policies, snapshot=snapshot_of([LIVE]))
     return api
 
 
@@ -153,7 +153,7 @@ async def test_of_more_than_it_takes_the_newest_is_taken_and_the_answer_says_so(
     api: Api, database: Database
 ) -> None:
     await say(api, "one", "two", "three")
-    api.app.state.backtesting = Backtesting(SqlSaid(database), most=2)
+    api.parts.backtesting = Backtesting(SqlSaid(database), most=2)
     found = await backtest(api, packs=[pack_text()])
     assert (found["utterances"], found["left_out"]) == (2, 1)
     assert found["since"] == "2026-05-17T12:00:01.123Z"
@@ -214,7 +214,7 @@ class Slow:
 
 async def test_a_second_one_at_the_same_time_is_told_to_wait(api: Api) -> None:
     slow = Slow()
-    api.app.state.backtesting = Backtesting(slow)
+    api.parts.backtesting = Backtesting(slow)
     first = asyncio.create_task(backtest(api, packs=[pack_text()]))
     await slow.asked.wait()
     async with api.caller("Ed", Role.ADMIN) as admin:

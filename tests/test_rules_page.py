@@ -60,11 +60,17 @@ class Shipped:
     packs: Sequence[Pack] = field(default_factory=lambda: SHIPPED)
 
 
+@dataclass(frozen=True)
+class Parts:
+    policies: Shipped = field(default_factory=Shipped)
+    kept: rules_page.Kept = KEPT
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[AsyncClient]:
     app = FastAPI()
     app.include_router(rules_page.router)
-    app.state.policies, app.state.kept = Shipped(), KEPT
+    rules_page.RULES.provide(app, Parts())
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://earshot") as client:
         client.headers.pop("accept-language", None)

@@ -1,4 +1,4 @@
-"""`/v1/audit`: who changed what. Reads `app.state.audit`."""
+"""`/v1/audit`: who changed what."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from service.access.audit import Entry
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
-from service.access.ports import AuditStore
+from service.access.parts import Parts
 
 router = APIRouter(tags=["access"])
 
@@ -25,7 +25,7 @@ class Audit:
 
 @router.get("/v1/audit", summary="Who changed what, newest first")
 async def list_audit(
-    request: Request,
+    parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.ADMIN))],
     who: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,
     subject: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,
@@ -33,5 +33,4 @@ async def list_audit(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Audit:
     """`who` is the name on a key, `subject` the id of a room, key, webhook or secret."""
-    store: AuditStore = request.app.state.audit
-    return Audit(*await store.page(who, subject, limit=limit, cursor=cursor))
+    return Audit(*await parts.audit.page(who, subject, limit=limit, cursor=cursor))

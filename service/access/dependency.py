@@ -1,7 +1,4 @@
-"""Who may make a call, as a FastAPI dependency.
-
-Reads `app.state`: `keys` (a `KeyStore`), `sessions` (a `SessionStore`), `attempts`, `clock`.
-"""
+"""Who may make a call, as a FastAPI dependency."""
 
 from __future__ import annotations
 
@@ -20,9 +17,9 @@ from service.access.authenticate import (
     require,
 )
 from service.access.keys import Role
+from service.access.parts import ACCESS
 from service.access.same_origin import refuse_foreign
 from service.access.sessions import COOKIE
-from service.clock import Clock
 from service.errors import Problem
 
 _BEARER = HTTPBearer(auto_error=False, description="A key made by `earshot key create`.")
@@ -65,16 +62,15 @@ async def still_allowed(request: Request, caller: Caller) -> bool:
 
 def door_of(request: Request) -> Door:
     address = request.client.host if request.client else ""
-    return Door(request.app.state.attempts, address)
+    return Door(ACCESS.of(request.app).attempts, address)
 
 
 async def _caller(request: Request) -> Caller:
     refuse_in_address(request.query_params.keys())
-    state = request.app.state
-    clock: Clock = state.clock
+    parts = ACCESS.of(request.app)
     authorization = request.headers.get("authorization")
     token = request.cookies.get(COOKIE)
     if authorization is not None or not token:
-        return await authenticate(state.keys, authorization, door_of(request), clock())
+        return await authenticate(parts.keys, authorization, door_of(request), parts.clock())
     refuse_foreign(request.method, request.url.scheme, request.headers)
-    return await authenticate_session(state.sessions, state.keys, token, clock())
+    return await authenticate_session(parts.sessions, parts.keys, token, parts.clock())

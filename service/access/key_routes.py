@@ -1,4 +1,4 @@
-"""`/v1/keys`: admins make, list and revoke keys. Reads `app.state`: `keys`, `audit`, `clock`."""
+"""`/v1/keys`: admins make, list and revoke keys."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Key, Role, digest_of, make_key
 from service.access.on_record import record
-from service.access.ports import KeyStore
-from service.clock import Clock
+from service.access.parts import Parts
 from service.errors import Problem
 
 router = APIRouter(tags=["access"])
@@ -52,35 +51,33 @@ class Keys:
 
 
 @router.post("/v1/keys", status_code=201, summary="Make a key for a person or a machine")
-async def add_key(body: NewKey, request: Request, response: Response, caller: Manages) -> MadeKey:
+async def add_key(
+    body: NewKey, request: Request, response: Response, parts: Parts, caller: Manages
+) -> MadeKey:
     """The secret is shown this once; only its hash is kept."""
-    store: KeyStore = request.app.state.keys
-    clock: Clock = request.app.state.clock
     lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
-    key, secret = make_key(body.name, body.role, clock(), lifetime=lifetime)
-    await store.add(key, digest_of(secret))
+    key, secret = make_key(body.name, body.role, parts.clock(), lifetime=lifetime)
+    await parts.keys.add(key, digest_of(secret))
     await record(request, caller, Action.KEY_MADE, key.id, f"{key.role} for {key.name}")
     response.headers["Cache-Control"] = "no-store"
     return MadeKey(**asdict(key), secret=secret)
 
 
 @router.get("/v1/keys", summary="List keys, oldest first, without their secrets")
-async def list_keys(request: Request, _: Manages) -> Keys:
+async def list_keys(parts: Parts, _: Manages) -> Keys:
     """Revoked and expired ones too; when each was last used, to the minute."""
-    store: KeyStore = request.app.state.keys
-    return Keys(await store.all())
+    return Keys(await parts.keys.all())
 
 
 @router.delete("/v1/keys/{key_id}", status_code=204, summary="Refuse a key from now on")
 async def revoke_key(
     key_id: KeyId,
     request: Request,
+    parts: Parts,
     caller: Manages,
     reason: Annotated[str, Query(max_length=500, pattern=PLAIN)] = "",
 ) -> None:
     """Pages that are signed in with it are signed out, and feeds that it follows end."""
-    store: KeyStore = request.app.state.keys
-    clock: Clock = request.app.state.clock
     if key_id == caller.key_id:
         raise Problem(
             409,
@@ -88,8 +85,8 @@ async def revoke_key(
             f"you are using key {key_id} yourself; revoke it with another admin's key, or by "
             "`earshot key revoke` on the server",
         )
-    now = clock()
-    key = await store.revoke(key_id, now)
+    now = parts.clock()
+    key = await parts.keys.revoke(key_id, now)
     if key is None:
         raise Problem(404, "No such key", f"no key has the id {key_id!r}; `GET /v1/keys` lists all")
     if key.revoked_at == now:  # and not long ago

@@ -1,4 +1,4 @@
-"""Putting a caller's change on record. Reads `app.state`: `audit` (an `AuditStore`), `clock`."""
+"""Putting a caller's change on record."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from fastapi import Request
 
 from service.access.audit import Action, make_entry
 from service.access.authenticate import Caller
-from service.access.ports import AuditStore
-from service.clock import Clock
+from service.access.parts import ACCESS
 from service.errors import StoreAway
 
 log = structlog.get_logger()
@@ -22,19 +21,18 @@ async def record(
     Raises:
         StoreAway: The change is made and not on record here; the log has it.
     """
-    audit: AuditStore = request.app.state.audit
-    clock: Clock = request.app.state.clock
+    parts = ACCESS.of(request.app)
     entry = make_entry(
         caller.name,
         action,
         subject,
-        clock(),
+        parts.clock(),
         reason=reason,
         key_id=caller.key_id,
         role=caller.role,
     )
     try:
-        await audit.add(entry)
+        await parts.audit.add(entry)
     except StoreAway:
         log.error("audit.not_recorded", action=action, subject=subject, by=caller.key_id)
         raise

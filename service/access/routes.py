@@ -1,7 +1,4 @@
-"""`/v1/session`: a page shows its key once, and goes on with a cookie that no script can read.
-
-Reads `app.state`: `keys`, `sessions`, `attempts`, `audit`, `clock`.
-"""
+"""`/v1/session`: a page shows its key once, and goes on with a cookie that no script can read."""
 
 from __future__ import annotations
 
@@ -17,10 +14,10 @@ from service.access.authenticate import Caller, find_key, refuse_in_address
 from service.access.dependency import allow, door_of
 from service.access.keys import Role, digest_of
 from service.access.on_record import record
-from service.access.ports import SessionStore
+from service.access.parts import Parts
 from service.access.same_origin import refuse_foreign
 from service.access.sessions import COOKIE, make_session
-from service.clock import Clock, Timestamp
+from service.clock import Timestamp
 
 router = APIRouter(tags=["access"])
 
@@ -47,20 +44,17 @@ class SignedIn:
 
 
 @router.post(_PATH, summary="Sign in: a key for a cookie")
-async def sign_in(shown: ShownKey, request: Request, response: Response) -> SignedIn:
+async def sign_in(shown: ShownKey, request: Request, response: Response, parts: Parts) -> SignedIn:
     refuse_in_address(request.query_params.keys())
     if "origin" in request.headers:  # no other site signs anybody in here
         refuse_foreign(request.method, request.url.scheme, request.headers)
-    state = request.app.state
-    clock: Clock = state.clock
-    sessions: SessionStore = state.sessions
-    now = clock()
-    key = await find_key(state.keys, shown.key.strip(), door_of(request), now)
+    now = parts.clock()
+    key = await find_key(parts.keys, shown.key.strip(), door_of(request), now)
     session, token = make_session(key, now)
-    await sessions.begin(session, digest_of(token))
+    await parts.sessions.begin(session, digest_of(token))
     before = request.cookies.get(COOKIE)
     if before:
-        await sessions.end(digest_of(before))
+        await parts.sessions.end(digest_of(before))
     await record(request, Caller(key.name, key.role, key.id), Action.SIGNED_IN, key.id)
     _set_cookie(request, response, token, session.expires_at - now)
     return SignedIn(key.name, key.role, key.id, session.expires_at)
@@ -73,15 +67,14 @@ async def who(caller: Annotated[Caller, Depends(allow(*Role))], response: Respon
 
 
 @router.delete(_PATH, status_code=204, summary="Sign out; whoever is not signed in may, too")
-async def sign_out(request: Request, response: Response) -> None:
+async def sign_out(request: Request, response: Response, parts: Parts) -> None:
     token = request.cookies.get(COOKIE)
     if token:
         refuse_foreign(request.method, request.url.scheme, request.headers)
-        sessions: SessionStore = request.app.state.sessions
-        found = await sessions.find(digest_of(token))
+        found = await parts.sessions.find(digest_of(token))
         if found is not None:
             key = found[1]
-            await sessions.end(digest_of(token))
+            await parts.sessions.end(digest_of(token))
             await record(request, Caller(key.name, key.role, key.id), Action.SIGNED_OUT, key.id)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 

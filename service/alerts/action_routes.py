@@ -1,29 +1,41 @@
-"""Acting on an alert over HTTP.
-
-Reads `app.state`: `alerts`, `supervisor`, `acting`, `clock`.
-"""
+"""Acting on an alert over HTTP."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
-from service.alerts.acting import Acting
 from service.alerts.action import ModeratorAction, request_action
-from service.alerts.ports import AlertStore
+from service.alerts.ports import ActionRequests, AlertStore
 from service.alerts.routes import AlertId, Reason, known
 from service.clock import Clock
 from service.errors import Problem
+from service.provider import Provider
 from service.rooms.actions import RoomAction
+from service.rooms.control import RoomControl
 from service.rooms.room import Room
-from service.rooms.supervisor import Supervisor
 
 router = APIRouter(tags=["alerts"])
+
+
+class ActionParts(Protocol):
+    @property
+    def alerts(self) -> AlertStore: ...
+    @property
+    def rooms(self) -> RoomControl: ...
+    @property
+    def action_requests(self) -> ActionRequests: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+ACTIONS = Provider[ActionParts]()
+Parts = Annotated[ActionParts, Depends(ACTIONS)]
 
 Acts = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=PLAIN)]
@@ -42,38 +54,32 @@ class NewAction(Reason):
 @router.post(
     "/v1/alerts/{alert_id}/actions", status_code=202, summary="Act on the speaker or the room"
 )
-async def act(
-    alert_id: AlertId, body: NewAction, request: Request, caller: Acts
-) -> ModeratorAction:
+async def act(alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts) -> ModeratorAction:
     """Carried out in the room, and confirmed there: `action.done` says how, and `failed` why not.
 
     A muted speaker stays muted when they leave and come back, until `unmute_speaker`.
     """
-    alerts: AlertStore = request.app.state.alerts
-    supervisor: Supervisor = request.app.state.supervisor
-    acting: Acting = request.app.state.acting
-    clock: Clock = request.app.state.clock
-    alert = known(alert_id, await alerts.get(alert_id))
-    room = await supervisor.find(alert.room_id)
-    _check_possible(room, body.action, supervisor)
+    alert = known(alert_id, await parts.alerts.get(alert_id))
+    room = await parts.rooms.find(alert.room_id)
+    _check_possible(room, body.action, parts.rooms)
     message = body.message
     if body.action is RoomAction.WARN and not message:
         message = _WARNING["zh" if list(room.languages)[:1] == ["zh"] else "en"]
-    return await acting.request(
+    return await parts.action_requests.request(
         request_action(
             alert,
             body.action,
-            supervisor.person(room.id, alert.speaker_id),
+            parts.rooms.person(room.id, alert.speaker_id),
             caller.name,
-            clock(),
+            parts.clock(),
             reason=body.reason,
             message=message,
         )
     )
 
 
-def _check_possible(room: Room, action: RoomAction, supervisor: Supervisor) -> None:
-    possible = supervisor.possible(room.id)
+def _check_possible(room: Room, action: RoomAction, rooms: RoomControl) -> None:
+    possible = rooms.possible(room.id)
     if not possible:
         raise Problem(
             409, "Room not listened to", f"room {room.id!r} is {room.state}: nothing is done there"

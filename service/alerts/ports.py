@@ -141,6 +141,14 @@ class RuleHitStore(Protocol):
         ...
 
 
+class ActionRequests(Protocol):
+    """Has actions carried out in rooms: `service.alerts.acting.Acting`."""
+
+    async def request(self, action: ModeratorAction) -> ModeratorAction:
+        """Put it on record and begin; the one under way, where that asks for the same already."""
+        ...
+
+
 class ActionStore(Protocol):
     async def request(self, action: ModeratorAction) -> ModeratorAction:
         """Put a requested action on record and append `action.requested`.

@@ -1,16 +1,13 @@
-"""Alerts over HTTP: list, show, decide.
-
-Reads `app.state`: `alerts`, `actions`, `hearing`, `supervisor`, `clock`.
-"""
+"""Alerts over HTTP: list, show, decide."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.severity import Severity
@@ -25,10 +22,28 @@ from service.clock import Clock
 from service.errors import Problem
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
+from service.provider import Provider
 from service.rooms.actions import RoomAction
-from service.rooms.supervisor import Supervisor
+from service.rooms.control import RoomControl
 
 router = APIRouter(tags=["alerts"])
+
+
+class AlertParts(Protocol):
+    @property
+    def alerts(self) -> AlertStore: ...
+    @property
+    def actions(self) -> ActionStore: ...
+    @property
+    def hearing(self) -> HearingStore: ...
+    @property
+    def rooms(self) -> RoomControl: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+ALERTS = Provider[AlertParts]()
+Parts = Annotated[AlertParts, Depends(ALERTS)]
 
 AlertId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Reads = Annotated[Caller, Depends(allow(*Role))]
@@ -110,7 +125,7 @@ async def _filter(
 
 @router.get("/v1/alerts", summary="List alerts, newest or gravest first")
 async def list_alerts(
-    request: Request,
+    parts: Parts,
     _: Reads,
     wanted: Annotated[AlertFilter, Depends(_filter)],
     order: Annotated[
@@ -120,17 +135,12 @@ async def list_alerts(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Alerts:
     """A cursor belongs to its order."""
-    store: AlertStore = request.app.state.alerts
-    return Alerts(*await store.page(wanted, limit=limit, cursor=cursor, order=order))
+    return Alerts(*await parts.alerts.page(wanted, limit=limit, cursor=cursor, order=order))
 
 
 @router.get("/v1/alerts/{alert_id}", summary="Show an alert with the talk around it")
-async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
-    store: AlertStore = request.app.state.alerts
-    hearing: HearingStore = request.app.state.hearing
-    actions: ActionStore = request.app.state.actions
-    supervisor: Supervisor = request.app.state.supervisor
-    alert = known(alert_id, await store.get(alert_id))
+async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
+    alert = known(alert_id, await parts.alerts.get(alert_id))
     shown = (
         alert.room_id,
         alert.speech_started_at - TALK_AROUND,
@@ -138,61 +148,59 @@ async def show_alert(alert_id: AlertId, request: Request, _: Reads) -> Case:
     )
     return Case(
         **_fields(alert),
-        talk=await hearing.talk(*shown),
-        gaps=await hearing.gaps_between(*shown),
-        history=await store.history(alert_id),
-        actions=await actions.of_alert(alert_id),
-        can=list(supervisor.possible(alert.room_id)),
+        talk=await parts.hearing.talk(*shown),
+        gaps=await parts.hearing.gaps_between(*shown),
+        history=await parts.alerts.history(alert_id),
+        actions=await parts.actions.of_alert(alert_id),
+        can=list(parts.rooms.possible(alert.room_id)),
     )
 
 
 @router.post("/v1/alerts/{alert_id}/acknowledge", summary="I am looking at it")
 async def acknowledge(
-    alert_id: AlertId, request: Request, caller: Decides, body: Reason = NO_REASON
+    alert_id: AlertId, parts: Parts, caller: Decides, body: Reason = NO_REASON
 ) -> Alert:
-    person = _person(request, caller)
-    return await _decide(request, alert_id, partial(person.acknowledge, reason=body.reason))
+    person = _person(parts, caller)
+    return await _decide(parts, alert_id, partial(person.acknowledge, reason=body.reason))
 
 
 @router.post("/v1/alerts/{alert_id}/resolve", summary="Upheld or dismissed")
-async def resolve(alert_id: AlertId, body: Resolution, request: Request, caller: Decides) -> Alert:
-    decide = partial(_person(request, caller).resolve, outcome=body.outcome, reason=body.reason)
-    return await _decide(request, alert_id, decide)
+async def resolve(alert_id: AlertId, body: Resolution, parts: Parts, caller: Decides) -> Alert:
+    decide = partial(_person(parts, caller).resolve, outcome=body.outcome, reason=body.reason)
+    return await _decide(parts, alert_id, decide)
 
 
 @router.post("/v1/alerts/{alert_id}/reopen", summary="Overturn an outcome, or give it back")
 async def reopen(
-    alert_id: AlertId, request: Request, caller: Decides, body: Reopening = TO_OPEN
+    alert_id: AlertId, parts: Parts, caller: Decides, body: Reopening = TO_OPEN
 ) -> Alert:
     """`to` open: nobody's any more. `to` acknowledged: its owner's again, or the caller's."""
-    decide = partial(_person(request, caller).reopen, to=body.to, reason=body.reason)
-    return await _decide(request, alert_id, decide)
+    decide = partial(_person(parts, caller).reopen, to=body.to, reason=body.reason)
+    return await _decide(parts, alert_id, decide)
 
 
 @router.post("/v1/alerts/{alert_id}/assign", summary="Somebody takes it on")
 async def assign(
-    alert_id: AlertId, request: Request, caller: Decides, body: Assignment = TO_CALLER
+    alert_id: AlertId, parts: Parts, caller: Decides, body: Assignment = TO_CALLER
 ) -> Alert:
     """The caller unless `owner` says who; an open alert becomes acknowledged."""
-    decide = partial(_person(request, caller).assign, owner=body.owner or "")
-    return await _decide(request, alert_id, decide)
+    decide = partial(_person(parts, caller).assign, owner=body.owner or "")
+    return await _decide(parts, alert_id, decide)
 
 
 @router.post("/v1/alerts/{alert_id}/notes", summary="Add a note to its history")
-async def add_note(alert_id: AlertId, body: Note, request: Request, caller: Decides) -> Alert:
-    decide = partial(_person(request, caller).note, text=body.text)
-    return await _decide(request, alert_id, decide)
+async def add_note(alert_id: AlertId, body: Note, parts: Parts, caller: Decides) -> Alert:
+    decide = partial(_person(parts, caller).note, text=body.text)
+    return await _decide(parts, alert_id, decide)
 
 
-def _person(request: Request, caller: Caller) -> Person:
-    clock: Clock = request.app.state.clock
-    return Person(caller.name, clock())
+def _person(parts: AlertParts, caller: Caller) -> Person:
+    return Person(caller.name, parts.clock())
 
 
-async def _decide(request: Request, alert_id: str, decide: Decide) -> Alert:
+async def _decide(parts: AlertParts, alert_id: str, decide: Decide) -> Alert:
     """On record under the person's name; 409 where the alert's state does not allow it."""
-    store: AlertStore = request.app.state.alerts
-    return known(alert_id, await store.decide(alert_id, decide))
+    return known(alert_id, await parts.alerts.decide(alert_id, decide))
 
 
 def known(alert_id: str, alert: Alert | None) -> Alert:

@@ -14,10 +14,11 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from service.app import create_app
+from service.app import Running, create_app, running
 from service.commands.patience import PatientProtocol
 from service.errors import ConfigurationError, Failed
 from service.settings import Settings
+from service.storage.one_server import Hold
 
 log = structlog.get_logger()
 
@@ -32,24 +33,26 @@ async def run_server(settings: Settings) -> None:
         ConfigurationError: the address cannot be listened on, or a part cannot start.
         Failed: another server took the database while it was away.
     """
-    app = create_app(settings)
+    app = create_app()
     with _listen(settings.host, settings.port) as listener:
-        async with app.router.lifespan_context(app):
-            server = _Server(app, settings.host, listener)
+        async with running(app, settings) as parts:
+            server = _Server(app, parts, settings.host, listener)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.stop)
             async with asyncio.TaskGroup() as tasks:
-                watch = tasks.create_task(_stop_when_lost(app, server), name="hold of database")
+                watch = tasks.create_task(
+                    _stop_when_lost(parts.hold, server), name="hold of database"
+                )
                 await server.serve(sockets=[listener])
                 watch.cancel()
-        if app.state.hold.lost.is_set():
-            raise Failed(app.state.hold.why_not())
+        if parts.hold.lost.is_set():
+            raise Failed(parts.hold.why_not())
 
 
-async def _stop_when_lost(app: FastAPI, server: _Server) -> None:
+async def _stop_when_lost(hold: Hold, server: _Server) -> None:
     """Another server has the database: two would tell of each other's speakers."""
-    await app.state.hold.lost.wait()
+    await hold.lost.wait()
     log.error("database.lost_to_another_server")
     server.stop()
 
@@ -57,7 +60,7 @@ async def _stop_when_lost(app: FastAPI, server: _Server) -> None:
 class _Server(uvicorn.Server):
     """Says when it listens, and ends the feed's streams before it waits for requests to end."""
 
-    def __init__(self, app: FastAPI, host: str, listener: socket.socket) -> None:
+    def __init__(self, app: FastAPI, parts: Running, host: str, listener: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -70,7 +73,7 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )
-        self._app = app
+        self._parts = parts
         port = listener.getsockname()[1]
         shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
         self._url = f"http://{shown}:{port}"
@@ -81,15 +84,14 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        state = self._app.state
         click.echo(f"listening on {self._url}")
-        if state.first_key:
-            click.echo(f"console {self._url}/#key={state.first_key}")
-        if state.notice:
-            log.warning("asr.demo_model", notice=state.notice)
+        if self._parts.first_key:
+            click.echo(f"console {self._url}/#key={self._parts.first_key}")
+        if self._parts.front.notice:
+            log.warning("asr.demo_model", notice=self._parts.front.notice)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.broadcaster.close()
+        self._parts.front.broadcaster.close()
         await super().shutdown(sockets)
 
     @contextmanager

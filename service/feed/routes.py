@@ -1,6 +1,6 @@
 """`GET /v1/feed`.
 
-Reads `app.state.broadcaster` and `app.state.clock`. A stream ends when the client goes or when
+A stream ends when the client goes or when
 `Broadcaster.close` is called, which whoever stops the server does first.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import StreamingResponse
@@ -24,6 +24,7 @@ from service.errors import Problem, StoreAway
 from service.feed import sse
 from service.feed.broadcaster import Broadcaster, Wanted
 from service.feed.event import EVENT_TYPES
+from service.provider import Provider
 
 HEARTBEAT_S = 15.0
 """Shorter than the half minute after which proxies give up on a silent connection."""
@@ -36,6 +37,17 @@ _CURSOR_DIGITS = 18
 _TYPES = frozenset({*EVENT_TYPES, sse.RESET})
 
 router = APIRouter()
+
+
+class FeedParts(Protocol):
+    @property
+    def broadcaster(self) -> Broadcaster: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+FEED = Provider[FeedParts]()
+Parts = Annotated[FeedParts, Depends(FEED)]
 
 
 class EventStream(StreamingResponse):
@@ -58,6 +70,7 @@ class EventStream(StreamingResponse):
 )
 async def feed(
     request: Request,
+    parts: Parts,
     caller: Annotated[Caller, Depends(allow(*Role))],
     last_event_id: Annotated[str | None, Header()] = None,
     since: Annotated[str | None, Query(description="A cursor; `Last-Event-ID` wins")] = None,
@@ -69,14 +82,13 @@ async def feed(
     Without a cursor the stream starts now. With one it goes on behind it; if events behind it have
     expired, `feed.reset` comes first: read the lists again and go on from its id.
     """
-    broadcaster: Broadcaster = request.app.state.broadcaster
-    clock: Clock = request.app.state.clock
+    broadcaster = parts.broadcaster
     wanted = Wanted(room, _known(types or ()))
     cursor = _cursor("Last-Event-ID", last_event_id) if last_event_id else _cursor("since", since)
     if cursor is None:
         cursor = await broadcaster.log.latest()
     allowed = partial(still_allowed, request, caller)
-    return EventStream(blocks(broadcaster, clock, cursor, wanted, allowed))
+    return EventStream(blocks(broadcaster, parts.clock, cursor, wanted, allowed))
 
 
 async def blocks(

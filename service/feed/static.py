@@ -1,7 +1,6 @@
 """The console's files: held in memory, packed once, and served with strict headers.
 
-Only what lay in the folder when it was read can be asked for, so no path leads out of it. Reads
-`app.state.console` (a `ConsoleFiles`).
+Only what lay in the folder when it was read can be asked for, so no path leads out of it.
 """
 
 from __future__ import annotations
@@ -12,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from service.access.authenticate import refuse_in_address
 from service.errors import Problem
+from service.provider import Provider
 
 FOLDER = Path(__file__).parent / "console"
 START = "index.html"
@@ -171,19 +172,26 @@ def read(path: Path) -> StaticFile:
     )
 
 
+class ConsoleParts(Protocol):
+    @property
+    def console(self) -> ConsoleFiles: ...
+
+
+CONSOLE = Provider[ConsoleParts]()
+Parts = Annotated[ConsoleParts, Depends(CONSOLE)]
+
+
 @router.api_route("/", methods=["GET", "HEAD"])
-def start(request: Request) -> Response:
+def start(request: Request, parts: Parts) -> Response:
     """The console. Whoever opens it gets its files as they are now, without a restart."""
     refuse_in_address(request.query_params.keys())
-    files: ConsoleFiles = request.app.state.console
-    files.refresh()
-    return files.find(START).respond(request)
+    parts.console.refresh()
+    return parts.console.find(START).respond(request)
 
 
 @router.api_route("/console/{name:path}", methods=["GET", "HEAD"])
-async def file(name: str, request: Request) -> Response:
-    files: ConsoleFiles = request.app.state.console
-    return files.find(name).respond(request)
+async def file(name: str, request: Request, parts: Parts) -> Response:
+    return parts.console.find(name).respond(request)
 
 
 def _takes_gzip(accepted: str) -> bool:

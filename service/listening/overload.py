@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, Protocol
 
 from asr.ladder import Rung
 from service.clock import Clock
@@ -39,6 +39,12 @@ class Lag:
     behind_s: float
     waiting: int
     rung: Rung = Rung.NONE
+
+
+class VerdictLag(Protocol):
+    """How far verdicts are behind the words: `service.pipeline.Pipeline`."""
+
+    def lag(self, now: datetime) -> Lag: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
+from service.rooms.control import LevelsDisplay
 from service.rooms.listener import Key, Listener
 from service.rooms.ports import RoomStore
 from service.rooms.room import Speaker, SpeakerLevels
@@ -66,7 +67,7 @@ class Ears:
         make_ear: Callable[[str, str, datetime, datetime | None], Ear],
         on_utterance: Callable[[Listener, Utterance], None],
         on_glimpse: Callable[[Listener, Utterance], None] = lambda listener, utterance: None,
-        show_levels: Callable[[SpeakerLevels], None],
+        show_levels: LevelsDisplay,
         rooms: RoomStore,
         hearing: HearingStore,
         metrics: Metrics,
@@ -373,7 +374,7 @@ class Ears:
         for listener in self._listeners.values():
             self._count(listener)
         for room_id in self._rooms_heard:
-            self._show_levels(self.levels(room_id))
+            self._show_levels(self.levels(room_id), self._clock())
 
     async def _let_go(self, room_id: str | None = None) -> None:
         """Give up whoever was not there any more when hearing came back.

@@ -1,14 +1,11 @@
-"""Rooms over HTTP: open, show, end; let speakers publish.
-
-Reads `app.state`: `supervisor`, `rooms`, `tokens`, `hearing`, `ears`, `policies`, `audit`, `clock`.
-"""
+"""Rooms over HTTP: open, show, end; let speakers publish."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,13 +19,35 @@ from service.access.publish_tokens import make_token
 from service.clock import Clock, Timestamp
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
-from service.rooms.ears import Ears
+from service.provider import Provider
+from service.rooms.control import LiveSpeakers, RoomControl
 from service.rooms.new_room import ID_PATTERN, Id, NewRoom, check_packs
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.room import Room, RoomState, Speaker
-from service.rooms.supervisor import Supervisor
+from service.rulebook.ports import PacksInForce
 
 router = APIRouter(tags=["rooms"])
+
+
+class RoomParts(Protocol):
+    @property
+    def rooms(self) -> RoomControl: ...
+    @property
+    def room_store(self) -> RoomStore: ...
+    @property
+    def speakers(self) -> LiveSpeakers: ...
+    @property
+    def tokens(self) -> TokenStore: ...
+    @property
+    def hearing(self) -> HearingStore: ...
+    @property
+    def policies(self) -> PacksInForce: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+ROOMS = Provider[RoomParts]()
+Parts = Annotated[RoomParts, Depends(ROOMS)]
 
 _GAPS_SHOWN = 50
 
@@ -96,11 +115,12 @@ class Talk:
     summary="Start listening to a room",
     responses={200: {"model": Room, "description": "The room is listened to already"}},
 )
-async def open_room(body: NewRoom, request: Request, response: Response, caller: Manages) -> Room:
+async def open_room(
+    body: NewRoom, request: Request, response: Response, parts: Parts, caller: Manages
+) -> Room:
     """201 for a new room, 200 where the same room is listened to already."""
-    supervisor: Supervisor = request.app.state.supervisor
-    check_packs(body.policies, request.app.state.policies.packs)
-    room, new = await supervisor.open(
+    check_packs(body.policies, parts.policies.packs)
+    room, new = await parts.rooms.open(
         body.id,
         title=body.title,
         connector=body.connector.shown(),
@@ -118,58 +138,52 @@ async def open_room(body: NewRoom, request: Request, response: Response, caller:
 
 @router.get("/v1/rooms", summary="List rooms, newest first")
 async def list_rooms(
-    request: Request,
+    parts: Parts,
     _: Reads,
     state: Annotated[Sequence[RoomState], Query(max_length=20)] = (),
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Rooms:
     """Repeated, `state` lets rooms in any of these states through."""
-    store: RoomStore = request.app.state.rooms
-    ears: Ears = request.app.state.ears
-    page, next_cursor = await store.page(state, limit=limit, cursor=cursor)
-    items = [ListedRoom(**asdict(room), speakers=_heard_in(ears, room.id)) for room in page]
+    page, next_cursor = await parts.room_store.page(state, limit=limit, cursor=cursor)
+    live = parts.speakers
+    items = [ListedRoom(**asdict(room), speakers=_heard_in(live, room.id)) for room in page]
     return Rooms(items, next_cursor)
 
 
 @router.get("/v1/rooms/{room_id}", summary="Show a room: speakers, levels, gaps")
-async def show_room(room_id: RoomId, request: Request, _: Reads) -> ShownRoom:
-    supervisor: Supervisor = request.app.state.supervisor
-    hearing: HearingStore = request.app.state.hearing
-    ears: Ears = request.app.state.ears
-    room = await supervisor.find(room_id)
+async def show_room(room_id: RoomId, parts: Parts, _: Reads) -> ShownRoom:
+    room = await parts.rooms.find(room_id)
     return ShownRoom(
         **asdict(room),
-        speakers=_heard_in(ears, room_id),
-        gaps=await hearing.gaps(room_id, _GAPS_SHOWN),
+        speakers=_heard_in(parts.speakers, room_id),
+        gaps=await parts.hearing.gaps(room_id, _GAPS_SHOWN),
     )
 
 
 @router.get("/v1/rooms/{room_id}/talk", summary="What was said in a room, newest first")
 async def list_talk(
     room_id: RoomId,
-    request: Request,
+    parts: Parts,
     _: Reads,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Talk:
     """What has not expired yet."""
-    supervisor: Supervisor = request.app.state.supervisor
-    hearing: HearingStore = request.app.state.hearing
-    await supervisor.find(room_id)
-    return Talk(*await hearing.talk_page(room_id, limit=limit, cursor=cursor))
+    await parts.rooms.find(room_id)
+    return Talk(*await parts.hearing.talk_page(room_id, limit=limit, cursor=cursor))
 
 
 @router.delete("/v1/rooms/{room_id}", status_code=204, summary="Stop listening to a room")
 async def close_room(
     room_id: RoomId,
     request: Request,
+    parts: Parts,
     caller: Manages,
     reason: Annotated[str, Query(max_length=500, pattern=PLAIN)] = "",
 ) -> None:
     """Give a `reason` for the audit."""
-    supervisor: Supervisor = request.app.state.supervisor
-    await supervisor.close(room_id)
+    await parts.rooms.close(room_id)
     await record(request, caller, Action.ROOM_CLOSED, room_id, reason)
 
 
@@ -177,24 +191,21 @@ async def close_room(
     "/v1/rooms/{room_id}/publish-tokens", status_code=201, summary="Let one speaker publish"
 )
 async def make_publish_token(
-    room_id: RoomId, body: NewToken, request: Request, caller: Manages
+    room_id: RoomId, body: NewToken, request: Request, parts: Parts, caller: Manages
 ) -> Token:
     """A token that admits exactly this speaker to this room until it expires; shown once."""
-    supervisor: Supervisor = request.app.state.supervisor
-    tokens: TokenStore = request.app.state.tokens
-    clock: Clock = request.app.state.clock
-    await supervisor.find(room_id)
+    await parts.rooms.find(room_id)
     token = make_token()
-    expires_at = clock() + timedelta(seconds=body.expires_in_s)
+    expires_at = parts.clock() + timedelta(seconds=body.expires_in_s)
     speaker = Speaker(room_id, body.speaker_id, body.name or body.speaker_id, body.role)
-    await tokens.add_token(digest_of(token), speaker, expires_at)
+    await parts.tokens.add_token(digest_of(token), speaker, expires_at)
     reason = f"for speaker {body.speaker_id}"
     await record(request, caller, Action.PUBLISH_TOKEN_MADE, room_id, reason)
     return Token(token, expires_at)
 
 
-def _heard_in(ears: Ears, room_id: str) -> list[ShownSpeaker]:
-    levels = ears.levels(room_id)
+def _heard_in(live: LiveSpeakers, room_id: str) -> list[ShownSpeaker]:
+    levels = live.levels(room_id)
     return [
         ShownSpeaker(
             id=speaker.id,
@@ -204,5 +215,5 @@ def _heard_in(ears: Ears, room_id: str) -> list[ShownSpeaker]:
             level_dbfs=levels.levels_dbfs[speaker.id],
             speaking=speaker.id in levels.speaking,
         )
-        for speaker in ears.speakers(room_id)
+        for speaker in live.speakers(room_id)
     ]

@@ -20,7 +20,8 @@ from service.listening.packet import Packet
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomListener, RoomOver
-from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer
+from service.rooms.control import ActionRoute, Published
+from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
 from service.rooms.ports import TokenStore
 from service.rooms.room import Room, RoomState, Speaker
 
@@ -55,7 +56,7 @@ class Publisher:
 
 
 class WhipConnector:
-    """All WHIP rooms.
+    """All WHIP rooms. Implements `RoomConnector` and `WhipPublishing`.
 
     Args:
         tokens: A removed speaker's are revoked.
@@ -73,7 +74,7 @@ class WhipConnector:
         tokens: TokenStore,
         *,
         addresses: Sequence[str] | None,
-        told: Callable[[str], bool],
+        told: ActionRoute,
         metrics: Metrics,
         return_s: float = _RETURN_S,
     ) -> None:
@@ -108,6 +109,29 @@ class WhipConnector:
         """Publishers connected or connecting."""
         return sum(map(len, self._open.values()))
 
+    async def publish(self, speaker: Speaker, offer: str) -> Published:
+        session = await self.room(speaker.room_id).publish(speaker, offer)
+        return Published(session.id, session.etag, session.peer.sdp)
+
+    async def trickle(
+        self, speaker: Speaker, session_id: str, fragment: str, if_match: str | None
+    ) -> None:
+        session = self._own(speaker, session_id)
+        try:
+            candidates = parse_candidates(fragment)
+        except BadCandidate as error:
+            raise Problem(400, "Bad candidate", str(error)) from error
+        await trickle(session, candidates, if_match)
+
+    async def end(self, speaker: Speaker, session_id: str) -> None:
+        await self.room(speaker.room_id).end(self._own(speaker, session_id))
+
+    def _own(self, speaker: Speaker, session_id: str) -> Publisher:
+        session = self.room(speaker.room_id).session(session_id)
+        if session.speaker.id != speaker.id:
+            raise Problem(403, "Not your session", "the token belongs to another speaker")
+        return session
+
     def room(self, room_id: str) -> WhipRoom:
         """Raises: Problem 404."""
         if room_id not in self._open:
@@ -131,7 +155,7 @@ class WhipRoom:
         open_: dict[str, WhipRoom],
         *,
         addresses: Sequence[str] | None,
-        told: Callable[[str], bool],
+        told: ActionRoute,
         metrics: Metrics,
         return_s: float,
     ) -> None:

@@ -1,11 +1,9 @@
-"""The WHIP endpoint (RFC 9725). Open to browsers of any origin: the bearer token is the guard.
-
-Reads `app.state`: `supervisor`, `tokens`, `whip`, `clock`.
-"""
+"""The WHIP endpoint (RFC 9725). Open to browsers of any origin: the bearer token is the guard."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -16,13 +14,11 @@ from service.access.authenticate import refuse_in_address
 from service.access.keys import digest_of
 from service.clock import Clock
 from service.errors import Problem
-from service.rooms.peer.incoming import BadCandidate, parse_candidates
+from service.provider import Provider
+from service.rooms.control import RoomControl, WhipPublishing
 from service.rooms.ports import TokenStore
 from service.rooms.room import RoomState, Speaker
 from service.rooms.routes import RoomId
-from service.rooms.supervisor import Supervisor
-from service.rooms.whip import Publisher, WhipConnector, WhipRoom
-from service.rooms.whip import trickle as take_trickled
 
 PREFIX = "/whip/"
 MAX_SDP_BYTES = 64 * 1024
@@ -38,6 +34,21 @@ _BEARER = HTTPBearer(
 """Shows the lock in OpenAPI; the refusals are ours."""
 
 router = APIRouter(tags=["whip"])
+
+
+class WhipParts(Protocol):
+    @property
+    def rooms(self) -> RoomControl: ...
+    @property
+    def tokens(self) -> TokenStore: ...
+    @property
+    def whip(self) -> WhipPublishing: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+WHIP = Provider[WhipParts]()
+Parts = Annotated[WhipParts, Depends(WHIP)]
 
 
 class WhipCors:
@@ -61,20 +72,19 @@ class WhipCors:
 
 async def _speaker(
     request: Request,
+    parts: Parts,
     _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Speaker:
     """The speaker whom the publish token admits."""
-    return await _admitted(request)
+    return await _admitted(request, parts)
 
 
-async def _admitted(request: Request) -> Speaker:
+async def _admitted(request: Request, parts: WhipParts) -> Speaker:
     refuse_in_address(request.query_params.keys())
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise _no_token("send the publish token in the header `Authorization: Bearer TOKEN`")
-    tokens: TokenStore = request.app.state.tokens
-    clock: Clock = request.app.state.clock
-    speaker = await tokens.find_token(digest_of(token.strip()), clock())
+    speaker = await parts.tokens.find_token(digest_of(token.strip()), parts.clock())
     if speaker is None:
         raise _no_token(
             "this publish token is unknown, revoked or has expired; ask the room server for another"
@@ -99,12 +109,10 @@ async def options(room_id: RoomId) -> Response:
     responses={201: {"content": {SDP: {}}, "description": "The SDP answer"}},
     openapi_extra={"requestBody": {"content": {SDP: {"schema": {"type": "string"}}}}},
 )
-async def publish(room_id: RoomId, request: Request, speaker: Publishing) -> Response:
+async def publish(room_id: RoomId, request: Request, parts: Parts, speaker: Publishing) -> Response:
     """The SDP offer of one sendonly audio track; 201 with the answer, `Location` and `ETag`."""
-    supervisor: Supervisor = request.app.state.supervisor
-    whip: WhipConnector = request.app.state.whip
-    room = await supervisor.find(room_id)
-    if room.connector.get("kind") != whip.kind:
+    room = await parts.rooms.find(room_id)
+    if room.connector.get("kind") != parts.whip.kind:
         raise Problem(
             409, "Room of another kind", f"room {room_id!r} is not published into by WHIP"
         )
@@ -112,16 +120,16 @@ async def publish(room_id: RoomId, request: Request, speaker: Publishing) -> Res
         raise Problem(404, "No such room", f"room {room_id!r} has ended")
     _same_room(speaker, room_id)
     offer = await _text(request, SDP)
-    await _admitted(request)  # a body may come slowly, and a token be revoked meanwhile
-    here = whip.room(room_id)
-    publisher = await here.publish(speaker, offer)
+    await _admitted(request, parts)  # a body may come slowly, and a token be revoked meanwhile
+    session = await parts.whip.publish(speaker, offer)
     try:
-        await _admitted(request)
+        await _admitted(request, parts)
     except BaseException:
-        await here.end(publisher)
+        with suppress(Problem):  # it has ended already
+            await parts.whip.end(speaker, session.id)
         raise
-    headers = {"Location": f"{PREFIX}{room_id}/{publisher.id}", "ETag": publisher.etag}
-    return Response(publisher.peer.sdp, 201, media_type=SDP, headers=headers)
+    headers = {"Location": f"{PREFIX}{room_id}/{session.id}", "ETag": session.etag}
+    return Response(session.sdp, 201, media_type=SDP, headers=headers)
 
 
 @router.patch(
@@ -134,17 +142,13 @@ async def trickle(
     room_id: RoomId,
     session_id: SessionId,
     request: Request,
+    parts: Parts,
     speaker: Publishing,
     if_match: Annotated[str | None, Header()] = None,
 ) -> None:
-    whip: WhipConnector = request.app.state.whip
     _same_room(speaker, room_id)
-    session = _own(whip.room(room_id), speaker, session_id)
-    try:
-        candidates = parse_candidates(await _text(request, FRAGMENT))
-    except BadCandidate as error:
-        raise Problem(400, "Bad candidate", str(error)) from error
-    await take_trickled(session, candidates, if_match)
+    fragment = await _text(request, FRAGMENT)
+    await parts.whip.trickle(speaker, session_id, fragment, if_match)
 
 
 @router.delete(
@@ -154,20 +158,11 @@ async def trickle(
     response_class=Response,
 )
 async def end(
-    room_id: RoomId, session_id: SessionId, request: Request, speaker: Publishing
+    room_id: RoomId, session_id: SessionId, parts: Parts, speaker: Publishing
 ) -> Response:
-    whip: WhipConnector = request.app.state.whip
     _same_room(speaker, room_id)
-    room = whip.room(room_id)
-    await room.end(_own(room, speaker, session_id))
+    await parts.whip.end(speaker, session_id)
     return Response(status_code=200)
-
-
-def _own(room: WhipRoom, speaker: Speaker, session_id: str) -> Publisher:
-    session = room.session(session_id)
-    if session.speaker.id != speaker.id:
-        raise Problem(403, "Not your session", "the token belongs to another speaker")
-    return session
 
 
 def _same_room(speaker: Speaker, room_id: str) -> None:

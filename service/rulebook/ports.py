@@ -6,7 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from policies.pack import Pack
 from service.rulebook.version import Listed, NewVersion, Origin, Text, Version
+
+
+class PacksInForce(Protocol):
+    """The packs that are matched now: `service.rulebook.live.LivePolicies`."""
+
+    @property
+    def packs(self) -> Sequence[Pack]: ...
 
 
 class PolicyStore(Protocol):

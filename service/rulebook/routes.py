@@ -1,13 +1,10 @@
-"""`/v1/policies/{pack}`: change a pack while rooms are listened to, see its history, go back.
-
-Reads `app.state`: `policies` (a `LivePolicies`), `policy_store`.
-"""
+"""`/v1/policies/{pack}`: change a pack while rooms are listened to, see its history, go back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +14,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
 from service.errors import Problem
+from service.provider import Provider
 from service.rulebook.live import Change, LivePolicies
 from service.rulebook.ports import PolicyStore
 from service.rulebook.refusals import NoSuchPack, NoSuchVersion
@@ -24,6 +22,17 @@ from service.rulebook.shown import ShownPack, ShownVersion, shown_pack, shown_ve
 from service.rulebook.version import By, LivePack, Origin
 
 router = APIRouter(tags=["policies"])
+
+
+class RulebookParts(Protocol):
+    @property
+    def policies(self) -> LivePolicies: ...
+    @property
+    def policy_store(self) -> PolicyStore: ...
+
+
+RULEBOOK = Provider[RulebookParts]()
+Parts = Annotated[RulebookParts, Depends(RULEBOOK)]
 
 PREFIX = "/v1/policies"
 MAX_BODY = MAX_BYTES
@@ -82,6 +91,7 @@ async def put_policies(
     pack: PackName,
     request: Request,
     response: Response,
+    parts: Parts,
     caller: Manages,
     if_match: IfMatch = None,
 ) -> Accepted:
@@ -90,9 +100,9 @@ async def put_policies(
     Refused whole with every error in `errors` (422), or in force from the next utterance on. What
     is in force already changes nothing.
     """
-    live: LivePolicies = request.app.state.policies
     content = await yaml_body(request)
-    return _accepted(await live.put(pack, content, _by(caller), _ids(if_match)), response)
+    change = await parts.policies.put(pack, content, _by(caller), _ids(if_match))
+    return _accepted(change, response)
 
 
 @router.get(
@@ -101,9 +111,9 @@ async def put_policies(
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
-async def show_policies(pack: PackName, request: Request, _: Manages) -> Response:
+async def show_policies(pack: PackName, parts: Parts, _: Manages) -> Response:
     """As YAML, with the `ETag` that a change can name in `If-Match`."""
-    live = _live(request, pack)
+    live = _live(parts.policies, pack)
     headers = {"ETag": _etag(live), "Cache-Control": "no-store"}
     return Response(live.record.source, media_type=YAML[0], headers=headers)
 
@@ -111,18 +121,16 @@ async def show_policies(pack: PackName, request: Request, _: Manages) -> Respons
 @router.get(PREFIX + "/{pack}/versions", summary="The history of a pack, newest first")
 async def list_versions(
     pack: PackName,
-    request: Request,
+    parts: Parts,
     _: Manages,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Versions:
     """Every text that was ever in force here, from files and over HTTP; none is ever deleted."""
-    store: PolicyStore = request.app.state.policy_store
-    policies: LivePolicies = request.app.state.policies
-    page, next_cursor = await store.page(pack, limit=limit, cursor=cursor)
+    page, next_cursor = await parts.policy_store.page(pack, limit=limit, cursor=cursor)
     if not page and cursor is None:
         raise NoSuchPack(pack)
-    live = policies.snapshot.find(pack)
+    live = parts.policies.snapshot.find(pack)
     return Versions([shown_version(each, live) for each in page], next_cursor)
 
 
@@ -132,11 +140,8 @@ async def list_versions(
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
-async def show_version(
-    pack: PackName, version_id: VersionId, request: Request, _: Manages
-) -> Response:
-    store: PolicyStore = request.app.state.policy_store
-    version = await store.find(pack, version_id)
+async def show_version(pack: PackName, version_id: VersionId, parts: Parts, _: Manages) -> Response:
+    version = await parts.policy_store.find(pack, version_id)
     if version is None or version.origin is Origin.REMOVED:
         raise NoSuchVersion(pack, version_id)
     return Response(version.source, media_type=YAML[0], headers={"Cache-Control": "no-store"})
@@ -146,14 +151,13 @@ async def show_version(
 async def roll_back(
     pack: PackName,
     body: RollBack,
-    request: Request,
+    parts: Parts,
     response: Response,
     caller: Manages,
     if_match: IfMatch = None,
 ) -> Accepted:
     """It is checked as if it were sent anew, and becomes a new record of the history."""
-    live: LivePolicies = request.app.state.policies
-    change = await live.roll_back(pack, body.version_id, _by(caller), _ids(if_match))
+    change = await parts.policies.roll_back(pack, body.version_id, _by(caller), _ids(if_match))
     return _accepted(change, response)
 
 
@@ -172,8 +176,7 @@ def _accepted(change: Change, response: Response) -> Accepted:
     return Accepted(shown_pack(change.live), id_, change.changed, change.warnings)
 
 
-def _live(request: Request, pack: str) -> LivePack:
-    policies: LivePolicies = request.app.state.policies
+def _live(policies: LivePolicies, pack: str) -> LivePack:
     live = policies.snapshot.find(pack)
     if live is None:
         raise NoSuchPack(pack)

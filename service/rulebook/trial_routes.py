@@ -1,6 +1,6 @@
 """`/v1/policies/check` and `/match`: try packs out, changing nothing.
 
-What is sent is neither stored nor logged. Reads `app.state`: `policies` (a `LivePolicies`).
+What is sent is neither stored nor logged.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
 from service.rulebook.checking import Budget, Report
-from service.rulebook.live import LivePolicies
 from service.rulebook.refusals import ShownError, shown_errors
-from service.rulebook.routes import PREFIX, YAML_BODY, yaml_body
+from service.rulebook.routes import PREFIX, YAML_BODY, Parts, yaml_body
 
 router = APIRouter(tags=["policies"])
 
@@ -108,18 +107,16 @@ class Verdict:
 
 
 @router.post(PREFIX + "/check", summary="What is wrong with a pack", openapi_extra=YAML_BODY)
-async def check_policies(request: Request, _: Tries) -> Checked:
+async def check_policies(request: Request, parts: Parts, _: Tries) -> Checked:
     """What `PUT /v1/policies/{pack}` would say of the YAML in the body; nothing is changed."""
-    live: LivePolicies = request.app.state.policies
-    return _checked(await live.check(await yaml_body(request)))
+    return _checked(await parts.policies.check(await yaml_body(request)))
 
 
 @router.post(PREFIX + "/match", summary="What the policies make of a sentence, and why")
-async def match_policies(body: Sentence, request: Request, _: Tries) -> Verdict:
+async def match_policies(body: Sentence, parts: Parts, _: Tries) -> Verdict:
     """By the packs in force, or with a draft among them. The text is not stored."""
-    live: LivePolicies = request.app.state.policies
     statuses = body.statuses or (HEARD if body.draft is None else TRIED)
-    matcher = await live.trial(statuses, body.draft)
+    matcher = await parts.policies.trial(statuses, body.draft)
     return await asyncio.to_thread(_verdict, matcher, body)
 
 

@@ -1,13 +1,10 @@
-"""Room servers call us here.
-
-Reads `app.state`: `hooks`, `hook_store` (a `HookStore`), `seal`, `audit`, `clock`.
-"""
+"""Room servers call us here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import structlog
 from fastapi import APIRouter, Depends, Path, Request, Response, Security
@@ -22,6 +19,7 @@ from service.access.on_record import record
 from service.access.sealing import Seal
 from service.clock import Clock
 from service.errors import Problem
+from service.provider import Provider
 from service.webhooks.endpoint import new_id
 from service.webhooks.inbound import TYPES, Done, Hooks, HookSecret, HookStore, SealedHookSecret
 from service.webhooks.signing import make_secret
@@ -29,6 +27,21 @@ from service.webhooks.signing import make_secret
 log = structlog.get_logger()
 
 router = APIRouter(tags=["hooks"])
+
+
+class HookParts(Protocol):
+    @property
+    def hooks(self) -> Hooks: ...
+    @property
+    def hook_store(self) -> HookStore: ...
+    @property
+    def seal(self) -> Seal: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+HOOKS = Provider[HookParts]()
+Parts = Annotated[HookParts, Depends(HOOKS)]
 
 PATH = "/v1/hooks/rooms"
 
@@ -90,28 +103,29 @@ class Received:
     responses={202: {"model": Received, "description": "Nothing was to be done"}},
 )
 async def receive_hook(
-    request: Request, response: Response, _: Annotated[str | None, Security(_SIGNATURE)]
+    request: Request,
+    response: Response,
+    parts: Parts,
+    _: Annotated[str | None, Security(_SIGNATURE)],
 ) -> Received:
     """Signed by Standard Webhooks with a secret of `POST /v1/hooks/secrets`.
 
     200: acted on, now or before. 202: taken, and nothing was to be done.
     """
-    hooks: Hooks = request.app.state.hooks
-    done = await hooks.receive(request.headers, await request.body())
+    done = await parts.hooks.receive(request.headers, await request.body())
     if done in (Done.IGNORED, Done.NOT_LISTENED):
         response.status_code = 202
     return Received(done)
 
 
 @router.post("/v1/hooks/secrets", status_code=201, summary="Let a room server call")
-async def add_hook_secret(body: NewSecret, request: Request, caller: Manages) -> MadeSecret:
+async def add_hook_secret(
+    body: NewSecret, request: Request, parts: Parts, caller: Manages
+) -> MadeSecret:
     """Its secret, shown this once. A room server has two at most, so that it can change them."""
-    store: HookStore = request.app.state.hook_store
-    seal: Seal = request.app.state.seal
-    clock: Clock = request.app.state.clock
     secret = make_secret()
-    shown = HookSecret(new_id("hs"), body.room_server, caller.name, clock())
-    await store.add_secret(SealedHookSecret(shown, seal.close(secret, shown.id)))
+    shown = HookSecret(new_id("hs"), body.room_server, caller.name, parts.clock())
+    await parts.hook_store.add_secret(SealedHookSecret(shown, parts.seal.close(secret, shown.id)))
     reason = f"for {body.room_server}"
     await record(request, caller, Action.HOOK_SECRET_ADDED, shown.id, reason)
     log.info("hook.secret_added", secret=shown.id, by=caller.key_id)
@@ -119,15 +133,15 @@ async def add_hook_secret(body: NewSecret, request: Request, caller: Manages) ->
 
 
 @router.get("/v1/hooks/secrets", summary="List room servers' secrets, without the secrets")
-async def list_hook_secrets(request: Request, _: Manages) -> HookSecrets:
-    store: HookStore = request.app.state.hook_store
-    return HookSecrets([one.shown for one in await store.secrets()])
+async def list_hook_secrets(parts: Parts, _: Manages) -> HookSecrets:
+    return HookSecrets([one.shown for one in await parts.hook_store.secrets()])
 
 
 @router.delete("/v1/hooks/secrets/{secret_id}", status_code=204, summary="Believe it no more")
-async def remove_hook_secret(secret_id: SecretId, request: Request, caller: Manages) -> None:
-    store: HookStore = request.app.state.hook_store
-    if not await store.remove_secret(secret_id):
+async def remove_hook_secret(
+    secret_id: SecretId, request: Request, parts: Parts, caller: Manages
+) -> None:
+    if not await parts.hook_store.remove_secret(secret_id):
         raise Problem(404, "No such secret", f"no secret has the id {secret_id!r}")
     await record(request, caller, Action.HOOK_SECRET_REMOVED, secret_id)
     log.info("hook.secret_removed", secret=secret_id, by=caller.key_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,6 @@ from weakref import WeakValueDictionary
 import structlog
 from pydantic import BaseModel, Field, ValidationError
 
-from policies.pack import Pack
 from service.access.audit import Action, make_entry
 from service.access.keys import PLAIN, Role
 from service.access.ports import AuditStore
@@ -27,11 +26,11 @@ from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
-from service.rooms.ears import Ears
+from service.rooms.control import LiveSpeakers, RoomControl
 from service.rooms.new_room import Id, NewRoom, check_packs
 from service.rooms.room import RoomState, Speaker
-from service.rooms.supervisor import Supervisor
 from service.rooms.wanted import Wanted
+from service.rulebook.ports import PacksInForce
 from service.webhooks.signing import BadSignature, Signed, verify
 
 log = structlog.get_logger()
@@ -123,7 +122,7 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 class Hooks:
     """
     Args:
-        packs: Those that are loaded now.
+        policies: The packs that a room may name.
         wanted: Rooms that `room.started` may open.
     """
 
@@ -131,10 +130,10 @@ class Hooks:
         self,
         store: HookStore,
         seal: Seal,
-        supervisor: Supervisor,
-        ears: Ears,
+        rooms: RoomControl,
+        speakers: LiveSpeakers,
         *,
-        packs: Callable[[], Sequence[Pack]],
+        policies: PacksInForce,
         wanted: Wanted,
         audit: AuditStore,
         metrics: Metrics,
@@ -142,9 +141,9 @@ class Hooks:
     ) -> None:
         self._store = store
         self._seal = seal
-        self._supervisor = supervisor
-        self._ears = ears
-        self._packs = packs
+        self._rooms = rooms
+        self._speakers = speakers
+        self._policies = policies
         self._wanted = wanted
         self._audit = audit
         self._metrics = metrics
@@ -207,13 +206,13 @@ class Hooks:
             case "speaker.left":
                 told = _read(_SpeakerData, event.data)
                 reason = "the room server said so"
-                gone = await self._supervisor.dismiss(told.room.id, told.speaker.id, reason)
+                gone = await self._rooms.dismiss(told.room.id, told.speaker.id, reason)
                 return Done.DONE if gone else Done.IGNORED
             case "speaker.joined" | "speaker.role_changed":
                 told = _read(_SpeakerData, event.data)
                 name = told.speaker.name or told.speaker.id
                 speaker = Speaker(told.room.id, told.speaker.id, name, told.speaker.role)
-                known = await self._ears.speaker_changed(speaker)
+                known = await self._speakers.speaker_changed(speaker)
                 return Done.DONE if known else Done.IGNORED
             case _:
                 return Done.IGNORED
@@ -226,8 +225,8 @@ class Hooks:
         if told.get("connector") is None:
             return Done.IGNORED
         room = _read(NewRoom, {name: told[name] for name in NewRoom.model_fields if name in told})
-        check_packs(room.policies, self._packs())
-        _, new = await self._supervisor.open(
+        check_packs(room.policies, self._policies.packs)
+        _, new = await self._rooms.open(
             room.id,
             title=room.title,
             connector=room.connector.shown(),
@@ -241,10 +240,10 @@ class Hooks:
 
     async def _ended(self, room_id: str, room_server: str) -> Done:
         try:
-            room = await self._supervisor.find(room_id)
+            room = await self._rooms.find(room_id)
             if room.state is RoomState.ENDED:
                 return Done.IGNORED
-            await self._supervisor.close(room_id)
+            await self._rooms.close(room_id)
         except Problem as error:
             if error.status == 404:  # never heard here, or ended meanwhile
                 return Done.IGNORED

@@ -15,6 +15,7 @@ from datetime import datetime
 import structlog
 
 from service.access.sealing import CannotOpen, Seal
+from service.alerts.action import ActionRequested
 from service.clock import Clock
 from service.errors import StoreAway
 from service.feed.broadcaster import Broadcaster
@@ -100,6 +101,10 @@ class Relay:
         """Some receiver is told of such events in this room."""
         endpoints = (sealed.endpoint for sealed in self._sealed.values())
         return any(one.wants_type(type_) and one.wants_room(room_id) for one in endpoints)
+
+    def tells_actions(self, room_id: str) -> bool:
+        """Whether some receiver is told what people ask to be done in this room."""
+        return self.tells(ActionRequested.type, room_id)
 
     async def refresh(self, endpoint_id: str) -> None:
         """The endpoint has changed: its walks end now, and begin again where they were if it is

@@ -1,15 +1,11 @@
-"""Webhooks over HTTP: who is told, what was tried, and telling again.
-
-Reads `app.state`: `webhooks` (a `WebhookStore`), `relay`, `webhook_sender`, `seal`, `audit`,
-`clock`.
-"""
+"""Webhooks over HTTP: who is told, what was tried, and telling again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import structlog
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -24,6 +20,7 @@ from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Moment, Timestamp
 from service.errors import Problem
 from service.feed.ports import Recorded
+from service.provider import Provider
 from service.webhooks.address import MAX_URL
 from service.webhooks.delivery import Delivery, Head, Outcome
 from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State, new_id
@@ -36,6 +33,23 @@ from service.webhooks.signing import make_secret
 log = structlog.get_logger()
 
 router = APIRouter(tags=["webhooks"])
+
+
+class WebhookParts(Protocol):
+    @property
+    def webhooks(self) -> WebhookStore: ...
+    @property
+    def webhook_sender(self) -> Sender: ...
+    @property
+    def relay(self) -> Relay: ...
+    @property
+    def seal(self) -> Seal: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+WEBHOOKS = Provider[WebhookParts]()
+Parts = Annotated[WebhookParts, Depends(WEBHOOKS)]
 
 MOST_ENDPOINTS = 200
 MOST_RANGES = 20
@@ -138,20 +152,15 @@ class Redelivery:
 
 @router.post("/v1/webhooks", status_code=201, summary="Be told of events")
 async def add_webhook(
-    body: NewWebhook, request: Request, response: Response, caller: Manages
+    body: NewWebhook, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> Made:
     """It is told of what happens from now on. The secret is shown this once."""
-    state = request.app.state
-    store: WebhookStore = state.webhooks
-    seal: Seal = state.seal
-    sender: Sender = state.webhook_sender
-    clock: Clock = state.clock
     _check_types(body.types)
-    if len(await store.all()) >= MOST_ENDPOINTS:
+    if len(await parts.webhooks.all()) >= MOST_ENDPOINTS:
         raise Problem(
             409, "Too many webhooks", f"there are {MOST_ENDPOINTS} already; delete one first"
         )
-    await sender.check(body.url)
+    await parts.webhook_sender.check(body.url)
     endpoint = Endpoint(
         id=new_id("wh"),
         url=body.url,
@@ -161,11 +170,11 @@ async def add_webhook(
         state=State.ENABLED,
         reason="",
         created_by=caller.name,
-        created_at=clock(),
+        created_at=parts.clock(),
     )
     secret = make_secret()
-    await store.add(Sealed(endpoint, seal.close(secret, endpoint.id)))
-    _relay(request).wake()
+    await parts.webhooks.add(Sealed(endpoint, parts.seal.close(secret, endpoint.id)))
+    parts.relay.wake()
     await record(request, caller, Action.WEBHOOK_ADDED, endpoint.id)
     log.info("webhook.added", webhook=endpoint.id, by=caller.key_id)
     response.headers["Location"] = f"/v1/webhooks/{endpoint.id}"
@@ -173,68 +182,67 @@ async def add_webhook(
 
 
 @router.get("/v1/webhooks", summary="List webhooks, oldest first")
-async def list_webhooks(request: Request, _: Manages) -> Webhooks:
-    store: WebhookStore = request.app.state.webhooks
-    return Webhooks([await _shown(request, one.endpoint) for one in await store.all()])
+async def list_webhooks(parts: Parts, _: Manages) -> Webhooks:
+    return Webhooks([await _shown(parts, one.endpoint) for one in await parts.webhooks.all()])
 
 
 @router.get("/v1/webhooks/{webhook_id}", summary="Show a webhook: its state, and what waits")
-async def show_webhook(webhook_id: WebhookId, request: Request, _: Manages) -> ShownWebhook:
-    return await _shown(request, (await _find(request, webhook_id, deleted=True)).endpoint)
+async def show_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> ShownWebhook:
+    return await _shown(parts, (await _find(parts, webhook_id, deleted=True)).endpoint)
 
 
 @router.patch("/v1/webhooks/{webhook_id}", summary="Enable or disable a webhook")
 async def change_webhook(
-    webhook_id: WebhookId, body: Change, request: Request, caller: Manages
+    webhook_id: WebhookId, body: Change, request: Request, parts: Parts, caller: Manages
 ) -> ShownWebhook:
-    store: WebhookStore = request.app.state.webhooks
-    endpoint = (await _find(request, webhook_id)).endpoint
+    endpoint = (await _find(parts, webhook_id)).endpoint
     state = State.ENABLED if body.enabled else State.DISABLED
     if endpoint.state is not state:
         endpoint = replace(endpoint, state=state, reason=f"{state} by {caller.name}")
-        await store.change(endpoint)
-        await _relay(request).refresh(webhook_id)
+        await parts.webhooks.change(endpoint)
+        await parts.relay.refresh(webhook_id)
         await record(request, caller, Action.WEBHOOK_CHANGED, webhook_id, state)
         log.info("webhook.changed", webhook=webhook_id, state=state, by=caller.key_id)
-    return await _shown(request, endpoint)
+    return await _shown(parts, endpoint)
 
 
 @router.delete("/v1/webhooks/{webhook_id}", status_code=204, summary="Tell nothing more")
-async def delete_webhook(webhook_id: WebhookId, request: Request, caller: Manages) -> None:
+async def delete_webhook(
+    webhook_id: WebhookId, request: Request, parts: Parts, caller: Manages
+) -> None:
     """What waited for it is dropped; that is on record among its deliveries."""
-    store: WebhookStore = request.app.state.webhooks
-    clock: Clock = request.app.state.clock
-    sealed = await _find(request, webhook_id)
-    await _relay(request).flush()
-    waiting = (await store.waiting(sealed.endpoint)).events
+    sealed = await _find(parts, webhook_id)
+    await parts.relay.flush()
+    waiting = (await parts.webhooks.waiting(sealed.endpoint)).events
     reason = f"deleted by {caller.name}; {waiting} events that waited were dropped"
-    await store.delete(replace(sealed.endpoint, reason=reason), dropped(sealed, waiting, clock()))
-    await _relay(request).refresh(webhook_id)
+    await parts.webhooks.delete(
+        replace(sealed.endpoint, reason=reason), dropped(sealed, waiting, parts.clock())
+    )
+    await parts.relay.refresh(webhook_id)
     told = f"{waiting} events that waited were dropped"
     await record(request, caller, Action.WEBHOOK_DELETED, webhook_id, told)
     log.info("webhook.deleted", webhook=webhook_id, dropped=waiting, by=caller.key_id)
 
 
 @router.post("/v1/webhooks/{webhook_id}/rotate", summary="Change a webhook's secret")
-async def rotate_secret(webhook_id: WebhookId, request: Request, caller: Manages) -> Rotated:
+async def rotate_secret(
+    webhook_id: WebhookId, request: Request, parts: Parts, caller: Manages
+) -> Rotated:
     """For 24 hours each call is signed with the new secret and the one before it."""
-    store: WebhookStore = request.app.state.webhooks
-    seal: Seal = request.app.state.seal
-    clock: Clock = request.app.state.clock
-    await _find(request, webhook_id)
-    secret, now = make_secret(), clock()
-    await store.rotate(webhook_id, seal.close(secret, webhook_id), now)
-    await _relay(request).refresh(webhook_id)
+    await _find(parts, webhook_id)
+    secret, now = make_secret(), parts.clock()
+    await parts.webhooks.rotate(webhook_id, parts.seal.close(secret, webhook_id), now)
+    await parts.relay.refresh(webhook_id)
     await record(request, caller, Action.WEBHOOK_ROTATED, webhook_id)
     log.info("webhook.rotated", webhook=webhook_id, by=caller.key_id)
     return Rotated(secret, now + OLD_SECRET_FOR)
 
 
 @router.post("/v1/webhooks/{webhook_id}/ping", summary="Send a test event")
-async def ping_webhook(webhook_id: WebhookId, request: Request, _: Manages) -> ShownDelivery:
+async def ping_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> ShownDelivery:
     """Sends `webhook.ping` once and answers with what came of it, within 20 s or so."""
     try:
-        delivery = await _relay(request).ping(await _find(request, webhook_id))
+        delivery = await parts.relay.ping(await _find(parts, webhook_id))
     except CannotOpen as error:
         raise Problem(409, "Secret unreadable", UNREADABLE) from error
     return _shown_delivery(delivery, None)
@@ -243,16 +251,17 @@ async def ping_webhook(webhook_id: WebhookId, request: Request, _: Manages) -> S
 @router.get("/v1/webhooks/{webhook_id}/deliveries", summary="What was tried, newest first")
 async def list_deliveries(
     webhook_id: WebhookId,
-    request: Request,
+    parts: Parts,
     _: Manages,
     outcome: Annotated[Sequence[Outcome], Query()] = (),
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Deliveries:
-    store: WebhookStore = request.app.state.webhooks
-    await _find(request, webhook_id, deleted=True)
-    await _relay(request).flush()
-    page, next_cursor = await store.deliveries(webhook_id, outcome, limit=limit, cursor=cursor)
+    await _find(parts, webhook_id, deleted=True)
+    await parts.relay.flush()
+    page, next_cursor = await parts.webhooks.deliveries(
+        webhook_id, outcome, limit=limit, cursor=cursor
+    )
     return Deliveries([_shown_delivery(*one) for one in page], next_cursor)
 
 
@@ -260,25 +269,24 @@ async def list_deliveries(
     "/v1/webhooks/{webhook_id}/redeliver", status_code=202, summary="Send events once more"
 )
 async def redeliver(
-    webhook_id: WebhookId, body: Again, request: Request, caller: Manages
+    webhook_id: WebhookId, body: Again, request: Request, parts: Parts, caller: Manages
 ) -> Redelivery:
     """Beside what happens now, in their order, each under the `webhook-id` it had.
 
     Give `delivery_id`, or `from` and, unless it is now, `to`.
     """
-    store: WebhookStore = request.app.state.webhooks
-    endpoint = (await _find(request, webhook_id)).endpoint
+    endpoint = (await _find(parts, webhook_id)).endpoint
     if endpoint.state is not State.ENABLED:
         raise Problem(409, "Webhook disabled", f"webhook {webhook_id} is disabled; enable it first")
-    await _relay(request).flush()
-    if sum(lane.endpoint_id == webhook_id for lane in await store.lanes()) > MOST_RANGES:
+    await parts.relay.flush()
+    if sum(lane.endpoint_id == webhook_id for lane in await parts.webhooks.lanes()) > MOST_RANGES:
         raise Problem(
             409, "Redelivering already", f"{MOST_RANGES} redeliveries are under way; wait for them"
         )
-    first, last = await _range(store, webhook_id, body, request.app.state.clock())
+    first, last = await _range(parts.webhooks, webhook_id, body, parts.clock())
     lane = Lane(f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head())
-    await store.redeliver(lane)
-    _relay(request).wake()
+    await parts.webhooks.redeliver(lane)
+    parts.relay.wake()
     reason = f"events {first} to {last}"
     await record(request, caller, Action.WEBHOOK_REDELIVERED, webhook_id, reason)
     log.info("webhook.redelivers", webhook=webhook_id, first=first, last=last, by=caller.key_id)
@@ -303,22 +311,20 @@ async def _range(
     return span
 
 
-async def _find(request: Request, webhook_id: str, *, deleted: bool = False) -> Sealed:
-    store: WebhookStore = request.app.state.webhooks
-    found = await store.get(webhook_id)
+async def _find(parts: WebhookParts, webhook_id: str, *, deleted: bool = False) -> Sealed:
+    found = await parts.webhooks.get(webhook_id)
     if found is None or (found.endpoint.state is State.DELETED and not deleted):
         raise Problem(404, "No such webhook", f"no webhook has the id {webhook_id!r}")
     return found
 
 
-async def _shown(request: Request, endpoint: Endpoint) -> ShownWebhook:
-    store: WebhookStore = request.app.state.webhooks
+async def _shown(parts: WebhookParts, endpoint: Endpoint) -> ShownWebhook:
     waiting = Waiting(0, None)
     if endpoint.state is not State.DELETED:
-        waiting = await store.waiting(endpoint)
+        waiting = await parts.webhooks.waiting(endpoint)
     return ShownWebhook(
         **asdict(endpoint),
-        failing=_relay(request).is_failing(endpoint.id),
+        failing=parts.relay.is_failing(endpoint.id),
         waiting=waiting.events,
         waiting_since=waiting.oldest_at,
     )
@@ -343,8 +349,3 @@ def _check_types(types: Sequence[str]) -> None:
                 "Unknown event type",
                 f"`types` has {type_[:60]!r}; the types are {', '.join(sorted(LOGGED))}",
             )
-
-
-def _relay(request: Request) -> Relay:
-    relay: Relay = request.app.state.relay
-    return relay

@@ -16,7 +16,6 @@ from service.access.first_admin import ensure_admin
 from service.access.keys import Role
 from service.errors import StoreAway
 from service.storage.engine import Database
-from service.storage.sessions import SqlSessions
 from tests.access.test_every_route import TABLE, Guard
 from tests.access.test_key_routes import audit
 from tests.api import Api
@@ -82,7 +81,6 @@ async def test_rooms_and_tokens_are_on_record_and_no_secret_is(api: Api) -> None
 async def test_signing_in_and_out_is_on_record(api: Api, database: Database) -> None:
     secret = await ensure_admin(api.keys, api.audit, None, NOW)
     (key,) = await api.keys.all()
-    api.app.state.sessions = SqlSessions(database)
     async with api.anybody(Origin="http://test") as page:
         assert (await page.post("/v1/session", json={"key": "ek_wrong"})).status_code == 401
         assert (await page.post("/v1/session", json={"key": secret})).status_code == 200
@@ -182,7 +180,7 @@ class Away:
 
 
 async def test_what_cannot_be_put_on_record_is_in_the_log(api: Api) -> None:
-    api.app.state.audit = Away()
+    api.parts.audit = Away()
     async with api.caller("Ada", Role.ADMIN) as ada:
         with capture_logs() as logged:
             answer = await ada.post("/v1/rooms", json=ROOM)

@@ -7,14 +7,14 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from httpx import ASGITransport, AsyncClient
 
-from service.access.attempts import Attempts
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role, digest_of, make_key
+from service.access.parts import ACCESS
 from service.errors import Problem
 from service.storage.engine import Database
 from service.storage.keys import SqlKeys
-from service.storage.sessions import SqlSessions
+from tests.access.parts import access_on
 from tests.storage.examples import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
@@ -28,10 +28,7 @@ async def answer(_request: Request, problem: Exception) -> JSONResponse:
 
 def make_app(database: Database) -> FastAPI:
     app = FastAPI(exception_handlers={Problem: answer})
-    app.state.keys = SqlKeys(database)
-    app.state.sessions = SqlSessions(database)
-    app.state.attempts = Attempts()
-    app.state.clock = SetClock()
+    ACCESS.provide(app, access_on(database, SetClock()))
 
     for path, roles in (
         ("/admin", (Role.ADMIN,)),

@@ -18,7 +18,6 @@ from fastapi.routing import iter_route_contexts
 
 from service.access.keys import Role
 from service.app import create_app
-from service.settings import Settings
 from tests.e2e.credentials import stored_keys
 from tests.server import Server
 
@@ -113,7 +112,7 @@ IDS = {
 
 
 def routes() -> Iterator[str]:
-    for route in iter_route_contexts(create_app(Settings()).routes):
+    for route in iter_route_contexts(create_app().routes):
         for method in sorted(route.methods or ()):
             yield f"{method} {route.path}"
 
@@ -123,7 +122,7 @@ def described() -> Mapping[str, Any]:
     """The operations in the OpenAPI document."""
     return {
         f"{method.upper()} {path}": operation
-        for path, operations in create_app(Settings()).openapi()["paths"].items()
+        for path, operations in create_app().openapi()["paths"].items()
         for method, operation in operations.items()
     }
 

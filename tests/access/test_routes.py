@@ -11,6 +11,7 @@ from service.access import routes
 from service.access.attempts import MOST, Attempts
 from service.access.dependency import allow
 from service.access.keys import Key, Role, digest_of, make_key
+from service.access.parts import ACCESS
 from service.access.sessions import COOKIE, LIFETIME
 from service.problems import install_problems
 from service.storage.audit import SqlAudit
@@ -18,6 +19,7 @@ from service.storage.engine import Database
 from service.storage.expiry import expire
 from service.storage.keys import SqlKeys
 from service.storage.sessions import SqlSessions
+from tests.access.parts import Access
 from tests.storage.examples import NOW, SECOND, SetClock
 
 pytestmark = pytest.mark.anyio
@@ -38,9 +40,9 @@ class Page:
         self.app = FastAPI()
         install_problems(self.app)
         self.app.include_router(routes.router)
-        state = self.app.state
-        state.keys, state.sessions, state.clock = self.keys, self.sessions, self.clock
-        state.attempts, state.audit = Attempts(), self.audit
+        ACCESS.provide(
+            self.app, Access(self.keys, self.sessions, self.audit, self.clock, Attempts())
+        )
 
         @self.app.post("/act")
         async def act(

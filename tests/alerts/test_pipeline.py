@@ -207,7 +207,7 @@ class Floor:
         self.ears = Ears(
             make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
             on_utterance=self.pipeline.heard,
-            show_levels=lambda levels: None,
+            show_levels=lambda levels, at: None,
             rooms=Rooms({"lobby": a_room()}),
             hearing=self.hearing,
             metrics=self.metrics,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.app import create_app
+from service.app import create_app, running
 from service.clock import utc_now
 from service.settings import Settings
 from service.storage.alerts import SqlAlerts
@@ -25,9 +25,8 @@ async def test_the_words_and_hits_of_before_count_again(tmp_path: Path) -> None:
     for id_, ago in (("u1", timedelta(hours=2)), ("u2", 20 * SECOND)):
         await alerts.commit(a_transcript(id_, now - ago, text=f"words of {id_}"), [], [a_hit()])
     await database.close()
-    app = create_app(Settings(data_dir=tmp_path))
-    async with app.router.lifespan_context(app):
-        recent = app.state.recent
+    async with running(create_app(), Settings(data_dir=tmp_path)) as parts:
+        recent = parts.ingest.recent
         at_s = now.timestamp()
         (earlier,) = recent.earlier("lobby", at_s)
         assert (earlier.text, earlier.speaker_id, round(earlier.ago_s)) == (

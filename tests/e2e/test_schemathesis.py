@@ -22,7 +22,6 @@ from policies.packs import demo_packs
 from service.alerts.alert import AlertRaised
 from service.app import create_app
 from service.clock import utc_now
-from service.settings import Settings
 from service.storage.alerts import SqlAlerts
 from service.storage.schema import open_database
 from tests.e2e.offers import OFFER
@@ -44,7 +43,7 @@ ROOM = {"id": "lobby", "connector": {"kind": "whip"}}
 END = "a=mid:0\r\na=end-of-candidates\r\n"
 HOOK = {"url": "https://rooms.invalid/earshot", "types": []}
 
-document = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+document = schemathesis.openapi.from_dict(create_app().openapi())
 document.config.generation.update(max_examples=EXAMPLES, deterministic=True)
 
 calls = document.exclude(path="/v1/feed")  # which does not end; see below

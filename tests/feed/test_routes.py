@@ -14,18 +14,19 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from httpx import AsyncClient, Limits, Timeout
 
-from service.access.attempts import Attempts
 from service.access.keys import Role, digest_of, make_key
-from service.clock import utc_now
+from service.access.parts import ACCESS
+from service.clock import Clock, utc_now
 from service.errors import Problem
 from service.feed.broadcaster import Broadcaster, Wanted
-from service.feed.routes import blocks, router
+from service.feed.routes import FEED, blocks, router
 from service.feed.sse import HEARTBEAT, opening
 from service.rooms.room import SpeakerLevels
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog, append
 from service.storage.expiry import expire
 from service.storage.keys import SqlKeys
+from tests.access.parts import access_on
 from tests.storage.examples import NOW, a_gap, a_transcript
 
 pytestmark = pytest.mark.anyio
@@ -86,6 +87,12 @@ class Stream:
         return block["event"], block.get("id"), json.loads(block["data"])
 
 
+@dataclass(frozen=True)
+class Parts:
+    broadcaster: Broadcaster
+    clock: Clock = utc_now
+
+
 async def answer(_request: Request, problem: Exception) -> JSONResponse:
     assert isinstance(problem, Problem)
     content = {"title": problem.title, "detail": problem.detail}
@@ -95,10 +102,8 @@ async def answer(_request: Request, problem: Exception) -> JSONResponse:
 def make_app(database: Database, broadcaster: Broadcaster) -> FastAPI:
     app = FastAPI(exception_handlers={Problem: answer})
     app.include_router(router)
-    app.state.keys = SqlKeys(database)
-    app.state.attempts = Attempts()
-    app.state.clock = utc_now
-    app.state.broadcaster = broadcaster
+    ACCESS.provide(app, access_on(database, utc_now))
+    FEED.provide(app, Parts(broadcaster))
     return app
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Parts:
+    console: static.ConsoleFiles
+
+
 async def answer(_request: Request, problem: Exception) -> JSONResponse:
     assert isinstance(problem, Problem)
     return JSONResponse({"detail": problem.detail}, problem.status)
@@ -38,7 +44,7 @@ async def answer(_request: Request, problem: Exception) -> JSONResponse:
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[AsyncClient]:
     app = FastAPI(exception_handlers={Problem: answer})
-    app.state.console = static.ConsoleFiles(folder)
+    static.CONSOLE.provide(app, Parts(static.ConsoleFiles(folder)))
     app.include_router(static.router)
     transport = ASGITransport(app)
     async with AsyncClient(transport=transport, base_url="http://earshot") as client:

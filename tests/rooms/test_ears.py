@@ -57,7 +57,7 @@ class Floor:
         return Ears(
             make_ear=self._make_ear,
             on_utterance=lambda listener, utterance: self.cut.append((listener, utterance)),
-            show_levels=self.shown.append,
+            show_levels=lambda levels, at: self.shown.append(levels),
             rooms=self.rooms,
             hearing=self.hearing,
             metrics=self.metrics,

@@ -170,7 +170,6 @@ async def test_what_is_not_there_is_404_with_where_to_look(ada: AsyncClient) -> 
 async def test_rooms_and_the_members_page_follow_what_is_in_force(
     api: Api, ada: AsyncClient
 ) -> None:
-    api.app.state.kept = None
     room = {"id": "den", "connector": {"kind": "whip"}, "policies": ["frauds"]}
     async with api.running():
         assert (await ada.post("/v1/rooms", json=room)).status_code == 422
@@ -181,7 +180,7 @@ async def test_rooms_and_the_members_page_follow_what_is_in_force(
 async def test_admins_are_shown_which_files_are_refused_and_why(api: Api, tmp_path: Path) -> None:
     (tmp_path / "scams.yaml").write_text(text_of(), "utf-8")
     folder = PolicyFolder(tmp_path, load_files(tmp_path), api.live, metrics=api.metrics)
-    api.app.state.policy_folder = folder
+    api.parts.policy_folder = folder
     (tmp_path / "scams.yaml").write_text("schema: 9\npack: [", "utf-8")
     await folder.look()
     await folder.look()

@@ -33,7 +33,7 @@ class RoomServer:
             self.seal,
             api.supervisor,
             api.ears,
-            packs=lambda: [],
+            policies=api.live,
             wanted=Wanted(["*"]),
             audit=api.audit,
             metrics=Metrics(),

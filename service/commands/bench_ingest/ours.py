@@ -142,7 +142,7 @@ def _pass_over(listener: Listener, glimpse: Utterance) -> None:
     """Looking costs here what it costs the server; the model is not there."""
 
 
-def _show(levels: SpeakerLevels) -> None:
+def _show(levels: SpeakerLevels, at: datetime) -> None:
     """Nobody follows the meters."""
 
 

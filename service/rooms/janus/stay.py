@@ -23,6 +23,7 @@ from service.listening.packet import Packet
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomListener, RoomLost, RoomOver, RoomRefused
+from service.rooms.control import ActionRoute
 from service.rooms.janus.api import JanusRefusal, JanusSession, janus_session
 from service.rooms.janus.identity import Cast, inaudible, person_of, shown_name
 from service.rooms.janus.lines import Voice
@@ -64,7 +65,7 @@ class Surroundings:
     access: JanusAccess
     notice: Notice
     notices: NoticeStore
-    told: Callable[[str], bool]
+    told: ActionRoute
     addresses: Sequence[str] | None
     metrics: Metrics
     clock: Clock

@@ -1,0 +1,29 @@
+"""What keys, sessions and the audit need of the server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+
+from service.access.attempts import Attempts
+from service.access.ports import AuditStore, KeyStore, SessionStore
+from service.clock import Clock
+from service.provider import Provider
+
+
+class AccessParts(Protocol):
+    @property
+    def keys(self) -> KeyStore: ...
+    @property
+    def sessions(self) -> SessionStore: ...
+    @property
+    def attempts(self) -> Attempts: ...
+    @property
+    def audit(self) -> AuditStore: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+ACCESS = Provider[AccessParts]()
+Parts = Annotated[AccessParts, Depends(ACCESS)]

@@ -1,0 +1,21 @@
+"""What every part of a role may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.access.sealing import Seal
+from service.clock import Clock
+from service.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """
+    Attributes:
+        seal: Closes secrets that the database keeps.
+    """
+
+    seal: Seal
+    metrics: Metrics
+    clock: Clock

@@ -1,0 +1,290 @@
+"""The front role: HTTP, feed, webhooks, policies, expiry and the model's queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from asr.models import MICRO, MICRO_NOTICE
+from policies.finding import PackInvalid
+from policies.load import Loaded
+from service.access.attempts import Attempts
+from service.access.ports import AuditStore, KeyStore, SessionStore
+from service.access.sealing import Seal
+from service.alerts.ports import ActionRequests, ActionStore, AlertStore, RuleHitStore
+from service.backtesting import Backtesting
+from service.clock import Clock
+from service.errors import ConfigurationError
+from service.feed.broadcaster import Broadcaster
+from service.feed.static import ConsoleFiles
+from service.listening.overload import OverloadChanged, OverloadWatch, Pace, VerdictLag
+from service.listening.ports import HearingStore
+from service.metrics import Metrics
+from service.roles.common import Common
+from service.roles.loops import cancel_all, run_again
+from service.roles.ports import ForFront, ForIngest
+from service.roles.stores import Stores
+from service.rooms.control import LiveSpeakers, RoomControl, WhipPublishing
+from service.rooms.janus.routes import JanusEvents
+from service.rooms.ports import RoomStore, TokenStore
+from service.rooms.wanted import Wanted
+from service.rulebook.folder import PolicyFolder
+from service.rulebook.live import LivePolicies
+from service.rulebook.ports import PolicyStore
+from service.rulebook.version import Origin
+from service.rules_page import Kept
+from service.settings import Settings
+from service.storage.engine import Database
+from service.storage.event_log import SqlEventLog
+from service.storage.expiry import expire
+from service.transcribing import OwnModel, Workers
+from service.webhooks import inbound
+from service.webhooks.address import parse_allowed
+from service.webhooks.inbound import Hooks, HookStore
+from service.webhooks.ports import WebhookStore
+from service.webhooks.relay import Relay
+from service.webhooks.sender import HttpSender
+
+log = structlog.get_logger()
+
+_EXPIRE_EVERY_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Parts of the front that ingest is given; they know nothing of it.
+
+    Attributes:
+        policy_folder: None where the shipped packs are in force, which change with the release.
+    """
+
+    recogniser: OwnModel | Workers
+    policies: LivePolicies
+    policy_folder: PolicyFolder | None
+    broadcaster: Broadcaster
+    webhook_sender: HttpSender
+    relay: Relay
+
+    def for_ingest(self) -> ForIngest:
+        return ForIngest(
+            queue=self.recogniser.queue,
+            close_queue=self.recogniser.close,
+            matcher=self.policies.matcher,
+            show_levels=self.broadcaster.show,
+            action_route=self.relay.tells_actions,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Parts of the front role: everything that its routers need.
+
+    Attributes:
+        notice: What people must know about the model in use; empty: nothing.
+        kept: How long words are kept.
+    """
+
+    clock: Clock
+    metrics: Metrics
+    database: Database
+    notice: str
+    kept: Kept
+    seal: Seal
+    attempts: Attempts
+    console: ConsoleFiles
+    # Stores
+    keys: KeyStore
+    sessions: SessionStore
+    audit: AuditStore
+    room_store: RoomStore
+    tokens: TokenStore
+    hearing: HearingStore
+    alerts: AlertStore
+    actions: ActionStore
+    rule_hits: RuleHitStore
+    policy_store: PolicyStore
+    webhooks: WebhookStore
+    hook_store: HookStore
+    events: SqlEventLog
+    # Services
+    recogniser: OwnModel | Workers
+    policies: LivePolicies
+    policy_folder: PolicyFolder | None
+    backtesting: Backtesting
+    broadcaster: Broadcaster
+    webhook_sender: HttpSender
+    relay: Relay
+    hooks: Hooks
+    overload: OverloadWatch
+    # Ports to ingest
+    rooms: RoomControl
+    speakers: LiveSpeakers
+    whip: WhipPublishing
+    janus: JanusEvents
+    action_requests: ActionRequests
+    verdict_lag: VerdictLag
+
+
+async def build_services(
+    settings: Settings,
+    stores: Stores,
+    recogniser: OwnModel | Workers,
+    files: Sequence[Loaded],
+    common: Common,
+) -> Services:
+    """Bring the policies into force and wire what ingest is given; nothing runs yet.
+
+    Raises:
+        ConfigurationError: A setting or the policies are unusable.
+    """
+    metrics, clock = common.metrics, common.clock
+    policies = LivePolicies(
+        stores.policies, corpus=settings.corpus_dir, metrics=metrics, clock=clock
+    )
+    folder = settings.policy_dir
+    await _follow(policies, files, Origin.SHIPPED if folder is None else Origin.FILE)
+    try:
+        allowed = parse_allowed(settings.webhook_allow)
+    except ValueError as error:
+        raise ConfigurationError(f"EARSHOT_WEBHOOK_ALLOW: {error}") from error
+    broadcaster = Broadcaster(stores.events, dropped=metrics.feed_dropped.inc)
+    sender = HttpSender(allowed)
+    return Services(
+        recogniser=recogniser,
+        policies=policies,
+        policy_folder=(
+            None if folder is None else PolicyFolder(folder, files, policies, metrics=metrics)
+        ),
+        broadcaster=broadcaster,
+        webhook_sender=sender,
+        relay=Relay(
+            stores.webhooks, broadcaster, sender, common.seal, metrics=metrics, clock=clock
+        ),
+    )
+
+
+async def _follow(policies: LivePolicies, files: Sequence[Loaded], origin: Origin) -> None:
+    try:
+        await policies.follow(files, origin)
+    except PackInvalid as error:
+        raise ConfigurationError(
+            "EARSHOT_POLICY_DIR: the policies cannot be used beside those that were sent to "
+            f"`PUT /v1/policies`:\n{error}"
+        ) from error
+
+
+def build_front(
+    settings: Settings,
+    database: Database,
+    stores: Stores,
+    services: Services,
+    ingest: ForFront,
+    common: Common,
+) -> Front:
+    """Wire the parts; nothing runs yet."""
+    metrics, clock = common.metrics, common.clock
+    return Front(
+        clock=clock,
+        metrics=metrics,
+        database=database,
+        notice=MICRO_NOTICE if settings.asr_model == MICRO else "",
+        kept=Kept(settings.talk_hours, settings.alert_days),
+        seal=common.seal,
+        attempts=Attempts(),
+        console=ConsoleFiles(),
+        keys=stores.keys,
+        sessions=stores.sessions,
+        audit=stores.audit,
+        room_store=stores.rooms,
+        tokens=stores.tokens,
+        hearing=stores.hearing,
+        alerts=stores.alerts,
+        actions=stores.actions,
+        rule_hits=stores.rule_hits,
+        policy_store=stores.policies,
+        webhooks=stores.webhooks,
+        hook_store=stores.hooks,
+        events=stores.events,
+        recogniser=services.recogniser,
+        policies=services.policies,
+        policy_folder=services.policy_folder,
+        backtesting=Backtesting(stores.said),
+        broadcaster=services.broadcaster,
+        webhook_sender=services.webhook_sender,
+        relay=services.relay,
+        hooks=Hooks(
+            stores.hooks,
+            common.seal,
+            ingest.rooms,
+            ingest.speakers,
+            policies=services.policies,
+            wanted=Wanted(settings.listen_to),
+            audit=stores.audit,
+            metrics=metrics,
+            clock=clock,
+        ),
+        overload=OverloadWatch(
+            ingest.verdict_lag.lag, stores.events.add, measure=metrics.behind.set, clock=clock
+        ),
+        rooms=ingest.rooms,
+        speakers=ingest.speakers,
+        whip=ingest.whip,
+        janus=ingest.janus,
+        action_requests=ingest.action_requests,
+        verdict_lag=ingest.verdict_lag,
+    )
+
+
+@asynccontextmanager
+async def run_front(front: Front, settings: Settings) -> AsyncIterator[None]:
+    """Run the front's loops: feed, overload watch, webhooks, policies and expiry."""
+    await _resume_overload(front)
+
+    async def watch_policies() -> None:
+        folder = front.policy_folder
+        await (asyncio.Event().wait() if folder is None else folder.run())
+
+    async def expire_words() -> None:
+        await _expire(front, talk_hours=settings.talk_hours, alert_days=settings.alert_days)
+
+    async with asyncio.TaskGroup() as tasks:
+        loops = [
+            tasks.create_task(run_again(name, run, front.metrics), name=name)
+            for name, run in (
+                ("feed", front.broadcaster.run),
+                ("overload", front.overload.run),
+                ("webhooks", front.relay.run),
+                ("policies", watch_policies),
+                ("expiry", expire_words),
+            )
+        ]
+        try:
+            yield
+        finally:
+            front.broadcaster.close()
+            await cancel_all(loops)
+            await front.webhook_sender.close()
+
+
+async def _resume_overload(front: Front) -> None:
+    """Whoever was told that we are behind is told once we are not, by whichever run."""
+    last = await front.events.last(OverloadChanged.type)
+    if last is not None:
+        front.overload.resume(Pace(last.data["state"]), last.data.get("measure", "none"))
+
+
+async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
+    while True:
+        now = front.clock()
+        await front.webhooks.expire(now - timedelta(days=alert_days))
+        await front.hook_store.forget(now - inbound.REMEMBERED_FOR)
+        gone = await expire(
+            front.database, front.clock(), talk_hours=talk_hours, alert_days=alert_days
+        )
+        log.info("words.expired", talk=gone.talk, alerts=gone.alerts, events=gone.events)
+        await asyncio.sleep(_EXPIRE_EVERY_S)

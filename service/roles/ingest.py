@@ -1,0 +1,251 @@
+"""The ingest role: from the rooms' packets to committed verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from policies.fields import MAX_COOLDOWN_S
+from policies.recent import LONGEST_BEFORE_S, Recent
+from service.alerts.acting import Acting
+from service.alerts.ports import RuleHitStore
+from service.errors import ConfigurationError, StoreAway
+from service.heat import Heat
+from service.listening.ear import Ear
+from service.listening.looks import Looks
+from service.listening.segmenter import SegmenterSettings
+from service.listening.silero import silero
+from service.listening.vad import webrtc_vad
+from service.pipeline import Pipeline
+from service.provisional import Provisional
+from service.reading import Reader, recall
+from service.roles.common import Common
+from service.roles.loops import cancel_all, run_again
+from service.roles.ports import ForFront, ForIngest
+from service.roles.stores import Stores
+from service.rooms.ears import Ears
+from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.hook import JanusHook
+from service.rooms.janus.identity import SPEAKER_ID_PATTERN
+from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
+from service.rooms.janus.stay import Surroundings
+from service.rooms.listener import Listener
+from service.rooms.notice import Notice
+from service.rooms.supervisor import Supervisor
+from service.rooms.wanted import Wanted
+from service.rooms.whip import WhipConnector
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+_MOST_RECALLED = 20_000
+"""Utterances, and hits, that a restart looks back at in all rooms together; the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Parts of the ingest role.
+
+    Attributes:
+        recent: What was said lately, for rules that look back.
+        pipeline: Verdicts, in one lane per room.
+    """
+
+    recent: Recent
+    ears: Ears
+    provisional: Provisional
+    pipeline: Pipeline
+    whip: WhipConnector
+    supervisor: Supervisor
+    acting: Acting
+    janus_hook: JanusHook
+
+    def for_front(self) -> ForFront:
+        return ForFront(
+            rooms=self.supervisor,
+            speakers=self.ears,
+            whip=self.whip,
+            janus=self.janus_hook,
+            action_requests=self.acting,
+            verdict_lag=self.pipeline,
+        )
+
+
+def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: Common) -> Ingest:
+    """Wire the parts; nothing runs yet.
+
+    Raises:
+        ConfigurationError: A setting about rooms is unusable.
+    """
+    metrics, clock = common.metrics, common.clock
+    recent, heat = Recent(), Heat()
+    reader = Reader(front.matcher, recent)
+    provisional = Provisional(
+        queue=front.queue,
+        reader=reader,
+        alerts=stores.alerts,
+        heat=heat,
+        look_again=Listener.look_again,
+        metrics=metrics,
+        clock=clock,
+    )
+    pipeline = Pipeline(
+        queue=front.queue,
+        reader=reader,
+        provisional=provisional,
+        heat=heat,
+        alerts=stores.alerts,
+        metrics=metrics,
+        clock=clock,
+    )
+    ears = Ears(
+        make_ear=_ear_maker(settings),
+        on_utterance=pipeline.heard,
+        on_glimpse=provisional.look,
+        show_levels=front.show_levels,
+        rooms=stores.rooms,
+        hearing=stores.hearing,
+        metrics=metrics,
+        clock=clock,
+    )
+    servers = _janus_servers(settings)
+    notice = Notice(settings.rules_url(), spoken=settings.notice)
+    whip = WhipConnector(
+        ears,
+        stores.tokens,
+        addresses=settings.local_addresses(),
+        told=front.action_route,
+        metrics=metrics,
+    )
+    janus = JanusConnector(
+        servers,
+        Surroundings(
+            listener=ears,
+            access=_janus_access(settings),
+            notice=notice,
+            notices=stores.rooms,
+            told=front.action_route,
+            addresses=settings.ice_addresses or None,
+            metrics=metrics,
+            clock=clock,
+        ),
+    )
+    metrics.peers.set_function(lambda: whip.peers() + janus.peers())
+    supervisor = Supervisor(
+        stores.rooms,
+        stores.actions,
+        [whip, janus],
+        ears,
+        seal=common.seal,
+        notice=notice,
+        metrics=metrics,
+        clock=clock,
+    )
+    janus_hook = JanusHook(
+        settings.janus_hook_secret,
+        servers,
+        supervisor,
+        Wanted(settings.listen_to),
+        audit=stores.audit,
+        metrics=metrics,
+        clock=clock,
+    )
+    return Ingest(
+        recent=recent,
+        ears=ears,
+        provisional=provisional,
+        pipeline=pipeline,
+        whip=whip,
+        supervisor=supervisor,
+        acting=Acting(stores.actions, supervisor, metrics=metrics, clock=clock),
+        janus_hook=janus_hook,
+    )
+
+
+@asynccontextmanager
+async def run_ingest(
+    ingest: Ingest, stores: Stores, front: ForIngest, common: Common
+) -> AsyncIterator[None]:
+    """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
+    await _recall(ingest.recent, stores.rule_hits, common.clock())
+    await ingest.ears.resume()
+    await ingest.provisional.resume()
+    async with asyncio.TaskGroup() as tasks:
+        verdicts = tasks.create_task(ingest.pipeline.run(ingest.ears), name="pipeline")
+        loops = [
+            tasks.create_task(ingest.ears.run(), name="ears"),
+            tasks.create_task(ingest.supervisor.run(), name="rooms"),
+            tasks.create_task(
+                run_again("actions", ingest.acting.run, common.metrics), name="actions"
+            ),
+        ]
+        await ingest.supervisor.started.wait()
+        try:
+            yield
+        finally:
+            await cancel_all(loops)
+            await ingest.ears.finish()
+            ingest.pipeline.hurry()
+            await front.close_queue()
+            await asyncio.wait([verdicts])
+            try:
+                await ingest.ears.flush()
+            except StoreAway:  # the next run tells of a longer gap
+                log.warning("server.stopped_without_database")
+
+
+async def _recall(recent: Recent, store: RuleHitStore, now: datetime) -> None:
+    """What rules look back at: the last words of each room, and a day of what was hit."""
+    said = await store.said_before(
+        words_since=now - timedelta(seconds=LONGEST_BEFORE_S),
+        hits_since=now - timedelta(seconds=MAX_COOLDOWN_S),
+        limit=_MOST_RECALLED,
+    )
+    recall(recent, said)
+
+
+def _janus_servers(settings: Settings) -> Mapping[str, JanusServer]:
+    try:
+        return parse_servers(settings.janus)
+    except ValueError as error:
+        raise ConfigurationError(f"EARSHOT_JANUS: {error}") from error
+
+
+def _janus_access(settings: Settings) -> JanusAccess:
+    if not re.fullmatch(SPEAKER_ID_PATTERN, settings.janus_speaker_id):
+        raise ConfigurationError(
+            f"EARSHOT_JANUS_SPEAKER_ID: {settings.janus_speaker_id!r} says no place; use feed, "
+            "display, display.FIELD or metadata.FIELD"
+        )
+    return JanusAccess(
+        api_secret=settings.janus_api_secret,
+        token=settings.janus_token,
+        room_secret=settings.janus_room_secret,
+        room_pin=settings.janus_room_pin,
+        speaker_id=settings.janus_speaker_id,
+    )
+
+
+def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:
+    segmenter = SegmenterSettings(silence_ms=settings.silence_ms)
+    second = silero()  # loaded now, while nobody waits
+
+    def make(room_id: str, speaker_id: str, now: datetime, cut_off_at: datetime | None) -> Ear:
+        return Ear(
+            room_id,
+            speaker_id,
+            vad=webrtc_vad(),
+            now=now,
+            interrupted_at=cut_off_at,
+            settings=segmenter,
+            looks=Looks() if settings.provisional else None,
+            second=second.listen(),
+        )
+
+    return make

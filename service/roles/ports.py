@@ -1,0 +1,59 @@
+"""What passes between the two roles: the only things a process boundary has to carry.
+
+    front (HTTP, feed, webhooks, policies, the model's queue)
+        │  ForIngest: words, policies in force, live levels, action webhooks
+        ▼
+    ingest (supervisor, connectors, ears, verdicts)
+        │  ForFront: rooms, speakers, WHIP sessions, actions, Janus events, verdict lag
+        ▼
+    front
+
+Beside these both roles share the stores: the event log is how the front learns what was committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from asr.work_queue import WorkQueue
+from policies.matcher import Matcher
+from service.alerts.ports import ActionRequests
+from service.listening.overload import VerdictLag
+from service.rooms.control import (
+    ActionRoute,
+    LevelsDisplay,
+    LiveSpeakers,
+    RoomControl,
+    WhipPublishing,
+)
+from service.rooms.janus.routes import JanusEvents
+
+
+@dataclass(frozen=True, slots=True)
+class ForIngest:
+    """What ingest is given by the front.
+
+    Attributes:
+        matcher: The policies in force, asked for anew for every transcript.
+        close_queue: Ends the recogniser, and with it the queue's results, once ingest has put in
+            its last words.
+    """
+
+    queue: WorkQueue
+    close_queue: Callable[[], Awaitable[None]]
+    matcher: Callable[[], Matcher]
+    show_levels: LevelsDisplay
+    action_route: ActionRoute
+
+
+@dataclass(frozen=True, slots=True)
+class ForFront:
+    """What the front is given by ingest."""
+
+    rooms: RoomControl
+    speakers: LiveSpeakers
+    whip: WhipPublishing
+    janus: JanusEvents
+    action_requests: ActionRequests
+    verdict_lag: VerdictLag
