@@ -43,6 +43,11 @@ RULES = [
 ]
 
 
+def spoken(id_: str, room_id: str, speaker_id: str, started_at: datetime) -> Utterance:
+    """A second of sound."""
+    return Utterance(id_, room_id, speaker_id, started_at, bytes(32_000), EndedBy.SILENCE)
+
+
 @dataclass
 class Queue:
     """`asr.work_queue.WorkQueue` that hears each utterance as the test says.
@@ -247,14 +252,8 @@ class Floor:
         if speaker not in self.listeners:
             ear = Ear(room, speaker, vad=loud, now=NOW)
             self.listeners[speaker] = Listener(ear, a_speaker(speaker, room), a_room(room))
-        utterance = Utterance(
-            id_,
-            self.listeners[speaker].room.id,
-            speaker,
-            NOW + timedelta(seconds=at_s),
-            bytes(32_000),
-            ended_by,
-        )
+        room_id, at = self.listeners[speaker].room.id, NOW + timedelta(seconds=at_s)
+        utterance = replace(spoken(id_, room_id, speaker, at), ended_by=ended_by)
         self.queue.says[id_] = text if text is not None else Unheard(utterance, "overloaded")
         return utterance
 

@@ -103,6 +103,8 @@ class Hearing:
     log: list[AudioGap | HeardUntil] = field(default_factory=list)
     cut_off: list[HeardUntil] = field(default_factory=list)
     away: bool = False
+    broken: dict[str, Exception] = field(default_factory=dict)
+    """What a gap of these rooms raises."""
 
     @property
     def written(self) -> list[AudioGap]:
@@ -118,6 +120,8 @@ class Hearing:
 
     async def gap(self, gap: AudioGap) -> None:
         await self._reach()
+        if gap.room_id in self.broken:
+            raise self.broken[gap.room_id]
         self.log.append(gap)
 
     async def gaps(self, room_id: str, limit: int) -> Sequence[AudioGap]:

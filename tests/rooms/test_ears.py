@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from asr.speech import Utterance
+from service.errors import StoreAway
 from service.listening.ear import INTERRUPTED, Ear
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
@@ -177,6 +178,29 @@ async def test_while_gaps_cannot_be_written_no_mark_moves(floor: Floor) -> None:
     await ears.flush()
     assert len(floor.hearing.written) == 1
     assert len(floor.hearing.marks) == 1
+
+
+@pytest.mark.parametrize("error", [StoreAway("the database does not answer"), Away()])
+async def test_a_gap_that_one_room_cannot_write_holds_up_no_other_room(
+    floor: Floor, error: Exception
+) -> None:
+    floor.rooms.rooms |= {room: a_room(room) for room in ("bad", "good")}
+    ears = floor.open()
+    for room in ("bad", "good", "lobby"):
+        await ears.speaker_joined(a_speaker(room_id=room))
+    floor.hearing.broken["bad"] = error
+    for room in ("bad", "good"):
+        listener = Listener(Ear(room, "ann", vad=loud, now=NOW), a_speaker(), a_room(room))
+        await ears.lose(listener, "u1", AudioGap(room, "ann", NOW, NOW, "overloaded"))
+    for _ in range(2):  # a store that is away is asked once a time, for another room each time
+        with pytest.raises(type(error)):
+            await ears.flush()
+    assert [gap.room_id for gap in floor.hearing.written] == ["good"]
+    assert {mark.room_id for mark in floor.hearing.marks} == {"good", "lobby"}
+    floor.hearing.broken.clear()
+    await ears.flush()
+    assert [gap.room_id for gap in floor.hearing.written] == ["good", "bad"]
+    assert {mark.room_id for mark in floor.hearing.marks} == {"good", "lobby", "bad"}
 
 
 async def test_writers_at_the_same_moment_write_each_gap_once_and_then_mark(floor: Floor) -> None:

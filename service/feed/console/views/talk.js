@@ -164,6 +164,7 @@ export function gapReason(reason, t) {
 }
 
 const GAP_REASONS = [
+  [/verdict_backlog/, "backlog"],
   [/connection was lost|connection lost/i, "connection"],
   [/interrupted/i, "interrupted"],
   [/packets/i, "packets"],

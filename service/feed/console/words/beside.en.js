@@ -47,6 +47,7 @@ export default {
   "gap.model": "the words could not be written down",
   "gap.stopping": "the server was stopping",
   "gap.record": "it could not be put on record",
+  "gap.backlog": "too much of this room waited to be put on record",
   "doubt.other": "may be heard wrong",
   "doubt.no_speech": "may be noise",
   "doubt.noise": "may be noise",

@@ -47,6 +47,7 @@ export default {
   "gap.model": "无法转写",
   "gap.stopping": "服务器正在停止",
   "gap.record": "无法记录",
+  "gap.backlog": "此房间等待记录的内容过多",
   "doubt.other": "可能听错",
   "doubt.no_speech": "可能是噪声",
   "doubt.noise": "可能是噪声",
