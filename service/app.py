@@ -68,6 +68,7 @@ from service.rooms.wanted import Wanted
 from service.rooms.whip import WhipConnector
 from service.rulebook import routes as rulebook_routes
 from service.rulebook import trial_routes
+from service.rulebook.child_process import ChildProcess
 from service.rulebook.folder import PolicyFolder, load_policies
 from service.rulebook.live import LivePolicies
 from service.rulebook.version import Origin
@@ -183,6 +184,8 @@ async def _serving(
 ) -> AsyncIterator[None]:
     app.state.recogniser = words = recogniser(settings, app.state.metrics)
     app.state.notice = MICRO_NOTICE if settings.asr_model == MICRO else ""
+    app.state.policy_child = ChildProcess("policies")
+    app.state.backtest_child = ChildProcess("backtest")
     try:
         await _bring_policies(app.state, settings, database, files)
         _wire(app, settings, database, words.queue)
@@ -193,6 +196,8 @@ async def _serving(
         async with _running(app, settings, database):
             yield
     finally:
+        for child in (app.state.policy_child, app.state.backtest_child):
+            await asyncio.to_thread(child.stop)
         await words.close()
 
 
@@ -201,7 +206,11 @@ async def _bring_policies(
 ) -> None:
     state.policy_store = SqlPolicies(database)
     state.policies = live = LivePolicies(
-        state.policy_store, corpus=settings.corpus_dir, metrics=state.metrics, clock=utc_now
+        state.policy_store,
+        state.policy_child,
+        corpus=settings.corpus_dir,
+        metrics=state.metrics,
+        clock=utc_now,
     )
     folder = settings.policy_dir
     try:
@@ -229,7 +238,7 @@ def _wire(app: FastAPI, settings: Settings, database: Database, queue: WorkQueue
     state.hearing = SqlHearing(database)
     state.alerts = SqlAlerts(database)
     state.rule_hits = SqlRuleHits(database)
-    state.backtesting = Backtesting(SqlSaid(database))
+    state.backtesting = Backtesting(SqlSaid(database), state.backtest_child)
     state.events = SqlEventLog(database)
     state.broadcaster = Broadcaster(state.events, dropped=metrics.feed_dropped.inc)
     state.console = static.ConsoleFiles()

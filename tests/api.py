@@ -38,6 +38,7 @@ from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.rule_hits import SqlRuleHits
 from service.storage.said import SqlSaid
 from tests.listening.sound import loud
+from tests.rulebook.child import CHILD
 
 
 class Api:
@@ -49,7 +50,7 @@ class Api:
         self.alerts = SqlAlerts(database, clock)
         self.hearing = SqlHearing(database, clock)
         self.rule_hits = SqlRuleHits(database)
-        self.backtesting = Backtesting(SqlSaid(database))
+        self.backtesting = Backtesting(SqlSaid(database), CHILD)
         self.rooms = SqlRooms(database, clock)
         self.tokens = SqlTokens(database)
         self.keys = SqlKeys(database)
@@ -83,7 +84,9 @@ class Api:
         )
         self.acting = Acting(self.actions, self.supervisor, metrics=self.metrics, clock=clock)
         self.policies = SqlPolicies(database)
-        self.live = LivePolicies(self.policies, corpus=None, metrics=self.metrics, clock=clock)
+        self.live = LivePolicies(
+            self.policies, CHILD, corpus=None, metrics=self.metrics, clock=clock
+        )
         self.app = self._app()
 
     @asynccontextmanager

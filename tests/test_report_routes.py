@@ -18,6 +18,7 @@ from service.storage.engine import Database
 from service.storage.said import SqlSaid
 from tests.api import Api
 from tests.policies.writing import pack, pack_text, rule, rule_text
+from tests.rulebook.child import CHILD
 from tests.rulebook.examples import live_of, snapshot_of
 from tests.storage.examples import NOW, SECOND, SetClock, a_match, a_transcript, an_alert
 from tests.storage.test_rule_hits import a_hit, shadow
@@ -153,7 +154,7 @@ async def test_of_more_than_it_takes_the_newest_is_taken_and_the_answer_says_so(
     api: Api, database: Database
 ) -> None:
     await say(api, "one", "two", "three")
-    api.app.state.backtesting = Backtesting(SqlSaid(database), most=2)
+    api.app.state.backtesting = Backtesting(SqlSaid(database), CHILD, most=2)
     found = await backtest(api, packs=[pack_text()])
     assert (found["utterances"], found["left_out"]) == (2, 1)
     assert found["since"] == "2026-05-17T12:00:01.123Z"
@@ -214,7 +215,7 @@ class Slow:
 
 async def test_a_second_one_at_the_same_time_is_told_to_wait(api: Api) -> None:
     slow = Slow()
-    api.app.state.backtesting = Backtesting(slow)
+    api.app.state.backtesting = Backtesting(slow, CHILD)
     first = asyncio.create_task(backtest(api, packs=[pack_text()]))
     await slow.asked.wait()
     async with api.caller("Ed", Role.ADMIN) as admin:
@@ -237,7 +238,7 @@ async def test_one_that_is_given_up_stops_and_leaves_room_for_the_next(api: Api)
 
     much = Much()
     much.let.set()
-    backtesting = Backtesting(much)
+    backtesting = Backtesting(much, CHILD)
 
     async def test() -> BacktestReport:
         return await backtesting.run(
