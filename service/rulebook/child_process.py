@@ -102,13 +102,15 @@ class ChildProcess:
                 raise ChildAway(busy)
             self._jobs.add(job)
         try:
-            future = self._thread.submit(self._exchange, job)
+            waiting = self._thread.submit(self._exchange, job)
+            ending = asyncio.wrap_future(waiting)
             try:
-                answer = await asyncio.wrap_future(future)
+                answer = await asyncio.shield(ending)
             except asyncio.CancelledError:
                 self._give_up(job)
-                if not future.done():
-                    await asyncio.wait([asyncio.wrap_future(future)])
+                if not waiting.cancel():
+                    await asyncio.wait([ending])
+                    ending.exception()
                 raise
         finally:
             self._jobs.discard(job)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from policies.collector import without_collector
 from policies.finding import PackInvalid
 from policies.load import Loaded, Source, decoded, doubled, load_source
 from policies.match import RuleStatus
@@ -334,7 +335,8 @@ def _unpacked(prepared: Prepared, others: Sequence[Pack]) -> tuple[Pack, Matcher
     """In a thread."""
     assert prepared.pack is not None
     assert prepared.matcher is not None
-    pack = unpack_pack(prepared.pack)
+    with without_collector():
+        pack = unpack_pack(prepared.pack)
     packs = [*(each for each in others if each.pack != pack.pack), pack]
     return pack, jobs.unpack_compiled(prepared.matcher, packs)
 
