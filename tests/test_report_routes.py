@@ -22,7 +22,7 @@ from service.storage.engine import Database
 from service.storage.said import SqlSaid
 from tests.api import Api
 from tests.policies.writing import pack, pack_text, rule, rule_text
-from tests.rulebook.child import CHILD
+from tests.rulebook.child import CHILD, until
 from tests.rulebook.examples import live_of, snapshot_of
 from tests.storage.examples import NOW, SECOND, SetClock, a_match, a_transcript, an_alert
 from tests.storage.test_rule_hits import a_hit, shadow
@@ -291,8 +291,7 @@ async def test_one_whose_process_is_killed_is_refused_and_leaves_room_for_the_ne
         process = psutil.Process(child.pid)
         before_s = process.cpu_times().user
         running = asyncio.create_task(admin.post(BACKTEST, json={"packs": [pack_text()]}))
-        while process.cpu_times().user < before_s + 0.1:
-            await asyncio.sleep(0.01)
+        await until(lambda: process.cpu_times().user > before_s + 0.1)
         process.kill()
         answer = await running
         assert (answer.status_code, answer.json()["title"]) == (503, "Policy work not done")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from service.rulebook.child_process import ChildProcess
@@ -21,6 +23,12 @@ class Gate:
     def open(self) -> int:
         """Returns once a job reads; blocks until then."""
         return os.open(self.path, os.O_WRONLY)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - another process makes it so
+            await asyncio.sleep(0.01)
 
 
 def use_up_time(gate: Path) -> None:

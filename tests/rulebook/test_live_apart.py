@@ -17,7 +17,7 @@ from service.rulebook.live import LivePolicies
 from service.rulebook.version import Origin
 from service.storage.engine import Database
 from service.storage.policies import SqlPolicies
-from tests.rulebook.child import Gate
+from tests.rulebook.child import Gate, until
 from tests.rulebook.examples import MO, files_of, in_force, live_of, text_of
 
 pytestmark = pytest.mark.anyio
@@ -94,8 +94,7 @@ async def test_a_file_whose_check_dies_is_taken_at_a_later_look(
         process = await at(gate, child)
         gate.path.unlink()
         process.kill()
-        while in_force(live) != {"scams": "1.1.0"}:
-            await asyncio.sleep(0.01)
+        await until(lambda: in_force(live) == {"scams": "1.1.0"})
         watching.cancel()
         with pytest.raises(asyncio.CancelledError):
             await watching
