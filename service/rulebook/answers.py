@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from policies.finding import PackInvalid
 
+IDLE = 11
+"""Exit code of a child that had no job for long."""
 OUT_OF_MEMORY = 12
 """Exit code of a child whose job wanted more memory than there is."""
 

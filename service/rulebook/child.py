@@ -1,7 +1,8 @@
-"""The child process: `python -m service.rulebook.child` does one job after another.
+"""The child process: `python -m service.rulebook.child SECONDS` does one job after another.
 
 A job is a function of this project with its arguments, pickled by the server. The child ends when
-its stdin does: the server has closed it or has died. It writes nothing to disk.
+its stdin does (the server has closed it or has died), and when no job has come for SECONDS, so that
+an idle server does not hold its memory. It writes nothing to disk.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import pickle
 import queue
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -17,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from policies.finding import PackInvalid
-from service.rulebook.answers import OUT_OF_MEMORY, Answer, Broken, Done, Invalid
+from service.rulebook.answers import IDLE, OUT_OF_MEMORY, Answer, Broken, Done, Invalid
 from service.rulebook.frames import PipeClosed, read_frame, write_frame
 
 NICENESS = 5
@@ -34,9 +36,14 @@ def main() -> None:
     _go_last()
     waiting: queue.Queue[bytearray | None] = queue.Queue(1)
     threading.Thread(target=_receive, args=(jobs, waiting), daemon=True).start()
-    while (job := waiting.get()) is not None:
-        with suppress(PipeClosed):  # the end of stdin says the same
+    idle_s = float(sys.argv[1])
+    try:
+        while (job := waiting.get(timeout=idle_s)) is not None:
             write_frame(answers, pickle.dumps(_answer(job), pickle.HIGHEST_PROTOCOL))
+    except queue.Empty:
+        sys.exit(IDLE)
+    except PipeClosed:
+        sys.exit()
 
 
 def _own_pipes() -> tuple[int, int]:

@@ -24,7 +24,7 @@ import structlog
 
 from policies.collector import without_collector
 from service.errors import Problem
-from service.rulebook.answers import OUT_OF_MEMORY, Answer, Broken, Done, Invalid
+from service.rulebook.answers import IDLE, OUT_OF_MEMORY, Answer, Broken, Done, Invalid
 from service.rulebook.frames import PipeClosed, read_frame, write_frame
 
 log = structlog.get_logger()
@@ -34,6 +34,8 @@ R = TypeVar("R")
 
 MOST_JOBS = 8
 """Jobs that run or wait; more are refused."""
+IDLE_S = 300.0
+"""Without a job the process ends; the next job starts another."""
 _STOP_S = 2.0
 """Given to an idle child to end by itself."""
 _STOPPING = "the server is stopping; ask again once it is back"
@@ -67,10 +69,12 @@ class ChildProcess:
     Args:
         name: What it is for, in logs.
         most_jobs: That run or wait.
+        idle_s: How long the process lives without a job.
     """
 
-    def __init__(self, name: str, *, most_jobs: int = MOST_JOBS) -> None:
+    def __init__(self, name: str, *, most_jobs: int = MOST_JOBS, idle_s: float = IDLE_S) -> None:
         self._name = name
+        self._idle_s = idle_s
         self._most_jobs = most_jobs
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"child-{name}")
         """Writes jobs and waits for answers; meanwhile other threads run."""
@@ -148,11 +152,21 @@ class ChildProcess:
         """In the thread. Raises: ChildAway"""
         call = job.function, job.args, job.kwargs
         content = pickle.dumps(call, pickle.HIGHEST_PROTOCOL)
-        if self._process is not None and self._process.poll() is not None:  # while it was idle
-            log.warning("policies.child_died", child=self._name, code=_end(self._process))
-            self._process = None
+        while (answer := self._ask(job, content)) is None:
+            pass
+        with without_collector():
+            return cast(Answer, pickle.loads(answer))
+
+    def _ask(self, job: _Job, content: bytes) -> bytearray | None:
+        """None where the process ended for want of a job before it took this one.
+
+        Raises:
+            ChildAway
+        """
+        if self._process is not None and self._process.poll() is not None:
+            self._close(self._process)
         if self._process is None and not job.given_up:
-            self._process = _start()
+            self._process = _start(self._idle_s)
         process = self._process
         with self._lock:
             if process is None or job.given_up:
@@ -162,22 +176,28 @@ class ChildProcess:
             assert process.stdin is not None
             assert process.stdout is not None
             write_frame(process.stdin.fileno(), content)
-            answer = read_frame(process.stdout.fileno())
+            return read_frame(process.stdout.fileno())
         except PipeClosed:
-            self._process = None
-            code = _end(process)
+            code = self._close(process, wanted=job.given_up)
             if job.given_up:
                 raise ChildAway(_STOPPING) from None
-            log.warning("policies.child_died", child=self._name, code=code)
+            if code == IDLE:
+                return None
             raise ChildAway(_died(code)) from None
         finally:
             with self._lock:
                 self._current = None
-        with without_collector():
-            return cast(Answer, pickle.loads(answer))
+
+    def _close(self, process: subprocess.Popen[bytes], *, wanted: bool = False) -> int:
+        """Forget a process that has ended; its exit code."""
+        self._process = None
+        code = _end(process)
+        if code != IDLE and not wanted:
+            log.warning("policies.child_died", child=self._name, code=code)
+        return code
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(idle_s: float) -> subprocess.Popen[bytes]:
     """In the background of a terminal: Ctrl-C reaches the server alone, which ends its children.
 
     Not in a session of its own, to which the kernel may give as much time as to all of the server.
@@ -189,7 +209,7 @@ def _start() -> subprocess.Popen[bytes]:
     settings = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT")}
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "service.rulebook.child"],
+            [sys.executable, "-P", "-m", "service.rulebook.child", str(idle_s)],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

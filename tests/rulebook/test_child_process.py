@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,7 @@ from policies.load import Source
 from service.rulebook import jobs
 from service.rulebook.child import NICENESS
 from service.rulebook.child_process import ChildAway, ChildProcess, JobBroken
-from tests.rulebook.child import Gate, fail_with_words, use_up_time, want_memory
+from tests.rulebook.child import Gate, fail_with_words, until, use_up_time, want_memory
 from tests.rulebook.examples import loaded
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +48,12 @@ def gate(tmp_path: Path) -> Gate:
 def process_of(child: ChildProcess) -> psutil.Process:
     assert child.pid is not None
     return psutil.Process(child.pid)
+
+
+def ended(child: ChildProcess) -> Callable[[], bool]:
+    """Whether the process has ended; it stays for `ChildProcess` to be asked how."""
+    process = process_of(child)
+    return lambda: process.status() == psutil.STATUS_ZOMBIE
 
 
 async def test_jobs_run_one_after_another_in_one_process_that_gives_way_to_the_rooms(
@@ -85,8 +91,19 @@ async def test_a_child_that_died_while_it_was_idle_is_replaced_unnoticed(
     await child.run(os.getpid)
     process = process_of(child)
     process.kill()
-    process.wait(_SOON_S)
-    assert await child.run(os.getpid) == child.pid != process.pid
+    await until(ended(child))
+    with capture_logs() as logs:
+        assert await child.run(os.getpid) == child.pid != process.pid
+    assert [each["event"] for each in logs] == ["policies.child_died"]
+
+
+async def test_a_child_without_a_job_ends_and_the_next_job_starts_another() -> None:
+    async with ChildProcess("test", idle_s=0.01) as child:
+        first = await child.run(os.getpid)
+        with capture_logs() as logs:
+            await until(ended(child))
+            assert await child.run(os.getpid) != first
+        assert logs == []
 
 
 async def test_a_job_that_wants_too_much_memory_is_told_so(child: ChildProcess) -> None:
