@@ -9,29 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from policies.collector import without_collector
 from policies.finding import PackInvalid
-from policies.load import Loaded, Source, decoded, doubled, load_source
+from policies.load import Loaded, Source, decoded, doubled
 from policies.match import RuleStatus
 from policies.matcher import HEARD, Matcher
 from policies.pack import Pack
-from policies.packed import unpack_pack
 from service.clock import Clock
 from service.errors import StoreAway
 from service.metrics import Metrics
-from service.rulebook import jobs
 from service.rulebook.checking import Report, clashes
-from service.rulebook.jobs import Checked, PackPlace, Prepared
+from service.rulebook.jobs import Checked
+from service.rulebook.pack_work import NotReady, PackWork
 from service.rulebook.plan import Adopt, Keep, Remove, Step, plan
 from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.refusals import NoSuchVersion, Refused, Stale
-from service.rulebook.snapshot import Snapshot, compiled
+from service.rulebook.snapshot import Snapshot
 from service.rulebook.trial import Tried, Verdict, judge_sentence
 from service.rulebook.version import (
     FROM_FILES,
@@ -82,8 +80,7 @@ class LivePolicies:
         snapshot: Snapshot | None = None,
     ) -> None:
         self._store = store
-        self._worker = worker
-        self._corpus = corpus
+        self._work = PackWork(worker, corpus)
         self._metrics = metrics
         self._clock = clock
         self._changing, self._trying = asyncio.Lock(), asyncio.Lock()
@@ -133,8 +130,8 @@ class LivePolicies:
             except PackInvalid as invalid:
                 self._count(Origin.API, "refused")
                 raise Refused(invalid.errors) from None
-            place = await self._place(source, name)
-            return await self._bring(source, place, live, Origin.API, by)
+            taken = await self._versions_beside(name, digest_of(source.text))
+            return await self._bring(name, source, live, Origin.API, by, {name: taken})
 
     async def roll_back(
         self, name: str, id_: int, by: By, matching: Collection[str] | None = None
@@ -151,8 +148,7 @@ class LivePolicies:
             if version is None or version.origin is Origin.REMOVED:
                 raise NoSuchVersion(name, id_)
             source = Source(_name_of(version), version.source)
-            place = PackPlace(name, await self._pickled(), {})
-            return await self._bring(source, place, live, Origin.ROLL_BACK, by)
+            return await self._bring(name, source, live, Origin.ROLL_BACK, by, {})
 
     async def check(self, content: bytes) -> Checked:
         """What `put` would say, under the name that the text gives itself."""
@@ -161,14 +157,15 @@ class LivePolicies:
                 source = decoded(content, "")
             except PackInvalid as invalid:
                 return Checked(None, None, None, invalid.errors, (), ())
-            place = await self._place(source, None)
-            return await self._worker.run(jobs.check_text, source, place, self._corpus)
+            found = _NAMED.search(source.text)
+            called = found[1] if found else ""
+            taken = await self._versions_beside(called, digest_of(source.text))
+            return await self._work.check(source, self.packs, {called: taken})
 
     async def check_file(self, path: Path) -> Report:
         """What is wrong with a changed file, taken by itself."""
         async with self._trying:
-            pickled = await self._worker.run(jobs.check_file, path, self._corpus)
-            return await asyncio.to_thread(jobs.unpack_report, pickled)
+            return await self._work.check_file(path)
 
     async def trial(
         self, tried: Tried, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
@@ -183,11 +180,8 @@ class LivePolicies:
         if draft is None and set(statuses) == set(HEARD):
             return await asyncio.to_thread(judge_sentence, self.matcher(), tried)
         async with self._trying:
-            packs = await self._pickled()
             try:
-                return await self._worker.run(
-                    jobs.try_sentence, tried, packs, list(statuses), draft
-                )
+                return await self._work.try_sentence(tried, self.packs, statuses, draft)
             except PackInvalid as invalid:
                 raise Refused(invalid.errors) from None
 
@@ -200,15 +194,6 @@ class LivePolicies:
             raise Stale(name, None if live is None else live.record)
         return live
 
-    async def _place(self, source: Source, name: str | None) -> PackPlace:
-        found = _NAMED.search(source.text)
-        called = name or (found[1] if found else "")
-        taken = await self._versions_beside(called, digest_of(source.text))
-        return PackPlace(name, await self._pickled(), {called: taken})
-
-    async def _pickled(self) -> Sequence[bytes]:
-        return await asyncio.to_thread(jobs.pack_up_packs, self.packs)
-
     async def _versions_beside(self, name: str, digest: str) -> set[str]:
         """Versions of the pack that only other texts call themselves."""
         texts = await self._store.texts(name)
@@ -216,18 +201,23 @@ class LivePolicies:
         return {text.version for text in texts} - own
 
     async def _bring(
-        self, source: Source, place: PackPlace, live: LivePack | None, origin: Origin, by: By
+        self,
+        name: str,
+        source: Source,
+        live: LivePack | None,
+        origin: Origin,
+        by: By,
+        versions: Mapping[str, Collection[str]],
     ) -> Change:
         same = live is not None and live.record.source == source.text
-        prepared = await self._worker.run(
-            jobs.prepare, source, place, self._corpus, compile_=not same
-        )
-        if prepared.pack is None:
+        ready = await self._work.prepare(source, name, self.packs, versions, compile_=not same)
+        if isinstance(ready, NotReady):
             self._count(origin, "refused")
-            raise Refused(prepared.errors)
-        if live is not None and same:
-            return Change(live, False, prepared.warnings)
-        pack, matcher = await asyncio.to_thread(_unpacked, prepared, self.packs)
+            raise Refused(ready.errors)
+        pack, matcher = ready.pack, ready.matcher
+        if live is not None and matcher is None:
+            return Change(live, False, ready.warnings)
+        assert matcher is not None
         told = What.ADDED if live is None else What.CHANGED
         new = NewVersion(pack.pack, pack.version, source.text, origin, by, told)
         (record,) = await self._record([new])
@@ -235,7 +225,7 @@ class LivePolicies:
         others = [each for each in self._snapshot.live if each.pack.pack != pack.pack]
         self._swap([*others, brought], matcher)
         self._count(origin, "swapped")
-        return Change(brought, True, prepared.warnings)
+        return Change(brought, True, ready.warnings)
 
     async def _follow(self, files: Sequence[Loaded], origin: Origin) -> None:
         if errors := list(doubled(files)):
@@ -250,7 +240,7 @@ class LivePolicies:
         packs = [*(each.pack for each in kept), *(step.file.pack for step in adopted)]
         new = [change for step in steps if (change := _change(step, origin))]
         if new or {each.record.id for each in kept} != _ids(self._snapshot):
-            matcher = await self._compiled(packs)
+            matcher = await self._work.compile_packs(packs, here=self._starting)
             _warn_of_versions(adopted, newest)
             records = {each.pack: each for each in await self._record(new)}
             fresh = [LivePack(step.file.pack, records[step.file.pack.pack]) for step in adopted]
@@ -259,13 +249,6 @@ class LivePolicies:
                 self._count(origin, "swapped")
         self._files = files, origin
         self._unsure = False
-
-    async def _compiled(self, packs: Sequence[Pack]) -> Matcher:
-        if self._starting:
-            return await asyncio.to_thread(compiled, packs)
-        pickled = await asyncio.to_thread(jobs.pack_up_packs, packs)
-        packed = await self._worker.run(jobs.compile_packs, pickled)
-        return await asyncio.to_thread(jobs.unpack_compiled, packed, packs)
 
     async def _kept(self, steps: Sequence[Step]) -> list[LivePack]:
         """One that this release no longer takes gives way to its pack's file, if it has one."""
@@ -296,11 +279,7 @@ class LivePolicies:
         if file is not None and file[1].digest == record.digest:
             return file[0].pack
         source = Source(_name_of(record), record.source)
-        if self._starting:
-            return (await asyncio.to_thread(load_source, source)).pack
-        return await asyncio.to_thread(
-            unpack_pack, await self._worker.run(jobs.load_record, source)
-        )
+        return await self._work.load_record(source, here=self._starting)
 
     @property
     def _starting(self) -> bool:
@@ -329,16 +308,6 @@ class LivePolicies:
 
 def _ids(snapshot: Snapshot) -> set[int]:
     return {each.record.id for each in snapshot.live}
-
-
-def _unpacked(prepared: Prepared, others: Sequence[Pack]) -> tuple[Pack, Matcher]:
-    """In a thread."""
-    assert prepared.pack is not None
-    assert prepared.matcher is not None
-    with without_collector():
-        pack = unpack_pack(prepared.pack)
-    packs = [*(each for each in others if each.pack != pack.pack), pack]
-    return pack, jobs.unpack_compiled(prepared.matcher, packs)
 
 
 def _name_of(version: Version) -> str:
