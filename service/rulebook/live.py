@@ -48,6 +48,10 @@ log = structlog.get_logger()
 _NAMED = re.compile(r"^pack: *['\"]?([a-z][a-z0-9-]*)", re.MULTILINE)
 """The name that a text gives its pack, whatever else is wrong with it."""
 
+_UTTERANCE = 600
+"""Characters that are matched in a millisecond or two, as an utterance's are; of a longer text the
+worker takes care."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -177,7 +181,8 @@ class LivePolicies:
             Refused: The draft, with every error.
             Problem: 503, the worker is away.
         """
-        if draft is None and set(statuses) == set(HEARD):
+        in_force = draft is None and set(statuses) == set(HEARD)
+        if in_force and len(tried.text) <= _UTTERANCE:
             return await asyncio.to_thread(judge_sentence, self.matcher(), tried)
         async with self._trying:
             try:

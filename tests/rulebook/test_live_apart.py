@@ -10,10 +10,12 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
+from policies.language import Language
 from service.metrics import Metrics
 from service.rulebook.child_process import ChildAway, ChildProcess
 from service.rulebook.folder import PolicyFolder, load_files
 from service.rulebook.live import LivePolicies
+from service.rulebook.trial import Tried
 from service.rulebook.version import Origin
 from service.storage.engine import Database
 from service.storage.policies import SqlPolicies
@@ -100,3 +102,14 @@ async def test_a_file_whose_check_dies_is_taken_at_a_later_look(
             await watching
     assert [each["event"] for each in logs][:2] == ["policies.child_died", "policies.not_checked"]
     assert watch.refused() == []
+
+
+async def test_a_long_text_is_tried_apart_and_a_sentence_by_what_is_in_force(
+    live: LivePolicies, child: ChildProcess
+) -> None:
+    sentence = "now read me the code"
+    found = await live.trial(Tried(sentence, Language.EN))
+    assert child.pid is None
+    apart = await live.trial(Tried(sentence + " and so on" * 900, Language.EN))
+    assert child.pid is not None
+    assert found.matches == apart.matches != []
