@@ -52,6 +52,10 @@ class PackInvalid(Exception):
         self.errors = tuple(errors)
         super().__init__("\n".join(map(str, self.errors)))
 
+    def __reduce__(self) -> tuple[type[PackInvalid], tuple[tuple[PackError, ...]]]:
+        """Pickle the errors: the text is made of them again."""
+        return PackInvalid, (self.errors,)
+
 
 def field_name(where: Location) -> str:
     """`("policies", 0, "id")` as `policies[0].id`."""

@@ -29,7 +29,7 @@ from service.openapi import DescribedApp
 from service.problems import install_problems
 from service.queries import refuse_unknown_query
 from service.roles.common import Common
-from service.roles.front import Front, build_front, build_services, run_front
+from service.roles.front import Front, PolicyWorkers, build_front, build_services, run_front
 from service.roles.ingest import Ingest, build_ingest, run_ingest
 from service.roles.stores import stores_on
 from service.rooms import routes as rooms_routes
@@ -37,6 +37,7 @@ from service.rooms import whip_routes
 from service.rooms.janus import routes as janus_routes
 from service.rulebook import routes as rulebook_routes
 from service.rulebook import trial_routes
+from service.rulebook.child_process import ChildProcess
 from service.rulebook.folder import load_policies
 from service.settings import Settings
 from service.storage.one_server import Hold, for_one_server
@@ -150,8 +151,12 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[Running]:
         seal = make_seal(settings.secret, settings.data_dir)
         words = recogniser(settings, metrics)
         stack.push_async_callback(words.close)
+        workers = PolicyWorkers(
+            checks=await stack.enter_async_context(ChildProcess("policies")),
+            backtests=await stack.enter_async_context(ChildProcess("backtest")),
+        )
         common = Common(seal=seal, metrics=metrics, clock=clock)
-        services = await build_services(settings, stores, words, files, common)
+        services = await build_services(settings, stores, words, files, workers, common)
         ingest = build_ingest(settings, stores, services.for_ingest(), common)
         front = build_front(settings, database, stores, services, ingest.for_front(), common)
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))

@@ -1,14 +1,14 @@
 """Draft packs on what was said in the rooms: what they would raise, and what is raised no more.
 
-Off the event loop, one at a time: a back-test takes seconds, and the rooms go on.
+By a worker, one at a time: a back-test takes seconds, and the rooms go on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import pickle
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,15 +18,20 @@ from policies.load import load_drafts
 from policies.match import Match, RuleStatus
 from policies.matcher import Matcher
 from policies.pack import Pack
+from policies.packed import pack_up_in_batches
 from policies.severity import Severity
 from policies.stored import Stored
 from service.clock import Timestamp
 from service.errors import Problem
+from service.rulebook.jobs import pack_up_packs, unpack_all
+from service.rulebook.ports import PolicyWorker
 
 MOST_UTTERANCES = 50_000
 """Listened to again in one back-test; the newest."""
 MOST_CHANGES = 500
 """Told one by one; all are counted."""
+_BATCH = 200
+"""Utterances pickled at a stretch: a millisecond."""
 
 
 class SaidStore(Protocol):
@@ -123,8 +128,11 @@ class Backtesting:
         most: Utterances in one back-test.
     """
 
-    def __init__(self, said: SaidStore, *, most: int = MOST_UTTERANCES) -> None:
+    def __init__(
+        self, said: SaidStore, worker: PolicyWorker, *, most: int = MOST_UTTERANCES
+    ) -> None:
         self._said = said
+        self._worker = worker
         self._most = most
         self._busy = False
 
@@ -145,7 +153,7 @@ class Backtesting:
 
         Raises:
             PackInvalid: With every error of the drafts.
-            Problem: 409, another one runs.
+            Problem: 409, another one runs; 503, the worker is away.
         """
         if self._busy:
             raise Problem(
@@ -155,54 +163,43 @@ class Backtesting:
         try:
             total = await self._said.count(since, until, room_id)
             said = await self._said.newest(since, until, room_id, self._most)
-            report = await _in_a_thread(drafts, live, statuses, said)
+            left_out = max(0, total - len(said))
+            pickled = await asyncio.to_thread(_pickled, said)
+            packs = await asyncio.to_thread(pack_up_packs, live)
+            return await self._worker.run(
+                compare, list(drafts), packs, list(statuses), pickled, left_out
+            )
         finally:
             self._busy = False
-        return _told(report, said, max(0, total - len(said)))
 
 
-class _GivenUp(Exception):
-    """Nobody waits for the answer any more."""
+def _pickled(said: Sequence[Stored]) -> Sequence[bytes]:
+    """In a thread: other threads run between two batches."""
+    return pack_up_in_batches(said, _BATCH, between=lambda: time.sleep(0))
 
 
-async def _in_a_thread(
+def compare(
     drafts: Sequence[str],
-    live: Sequence[Pack],
-    statuses: Collection[RuleStatus],
-    said: Sequence[Stored],
-) -> Report:
-    """Not left before the thread has ended."""
-    given_up = threading.Event()
-    work = asyncio.to_thread(_compare, drafts, live, statuses, said, given_up)
-    task = asyncio.create_task(work, name="backtest")
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        given_up.set()
-        await asyncio.wait([task])
-        task.exception()
-        raise
+    live: Sequence[bytes],
+    statuses: Sequence[RuleStatus],
+    said: Sequence[bytes],
+    left_out: int,
+) -> BacktestReport:
+    """The worker's job: what the drafts would change in what was said.
+
+    Raises:
+        PackInvalid: With every error of the drafts.
+    """
+    packs = unpack_all(live)
+    before = Matcher(packs, statuses)
+    after = Matcher(load_drafts(drafts, packs), statuses)
+    utterances = [stored for batch in said for stored in _batch(batch)]
+    return _told(backtest(before, after, utterances), utterances, left_out)
 
 
-def _compare(
-    drafts: Sequence[str],
-    live: Sequence[Pack],
-    statuses: Collection[RuleStatus],
-    said: Iterable[Stored],
-    given_up: threading.Event,
-) -> Report:
-    before = Matcher(live, statuses)
-    after = Matcher(load_drafts(drafts, live), statuses)
-    return backtest(before, after, _stepping_back(said, given_up))
-
-
-def _stepping_back(said: Iterable[Stored], given_up: threading.Event) -> Iterator[Stored]:
-    """Lets the event loop run between two utterances: it never waits for more than one."""
-    for stored in said:
-        if given_up.is_set():
-            raise _GivenUp
-        time.sleep(0)
-        yield stored
+def _batch(pickled: bytes) -> Sequence[Stored]:
+    batch: Sequence[Stored] = pickle.loads(pickled)
+    return batch
 
 
 def _told(report: Report, said: Sequence[Stored], left_out: int) -> BacktestReport:

@@ -56,6 +56,7 @@ from service.storage.rule_hits import SqlRuleHits
 from service.storage.said import SqlSaid
 from service.storage.sessions import SqlSessions
 from tests.listening.sound import loud
+from tests.rulebook.child import CHILD
 
 
 class NoModel:
@@ -124,7 +125,7 @@ class Api:
         self.alerts = SqlAlerts(database, clock)
         self.hearing = SqlHearing(database, clock)
         self.rule_hits = SqlRuleHits(database)
-        self.backtesting = Backtesting(SqlSaid(database))
+        self.backtesting = Backtesting(SqlSaid(database), CHILD)
         self.rooms = SqlRooms(database, clock)
         self.tokens = SqlTokens(database)
         self.keys = SqlKeys(database)
@@ -158,7 +159,9 @@ class Api:
         )
         self.acting = Acting(self.actions, self.supervisor, metrics=self.metrics, clock=clock)
         self.policies = SqlPolicies(database)
-        self.live = LivePolicies(self.policies, corpus=None, metrics=self.metrics, clock=clock)
+        self.live = LivePolicies(
+            self.policies, CHILD, corpus=None, metrics=self.metrics, clock=clock
+        )
         self.parts = Parts(
             clock=clock,
             metrics=self.metrics,

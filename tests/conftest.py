@@ -17,6 +17,7 @@ from service.storage.schema import migrate
 from tests.needs import NEEDS
 from tests.postgres import Postgres
 from tests.redis import RedisServer
+from tests.rulebook.child import CHILD
 from tests.server import Server
 
 # A slow or busy machine is no reason for a property to fail: pytest's own time-out is enough.
@@ -75,6 +76,13 @@ def left_behind(before: Set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
 def _ours(task: asyncio.Task[object]) -> bool:
     """The task in which anyio's runner calls fixtures and tests."""
     return getattr(task.get_coro(), "__name__", "") == "_call_in_runner_task"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_leaked_child() -> Iterator[None]:
+    """The child process that tests share ends with them."""
+    yield
+    CHILD.stop()
 
 
 @pytest.fixture(autouse=True)

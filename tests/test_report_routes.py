@@ -1,23 +1,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import psutil
 import pytest
 
+from policies.load import load_drafts
 from policies.match import RuleStatus
 from policies.matcher import TRIED
 from policies.stored import Stored
 from service.access.keys import Role
 from service.alerts.alert import AlertRaised
 from service.backtesting import Backtesting, BacktestReport
+from service.rulebook.child_process import ChildProcess
 from service.storage.engine import Database
 from service.storage.said import SqlSaid
 from tests.api import Api
 from tests.policies.writing import pack, pack_text, rule, rule_text
+from tests.rulebook.child import CHILD, until
 from tests.rulebook.examples import live_of, snapshot_of
 from tests.storage.examples import NOW, SECOND, SetClock, a_match, a_transcript, an_alert
 from tests.storage.test_rule_hits import a_hit, shadow
@@ -153,7 +158,7 @@ async def test_of_more_than_it_takes_the_newest_is_taken_and_the_answer_says_so(
     api: Api, database: Database
 ) -> None:
     await say(api, "one", "two", "three")
-    api.parts.backtesting = Backtesting(SqlSaid(database), most=2)
+    api.parts.backtesting = Backtesting(SqlSaid(database), CHILD, most=2)
     found = await backtest(api, packs=[pack_text()])
     assert (found["utterances"], found["left_out"]) == (2, 1)
     assert found["since"] == "2026-05-17T12:00:01.123Z"
@@ -214,7 +219,7 @@ class Slow:
 
 async def test_a_second_one_at_the_same_time_is_told_to_wait(api: Api) -> None:
     slow = Slow()
-    api.parts.backtesting = Backtesting(slow)
+    api.parts.backtesting = Backtesting(slow, CHILD)
     first = asyncio.create_task(backtest(api, packs=[pack_text()]))
     await slow.asked.wait()
     async with api.caller("Ed", Role.ADMIN) as admin:
@@ -225,31 +230,71 @@ async def test_a_second_one_at_the_same_time_is_told_to_wait(api: Api) -> None:
         assert (await admin.post(BACKTEST, json={"packs": [pack_text()]})).status_code == 200
 
 
+def said_again_and_again(times: int) -> list[Stored]:
+    return [Stored("r", "s", "en", "read me the code", n, 1.0, id=str(n)) for n in range(times)]
+
+
+@dataclass
+class Much(Slow):
+    """One that has much to say, at once."""
+
+    talk: list[Stored] = field(default_factory=list)
+
+    async def newest(
+        self, since: datetime | None, until: datetime | None, room_id: str | None, limit: int
+    ) -> Sequence[Stored]:
+        self.asked.set()
+        return self.talk
+
+    async def count(
+        self, since: datetime | None, until: datetime | None, room_id: str | None
+    ) -> int:
+        return len(self.talk)
+
+
+async def run(backtesting: Backtesting) -> BacktestReport:
+    return await backtesting.run([pack_text()], [LIVE], TRIED, since=None, until=None, room_id=None)
+
+
 async def test_one_that_is_given_up_stops_and_leaves_room_for_the_next(api: Api) -> None:
-    talk = [Stored("r", "s", "en", "read me the code", n, 1.0, id=str(n)) for n in range(200_000)]
-
-    @dataclass
-    class Much(Slow):
-        async def newest(
-            self, since: datetime | None, until: datetime | None, room_id: str | None, limit: int
-        ) -> Sequence[Stored]:
-            return talk
-
-    much = Much()
-    much.let.set()
-    backtesting = Backtesting(much)
-
-    async def test() -> BacktestReport:
-        return await backtesting.run(
-            [pack_text()], [LIVE], TRIED, since=None, until=None, room_id=None
-        )
-
-    run = asyncio.create_task(test())
+    much = Much(talk=said_again_and_again(200_000))
+    backtesting = Backtesting(much, CHILD)
+    running = asyncio.create_task(run(backtesting))
     await much.asked.wait()
     for _ in range(20):
         await asyncio.sleep(0)
-    run.cancel()
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await run
-    talk.clear()
-    assert (await test()).utterances == 0
+        await running
+    much.talk = []
+    assert (await run(backtesting)).utterances == 0
+
+
+async def test_the_work_is_not_done_by_the_process_that_hears(api: Api) -> None:
+    async with ChildProcess("test") as child:
+        await child.run(load_drafts, [pack_text()], [])  # all modules are there
+        own_s = time.process_time()
+        assert (await run(Backtesting(Much(talk=said_again_and_again(20_000)), child))).hours > 5
+        own_s = time.process_time() - own_s
+        assert child.pid is not None
+        assert own_s < psutil.Process(child.pid).cpu_times().user / 2
+
+
+async def test_one_whose_process_is_killed_is_refused_and_leaves_room_for_the_next(
+    api: Api,
+) -> None:
+    much = Much(talk=said_again_and_again(50_000))
+    async with ChildProcess("test") as child, api.caller("Ad", Role.ADMIN) as admin:
+        api.app.state.backtesting = Backtesting(much, child)
+        await child.run(load_drafts, [pack_text()], [])
+        assert child.pid is not None
+        process = psutil.Process(child.pid)
+        before_s = process.cpu_times().user
+        running = asyncio.create_task(admin.post(BACKTEST, json={"packs": [pack_text()]}))
+        await until(lambda: process.cpu_times().user > before_s + 0.1)
+        process.kill()
+        answer = await running
+        assert (answer.status_code, answer.json()["title"]) == (503, "Policy work not done")
+        assert "was killed (SIGKILL), and nothing has changed" in answer.json()["detail"]
+        much.talk = []
+        assert (await admin.post(BACKTEST, json={"packs": [pack_text()]})).status_code == 200

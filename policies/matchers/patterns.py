@@ -34,6 +34,8 @@ class PatternRefused(Exception):
 class Patterns:
     """Compiled once, then only read: threads may share it.
 
+    Pickled as its patterns, and compiled again where it is unpickled.
+
     Args:
         patterns: By number.
 
@@ -42,8 +44,12 @@ class Patterns:
     """
 
     def __init__(self, patterns: Mapping[int, str]) -> None:
+        self._wanted = patterns
         self._patterns = tuple((entry, compiled(each)) for entry, each in patterns.items())
         self._any = _any_of(tuple(patterns.values()))
+
+    def __reduce__(self) -> tuple[type[Patterns], tuple[Mapping[int, str]]]:
+        return Patterns, (self._wanted,)
 
     def find(self, heard: Normalized) -> Iterator[Hit]:
         """The places of every pattern; those of one pattern do not overlap."""

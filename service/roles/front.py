@@ -35,7 +35,7 @@ from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.wanted import Wanted
 from service.rulebook.folder import PolicyFolder
 from service.rulebook.live import LivePolicies
-from service.rulebook.ports import PolicyStore
+from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.version import Origin
 from service.rules_page import Kept
 from service.settings import Settings
@@ -56,6 +56,14 @@ _EXPIRE_EVERY_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyWorkers:
+    """Who does slow work on policies: a change of a pack does not wait for a back-test."""
+
+    checks: PolicyWorker
+    backtests: PolicyWorker
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Parts of the front that ingest is given; they know nothing of it.
 
@@ -66,6 +74,7 @@ class Services:
     recogniser: OwnModel | Workers
     policies: LivePolicies
     policy_folder: PolicyFolder | None
+    backtesting: Backtesting
     broadcaster: Broadcaster
     webhook_sender: HttpSender
     relay: Relay
@@ -135,6 +144,7 @@ async def build_services(
     stores: Stores,
     recogniser: OwnModel | Workers,
     files: Sequence[Loaded],
+    workers: PolicyWorkers,
     common: Common,
 ) -> Services:
     """Bring the policies into force and wire what ingest is given; nothing runs yet.
@@ -144,7 +154,11 @@ async def build_services(
     """
     metrics, clock = common.metrics, common.clock
     policies = LivePolicies(
-        stores.policies, corpus=settings.corpus_dir, metrics=metrics, clock=clock
+        stores.policies,
+        workers.checks,
+        corpus=settings.corpus_dir,
+        metrics=metrics,
+        clock=clock,
     )
     folder = settings.policy_dir
     await _follow(policies, files, Origin.SHIPPED if folder is None else Origin.FILE)
@@ -160,6 +174,7 @@ async def build_services(
         policy_folder=(
             None if folder is None else PolicyFolder(folder, files, policies, metrics=metrics)
         ),
+        backtesting=Backtesting(stores.said, workers.backtests),
         broadcaster=broadcaster,
         webhook_sender=sender,
         relay=Relay(
@@ -213,7 +228,7 @@ def build_front(
         recogniser=services.recogniser,
         policies=services.policies,
         policy_folder=services.policy_folder,
-        backtesting=Backtesting(stores.said),
+        backtesting=services.backtesting,
         broadcaster=services.broadcaster,
         webhook_sender=services.webhook_sender,
         relay=services.relay,

@@ -1,4 +1,4 @@
-"""Everything that a pack is held against before it comes into force. Slow: for a thread."""
+"""Everything that a pack is held against before it comes into force. Slow: for a worker."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check(source: Source, place: Place, corpus: Path | None) -> Report:
         return Report(None, invalid.errors)
     if corpus is None:
         return Report(loaded, warnings=(UNMEASURED,))
-    with without_collector():  # which would hold the whole server up for half a second
+    with without_collector():
         return _measured(loaded, corpus)
 
 

@@ -22,6 +22,7 @@ from policies.load import MAX_BYTES, Loaded, load_together, pack_files
 from policies.packs import demo_packs, shipped_packs
 from service.errors import ConfigurationError
 from service.metrics import Metrics
+from service.rulebook.child_process import ChildAway
 from service.rulebook.live import LivePolicies
 from service.rulebook.version import Origin, digest_of
 
@@ -84,14 +85,17 @@ class PolicyFolder:
 
     async def run(self) -> NoReturn:
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except ChildAway as away:  # it is taken at a later look
+                log.warning("policies.not_checked", why=away.detail)
             await asyncio.sleep(self._every_s)
 
     async def look(self) -> None:
         """Take what has changed and been the same for two looks.
 
         Raises:
-            StoreAway: It is taken at a later look.
+            StoreAway, ChildAway: It is taken at a later look.
         """
         try:
             self._seen = await asyncio.to_thread(look_at, self._folder, self._seen)

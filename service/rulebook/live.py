@@ -1,7 +1,7 @@
 """The policies in force: one snapshot, replaced in one step, and how it is changed.
 
 Whoever matches asks for the snapshot once for each utterance and so never sees a mixture. A change
-is checked and compiled in a thread, put on record, and only then swapped in: refused or cut short,
+is checked and compiled by a worker, put on record, and only then swapped in: refused or cut short,
 it leaves everything as it was. One change at a time.
 """
 
@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from policies.finding import PackInvalid
-from policies.load import Loaded, Place, Source, decoded, doubled, load_source
+from policies.load import Loaded, Source, decoded, doubled
 from policies.match import RuleStatus
 from policies.matcher import HEARD, Matcher
 from policies.pack import Pack
 from service.clock import Clock
 from service.errors import StoreAway
 from service.metrics import Metrics
-from service.rulebook.checking import Report, check, check_file, clashes
+from service.rulebook.checking import Report, clashes
+from service.rulebook.jobs import Checked
+from service.rulebook.pack_work import NotReady, PackWork
 from service.rulebook.plan import Adopt, Keep, Remove, Step, plan
-from service.rulebook.ports import PolicyStore
+from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.refusals import NoSuchVersion, Refused, Stale
-from service.rulebook.snapshot import Snapshot, compiled, draft_matcher
+from service.rulebook.snapshot import Snapshot
+from service.rulebook.trial import Tried, Verdict, judge_sentence
 from service.rulebook.version import (
     FROM_FILES,
     By,
@@ -45,6 +48,10 @@ log = structlog.get_logger()
 _NAMED = re.compile(r"^pack: *['\"]?([a-z][a-z0-9-]*)", re.MULTILINE)
 """The name that a text gives its pack, whatever else is wrong with it."""
 
+_UTTERANCE = 600
+"""Characters that are matched in a millisecond or two, as an utterance's are; of a longer text the
+worker takes care."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -61,6 +68,7 @@ class Change:
 class LivePolicies:
     """
     Args:
+        worker: Checks and compiles, but for what is loaded at the start, when nobody is heard yet.
         corpus: Folder of benign speech, on which rules keep to their budgets.
         snapshot: What is in force until `follow` says more; nothing, if left out.
     """
@@ -68,6 +76,7 @@ class LivePolicies:
     def __init__(
         self,
         store: PolicyStore,
+        worker: PolicyWorker,
         *,
         corpus: Path | None,
         metrics: Metrics,
@@ -75,7 +84,7 @@ class LivePolicies:
         snapshot: Snapshot | None = None,
     ) -> None:
         self._store = store
-        self._corpus = corpus
+        self._work = PackWork(worker, corpus)
         self._metrics = metrics
         self._clock = clock
         self._changing, self._trying = asyncio.Lock(), asyncio.Lock()
@@ -116,15 +125,17 @@ class LivePolicies:
         Raises:
             Refused: With every error.
             Stale: Another record is in force.
-            StoreAway: Nothing has changed.
+            Problem: 503, the store or the worker is away; nothing has changed.
         """
         async with self._changing:
             live = await self._expect(name, matching)
-            report = await self._checked(content, name)
-            if report.loaded is None:
+            try:
+                source = decoded(content, name)
+            except PackInvalid as invalid:
                 self._count(Origin.API, "refused")
-                raise Refused(report.errors)
-            return await self._bring(report.loaded, live, Origin.API, by, report.warnings)
+                raise Refused(invalid.errors) from None
+            taken = await self._versions_beside(name, digest_of(source.text))
+            return await self._bring(name, source, live, Origin.API, by, {name: taken})
 
     async def roll_back(
         self, name: str, id_: int, by: By, matching: Collection[str] | None = None
@@ -133,7 +144,7 @@ class LivePolicies:
 
         Raises:
             NoSuchVersion: There is none with this id that has a text.
-            Refused, Stale, StoreAway: As `put`.
+            Refused, Stale, Problem: As `put`.
         """
         async with self._changing:
             live = await self._expect(name, matching)
@@ -141,36 +152,43 @@ class LivePolicies:
             if version is None or version.origin is Origin.REMOVED:
                 raise NoSuchVersion(name, id_)
             source = Source(_name_of(version), version.source)
-            place = Place(name, self.packs)
-            report = await asyncio.to_thread(check, source, place, self._corpus)
-            if report.loaded is None:
-                self._count(Origin.ROLL_BACK, "refused")
-                raise Refused(report.errors)
-            return await self._bring(report.loaded, live, Origin.ROLL_BACK, by, report.warnings)
+            return await self._bring(name, source, live, Origin.ROLL_BACK, by, {})
 
-    async def check(self, content: bytes) -> Report:
+    async def check(self, content: bytes) -> Checked:
         """What `put` would say, under the name that the text gives itself."""
         async with self._trying:
-            return await self._checked(content, None)
+            try:
+                source = decoded(content, "")
+            except PackInvalid as invalid:
+                return Checked(None, None, None, invalid.errors, (), ())
+            found = _NAMED.search(source.text)
+            called = found[1] if found else ""
+            taken = await self._versions_beside(called, digest_of(source.text))
+            return await self._work.check(source, self.packs, {called: taken})
 
     async def check_file(self, path: Path) -> Report:
         """What is wrong with a changed file, taken by itself."""
         async with self._trying:
-            return await asyncio.to_thread(check_file, path, self._corpus)
+            return await self._work.check_file(path)
 
     async def trial(
-        self, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
-    ) -> Matcher:
-        """The policies in force, with rules of these statuses, and with a draft in the place of
-        the pack of its name.
+        self, tried: Tried, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
+    ) -> Verdict:
+        """What the policies in force make of a sentence, with rules of these statuses, and with a
+        draft in the place of the pack of its name.
 
         Raises:
             Refused: The draft, with every error.
+            Problem: 503, the worker is away.
         """
-        if draft is None and set(statuses) == set(HEARD):
-            return self.matcher()
+        in_force = draft is None and set(statuses) == set(HEARD)
+        if in_force and len(tried.text) <= _UTTERANCE:
+            return await asyncio.to_thread(judge_sentence, self.matcher(), tried)
         async with self._trying:
-            return await asyncio.to_thread(draft_matcher, self.packs, statuses, draft)
+            try:
+                return await self._work.try_sentence(tried, self.packs, statuses, draft)
+            except PackInvalid as invalid:
+                raise Refused(invalid.errors) from None
 
     async def _expect(self, name: str, matching: Collection[str] | None) -> LivePack | None:
         if self._unsure:
@@ -181,17 +199,6 @@ class LivePolicies:
             raise Stale(name, None if live is None else live.record)
         return live
 
-    async def _checked(self, content: bytes, name: str | None) -> Report:
-        try:
-            source = decoded(content, name or "")
-        except PackInvalid as invalid:
-            return Report(None, invalid.errors)
-        found = _NAMED.search(source.text)
-        called = name or (found[1] if found else "")
-        taken = await self._versions_beside(called, digest_of(source.text))
-        place = Place(name, self.packs, {called: taken})
-        return await asyncio.to_thread(check, source, place, self._corpus)
-
     async def _versions_beside(self, name: str, digest: str) -> set[str]:
         """Versions of the pack that only other texts call themselves."""
         texts = await self._store.texts(name)
@@ -200,24 +207,30 @@ class LivePolicies:
 
     async def _bring(
         self,
-        loaded: Loaded,
+        name: str,
+        source: Source,
         live: LivePack | None,
         origin: Origin,
         by: By,
-        warnings: Sequence[str],
+        versions: Mapping[str, Collection[str]],
     ) -> Change:
-        source, pack = loaded.source.text, loaded.pack
-        if live is not None and live.record.source == source:
-            return Change(live, False, warnings)
+        same = live is not None and live.record.source == source.text
+        ready = await self._work.prepare(source, name, self.packs, versions, compile_=not same)
+        if isinstance(ready, NotReady):
+            self._count(origin, "refused")
+            raise Refused(ready.errors)
+        pack, matcher = ready.pack, ready.matcher
+        if live is not None and matcher is None:
+            return Change(live, False, ready.warnings)
+        assert matcher is not None
         told = What.ADDED if live is None else What.CHANGED
-        others = [each for each in self._snapshot.live if each.pack.pack != pack.pack]
-        matcher = await asyncio.to_thread(compiled, [*(each.pack for each in others), pack])
-        new = NewVersion(pack.pack, pack.version, source, origin, by, told)
+        new = NewVersion(pack.pack, pack.version, source.text, origin, by, told)
         (record,) = await self._record([new])
         brought = LivePack(pack, record)
+        others = [each for each in self._snapshot.live if each.pack.pack != pack.pack]
         self._swap([*others, brought], matcher)
         self._count(origin, "swapped")
-        return Change(brought, True, warnings)
+        return Change(brought, True, ready.warnings)
 
     async def _follow(self, files: Sequence[Loaded], origin: Origin) -> None:
         if errors := list(doubled(files)):
@@ -225,14 +238,14 @@ class LivePolicies:
         newest = {each.pack: each for each in await self._store.newest()}
         filed = {each.pack: each for each in await self._store.newest(FROM_FILES)}
         steps = plan({each.pack.pack: each for each in files}, newest, filed)
-        kept = await asyncio.to_thread(self._kept, steps)
+        kept = await self._kept(steps)
         adopted = [step for step in steps if isinstance(step, Adopt)]
         if errors := list(clashes([step.file for step in adopted], [each.pack for each in kept])):
             raise PackInvalid(errors)
         packs = [*(each.pack for each in kept), *(step.file.pack for step in adopted)]
         new = [change for step in steps if (change := _change(step, origin))]
         if new or {each.record.id for each in kept} != _ids(self._snapshot):
-            matcher = await asyncio.to_thread(compiled, packs)
+            matcher = await self._work.compile_packs(packs, here=self._starting)
             _warn_of_versions(adopted, newest)
             records = {each.pack: each for each in await self._record(new)}
             fresh = [LivePack(step.file.pack, records[step.file.pack.pack]) for step in adopted]
@@ -242,7 +255,7 @@ class LivePolicies:
         self._files = files, origin
         self._unsure = False
 
-    def _kept(self, steps: Sequence[Step]) -> list[LivePack]:
+    async def _kept(self, steps: Sequence[Step]) -> list[LivePack]:
         """One that this release no longer takes gives way to its pack's file, if it has one."""
         known = {each.record.id: each for each in self._snapshot.live}
         kept: list[LivePack] = []
@@ -251,7 +264,9 @@ class LivePolicies:
                 continue
             record, file = step.record, step.file
             try:
-                kept.append(known.get(record.id) or LivePack(_pack_of(record, file), record))
+                kept.append(
+                    known.get(record.id) or LivePack(await self._pack_of(record, file), record)
+                )
             except PackInvalid as invalid:
                 log.error(
                     "policies.record_refused",
@@ -264,6 +279,17 @@ class LivePolicies:
                 if file is not None:
                     kept.append(LivePack(file[0].pack, file[1]))
         return kept
+
+    async def _pack_of(self, record: Version, file: tuple[Loaded, Version] | None) -> Pack:
+        if file is not None and file[1].digest == record.digest:
+            return file[0].pack
+        source = Source(_name_of(record), record.source)
+        return await self._work.load_record(source, here=self._starting)
+
+    @property
+    def _starting(self) -> bool:
+        """Nothing is in force, and so nobody is heard yet."""
+        return not self._snapshot.live
 
     async def _record(self, new: Sequence[NewVersion]) -> Sequence[Version]:
         if not new:
@@ -287,12 +313,6 @@ class LivePolicies:
 
 def _ids(snapshot: Snapshot) -> set[int]:
     return {each.record.id for each in snapshot.live}
-
-
-def _pack_of(record: Version, file: tuple[Loaded, Version] | None) -> Pack:
-    if file is not None and file[1].digest == record.digest:
-        return file[0].pack
-    return load_source(Source(_name_of(record), record.source)).pack
 
 
 def _name_of(version: Version) -> str:

@@ -1,13 +1,33 @@
-"""What changing policies needs from storage."""
+"""What changing policies needs from storage and from a worker."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from policies.pack import Pack
 from service.rulebook.version import Listed, NewVersion, Origin, Text, Version
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class PolicyWorker(Protocol):
+    """Does slow work on policies where it does not hold up the rooms."""
+
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function elsewhere. One job at a time, in the order in which they came; one that
+        is cancelled is ended.
+
+        Args:
+            function: Of a module, so that it can be pickled by name, as can its arguments.
+
+        Raises:
+            Problem: 503, the job could not be done.
+            PackInvalid: As the function.
+        """
+        ...
 
 
 class PacksInForce(Protocol):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from policies.finding import PackInvalid
 from policies.load import Place, Source, load_source
 from policies.match import RuleStatus
 from policies.matcher import HEARD, Matcher
 from policies.pack import Pack
-from service.rulebook.refusals import Refused
 from service.rulebook.version import LivePack
 
 
@@ -30,22 +28,17 @@ class Snapshot:
 
 
 def compiled(packs: Sequence[Pack], statuses: Collection[RuleStatus] = HEARD) -> Matcher:
-    """Slow: for a thread. In the order of their names, so that it depends on nothing else."""
+    """Slow: for a worker. In the order of their names, so that it depends on nothing else."""
     return Matcher(sorted(packs, key=lambda pack: pack.pack), statuses)
 
 
-def draft_matcher(
-    packs: Sequence[Pack], statuses: Collection[RuleStatus], draft: str | None
-) -> Matcher:
+def with_draft(packs: Sequence[Pack], draft: str | None) -> Sequence[Pack]:
     """With a draft, if there is one, in the place of the pack of its name.
 
     Raises:
-        Refused: The draft, with every error.
+        PackInvalid: The draft, with every error.
     """
-    if draft is not None:
-        try:
-            new = load_source(Source("draft", draft), Place(beside=packs)).pack
-        except PackInvalid as invalid:
-            raise Refused(invalid.errors) from None
-        packs = [*(pack for pack in packs if pack.pack != new.pack), new]
-    return compiled(packs, statuses)
+    if draft is None:
+        return packs
+    new = load_source(Source("draft", draft), Place(beside=packs)).pack
+    return [*(pack for pack in packs if pack.pack != new.pack), new]

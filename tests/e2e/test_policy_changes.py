@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.rulebook.examples import text_of
@@ -99,3 +100,16 @@ def _events(client: httpx.Client) -> list[dict[str, str]]:
                 if len(found) == 3:
                     break
     return found
+
+
+def test_what_checks_policies_ends_with_the_server(tmp_path: Path, folder: Path) -> None:
+    with Server(tmp_path / "data", EARSHOT_POLICY_DIR=str(folder)) as server:
+        for number, end in enumerate((server.kill, server.stop), 1):
+            with server.client() as client:
+                put(client, text_of(version=f"1.{number}.0"))
+            assert server.process is not None
+            children = psutil.Process(server.process.pid).children(recursive=True)
+            assert len(children) == 1
+            end()
+            assert psutil.wait_procs(children, _PATIENCE_S)[1] == []
+            server.start()

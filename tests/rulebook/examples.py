@@ -11,10 +11,11 @@ from policies.pack import Pack
 from service.clock import Clock
 from service.metrics import Metrics
 from service.rulebook.live import LivePolicies
-from service.rulebook.ports import PolicyStore
+from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.snapshot import Snapshot
 from service.rulebook.version import By, LivePack, Origin, Version, digest_of
 from tests.policies.writing import rule_text
+from tests.rulebook.child import CHILD
 from tests.storage.examples import NOW, SetClock
 
 MO = By("Mo", "key_1", "admin")
@@ -79,9 +80,11 @@ def live_of(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     snapshot: Snapshot | None = None,
+    worker: PolicyWorker | None = None,
 ) -> LivePolicies:
     return LivePolicies(
         store,
+        worker or CHILD,
         corpus=corpus,
         metrics=metrics or Metrics(),
         clock=clock or SetClock(),

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from policies.finding import PackInvalid
+from policies.language import Language
 from policies.spoken import Context, Spoken
 from service.errors import StoreAway
 from service.feed.ports import Recorded
 from service.rulebook.live import LivePolicies
 from service.rulebook.refusals import NoSuchVersion, Refused, ShownError, Stale, shown_errors
+from service.rulebook.trial import Tried
 from service.rulebook.version import NewVersion, Origin, Version
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
@@ -290,12 +292,14 @@ async def test_a_draft_is_tried_in_the_place_of_its_pack_and_changes_nothing(
 ) -> None:
     live = await started(store, text_of())
     draft = text_of(version="9.0.0", word="number")
-    matcher = await live.trial(draft=draft)
-    assert matcher.match(Spoken("now read me the number", "en"), NOWHERE)
-    assert not matcher.match(Spoken("now read me the code", "en"), NOWHERE)
-    assert await live.trial() is live.matcher()
+    number = Tried("now read me the number", Language.EN)
+    code = Tried("now read me the code", Language.EN)
+    assert (await live.trial(number, draft=draft)).matches
+    assert not (await live.trial(code, draft=draft)).matches
+    assert not (await live.trial(number)).matches
+    assert (await live.trial(code)).matches
     with pytest.raises(Refused):
-        await live.trial(draft="schema: 9")
+        await live.trial(code, draft="schema: 9")
     assert in_force(live) == {"scams": "1.0.0"}
 
 

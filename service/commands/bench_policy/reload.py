@@ -21,6 +21,7 @@ from service.commands.rows import Row
 from service.errors import Failed
 from service.logs import configure_logs
 from service.metrics import Metrics
+from service.rulebook.child_process import ChildProcess
 from service.rulebook.live import LivePolicies
 from service.rulebook.version import By
 from service.storage.policies import SqlPolicies
@@ -79,16 +80,19 @@ class _Changing:
     async def _change(self) -> None:
         database = await open_database(f"sqlite:///{self._folder / 'bench.db'}")
         try:
-            store = SqlPolicies(database)
-            self.live = LivePolicies(store, corpus=None, metrics=Metrics(), clock=utc_now)
-            await self.live.put(_NAME, _text(0), By("bench"))
-            self._ready.set()
-            while not self._stop.is_set():
-                await self.live.put(_NAME, _text(self.swaps + 1), By("bench"))
-                self.swaps += 1
-                await asyncio.sleep(0.02)
+            async with ChildProcess("policies") as child:
+                await self._put_again_and_again(SqlPolicies(database), child)
         finally:
             await database.close()
+
+    async def _put_again_and_again(self, store: SqlPolicies, child: ChildProcess) -> None:
+        self.live = LivePolicies(store, child, corpus=None, metrics=Metrics(), clock=utc_now)
+        await self.live.put(_NAME, _text(0), By("bench"))
+        self._ready.set()
+        while not self._stop.is_set():
+            await self.live.put(_NAME, _text(self.swaps + 1), By("bench"))
+            self.swaps += 1
+            await asyncio.sleep(0.02)
 
 
 def reload() -> Iterator[Row]:

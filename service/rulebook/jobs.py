@@ -1,0 +1,164 @@
+"""What a `PolicyWorker` is given to do about packs, and what comes back.
+
+Packs cross as pickles of their own (`policies.packed`): the process that asks copies bytes, and the
+one that works remembers what it has unpickled.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from policies.collector import without_collector
+from policies.finding import PackError
+from policies.load import Place, Source, load_source
+from policies.match import RuleStatus
+from policies.matcher import Matcher
+from policies.pack import Pack, Rule
+from policies.packed import PackedMatcher, pack_up, pack_up_matcher, unpack_matcher, unpack_pack
+from service.rulebook.checking import Budget, Report, check
+from service.rulebook.checking import check_file as check_one_file
+from service.rulebook.snapshot import compiled, with_draft
+from service.rulebook.trial import Tried, Verdict, judge_sentence
+
+_REMEMBERED = 64
+"""Packs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackPlace:
+    """As `policies.load.Place`, with pickled packs."""
+
+    name: str | None
+    beside: Sequence[bytes]
+    versions: Mapping[str, Collection[str]]
+
+    def place(self) -> Place:
+        return Place(self.name, unpack_all(self.beside), self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """
+    Attributes:
+        pack: The name that the pack gives itself; None where it has errors.
+        examples: Of all rules; None where the pack has errors.
+    """
+
+    pack: str | None
+    version: str | None
+    examples: int | None
+    errors: Sequence[PackError]
+    warnings: Sequence[str]
+    budgets: Sequence[Budget]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pack that may come into force.
+
+    Attributes:
+        pack: Pickled; None where there are errors.
+        matcher: Of all packs that will be in force; None where it was not asked for.
+    """
+
+    errors: Sequence[PackError]
+    warnings: Sequence[str]
+    pack: bytes | None
+    matcher: PackedMatcher | None
+
+
+def check_text(source: Source, place: PackPlace, corpus: Path | None) -> Checked:
+    report = check(source, place.place(), corpus)
+    pack = None if report.loaded is None else report.loaded.pack
+    return Checked(
+        pack=None if pack is None else pack.pack,
+        version=None if pack is None else pack.version,
+        examples=None if pack is None else sum(map(_examples, pack.policies)),
+        errors=report.errors,
+        warnings=report.warnings,
+        budgets=report.budgets,
+    )
+
+
+def prepare(source: Source, place: PackPlace, corpus: Path | None, *, compile_: bool) -> Prepared:
+    """Check a pack, and compile it with those beside it."""
+    here = place.place()
+    report = check(source, here, corpus)
+    if report.loaded is None:
+        return Prepared(report.errors, report.warnings, None, None)
+    pack, matcher = report.loaded.pack, None
+    if compile_:
+        packs = [*(each for each in here.beside if each.pack != pack.pack), pack]
+        matcher = pack_up_matcher(compiled(packs), packs)
+    return Prepared((), report.warnings, pack_up(pack), matcher)
+
+
+def check_file(path: Path, corpus: Path | None) -> bytes:
+    """A pickled `checking.Report` on a file taken by itself."""
+    return pack_up(check_one_file(path, corpus))
+
+
+def unpack_report(packed: bytes) -> Report:
+    """In a thread: a report holds a whole document."""
+    with without_collector():
+        report = pickle.loads(packed)
+    assert isinstance(report, Report)
+    return report
+
+
+def load_record(source: Source) -> bytes:
+    """A pickled pack.
+
+    Raises:
+        PackInvalid
+    """
+    return pack_up(load_source(source).pack)
+
+
+def compile_packs(packs: Sequence[bytes]) -> PackedMatcher:
+    known = unpack_all(packs)
+    return pack_up_matcher(compiled(known), known)
+
+
+def try_sentence(
+    tried: Tried, packs: Sequence[bytes], statuses: Sequence[RuleStatus], draft: str | None
+) -> Verdict:
+    """By the packs, with a draft, if there is one, in the place of the pack of its name.
+
+    Raises:
+        PackInvalid: The draft.
+    """
+    return judge_sentence(compiled(with_draft(unpack_all(packs), draft), statuses), tried)
+
+
+def pack_up_packs(packs: Sequence[Pack]) -> list[bytes]:
+    """In a thread: other threads run between two packs."""
+    pickled = []
+    for pack in packs:
+        pickled.append(pack_up(pack))
+        time.sleep(0)
+    return pickled
+
+
+def unpack_compiled(packed: PackedMatcher, packs: Sequence[Pack]) -> Matcher:
+    """In a thread: other threads run between two pieces of the matcher."""
+    return unpack_matcher(packed, packs, between=lambda: time.sleep(0))
+
+
+def unpack_all(packs: Sequence[bytes]) -> list[Pack]:
+    return [_unpacked(each) for each in packs]
+
+
+@lru_cache(_REMEMBERED)
+def _unpacked(pack: bytes) -> Pack:
+    return unpack_pack(pack)
+
+
+def _examples(rule: Rule) -> int:
+    tests = rule.tests
+    return len(tests.must_match) + len(tests.must_not_match) + len(tests.must_excuse)
