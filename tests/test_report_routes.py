@@ -285,7 +285,7 @@ async def test_one_whose_process_is_killed_is_refused_and_leaves_room_for_the_ne
 ) -> None:
     much = Much(talk=said_again_and_again(50_000))
     async with ChildProcess("test") as child, api.caller("Ad", Role.ADMIN) as admin:
-        api.app.state.backtesting = Backtesting(much, child)
+        api.parts.backtesting = Backtesting(much, child)
         await child.run(load_drafts, [pack_text()], [])
         assert child.pid is not None
         process = psutil.Process(child.pid)
