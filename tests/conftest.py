@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import shutil
 import threading
-from collections.abc import AsyncIterator, Iterator, Set
+from collections.abc import AsyncIterator, Generator, Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from service.storage.engine import Database
 from service.storage.schema import migrate
 from tests.needs import NEEDS
 from tests.postgres import Postgres
+from tests.processes import fail_if_ended, failing_early, guarded
 from tests.redis import RedisServer
 from tests.server import Server
 
@@ -44,6 +46,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for need, reason in _MISSING.items():
             if item.get_closest_marker(need.marker) and not need.met():
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Fail a test at once when a helper process ends early."""
+    fail_if_ended(pyfuncitem.funcargs.values())
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        with failing_early():
+            return (yield)
+    test = pyfuncitem.obj
+    pyfuncitem.obj = guarded(test)
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = test
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
