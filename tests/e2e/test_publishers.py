@@ -22,13 +22,13 @@ from tests.e2e.following import following
 from tests.e2e.peers import peers, until
 from tests.e2e.test_chromium import RULE, microphone
 from tests.janus import own_address
+from tests.needs import DEBIANS_PYTHON
 from tests.processes import Helper
 from tests.server import Server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
 HERE = Path(__file__).parent
-DEBIANS_PYTHON = "/usr/bin/python3"
 GONE_WITHIN_S = 10.0
 
 
