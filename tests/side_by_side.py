@@ -1,4 +1,4 @@
-"""`make test`: the tests that mostly wait, for speech and for processes, beside all others."""
+"""`make test`: the tests in parts, some of them at once, for they mostly wait."""
 
 from __future__ import annotations
 
@@ -6,29 +6,99 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import IO
 
-WAITING = ("tests/drills", "tests/e2e")
+AT_ONCE = 3
+"""Parts that run at the same time; two cores are busy with three, as speech takes its time."""
+EVERYTHING = "tests"
+PARTS: Sequence[Sequence[str]] = (
+    (
+        "tests/e2e/test_chromium.py",
+        "tests/e2e/test_demo.py",
+        "tests/e2e/test_janus.py",
+        "tests/e2e/test_publishers.py",
+        "tests/e2e/test_workers.py",
+    ),
+    ("tests/drills",),
+    ("tests/console",),
+    ("tests/e2e",),
+    ("tests/feed", "tests/rulebook", "tests/storage", "tests/webhooks"),
+    (EVERYTHING,),
+)
+"""Folders and files in the order in which they are begun: first what takes longest.
+
+A test belongs to the part that names the least of what it is in.
+"""
 _PYTEST = (sys.executable, "-m", "pytest", "-m", "not drill")
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """
+    Attributes:
+        name: Of the part.
+        code: The exit code.
+        seconds: How long it took.
+    """
+
+    name: str
+    code: int
+    seconds: float
+
+
+def command(part: Sequence[str], parts: Sequence[Sequence[str]] = PARTS) -> list[str]:
+    """Pytest's for this part, without what other parts name inside it."""
+    others = (place for other in parts if other != part for place in other)
+    inside = [place for place in others if any(place.startswith(f"{own}/") for own in part)]
+    # A cache of its own would be overwritten by the others'.
+    return [*_PYTEST, "-p", "no:cacheprovider", *part, *(f"--ignore={place}" for place in inside)]
+
+
+def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
+    """Run all, and write the output of each when it ends, and at last how long each took.
+
+    Returns: The exit code of the first that failed; 0: all passed.
+    """
+    finished: list[Done] = []
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            running = {
+                pool.submit(_run_one, name, words, f"{folder}/{number}"): f"{folder}/{number}"
+                for number, (name, words) in enumerate(commands.items())
+            }
+            for ended in as_completed(running):
+                finished.append(done := ended.result())
+                out.write(f"\n===== {done.name}\n".encode())
+                with open(running[ended], "rb") as said:
+                    shutil.copyfileobj(said, out)
+                out.flush()
+    except KeyboardInterrupt:  # the parts that run have had the same Ctrl-C
+        return 130
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for done in finished:
+        result = "passed" if done.code == 0 else f"FAILED ({done.code})"
+        out.write(f"{done.seconds:6.0f} s  {result}  {done.name}\n".encode())
+    out.flush()
+    return next((done.code for done in finished if done.code), 0)
+
+
+def _run_one(name: str, words: Sequence[str], path: str) -> Done:
+    began_s = time.monotonic()
+    with open(path, "wb") as said:
+        code = subprocess.call(words, stdout=said, stderr=subprocess.STDOUT)
+    return Done(name, code, time.monotonic() - began_s)
+
+
 def main() -> int:
-    """The exit code of the first half that failed; 0: all passed."""
-    with tempfile.TemporaryFile() as said:
-        # A cache of its own would be overwritten by the other half's.
-        beside = [*_PYTEST, "-p", "no:cacheprovider", *WAITING]
-        waiting = subprocess.Popen(beside, stdout=said, stderr=subprocess.STDOUT)
-        try:
-            sys.stdout.write(f"Beside these run, and are told of after them: {' '.join(WAITING)}\n")
-            sys.stdout.flush()
-            working = subprocess.call([*_PYTEST, *(f"--ignore={folder}" for folder in WAITING)])
-        except KeyboardInterrupt:
-            working = 130
-        finally:
-            failed = waiting.wait()  # it has had the same Ctrl-C
-            said.seek(0)
-            shutil.copyfileobj(said, sys.stdout.buffer)
-            sys.stdout.flush()
-    return working or failed
+    sys.stdout.write(f"{len(PARTS)} parts, {AT_ONCE} at once; each is shown when it ends\n")
+    sys.stdout.flush()
+    return run({" ".join(part): command(part) for part in PARTS}, sys.stdout.buffer)
 
 
 if __name__ == "__main__":
