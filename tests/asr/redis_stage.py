@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from asr.redis_queue import RedisQueue
+from asr.ladder import CLIMB_S, LadderTimes
+from asr.redis_queue import QueueTimes, RedisQueue
 from asr.redis_streams import Limits, Streams
 from asr.speech import Transcript, Unheard
 from asr.worker import Worker, WorkerTimes
@@ -16,6 +17,11 @@ from tests.asr.scribe import Scribe
 from tests.redis import RedisServer
 
 QUICK = WorkerTimes(claim_every_s=0.1, least_idle_s=0.5, beat_s=0.1, farewell_s=1.0)
+QUICK_LADDER = LadderTimes(
+    climb_s={rung: limit_s / 4 for rung, limit_s in CLIMB_S.items()}, patience_s=0.25, stay_s=0.5
+)
+QUICK_QUEUE = QueueTimes(look_s=0.1, out_s=1.0, retry_s=(0.02, 0.05, 0.1), ladder=QUICK_LADDER)
+"""A quarter of an operator's times, and less where nothing else takes its time meanwhile."""
 
 
 @dataclass
@@ -39,6 +45,7 @@ class Stage:
             capacity=capacity,
             deadline_s=deadline_s,
             limits=limits,
+            times=QUICK_QUEUE,
         )
         await queue.start()
         self._queues.append(queue)

@@ -7,8 +7,7 @@ from signal import SIGKILL
 
 import pytest
 
-from asr import redis_queue
-from asr.ladder import PATIENCE_S, Rung
+from asr.ladder import Rung
 from asr.redis_queue import RedisQueue
 from asr.redis_scripts import OVERLOADED, TOO_LATE
 from asr.redis_streams import Limits, Streams, StreamsAway, StreamsRefused, job_id, shown
@@ -17,7 +16,7 @@ from asr.transcriber import Effort
 from asr.windows import FULL
 from asr.wire import Lost, encode
 from tests.asr.examples import an_utterance
-from tests.asr.redis_stage import QUICK, Stage, some, staged, until
+from tests.asr.redis_stage import QUICK, QUICK_LADDER, QUICK_QUEUE, Stage, some, staged, until
 from tests.asr.scribe import Scribe, heard, named, unheard
 from tests.redis import RedisServer
 
@@ -39,6 +38,11 @@ async def own_stage(own_redis: RedisServer) -> AsyncIterator[Stage]:
 def put(queue: RedisQueue, *ids: str, work: WorkClass = WorkClass.FINAL) -> None:
     for id_ in ids:
         queue.put(replace(an_utterance(id_), work=work))
+
+
+def behind_s(queue: RedisQueue, work: WorkClass) -> float:
+    """How long the oldest utterance of the class has waited."""
+    return 0.0 if queue.overview is None else queue.overview.behind_s[work]
 
 
 async def in_redis(stage: Stage, count: int) -> None:
@@ -142,7 +146,7 @@ async def test_what_waits_for_a_redis_that_is_away_keeps_its_order(own_stage: St
     queue = await own_stage.server()
     own_stage.redis.stop()
     put(queue, *(f"u{number:02}" for number in range(20)))
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(3 * sum(QUICK_QUEUE.retry_s))
     own_stage.redis.start()
     async with own_stage.worker(scribe, batch=1):
         await some(queue, 20, 20)
@@ -159,7 +163,7 @@ async def test_what_waits_here_counts_as_waiting(stage: Stage) -> None:
         await until(lambda: queue.rung is Rung.NO_LOOKS)
         assert queue.overview is not None
         assert queue.overview.waiting[WorkClass.FINAL] == 18
-        assert queue.overview.behind_s[WorkClass.FINAL] > 1.0
+        assert queue.overview.behind_s[WorkClass.FINAL] > QUICK_LADDER.climb_s[Rung.NO_LOOKS]
         scribe.free.set()
         await some(queue, 20)
         await until(lambda: queue.rung is Rung.NONE)
@@ -210,16 +214,16 @@ async def test_looks_that_wait_make_no_words_worse(stage: Stage) -> None:
             one = replace(an_utterance(f"u{number}"), speaker_id=f"s{number}", revision=1)
             queue.put(replace(one, work=WorkClass.HOT_PARTIAL))
         await until(lambda: queue.rung is Rung.NO_LOOKS)
-        await asyncio.sleep(PATIENCE_S + 2.5)
+        long_s = QUICK_LADDER.climb_s[Rung.COALESCE] + QUICK_LADDER.patience_s
+        await until(lambda: behind_s(queue, WorkClass.HOT_PARTIAL) > long_s)
         assert queue.rung is Rung.NO_LOOKS
         scribe.free.set()
         await some(queue, 11)
 
 
 async def test_workers_that_are_gone_with_all_they_had_do_not_stop_the_others(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage,
 ) -> None:
-    monkeypatch.setattr(redis_queue, "_OUT_S", 1.0)
     stuck, scribe = Scribe(), Scribe()
     stuck.free.clear()
     queue = await stage.server()
@@ -515,8 +519,8 @@ async def test_a_redis_that_hangs_is_away(stage: Stage) -> None:
     calls: list[asyncio.StreamWriter] = []
     silent = await asyncio.start_server(lambda _, writer: calls.append(writer), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    streams = Streams(f"redis://127.0.0.1:{port}/0", "m")
-    with pytest.raises(StreamsAway, match="does not answer within 5 s"):
+    streams = Streams(f"redis://127.0.0.1:{port}/0", "m", answer_s=0.2)
+    with pytest.raises(StreamsAway, match="does not answer within 0.2 s"):
         await streams.check()
     await streams.close()
     silent.close()
