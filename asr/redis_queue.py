@@ -32,9 +32,6 @@ _ASK_AFTER_S = 5.0
 _OUT_BATCHES, _LEAST_OUT = 3, 8
 """A worker is at one batch, prepares the next, and finds a third."""
 _OUT_TIMES = 4.0
-_HOLD_S = 1.0
-"""A result is held back for those before it for so long: they may be with a slower worker, or with
-one that is gone."""
 _FAREWELL_S = 1.0
 _END = None
 
@@ -46,12 +43,15 @@ class QueueTimes:
         look_s: How often the state of the streams is read.
         out_s: What is out for longer, and for several times as long as others took, may be with a
             worker that is gone: something else takes its place.
+        hold_s: How long a result is held back for those before it, which may be with a slower
+            worker or with one that is gone.
         retry_s: Waits before Redis is tried again; the last one repeats.
         ladder: When overload is acted upon.
     """
 
     look_s: float = 1.0
     out_s: float = 10.0
+    hold_s: float = 1.0
     retry_s: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0)
     ladder: LadderTimes = field(default_factory=LadderTimes)
 
@@ -422,7 +422,7 @@ class RedisQueue:
     async def _deadlines(self, waits: _Waits) -> None:
         while True:
             now = asyncio.get_running_loop().time()
-            self._give(self._in_order.overdue(now - _HOLD_S))
+            self._give(self._in_order.overdue(now - self._times.hold_s))
             late = [job for job in self._jobs.values() if job.late_at <= now]
             for job in late:
                 self._lose(job, TOO_LATE if not self._away else f"{TOO_LATE}: Redis is away")

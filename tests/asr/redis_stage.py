@@ -37,7 +37,12 @@ class Stage:
         return streams
 
     async def server(
-        self, *, deadline_s: float = 30.0, limits: Limits | None = None, capacity: int = 100
+        self,
+        *,
+        deadline_s: float = 30.0,
+        limits: Limits | None = None,
+        capacity: int = 100,
+        times: QueueTimes = QUICK_QUEUE,
     ) -> RedisQueue:
         queue = RedisQueue(
             Streams(self.redis.url, self.model),
@@ -45,7 +50,7 @@ class Stage:
             capacity=capacity,
             deadline_s=deadline_s,
             limits=limits,
-            times=QUICK_QUEUE,
+            times=times,
         )
         await queue.start()
         self._queues.append(queue)

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from signal import SIGKILL
 
 import pytest
 
 from asr.ladder import Rung
-from asr.redis_queue import RedisQueue
+from asr.redis_queue import QueueTimes, RedisQueue
 from asr.redis_scripts import OVERLOADED, TOO_LATE
 from asr.redis_streams import Limits, Streams, StreamsAway, StreamsRefused, job_id, shown
 from asr.speech import Transcript, Utterance, WorkClass
@@ -260,20 +261,38 @@ async def test_the_same_look_put_twice_is_worked_on_once(stage: Stage) -> None:
     assert scribe.batches == [["u"]]
 
 
-@pytest.mark.parametrize(("slow_s", "order"), [(0.3, ["a", "b", "c"]), (2.0, ["b", "c", "a"])])
-async def test_of_workers_of_different_speed_a_speakers_results_come_in_order_within_a_second(
-    stage: Stage, slow_s: float, order: list[str]
-) -> None:
+@asynccontextmanager
+async def slow_and_fast(stage: Stage, queue: RedisQueue) -> AsyncIterator[Scribe]:
+    """Two workers; the slow one has `a` and does not go on, the fast one is given `b` and `c`."""
     slow, fast = Scribe(), Scribe()
     slow.free.clear()
-    queue = await stage.server()
     put(queue, "a")
     async with stage.worker(slow, batch=1):
         await until(lambda: bool(slow.batches))
         async with stage.worker(fast, batch=1, times=replace(QUICK, least_idle_s=60)):
             put(queue, "b", "c")
-            asyncio.get_running_loop().call_later(slow_s, slow.free.set)
-            assert heard(await some(queue, 3)) == order
+            await until(lambda: len(fast.batches) == 2)
+            yield slow
+
+
+async def test_of_workers_of_different_speed_a_speakers_results_come_in_order(
+    stage: Stage,
+) -> None:
+    queue = await stage.server(times=replace(QUICK_QUEUE, hold_s=30.0))
+    async with slow_and_fast(stage, queue) as slow:
+        slow.free.set()
+        assert heard(await some(queue, 3)) == ["a", "b", "c"]
+
+
+async def test_results_are_held_back_for_a_slow_worker_for_a_second_at_most(
+    stage: Stage,
+) -> None:
+    assert QueueTimes().hold_s == 1.0
+    queue = await stage.server(times=replace(QUICK_QUEUE, hold_s=0.1))
+    async with slow_and_fast(stage, queue) as slow:
+        assert heard(await some(queue, 2)) == ["b", "c"]
+        slow.free.set()
+        assert heard(await some(queue, 1)) == ["a"]
 
 
 async def test_without_a_worker_it_is_a_gap_at_its_deadline(stage: Stage) -> None:
