@@ -23,11 +23,12 @@ PARTS: Sequence[Sequence[str]] = (
         "tests/e2e/test_publishers.py",
         "tests/e2e/test_workers.py",
     ),
+    ("tests/e2e",),
     ("tests/drills",),
     ("tests/console",),
-    ("tests/e2e",),
-    ("tests/feed", "tests/rulebook", "tests/storage", "tests/webhooks"),
+    ("tests/asr", "tests/contracts", "tests/rooms"),
     (EVERYTHING,),
+    ("tests/feed", "tests/rulebook", "tests/storage", "tests/webhooks"),
 )
 """Folders and files in the order in which they are begun: first what takes longest.
 

@@ -19,7 +19,8 @@ from tests.processes import Helper
 from tests.server import clean_environment
 
 START_S = 30.0
-COMMAND_S = 30.0
+COMMAND_S = 90.0
+"""The most that a command takes on a machine that is busy with other tests, too."""
 STOP_S = 3.0
 """How long a server may take to end after a signal."""
 
