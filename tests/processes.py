@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import signal
 import subprocess
 import threading
@@ -50,6 +51,7 @@ class Helper(subprocess.Popen[str]):
         *,
         ends: Collection[int] = (),
         piped: bool = False,
+        own_group: bool = False,
         env: Mapping[str, str] | None = None,
         cwd: str | Path | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class Helper(subprocess.Popen[str]):
             log: Its output is appended to this file.
             ends: Exit codes with which it may end by itself.
             piped: Its stdout can be read from `stdout`, and is not in the log.
+            own_group: It and its children are a process group, for `press_ctrl_c`.
         """
         self.name = name
         self.log = log
@@ -73,6 +76,7 @@ class Helper(subprocess.Popen[str]):
                 text=True,
                 env=env,
                 cwd=cwd,
+                start_new_session=own_group,
             )
         threading.Thread(target=self._watch, name=f"helper-{name}", daemon=True).start()
 
@@ -81,6 +85,11 @@ class Helper(subprocess.Popen[str]):
             self._end_wanted = True
             _ended.discard(self)
         super().send_signal(sig)
+
+    def press_ctrl_c(self) -> None:
+        """Interrupt it and its children, as a terminal does."""
+        self._end_wanted = True
+        os.killpg(self.pid, signal.SIGINT)
 
     def wait_until(self, holds: Callable[[], bool], seconds: float, *, every_s: float) -> None:
         """Wait for the helper to be ready. Fails the test if it ends, or after `seconds`."""

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import IO
 
@@ -65,23 +65,28 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
     Returns: The exit code of the first that failed; 0: all passed.
     """
     finished: list[Done] = []
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            running = {
-                pool.submit(_run_one, name, words, f"{folder}/{number}"): f"{folder}/{number}"
-                for number, (name, words) in enumerate(commands.items())
-            }
-            for ended in as_completed(running):
-                finished.append(done := ended.result())
-                out.write(f"\n===== {done.name}\n".encode())
-                with open(running[ended], "rb") as said:
-                    shutil.copyfileobj(said, out)
-                out.flush()
-    except KeyboardInterrupt:  # the parts that run have had the same Ctrl-C
-        return 130
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def show(ended: Future[Done]) -> None:
+        done = ended.result()
+        out.write(f"\n===== {done.name}\n".encode())
+        with open(running.pop(ended), "rb") as said:
+            shutil.copyfileobj(said, out)
+        out.flush()
+        finished.append(done)
+
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        running = {
+            pool.submit(_run_one, name, words, path): path
+            for number, (name, words) in enumerate(commands.items())
+            if (path := f"{folder}/{number}")
+        }
+        try:
+            for ended in as_completed(list(running)):
+                show(ended)
+        except KeyboardInterrupt:  # the parts that run have had the same Ctrl-C
+            pool.shutdown(cancel_futures=True)
+            for ended in [one for one in running if not one.cancelled()]:
+                show(ended)
     for done in finished:
         result = "passed" if done.code == 0 else f"FAILED ({done.code})"
         out.write(f"{done.seconds:6.0f} s  {result}  {done.name}\n".encode())

@@ -8,9 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Helper
 from tests.side_by_side import AT_ONCE, PARTS, command, run
 
 ROOT = Path(__file__).parents[1]
+CTRL_C = """
+import sys
+from tests.side_by_side import run
+part = (
+    "import sys, time; print('begun', flush=True); open(sys.argv[1], 'w').close();"
+    " time.sleep(60)"
+)
+parts = {{str(n): [sys.executable, "-c", part, "{folder}/" + str(n)] for n in range(9)}}
+sys.exit(run(parts, sys.stdout.buffer))
+"""
+"""Parts that say a word, leave a file and would take a minute."""
 
 
 def says(text: str, code: int = 0) -> list[str]:
@@ -69,3 +81,15 @@ def test_a_part_takes_what_it_names_and_leaves_what_others_name() -> None:
     listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "tests/webhooks/test_message.py::" in listed
     assert "test_away.py" not in listed
+
+
+def test_ctrl_c_shows_what_the_parts_have_said_and_begins_no_other(tmp_path: Path) -> None:
+    """In a process group of its own, as on a terminal."""
+    program = CTRL_C.format(folder=str(tmp_path))
+    log = tmp_path / "log"
+    running = Helper("the parts", [sys.executable, "-c", program], log, cwd=ROOT, own_group=True)
+    running.wait_until(lambda: len(list(tmp_path.glob("[0-9]"))) == AT_ONCE, 30, every_s=0.02)
+    running.press_ctrl_c()
+    assert running.wait(30) != 0
+    assert log.read_text().count("begun\n") == AT_ONCE
+    assert len(list(tmp_path.glob("[0-9]"))) == AT_ONCE
