@@ -7,6 +7,8 @@ that has been too long for a second: not about a few people who stop speaking at
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -33,12 +35,27 @@ STAY_S = 2.0
 """How long the wait must have been below half of a rung's limit before it is left."""
 
 
+@dataclass(frozen=True, slots=True)
+class LadderTimes:
+    """
+    Attributes:
+        climb_s: Predicted wait above which each rung is climbed.
+        patience_s: How long the wait must have been above it, from `Rung.GREEDY` on.
+        stay_s: How long the wait must have been below half of it before the rung is left.
+    """
+
+    climb_s: Mapping[Rung, float] = field(default_factory=lambda: CLIMB_S)
+    patience_s: float = PATIENCE_S
+    stay_s: float = STAY_S
+
+
 class Ladder:
     """Args:
     now_s: Seconds from any one moment.
     """
 
-    def __init__(self, now_s: float) -> None:
+    def __init__(self, now_s: float, times: LadderTimes | None = None) -> None:
+        self._times = times or LadderTimes()
         self.rung = Rung.NONE
         self._low_since_s: float | None = None
         self._high_since_s: dict[Rung, float] = {}
@@ -48,23 +65,23 @@ class Ladder:
         climbed = self._climbed(predicted_s, now_s)
         if climbed > self.rung:
             self.rung, self._low_since_s = climbed, None
-        elif self.rung is Rung.NONE or predicted_s > CLIMB_S[self.rung] / 2:
+        elif self.rung is Rung.NONE or predicted_s > self._times.climb_s[self.rung] / 2:
             self._low_since_s = None
         elif self._low_since_s is None:
             self._low_since_s = now_s
-        elif now_s - self._low_since_s >= STAY_S:
+        elif now_s - self._low_since_s >= self._times.stay_s:
             self.rung, self._low_since_s = Rung(self.rung - 1), now_s
         return self.rung
 
     def _climbed(self, predicted_s: float, now_s: float) -> Rung:
         """The highest rung whose limit has been passed for long enough."""
-        high = {rung for rung, limit in CLIMB_S.items() if predicted_s > limit}
+        high = {rung for rung, limit in self._times.climb_s.items() if predicted_s > limit}
         self._high_since_s = {rung: self._high_since_s.get(rung, now_s) for rung in high}
         return max(
             (
                 rung
                 for rung, since_s in self._high_since_s.items()
-                if rung < Rung.GREEDY or now_s - since_s >= PATIENCE_S
+                if rung < Rung.GREEDY or now_s - since_s >= self._times.patience_s
             ),
             default=Rung.NONE,
         )

@@ -7,13 +7,13 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import structlog
 
 from asr.in_order import InOrder, speaker_of
-from asr.ladder import CLIMB_S, Ladder, Rung
+from asr.ladder import Ladder, LadderTimes, Rung
 from asr.outbox import Outbox
 from asr.redis_scripts import OVERLOADED, TOO_LATE
 from asr.redis_streams import Limits, Overview, Streams, StreamsAway, StreamsRefused, job_id
@@ -26,20 +26,34 @@ log = structlog.get_logger()
 _STOPPING = "the server is stopping"
 _ALARM_S, _CALM_S = 3.0, 1.0
 """Work that waits for longer is an alarm, which ends below the second."""
-_TICK_S, _LOOK_S, _SWEEP_S = 0.1, 1.0, 10.0
+_TICK_S, _SWEEP_S = 0.1, 10.0
 _ASK_AFTER_S = 5.0
 """A job that is out for longer is asked after: Redis may have lost it, or we its result."""
 _OUT_BATCHES, _LEAST_OUT = 3, 8
 """A worker is at one batch, prepares the next, and finds a third."""
-_OUT_S, _OUT_TIMES = 10.0, 4.0
-"""What is out for longer, and for longer than others took, may be with a worker that is gone:
-something else takes its place."""
-_HOLD_S = 1.0
-"""A result is held back for those before it for so long: they may be with a slower worker, or with
-one that is gone."""
-_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+_OUT_TIMES = 4.0
 _FAREWELL_S = 1.0
 _END = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTimes:
+    """
+    Attributes:
+        look_s: How often the state of the streams is read.
+        out_s: What is out for longer, and for several times as long as others took, may be with a
+            worker that is gone: something else takes its place.
+        hold_s: How long a result is held back for those before it, which may be with a slower
+            worker or with one that is gone.
+        retry_s: Waits before Redis is tried again; the last one repeats.
+        ladder: When overload is acted upon.
+    """
+
+    look_s: float = 1.0
+    out_s: float = 10.0
+    hold_s: float = 1.0
+    retry_s: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0)
+    ladder: LadderTimes = field(default_factory=LadderTimes)
 
 
 @dataclass(slots=True)
@@ -72,7 +86,7 @@ class RedisQueue:
         capacity: Utterances of this server that may wait for a Redis that is away; for workers as
             many as Redis would hold, if these are more. Their sound is as much as Redis would hold.
         limits: Of what Redis holds for all servers.
-        on_look: Told once a second how the streams stand.
+        on_look: Told at each look how the streams stand.
     """
 
     def __init__(
@@ -84,12 +98,14 @@ class RedisQueue:
         deadline_s: float,
         limits: Limits | None = None,
         on_look: Callable[[Overview], None] = lambda overview: None,
+        times: QueueTimes | None = None,
     ) -> None:
         self._streams = streams
         self._model = model
         self._deadline_s = deadline_s
         self._limits = limits or Limits()
         self._on_look = on_look
+        self._times = times or QueueTimes()
         self._server = secrets.token_hex(8)
         self._capacity = capacity
         self._outbox = Outbox()
@@ -114,7 +130,7 @@ class RedisQueue:
         self._away = f"Redis at {streams.where} has not answered yet"
         self._doubtful = False
         self._alarmed = False
-        self._ladder = Ladder(asyncio.get_running_loop().time())
+        self._ladder = Ladder(asyncio.get_running_loop().time(), self._times.ladder)
 
     @property
     def rung(self) -> Rung:
@@ -286,7 +302,7 @@ class RedisQueue:
 
     async def _kept_up(self, run: Callable[[_Waits], Coroutine[Any, Any, None]]) -> NoReturn:
         """Over and over; what Redis or a bug breaks is tried again after a while."""
-        waits = _Waits()
+        waits = _Waits(self._times.retry_s)
         while True:
             try:
                 await run(waits)
@@ -309,7 +325,8 @@ class RedisQueue:
     def _next(self) -> _Job | None:
         """What is to be sent now: nothing, while workers have enough of each class."""
         most = max(_LEAST_OUT, _OUT_BATCHES * self._batches)
-        since_s = asyncio.get_running_loop().time() - max(_OUT_S, _OUT_TIMES * self._took_s)
+        out_s = max(self._times.out_s, _OUT_TIMES * self._took_s)
+        since_s = asyncio.get_running_loop().time() - out_s
         for work, out in self._out.items():
             while out and (first := next(iter(out.items())))[1] < since_s:
                 del out[first[0]]
@@ -373,7 +390,7 @@ class RedisQueue:
                 await self._streams.sweep()
                 sweep_at = loop.time() + _SWEEP_S * random.uniform(0.8, 1.2)
             waits.reset()
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(self._times.look_s)
 
     async def _ask_after_jobs(self, out_s: float) -> None:
         """What Redis has forgotten is put again; a result that passed us by is taken."""
@@ -405,7 +422,7 @@ class RedisQueue:
     async def _deadlines(self, waits: _Waits) -> None:
         while True:
             now = asyncio.get_running_loop().time()
-            self._give(self._in_order.overdue(now - _HOLD_S))
+            self._give(self._in_order.overdue(now - self._times.hold_s))
             late = [job for job in self._jobs.values() if job.late_at <= now]
             for job in late:
                 self._lose(job, TOO_LATE if not self._away else f"{TOO_LATE}: Redis is away")
@@ -434,7 +451,7 @@ class RedisQueue:
         behind_s = max(overview.behind_s.values())
         finals_s = max(s for work, s in overview.behind_s.items() if work not in LOOKS)
         # Looks that wait are left out; no words become worse for them.
-        waits_s = max(finals_s, min(behind_s, CLIMB_S[Rung.GREEDY]))
+        waits_s = max(finals_s, min(behind_s, self._times.ladder.climb_s[Rung.GREEDY]))
         self._ladder.look(waits_s, asyncio.get_running_loop().time())
         if behind_s > _ALARM_S and not self._alarmed:
             waiting = sum(overview.waiting.values())
@@ -465,11 +482,12 @@ class RedisQueue:
 class _Waits:
     """Waits between attempts, longer after each in a row that failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits_s: Sequence[float]) -> None:
+        self._waits_s = waits_s
         self._failed = 0
 
     def next(self) -> float:
-        wait_s = _WAITS_S[min(self._failed, len(_WAITS_S) - 1)]
+        wait_s = self._waits_s[min(self._failed, len(self._waits_s) - 1)]
         self._failed += 1
         return wait_s * random.uniform(0.8, 1.2)
 

@@ -126,8 +126,9 @@ class Streams:
     repeated.
     """
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, *, answer_s: float = _ANSWER_S) -> None:
         self.where = shown(url)
+        self._answer_s = answer_s
         self.prefix = f"earshot:{VERSION}:{model}:"
         try:
             self._redis = Redis.from_url(
@@ -290,7 +291,7 @@ class Streams:
 
     async def _do(self, *command: str | bytes | int | float) -> Any:
         try:
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
         except exceptions.NoScriptError:
             raise _ScriptUnknown from None
@@ -301,7 +302,7 @@ class Streams:
             ) from None
         except TimeoutError:
             raise StreamsAway(
-                f"Redis at {self.where} does not answer within {_ANSWER_S:.0f} s"
+                f"Redis at {self.where} does not answer within {self._answer_s:g} s"
             ) from None
         except (exceptions.RedisError, OSError) as error:
             raise StreamsAway(f"Redis at {self.where} fails: {_told(error)}") from None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import shutil
 import threading
-from collections.abc import AsyncIterator, Iterator, Set
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from hypothesis import settings
 
 from service.storage.engine import Database
 from service.storage.schema import migrate
-from tests.needs import NEEDS
+from tests.needs import NEEDS, Need, Part
 from tests.postgres import Postgres
+from tests.processes import fail_if_ended, failing_early, guarded
 from tests.redis import RedisServer
 from tests.rulebook.child import CHILD
 from tests.server import Server
@@ -28,7 +31,11 @@ _PROCESSES = [Path(__file__).parent / folder for folder in ("console", "drills",
 """Tests of servers and commands, whose processes count for coverage. What these tests run in this
 process others cover, and to trace it would double the time that it takes."""
 
-_MISSING = {need: f"{need.name} is missing" for need in NEEDS}
+
+@functools.cache
+def missing_parts(need: Need) -> Sequence[Part]:
+    """What the machine lacks; asked once, and only for tests that run."""
+    return need.missing()
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +49,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.fixturenames.insert(0, "no_leaked_tasks")
         if any(folder in item.path.parents for folder in _PROCESSES):
             item.add_marker("no_cover")
-        for need, reason in _MISSING.items():
-            if item.get_closest_marker(need.marker) and not need.met():
-                item.add_marker(pytest.mark.skip(reason=reason))
+        for need in NEEDS:
+            if item.get_closest_marker(need.marker) and (missing := missing_parts(need)):
+                item.add_marker(
+                    pytest.mark.skip(reason=f"{need.marker} tests: {need.reason(missing)}")
+                )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Fail a test at once when a helper process ends early."""
+    fail_if_ended(pyfuncitem.funcargs.values())
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        with failing_early():
+            return (yield)
+    test = pyfuncitem.obj
+    pyfuncitem.obj = guarded(test)
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = test
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -52,10 +76,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     """Say aloud, at the very end, how much was not tested for want of a program."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
-    for need, reason in _MISSING.items():
-        count = sum(reason in str(report.longrepr) for report in skipped)
+    for need in NEEDS:
+        count = sum(f"{need.marker} tests: " in str(report.longrepr) for report in skipped)
         if count:
-            line = f"LOUD: {count} tests skipped for want of {need.name} ({need.install})"
+            missing = missing_parts(need)
+            reason = need.reason(missing)
+            line = f"LOUD: {count} tests skipped: {reason}; to run them: {need.install(missing)}"
             terminalreporter.write_line(line, red=True, bold=True)
 
 

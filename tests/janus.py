@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import Any, Self
 
 import httpx
 import psutil
+
+from tests.processes import Helper
 
 CONFIGURATION = Path(__file__).parents[1] / "deploy" / "janus"
 ROOM_SECRET = "change-this-room-secret"
@@ -51,7 +52,7 @@ class Janus:
         self._folder = Path(tempfile.mkdtemp(prefix="earshot-janus-"))
         self._ports = dict(zip(("ws", "http", "admin"), free_ports(3), strict=True))
         self._changes = changes
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Helper | None = None
         self.ws_url = f"ws://127.0.0.1:{self._ports['ws']}"
         self.http_url = f"http://127.0.0.1:{self._ports['http']}/janus"
 
@@ -74,19 +75,13 @@ class Janus:
 
     def start(self) -> None:
         """Returns once its API answers."""
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["janus", "-F", self._folder],
-                cwd=self._folder,  # a crash leaves its core there
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + _START_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self._folder / "log").read_text(errors="replace"))
-            time.sleep(0.05)
+        self._process = Helper(
+            "janus",
+            ["janus", "-F", self._folder],
+            self._folder / "log",
+            cwd=self._folder,  # a crash leaves its core there
+        )
+        self._process.wait_until(self._answers, _START_S, every_s=0.05)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         process, self._process = self._process, None

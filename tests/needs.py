@@ -9,12 +9,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_GLYPHS = "fonts-wqy-microhei"
-"""For screenshots of what the console says in Chinese."""
 _NO_SERVER_OF_ITS_OWN = (
     "mkdir -p /etc/postgresql-common/createcluster.d && "
     "echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/earshot.conf"
@@ -24,45 +22,122 @@ _INSTALL_S = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """A program that some tests need.
+class Part:
+    """One Debian package that tests need.
 
     Attributes:
+        package: The name of the package.
+        gives: What the tests need of it, for a person.
+        met: Whether that is there.
+    """
+
+    package: str
+    gives: str
+    met: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What some tests need of the machine.
+
+    Attributes:
+        name: The program, for a person.
         marker: The pytest marker of these tests, in `folders` (or files).
-        prepare: What is to be done before its packages are installed.
+        parts: Each is checked, and installed, by itself.
+        prepare: A shell command to run before anything is installed.
     """
 
     name: str
     marker: str
     folders: Sequence[str]
-    packages: Sequence[str]
+    parts: Sequence[Part]
     prepare: str = ""
 
-    @property
-    def install(self) -> str:
-        """The remedy, for a person."""
-        return f"apt-get install {' '.join(self.packages)}"
+    def missing(self) -> list[Part]:
+        return [part for part in self.parts if not part.met()]
 
-    def met(self) -> bool:
-        if self is POSTGRES:
-            return postgres_programs() is not None
-        return shutil.which(self.name) is not None
+    def reason(self, missing: Sequence[Part]) -> str:
+        """What is missing, for a person."""
+        return ", ".join(f"{part.gives} ({part.package})" for part in missing) + (
+            " is missing" if len(missing) == 1 else " are missing"
+        )
+
+    def install(self, missing: Sequence[Part]) -> str:
+        """The remedy, for a person."""
+        return f"apt-get install {' '.join(part.package for part in missing)}"
+
+
+def _program(package: str, name: str = "") -> Part:
+    return Part(package, name or package, lambda: shutil.which(name or package) is not None)
+
+
+def _typelib(package: str, name: str, version: str = "1.0") -> Part:
+    """A GObject introspection binding, for Debian's Python."""
+    ask = f"import gi; gi.require_version({name!r}, {version!r})"
+    return Part(package, f"the typelib {name}", lambda: _debians_python(ask))
+
+
+def _element(package: str, *names: str) -> Part:
+    """GStreamer elements, for Debian's Python."""
+    ask = (
+        "import sys, gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst; "
+        f"Gst.init(None); sys.exit(not all(map(Gst.ElementFactory.find, {names!r})))"
+    )
+    return Part(package, f"GStreamer's {', '.join(names)}", lambda: _debians_python(ask))
+
+
+def _debians_python(ask: str) -> bool:
+    """Whether the program runs without an error in the Python that has Debian's bindings."""
+    if not Path(DEBIANS_PYTHON).exists():
+        return False
+    done = subprocess.run([DEBIANS_PYTHON, "-c", ask], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _has_chinese_font() -> bool:
+    if shutil.which("fc-list") is None:
+        return False
+    done = subprocess.run(["fc-list", ":lang=zh-cn"], capture_output=True, check=False)
+    return bool(done.stdout.strip())
+
+
+def _has_postgres(program: str) -> bool:
+    folder = postgres_programs()
+    return folder is not None and (folder / program).exists()
 
 
 BROWSER = Need(
     "chromium",
     "browser",
-    ("tests/console", "tests/e2e/test_chromium.py", "tests/e2e/test_janus.py"),
-    ("chromium", _GLYPHS),
+    (
+        "tests/console",
+        "tests/test_processes.py",
+        "tests/e2e/test_chromium.py",
+        "tests/e2e/test_janus.py",
+    ),
+    (
+        _program("chromium"),
+        _program("fontconfig", "fc-list"),
+        Part("fonts-wqy-microhei", "a font with Chinese", _has_chinese_font),
+    ),
 )
+"""The font is for screenshots of what the console says in Chinese."""
 POSTGRES = Need(
     "postgresql",
     "postgres",
-    ("tests/storage", "tests/drills", "tests/e2e"),
-    ("postgresql",),
+    ("tests/storage", "tests/test_processes.py", "tests/drills", "tests/e2e"),
+    (
+        Part("postgresql", "PostgreSQL's server", lambda: _has_postgres("initdb")),
+        Part("postgresql-client", "psql", lambda: _has_postgres("psql")),
+    ),
     prepare=_NO_SERVER_OF_ITS_OWN,
 )
-JANUS = Need("janus", "janus", ("tests/rooms", "tests/contracts", "tests/e2e"), ("janus",))
+JANUS = Need(
+    "janus",
+    "janus",
+    ("tests/rooms", "tests/contracts", "tests/test_processes.py", "tests/e2e"),
+    (_program("janus"),),
+)
 REDIS = Need(
     "redis-server",
     "redis",
@@ -70,23 +145,27 @@ REDIS = Need(
         "tests/asr/test_redis_queue.py",
         "tests/asr/test_worker.py",
         "tests/contracts/test_work_queues.py",
+        "tests/test_processes.py",
         "tests/drills/test_worker_crash.py",
         "tests/e2e/test_workers.py",
     ),
-    ("redis-server",),
+    (_program("redis-server"), _program("redis-tools", "redis-cli")),
 )
-NODE = Need("node", "node", ("tests/webhooks",), ("nodejs",))
+NODE = Need("node", "node", ("tests/webhooks/test_docs.py",), (_program("nodejs", "node"),))
+DEBIANS_PYTHON = "/usr/bin/python3"
 GSTREAMER = Need(
-    "gst-inspect-1.0",
+    "gstreamer",
     "gstreamer",
     ("tests/e2e/test_publishers.py",),
     (
-        "python3-gi",
-        "gir1.2-gst-plugins-bad-1.0",
-        "gstreamer1.0-plugins-good",
-        "gstreamer1.0-plugins-bad",
-        "gstreamer1.0-nice",
-        "gstreamer1.0-tools",  # the last: where it is there, so are the others
+        Part("python3-gi", "Python's gi", lambda: _debians_python("import gi")),
+        _typelib("gir1.2-gstreamer-1.0", "Gst"),
+        _typelib("gir1.2-gst-plugins-base-1.0", "GstSdp"),
+        _typelib("gir1.2-gst-plugins-bad-1.0", "GstWebRTC"),
+        _element("gstreamer1.0-plugins-base", "audioconvert", "audioresample", "opusenc"),
+        _element("gstreamer1.0-plugins-good", "wavparse", "rtpopuspay", "rtpbin"),
+        _element("gstreamer1.0-plugins-bad", "webrtcbin", "dtlsenc", "srtpenc"),
+        _element("gstreamer1.0-nice", "nicesink", "nicesrc"),
     ),
 )
 NEEDS = (BROWSER, POSTGRES, JANUS, REDIS, NODE, GSTREAMER)
@@ -107,43 +186,49 @@ def postgres_programs() -> Path | None:
 
 
 def main() -> None:
-    for need in NEEDS:
-        if not need.met():
-            _install(need)
-        if not need.met():
+    missing = {need: need.missing() for need in NEEDS}
+    become = _root() if any(missing.values()) else None
+    if become is not None and shutil.which("apt-get") is not None:
+        _install(missing, become)
+        missing = {need: need.missing() for need in NEEDS if missing[need]}
+    for need, parts in missing.items():
+        if parts:
             _say(
-                f"LOUD: {need.name} is missing: {_tests(need)} {need.marker} tests will be "
-                f"skipped; to run them: {need.install}"
+                f"LOUD: {need.reason(parts)}: {_tests(need)} {need.marker} tests will be "
+                f"skipped; to run them: {need.install(parts)}"
             )
 
 
-def _install(need: Need) -> None:
-    become = _root()
-    if become is None or shutil.which("apt-get") is None:
-        return
-    _say(f"installing {need.name}, which the {need.marker} tests need")
+def _install(missing: Mapping[Need, Sequence[Part]], become: Sequence[str]) -> None:
+    """Each package by itself: what is not to be had keeps no other away."""
     # Run level 1: Debian starts no server that it installs. The tests start and stop their own.
-    environment = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]
-    commands = [["apt-get", "-qq", "update"]]
-    if need.prepare:
-        commands.append(["sh", "-c", need.prepare])
-    for package in need.packages:
-        commands.append(["apt-get", "-qq", "install", "-y", "--no-install-recommends", package])
-    for command in commands:
-        try:
-            done = subprocess.run(
-                [*become, *environment, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                timeout=_INSTALL_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            _say(f"{' '.join(command)}: {error}")
-            return
-        if done.returncode:
-            _say(f"{' '.join(command)}: {_last_line(done.stderr)}")
+    as_root = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]
+    _run([*as_root, "apt-get", "-qq", "update"])
+    for need, parts in missing.items():
+        if parts and need.prepare:
+            _run([*as_root, "sh", "-c", need.prepare])
+        for part in parts:
+            _say(f"installing {part.package}, which the {need.marker} tests need")
+            install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends"]
+            _run([*as_root, *install, part.package])
+
+
+def _run(command: Sequence[str]) -> None:
+    """Run it, and say so if it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_INSTALL_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        _say(f"{' '.join(command)}: {error}")
+        return
+    if done.returncode:
+        _say(f"{' '.join(command)}: {_last_line(done.stderr)}")
 
 
 def _root() -> list[str] | None:

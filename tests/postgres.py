@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -21,6 +20,7 @@ from typing import Self
 
 from service.storage.schema import migrate
 from tests.needs import postgres_programs
+from tests.processes import Helper
 
 USER, PASSWORD = "earshot", "a-test's password/%40"
 _QUOTED = "a-test%27s%20password%2F%2540"
@@ -53,7 +53,7 @@ class Postgres:
         self._programs = programs
         self._folder = Path(tempfile.mkdtemp(prefix="earshot-postgres-", dir=_in_memory()))
         self._port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Helper | None = None
         self._numbers = count(1)
 
     def __enter__(self) -> Self:
@@ -78,25 +78,21 @@ class Postgres:
 
     def start(self) -> None:
         """Returns once it answers."""
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *_as_postgres(),
-                    self._programs / "postgres",
-                    *("-D", self._folder / "data"),
-                    *("-k", self._folder, "-p", str(self._port)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=_ENVIRONMENT,
-                cwd="/",
-            )
-        deadline = time.monotonic() + _START_S
-        while self._psql("SELECT 1").returncode:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self._folder / "log").read_text())
-            time.sleep(0.05)
+        self._process = Helper(
+            "postgres",
+            [
+                *_as_postgres(),
+                self._programs / "postgres",
+                *("-D", self._folder / "data"),
+                *("-k", self._folder, "-p", str(self._port)),
+            ],
+            self._folder / "log",
+            env=_ENVIRONMENT,
+            cwd="/",
+        )
+        self._process.wait_until(
+            lambda: self._psql("SELECT 1").returncode == 0, _START_S, every_s=0.05
+        )
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT ends its sessions and then itself; SIGQUIT is a crash, with recovery after it."""

@@ -7,10 +7,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.processes import Helper
 
 _START_S = 20.0
 
@@ -26,7 +27,7 @@ class RedisServer:
         self._folder = Path(tempfile.mkdtemp(prefix="earshot-redis-"))
         self._port = _free_port()
         self._password = password
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Helper | None = None
         self.url = f"redis://:{password}@127.0.0.1:{self._port}/0"
 
     def __enter__(self) -> Self:
@@ -47,22 +48,16 @@ class RedisServer:
 
     def start(self) -> None:
         """Returns once it answers."""
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *("redis-server", "--port", str(self._port), "--bind", "127.0.0.1"),
-                    *("--dir", str(self._folder), "--requirepass", self._password),
-                    *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + _START_S
-        while self.command("PING") != "PONG":
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self._folder / "log").read_text())
-            time.sleep(0.02)
+        self._process = Helper(
+            "redis-server",
+            [
+                *("redis-server", "--port", str(self._port), "--bind", "127.0.0.1"),
+                *("--dir", str(self._folder), "--requirepass", self._password),
+                *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
+            ],
+            self._folder / "log",
+        )
+        self._process.wait_until(lambda: self.command("PING") == "PONG", _START_S, every_s=0.02)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """SIGKILL is a crash."""

@@ -12,6 +12,9 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import pytest
+
+from tests.processes import Helper
 
 ADMIN_KEY = "ek_test-admin-key-0123456789abcdef"
 _START_S = 60.0
@@ -33,12 +36,16 @@ class Server:
         self.key = ADMIN_KEY
         self.url = ""
         self.log_file = data / "server.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Helper | None = None
         self._settings = settings
         self._port = "0"
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(
@@ -51,22 +58,20 @@ class Server:
 
     def start(self) -> None:
         """Returns once it listens."""
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "service", "serve"],
-                env=clean_environment()
-                | {
-                    "EARSHOT_PORT": self._port,
-                    "EARSHOT_DATA_DIR": str(self.data),
-                    "EARSHOT_ADMIN_KEY": self.key,
-                    **self._settings,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+        self.process = Helper(
+            "earshot serve",
+            [sys.executable, "-m", "service", "serve"],
+            self.log_file,
+            piped=True,
+            env=clean_environment()
+            | {
+                "EARSHOT_PORT": self._port,
+                "EARSHOT_DATA_DIR": str(self.data),
+                "EARSHOT_ADMIN_KEY": self.key,
+                **self._settings,
+            },
+        )
         line = _first_line(self.process)
-        assert line.startswith("listening on "), self.log_file.read_text()
         self.url = line.split()[-1]
         self._port = self.url.rpartition(":")[2]
 
@@ -109,13 +114,19 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> str:
+def _first_line(process: Helper) -> str:
+    """The line that a server prints once it listens. Fails the test if there is none."""
     stdout = process.stdout
     assert stdout is not None
     killer = threading.Timer(_START_S, process.kill)
     killer.start()
     try:
-        return stdout.readline().decode().strip()
+        line = stdout.readline().strip()
     finally:
         killer.cancel()
         killer.join()
+    if not line.startswith("listening on "):
+        process.kill()
+        process.wait()
+        pytest.fail(process.report())
+    return line

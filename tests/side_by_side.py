@@ -1,4 +1,4 @@
-"""`make test`: the tests that mostly wait, for speech and for processes, beside all others."""
+"""`make test`: the tests in parts, some of them at once, for they mostly wait."""
 
 from __future__ import annotations
 
@@ -6,29 +6,105 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import IO
 
-WAITING = ("tests/drills", "tests/e2e")
+AT_ONCE = 3
+"""Parts that run at the same time; two cores are busy with three, as speech takes its time."""
+EVERYTHING = "tests"
+PARTS: Sequence[Sequence[str]] = (
+    (
+        "tests/e2e/test_chromium.py",
+        "tests/e2e/test_demo.py",
+        "tests/e2e/test_janus.py",
+        "tests/e2e/test_publishers.py",
+        "tests/e2e/test_workers.py",
+    ),
+    ("tests/e2e",),
+    ("tests/drills",),
+    ("tests/console",),
+    ("tests/asr", "tests/contracts", "tests/rooms"),
+    (EVERYTHING,),
+    ("tests/feed", "tests/rulebook", "tests/storage", "tests/webhooks"),
+)
+"""Folders and files in the order in which they are begun: first what takes longest.
+
+A test belongs to the part that names the least of what it is in.
+"""
 _PYTEST = (sys.executable, "-m", "pytest", "-m", "not drill")
 
 
-def main() -> int:
-    """The exit code of the first half that failed; 0: all passed."""
-    with tempfile.TemporaryFile() as said:
-        # A cache of its own would be overwritten by the other half's.
-        beside = [*_PYTEST, "-p", "no:cacheprovider", *WAITING]
-        waiting = subprocess.Popen(beside, stdout=said, stderr=subprocess.STDOUT)
+@dataclass(frozen=True, slots=True)
+class Done:
+    """
+    Attributes:
+        name: Of the part.
+        code: The exit code.
+        seconds: How long it took.
+    """
+
+    name: str
+    code: int
+    seconds: float
+
+
+def command(part: Sequence[str], parts: Sequence[Sequence[str]] = PARTS) -> list[str]:
+    """Pytest's for this part, without what other parts name inside it."""
+    others = (place for other in parts if other != part for place in other)
+    inside = [place for place in others if any(place.startswith(f"{own}/") for own in part)]
+    # A cache of its own would be overwritten by the others'.
+    return [*_PYTEST, "-p", "no:cacheprovider", *part, *(f"--ignore={place}" for place in inside)]
+
+
+def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
+    """Run all, and write the output of each when it ends, and at last how long each took.
+
+    Returns: The exit code of the first that failed; 0: all passed.
+    """
+    finished: list[Done] = []
+
+    def show(ended: Future[Done]) -> None:
+        done = ended.result()
+        out.write(f"\n===== {done.name}\n".encode())
+        with open(running.pop(ended), "rb") as said:
+            shutil.copyfileobj(said, out)
+        out.flush()
+        finished.append(done)
+
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        running = {
+            pool.submit(_run_one, name, words, path): path
+            for number, (name, words) in enumerate(commands.items())
+            if (path := f"{folder}/{number}")
+        }
         try:
-            sys.stdout.write(f"Beside these run, and are told of after them: {' '.join(WAITING)}\n")
-            sys.stdout.flush()
-            working = subprocess.call([*_PYTEST, *(f"--ignore={folder}" for folder in WAITING)])
-        except KeyboardInterrupt:
-            working = 130
-        finally:
-            failed = waiting.wait()  # it has had the same Ctrl-C
-            said.seek(0)
-            shutil.copyfileobj(said, sys.stdout.buffer)
-            sys.stdout.flush()
-    return working or failed
+            for ended in as_completed(list(running)):
+                show(ended)
+        except KeyboardInterrupt:  # the parts that run have had the same Ctrl-C
+            pool.shutdown(cancel_futures=True)
+            for ended in [one for one in running if not one.cancelled()]:
+                show(ended)
+    for done in finished:
+        result = "passed" if done.code == 0 else f"FAILED ({done.code})"
+        out.write(f"{done.seconds:6.0f} s  {result}  {done.name}\n".encode())
+    out.flush()
+    return next((done.code for done in finished if done.code), 0)
+
+
+def _run_one(name: str, words: Sequence[str], path: str) -> Done:
+    began_s = time.monotonic()
+    with open(path, "wb") as said:
+        code = subprocess.call(words, stdout=said, stderr=subprocess.STDOUT)
+    return Done(name, code, time.monotonic() - began_s)
+
+
+def main() -> int:
+    sys.stdout.write(f"{len(PARTS)} parts, {AT_ONCE} at once; each is shown when it ends\n")
+    sys.stdout.flush()
+    return run({" ".join(part): command(part) for part in PARTS}, sys.stdout.buffer)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from asr.redis_queue import RedisQueue
+from asr.ladder import CLIMB_S, LadderTimes
+from asr.redis_queue import QueueTimes, RedisQueue
 from asr.redis_streams import Limits, Streams
 from asr.speech import Transcript, Unheard
 from asr.worker import Worker, WorkerTimes
@@ -16,6 +17,12 @@ from tests.asr.scribe import Scribe
 from tests.redis import RedisServer
 
 QUICK = WorkerTimes(claim_every_s=0.1, least_idle_s=0.5, beat_s=0.1, farewell_s=1.0)
+QUICK_LADDER = LadderTimes(
+    climb_s={rung: limit_s / 4 for rung, limit_s in CLIMB_S.items()}, patience_s=0.25, stay_s=0.5
+)
+QUICK_QUEUE = QueueTimes(look_s=0.1, retry_s=(0.02, 0.05, 0.1))
+QUICK_OVERLOAD = replace(QUICK_QUEUE, ladder=QUICK_LADDER)
+"""Only for tests of overload: on a busy machine others would meet it by chance."""
 
 
 @dataclass
@@ -31,7 +38,12 @@ class Stage:
         return streams
 
     async def server(
-        self, *, deadline_s: float = 30.0, limits: Limits | None = None, capacity: int = 100
+        self,
+        *,
+        deadline_s: float = 30.0,
+        limits: Limits | None = None,
+        capacity: int = 100,
+        times: QueueTimes = QUICK_QUEUE,
     ) -> RedisQueue:
         queue = RedisQueue(
             Streams(self.redis.url, self.model),
@@ -39,6 +51,7 @@ class Stage:
             capacity=capacity,
             deadline_s=deadline_s,
             limits=limits,
+            times=times,
         )
         await queue.start()
         self._queues.append(queue)

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from signal import SIGKILL
 
 import pytest
 
-from asr import redis_queue
-from asr.ladder import PATIENCE_S, Rung
-from asr.redis_queue import RedisQueue
+from asr.ladder import Rung
+from asr.redis_queue import QueueTimes, RedisQueue
 from asr.redis_scripts import OVERLOADED, TOO_LATE
 from asr.redis_streams import Limits, Streams, StreamsAway, StreamsRefused, job_id, shown
 from asr.speech import Transcript, Utterance, WorkClass
@@ -17,7 +17,16 @@ from asr.transcriber import Effort
 from asr.windows import FULL
 from asr.wire import Lost, encode
 from tests.asr.examples import an_utterance
-from tests.asr.redis_stage import QUICK, Stage, some, staged, until
+from tests.asr.redis_stage import (
+    QUICK,
+    QUICK_LADDER,
+    QUICK_OVERLOAD,
+    QUICK_QUEUE,
+    Stage,
+    some,
+    staged,
+    until,
+)
 from tests.asr.scribe import Scribe, heard, named, unheard
 from tests.redis import RedisServer
 
@@ -39,6 +48,11 @@ async def own_stage(own_redis: RedisServer) -> AsyncIterator[Stage]:
 def put(queue: RedisQueue, *ids: str, work: WorkClass = WorkClass.FINAL) -> None:
     for id_ in ids:
         queue.put(replace(an_utterance(id_), work=work))
+
+
+def behind_s(queue: RedisQueue, work: WorkClass) -> float:
+    """How long the oldest utterance of the class has waited."""
+    return 0.0 if queue.overview is None else queue.overview.behind_s[work]
 
 
 async def in_redis(stage: Stage, count: int) -> None:
@@ -142,7 +156,7 @@ async def test_what_waits_for_a_redis_that_is_away_keeps_its_order(own_stage: St
     queue = await own_stage.server()
     own_stage.redis.stop()
     put(queue, *(f"u{number:02}" for number in range(20)))
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(3 * sum(QUICK_QUEUE.retry_s))
     own_stage.redis.start()
     async with own_stage.worker(scribe, batch=1):
         await some(queue, 20, 20)
@@ -152,14 +166,14 @@ async def test_what_waits_for_a_redis_that_is_away_keeps_its_order(own_stage: St
 async def test_what_waits_here_counts_as_waiting(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
-    queue = await stage.server()
+    queue = await stage.server(times=QUICK_OVERLOAD)
     async with stage.worker(scribe, batch=1):
         await known(queue)
         put(queue, *(f"u{number}" for number in range(20)))
         await until(lambda: queue.rung is Rung.NO_LOOKS)
         assert queue.overview is not None
         assert queue.overview.waiting[WorkClass.FINAL] == 18
-        assert queue.overview.behind_s[WorkClass.FINAL] > 1.0
+        assert queue.overview.behind_s[WorkClass.FINAL] > QUICK_LADDER.climb_s[Rung.NO_LOOKS]
         scribe.free.set()
         await some(queue, 20)
         await until(lambda: queue.rung is Rung.NONE)
@@ -184,7 +198,7 @@ class Hurried(Scribe):
 async def test_workers_try_less_hard_while_words_are_late(stage: Stage) -> None:
     scribe = Hurried()
     scribe.free.clear()
-    queue = await stage.server()
+    queue = await stage.server(times=QUICK_OVERLOAD)
     async with stage.worker(scribe, batch=1):
         await known(queue)
         put(queue, *(f"u{number}" for number in range(20)))
@@ -201,7 +215,7 @@ async def test_workers_try_less_hard_while_words_are_late(stage: Stage) -> None:
 async def test_looks_that_wait_make_no_words_worse(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
-    queue = await stage.server()
+    queue = await stage.server(times=QUICK_OVERLOAD)
     async with stage.worker(scribe, batch=1):
         await known(queue)
         put(queue, "at work", "prepared")
@@ -210,19 +224,19 @@ async def test_looks_that_wait_make_no_words_worse(stage: Stage) -> None:
             one = replace(an_utterance(f"u{number}"), speaker_id=f"s{number}", revision=1)
             queue.put(replace(one, work=WorkClass.HOT_PARTIAL))
         await until(lambda: queue.rung is Rung.NO_LOOKS)
-        await asyncio.sleep(PATIENCE_S + 2.5)
+        long_s = QUICK_LADDER.climb_s[Rung.COALESCE] + QUICK_LADDER.patience_s
+        await until(lambda: behind_s(queue, WorkClass.HOT_PARTIAL) > long_s)
         assert queue.rung is Rung.NO_LOOKS
         scribe.free.set()
         await some(queue, 11)
 
 
 async def test_workers_that_are_gone_with_all_they_had_do_not_stop_the_others(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage,
 ) -> None:
-    monkeypatch.setattr(redis_queue, "_OUT_S", 1.0)
     stuck, scribe = Scribe(), Scribe()
     stuck.free.clear()
-    queue = await stage.server()
+    queue = await stage.server(times=replace(QUICK_QUEUE, out_s=1.0))
     async with stage.worker(stuck, batch=8):
         await known(queue)
         put(queue, *(f"u{number}" for number in range(40)))
@@ -256,20 +270,44 @@ async def test_the_same_look_put_twice_is_worked_on_once(stage: Stage) -> None:
     assert scribe.batches == [["u"]]
 
 
-@pytest.mark.parametrize(("slow_s", "order"), [(0.3, ["a", "b", "c"]), (2.0, ["b", "c", "a"])])
-async def test_of_workers_of_different_speed_a_speakers_results_come_in_order_within_a_second(
-    stage: Stage, slow_s: float, order: list[str]
-) -> None:
+@asynccontextmanager
+async def slow_and_fast(stage: Stage, queue: RedisQueue) -> AsyncIterator[Scribe]:
+    """Two workers; the slow one has `a` and does not go on, the fast one has done `b` and `c`.
+
+    What the slow one prepares meanwhile is another speaker's.
+    """
     slow, fast = Scribe(), Scribe()
     slow.free.clear()
-    queue = await stage.server()
-    put(queue, "a")
     async with stage.worker(slow, batch=1):
+        put(queue, "a")
         await until(lambda: bool(slow.batches))
+        queue.put(replace(an_utterance("other"), speaker_id="bob"))
+        await in_redis(stage, 0)
         async with stage.worker(fast, batch=1, times=replace(QUICK, least_idle_s=60)):
             put(queue, "b", "c")
-            asyncio.get_running_loop().call_later(slow_s, slow.free.set)
-            assert heard(await some(queue, 3)) == order
+            await until(lambda: len(fast.batches) == 2)
+            yield slow
+
+
+async def test_of_workers_of_different_speed_a_speakers_results_come_in_order(
+    stage: Stage,
+) -> None:
+    queue = await stage.server(times=replace(QUICK_QUEUE, hold_s=30.0))
+    async with slow_and_fast(stage, queue) as slow:
+        slow.free.set()
+        found = heard(await some(queue, 4))
+        assert [id_ for id_ in found if id_ != "other"] == ["a", "b", "c"]
+
+
+async def test_results_are_held_back_for_a_slow_worker_for_a_second_at_most(
+    stage: Stage,
+) -> None:
+    assert QueueTimes().hold_s == 1.0
+    queue = await stage.server(times=replace(QUICK_QUEUE, hold_s=0.1))
+    async with slow_and_fast(stage, queue) as slow:
+        assert heard(await some(queue, 2)) == ["b", "c"]
+        slow.free.set()
+        assert set(heard(await some(queue, 2))) == {"a", "other"}
 
 
 async def test_without_a_worker_it_is_a_gap_at_its_deadline(stage: Stage) -> None:
@@ -515,8 +553,8 @@ async def test_a_redis_that_hangs_is_away(stage: Stage) -> None:
     calls: list[asyncio.StreamWriter] = []
     silent = await asyncio.start_server(lambda _, writer: calls.append(writer), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    streams = Streams(f"redis://127.0.0.1:{port}/0", "m")
-    with pytest.raises(StreamsAway, match="does not answer within 5 s"):
+    streams = Streams(f"redis://127.0.0.1:{port}/0", "m", answer_s=0.2)
+    with pytest.raises(StreamsAway, match="does not answer within 0.2 s"):
         await streams.check()
     await streams.close()
     silent.close()

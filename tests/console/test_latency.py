@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.console.measuring import (
     watch_paints,
 )
 from tests.console.seeding import Seed
+from tests.processes import Helper
 from tests.server import Server, clean_environment
 
 pytestmark = pytest.mark.browser
@@ -52,12 +52,12 @@ def test_a_room_speaks_and_its_alerts_are_on_the_page(
     script.write_text(SCRIPT)
     arguments = ["simulate", "--url", served.url, "--key", served.key, "--script", str(script)]
     with reading(served) as reader:
-        room = subprocess.Popen(
+        room = Helper(
+            "earshot simulate",
             [sys.executable, "-m", "service", *arguments],
+            tmp_path / "log",
+            ends=(0,),
             env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
         )
         try:
             expect(here.rooms).to_contain_text("Short night", timeout=30_000)
@@ -65,10 +65,12 @@ def test_a_room_speaks_and_its_alerts_are_on_the_page(
             speaking = here.rooms.locator(".speaking")
             expect(speaking.first).to_be_attached(timeout=30_000)
             expect(here.articles).to_have_count(3, timeout=60_000)
+            room.wait(60)
         finally:
-            said, _ = room.communicate(timeout=60)
+            room.kill()
+            room.wait()
         times = painted(here.page, reader)
-    assert room.returncode == 0, said.decode()
+    assert room.returncode == 0, room.report()
     assert len(times) == 3
     for side in ("after_page_ms", "after_client_ms"):
         values = [getattr(each, side) for each in times]

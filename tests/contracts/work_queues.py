@@ -16,6 +16,7 @@ from asr.scheduler import SchedulerSettings
 from asr.speech import Transcript, Unheard
 from asr.work_queue import WorkQueue
 from asr.worker import Worker, WorkerTimes
+from tests.asr.redis_stage import QUICK_QUEUE
 from tests.asr.scribe import Scribe
 from tests.redis import RedisServer
 
@@ -69,6 +70,7 @@ class OverRedis:
             model,
             capacity=capacity,
             deadline_s=30,
+            times=QUICK_QUEUE,
             limits=Limits(entries=capacity),
         )
         await queue.start()

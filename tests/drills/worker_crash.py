@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from asr.redis_streams import Streams
 from asr.speech import Transcript, Unheard, Utterance, WorkClass
 from tests.asr.examples import an_utterance
 from tests.asr.scribe import named, unheard
+from tests.processes import Helper
 from tests.redis import RedisServer
 from tests.server import clean_environment
 
@@ -33,7 +33,10 @@ _POISON = ("refused", "broken", "short")
 
 
 class WorkerProcess:
-    """A worker that is started again when it dies, as operators have it."""
+    """A worker that is started again when it dies, as operators have it.
+
+    Only SIGKILL may end it: an utterance of the drill sends it that.
+    """
 
     def __init__(self, model: str, url: str, log: Path, *, pace_s: float, batch: int) -> None:
         self._command = [
@@ -41,7 +44,7 @@ class WorkerProcess:
             *(model, url, str(pace_s), str(batch)),
         ]
         self._log = log
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Helper | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -56,14 +59,9 @@ class WorkerProcess:
         self.kill()
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command,
-                env=clean_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self.process = Helper(
+            "the worker", self._command, self._log, ends=(-SIGKILL,), env=clean_environment()
+        )
 
     def kill(self) -> None:
         process, self.process = self.process, None

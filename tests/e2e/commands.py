@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.processes import Helper
 from tests.server import clean_environment
 
 START_S = 30.0
-COMMAND_S = 30.0
+COMMAND_S = 90.0
+"""The most that a command takes on a machine that is busy with other tests, too."""
 STOP_S = 3.0
 """How long a server may take to end after a signal."""
 
@@ -62,7 +64,7 @@ class Serving:
         said: Its lines on stdout until it was ready.
     """
 
-    process: subprocess.Popen[str]
+    process: Helper
     log_file: Path
     said: list[str]
 
@@ -104,15 +106,13 @@ class Ended:
 def serving(folder: Path, settings: Mapping[str, str], *, lines: int = 1) -> Iterator[Serving]:
     """A server that has said so many lines on stdout; killed at the end if still there."""
     log_file = folder / "stderr.log"
-    with log_file.open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve"],
-            env=clean_environment() | dict(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+    process = Helper(
+        "earshot serve",
+        [sys.executable, "-m", "service", "serve"],
+        log_file,
+        piped=True,
+        env=clean_environment() | dict(settings),
+    )
     assert process.stdout is not None
     killer = threading.Timer(START_S, process.kill)
     killer.start()

@@ -115,6 +115,7 @@ def refusals(places: Path) -> Mapping[str, Done]:
     return dict(zip(UNUSABLE, together(calls), strict=True))
 
 
+@pytest.mark.timeout(300)  # the first one waits for the processes of all
 @pytest.mark.parametrize("what", UNUSABLE)
 def test_a_server_that_cannot_start_says_why_in_one_sentence(
     what: str, refusals: Mapping[str, Done], places: Path

@@ -6,9 +6,8 @@ Browsers have a file of their own.
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,12 +22,13 @@ from tests.e2e.following import following
 from tests.e2e.peers import peers, until
 from tests.e2e.test_chromium import RULE, microphone
 from tests.janus import own_address
+from tests.needs import DEBIANS_PYTHON
+from tests.processes import Helper
 from tests.server import Server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
 HERE = Path(__file__).parent
-DEBIANS_PYTHON = "/usr/bin/python3"
 GONE_WITHIN_S = 10.0
 
 
@@ -41,21 +41,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def running(*command: str | Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        list(map(str, command)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def running(log: Path, *command: str | Path, ends: Collection[int] = (0,)) -> Iterator[Helper]:
+    """A publisher, which ends when it has said everything."""
+    process = Helper("the publisher", command, log, ends=ends)
     try:
         yield process
     finally:
         process.kill()
         process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def _for(server: Server, speaker: str) -> tuple[str, str]:
@@ -80,9 +73,9 @@ async def test_what_ffmpeg_publishes_is_heard(server: Server, tmp_path: Path) ->
     wav = microphone(tmp_path / "said.wav")
     program = [sys.executable, "-m", "tests.e2e.publisher_ffmpeg"]
     async with heard(server, "fred"):
-        with running(*program, endpoint, token, wav, tmp_path) as process:
+        with running(tmp_path / "log", *program, endpoint, token, wav, tmp_path) as process:
             await until(lambda: process.poll() is not None, 60)
-            assert process.returncode == 0, _output(process)
+            assert process.returncode == 0, process.report()
 
 
 @pytest.mark.gstreamer
@@ -92,29 +85,25 @@ async def test_what_gstreamer_publishes_is_heard(server: Server, tmp_path: Path)
     wav = microphone(tmp_path / "said.wav")
     program = [DEBIANS_PYTHON, str(HERE / "publisher_gstreamer.py")]
     async with heard(server, "greta"):
-        with running(*program, endpoint, token, wav, "12") as process:
+        with running(log := tmp_path / "log", *program, endpoint, token, wav, "12") as process:
             await until(lambda: process.poll() is not None, 60)
-            said = _output(process)
+            said = log.read_text()
     assert "connected" in said.split(), said
 
 
-async def test_a_publisher_that_is_killed_is_gone_within_ten_seconds(server: Server) -> None:
+async def test_a_publisher_that_is_killed_is_gone_within_ten_seconds(
+    server: Server, tmp_path: Path
+) -> None:
     endpoint, token = _for(server, "kate")
     async with following(server) as feed:
         program = [sys.executable, "-m", "tests.e2e.publisher_aiortc"]
-        with running(*program, endpoint, token) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "connected\n"
+        with running(log := tmp_path / "log", *program, endpoint, token, ends=()) as process:
+            await until(lambda: log.read_text() == "connected\n", 30)
             before = peers(server)
             process.kill()
             await until(lambda: peers(server) == before - 1, GONE_WITHIN_S)
         left = await feed.has("speaker.left", seconds=20)
     assert "did not answer" in left["reason"]
-
-
-def _output(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.read()
 
 
 def _certificate(folder: Path) -> None:

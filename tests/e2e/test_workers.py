@@ -16,6 +16,7 @@ import pytest
 from asr.settings import AsrSettings
 from asr.whisper import lanes
 from service.simulation.run import run
+from tests.processes import Helper
 from tests.redis import RedisServer
 from tests.server import Server, clean_environment
 from tests.simulation.test_run import SCRIPT
@@ -24,15 +25,14 @@ pytestmark = pytest.mark.redis
 
 
 @contextmanager
-def a_worker(url: str, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("ab") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service", "worker"],
-            env=clean_environment()
-            | {"EARSHOT_REDIS_URL": url, "EARSHOT_ASR_DEVICE": "cpu", **settings},
-            stdin=subprocess.DEVNULL,
-            stderr=stderr,
-        )
+def a_worker(url: str, log: Path, **settings: str) -> Iterator[Helper]:
+    process = Helper(
+        "earshot worker",
+        [sys.executable, "-m", "service", "worker"],
+        log,
+        env=clean_environment()
+        | {"EARSHOT_REDIS_URL": url, "EARSHOT_ASR_DEVICE": "cpu", **settings},
+    )
     try:
         yield process
     finally:

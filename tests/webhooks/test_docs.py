@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,10 +25,12 @@ from service.webhooks.message import LOGGED
 from service.webhooks.openapi import EXAMPLES
 from service.webhooks.signing import headers_for, make_secret
 from tests.feed.examples import STORED
+from tests.processes import Helper
 from tests.server import Server
 from tests.storage.examples import NOW
 
 DOCS = Path(__file__).parents[2] / "docs" / "webhooks.md"
+_START_S = 20.0
 MARKER = "<!-- examples: written by `python -m tests.webhooks.test_docs` -->\n"
 
 
@@ -64,12 +65,12 @@ def test_there_is_an_example_of_every_event_in_the_page_and_in_openapi() -> None
 
 
 @contextmanager
-def running(command: Sequence[str], secret: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def running(command: Sequence[str], secret: str, log: Path) -> Iterator[tuple[str, Helper]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = os.environ | {"WEBHOOK_SECRET": secret, "PORT": str(port)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    process = Helper("the receiver", command, log, piped=True, env=environment)
     try:
         yield f"http://127.0.0.1:{port}/", process
     finally:
@@ -77,7 +78,7 @@ def running(command: Sequence[str], secret: str) -> Iterator[tuple[str, subproce
         process.communicate(timeout=10)
 
 
-def check_receiver(command: Sequence[str]) -> None:
+def check_receiver(command: Sequence[str], log: Path) -> None:
     """It takes what is signed, by us or by the standard's own library, once; nothing else."""
     secret, now = make_secret(), datetime.now(UTC)
     text = json.dumps(body("alert.raised", now, {"id": "al_1", "excerpt": "☕"}))
@@ -88,10 +89,10 @@ def check_receiver(command: Sequence[str]) -> None:
         "webhook-signature": Webhook(secret).sign("msg_2", now, text),
     }
     with (
-        running(command, secret) as (url, process),
+        running(command, secret, log) as (url, process),
         httpx.Client(trust_env=False, transport=httpx.HTTPTransport(retries=5)) as client,
     ):
-        _wait_for(url, process)
+        process.wait_until(lambda: _listens(url), _START_S, every_s=0.05)
 
         def post(headers: dict[str, str], content: str = text) -> int:
             return client.post(url, headers=headers, content=content.encode()).status_code
@@ -112,26 +113,21 @@ def check_receiver(command: Sequence[str]) -> None:
         assert process.stdout.read() == ""
 
 
-def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
+def _listens(url: str) -> bool:
     port = int(url.rstrip("/").rpartition(":")[2])
-    for _ in range(200):
-        assert process.poll() is None
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("it does not listen")
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_python_receiver_believes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "receiver.py").write_text(code("python"))
-    check_receiver([sys.executable, str(tmp_path / "receiver.py")])
+    check_receiver([sys.executable, str(tmp_path / "receiver.py")], tmp_path / "log")
 
 
 @pytest.mark.node
 def test_the_node_receiver_believes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "receiver.mjs").write_text(code("js"))
-    check_receiver(["node", str(tmp_path / "receiver.mjs")])
+    check_receiver(["node", str(tmp_path / "receiver.mjs")], tmp_path / "log")
 
 
 @pytest.mark.skipif(

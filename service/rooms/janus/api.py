@@ -27,8 +27,6 @@ _ANSWER_S = 5.0
 """Janus answers within milliseconds, or is in trouble."""
 _KEEP_ALIVE_S = 20.0
 """Janus drops a session that says nothing for a minute."""
-_PING_S = 5.0
-"""Both how often and how long: a dead path is noticed within twice this time."""
 _GOODBYE_S = 2.0
 _MOST_BYTES = 32 * 1024 * 1024
 """Of one message. Names in the room are part of some, and their owners choose their length."""
@@ -242,8 +240,8 @@ async def _connection(server: JanusServer) -> AsyncIterator[ClientConnection]:
         server.url,
         subprotocols=[Subprotocol("janus-protocol")],
         open_timeout=_ANSWER_S,
-        ping_interval=_PING_S,
-        ping_timeout=_PING_S,
+        ping_interval=server.ping_s,
+        ping_timeout=server.ping_s,
         close_timeout=_GOODBYE_S,
         max_size=_MOST_BYTES,
         proxy=None,

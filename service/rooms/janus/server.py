@@ -22,10 +22,13 @@ class JanusServer:
     Attributes:
         name: Ours for it, in `connector.server` and in the ids of rooms its events open.
         url: Of its WebSocket API.
+        ping_s: How often it is pinged, and how long it may take to answer: a dead path is noticed
+            within twice this time.
     """
 
     name: str
     url: str
+    ping_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

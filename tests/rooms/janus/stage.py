@@ -257,6 +257,7 @@ async def listening(
     told: bool = False,
     audience: Audience | None = None,
     connector: Mapping[str, str] = {},
+    ping_s: float = 5.0,
 ) -> AsyncIterator[Listening]:
     """A stay in the room; nothing of it is left afterwards."""
     audience, notices, metrics = audience or Audience(), Notices(), Metrics()
@@ -270,7 +271,8 @@ async def listening(
         metrics=metrics,
         clock=utc_now,
     )
-    ways = JanusConnector({"janus": JanusServer("janus", url or janus.ws_url)}, around)
+    server = JanusServer("janus", url or janus.ws_url, ping_s)
+    ways = JanusConnector({"janus": server}, around)
     hidden = ("pin", "text_room_secret")
     secrets = {name: connector[name] for name in hidden if name in connector}
     shown = {name: value for name, value in connector.items() if name not in hidden}

@@ -215,7 +215,10 @@ async def test_an_address_where_nobody_is_and_one_that_is_no_websocket_are_told_
 
 @pytest.mark.janus
 async def test_a_janus_that_freezes_is_noticed(janus: Janus, room: str) -> None:
-    async with speaking(janus, room) as speakers, listening(janus, room) as ours:
+    async with (
+        speaking(janus, room) as speakers,
+        listening(janus, room, ping_s=0.5) as ours,
+    ):
         await speakers.join("ann")
         await ours.hears("ann")
         with frozen(janus):
