@@ -62,9 +62,10 @@ def command(part: Sequence[str], parts: Sequence[Sequence[str]] = PARTS) -> list
 def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
     """Run all, and write the output of each when it ends, and at last how long each took.
 
-    Returns: The exit code of the first that failed; 0: all passed.
+    Returns: The exit code of the first that failed; 0: all passed; 130: interrupted.
     """
     finished: list[Done] = []
+    interrupted = False
 
     def show(ended: Future[Done]) -> None:
         done = ended.result()
@@ -84,6 +85,7 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
             for ended in as_completed(list(running)):
                 show(ended)
         except KeyboardInterrupt:  # the parts that run have had the same Ctrl-C
+            interrupted = True
             pool.shutdown(cancel_futures=True)
             for ended in [one for one in running if not one.cancelled()]:
                 show(ended)
@@ -91,7 +93,7 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
         result = "passed" if done.code == 0 else f"FAILED ({done.code})"
         out.write(f"{done.seconds:6.0f} s  {result}  {done.name}\n".encode())
     out.flush()
-    return next((done.code for done in finished if done.code), 0)
+    return 130 if interrupted else next((done.code for done in finished if done.code), 0)
 
 
 def _run_one(name: str, words: Sequence[str], path: str) -> Done:
