@@ -14,7 +14,7 @@ RUNS, KILLS = 4, 5
 
 
 @pytest.mark.anyio
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_twenty_kills_in_mid_speech_lose_and_double_nothing(tmp_path: Path) -> None:
     """Twenty seeded kills: two rooms at a time, each with a server of its own."""
     faults: dict[int, list[str]] = {}
