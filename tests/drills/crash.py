@@ -30,6 +30,8 @@ _LAST_WORD_S = 90.0
 """Longest wait for the server's last word on every speaker. One who does not return after a crash
 is given up 60 s after the start (`_RETURN_S` of `service/rooms/whip.py`): only then the gap ends
 and is an event."""
+_PATIENCE_S = 120.0
+"""Longest time for which the clients wait for a server that starts on a busy machine."""
 _EDGE = timedelta(milliseconds=150)
 """How exactly the server can know when a word was said: jitter and the length of two packets."""
 
@@ -148,7 +150,9 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
         followed = Followed()
         async with ServerClient(server.url, server.key) as client, asyncio.TaskGroup() as tasks:
             opened = asyncio.Event()
-            feed = tasks.create_task(client.follow(followed.read, opened.set))
+            feed = tasks.create_task(
+                client.follow(followed.read, opened.set, patience_s=_PATIENCE_S)
+            )
             await opened.wait()
             started = asyncio.get_running_loop().create_future()
 
@@ -160,7 +164,13 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
                 _kill_and_start(server, script, random.Random(seed), kills, cycle, started)
             )
             report = await run(
-                server.url, server.key, _ROOM, script, on_talk=note_start, keep_room=True
+                server.url,
+                server.key,
+                _ROOM,
+                script,
+                on_talk=note_start,
+                keep_room=True,
+                patience_s=_PATIENCE_S,
             )
             await killer
             await followed.until_all_left()
