@@ -110,10 +110,12 @@ class Followed:
     Attributes:
         cursors: Of stored events, in the order in which they were read.
         present: Ids of the speakers who are in the room by what was read.
+        opened: The feed was opened, and the server was not killed since.
     """
 
     cursors: list[int] = field(default_factory=list)
     present: set[str] = field(default_factory=set)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
     all_left: asyncio.Event = field(default_factory=asyncio.Event)
 
     def read(self, event: FeedEvent) -> None:
@@ -149,11 +151,10 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
         script = _chatter(kills, cycle)
         followed = Followed()
         async with ServerClient(server.url, server.key) as client, asyncio.TaskGroup() as tasks:
-            opened = asyncio.Event()
             feed = tasks.create_task(
-                client.follow(followed.read, opened.set, patience_s=_PATIENCE_S)
+                client.follow(followed.read, followed.opened.set, patience_s=_PATIENCE_S)
             )
-            await opened.wait()
+            await followed.opened.wait()
             started = asyncio.get_running_loop().create_future()
 
             def note_start(talk: TalkHeard) -> None:
@@ -161,7 +162,9 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
                     started.set_result(asyncio.get_running_loop().time() - talk.at_s)
 
             killer = tasks.create_task(
-                _kill_and_start(server, script, random.Random(seed), kills, cycle, started)
+                _kill_and_start(
+                    server, script, random.Random(seed), kills, cycle, started, followed.opened
+                )
             )
             report = await run(
                 server.url,
@@ -186,8 +189,14 @@ async def _kill_and_start(
     n: int,
     cycle: Cycle,
     started: asyncio.Future[float],
+    followed: asyncio.Event,
 ) -> None:
-    """Kills fall into the middle of a violation, one in each cycle of the script."""
+    """Kills fall into the middle of a violation, one in each cycle of the script.
+
+    After a start-up that took longer than a cycle the next kill is overdue. It waits until the
+    server is `followed` again: a server that is killed before anybody has reached it proves
+    nothing.
+    """
     began = await started
     for number in range(n):
         from_s = number * cycle.length_s
@@ -200,7 +209,9 @@ async def _kill_and_start(
         line = chance.choice(lines[: max(1, len(lines) // 2)])
         at = began + line.at_s + chance.uniform(0.3, 2.5)
         await asyncio.sleep(at - asyncio.get_running_loop().time())
+        await followed.wait()
         server.kill()
+        followed.clear()
         await asyncio.to_thread(server.start)
 
 
