@@ -36,6 +36,13 @@ _CLOCK_RATIO = 3
 _HOLD_S = 0.18
 """No sound for so long: treat it as silence and go on (the reorder window and some jitter). Less
 than the shortest closing silence, so that waiting costs no time."""
+_HOLD_IN_WORD_S = 0.54
+"""The same where sound stops in the middle of a word. An encoder sends 200 ms of silence before it
+sends nothing, so the rest of the word is probably late: a busy machine, bad Wi-Fi. Silence filled
+in would tear the word. After this time it is filled in at once, and with `_LAG_S` it is as long as
+the closing silence: an utterance whose end never comes is given out no later."""
+_PAUSE_MS = 100
+"""After an unvoiced stretch of this length, a word may have ended."""
 _LAG_S = 0.04
 """How far behind the wall clock the filled silence stays."""
 _LONGEST_FILL_S = 2.0
@@ -94,6 +101,9 @@ class Ear:
         self._next_timestamp: int | None = None
         self._ssrc = 0  # whose clock that is
         self._filled = 0  # samples of silence since the last sound that was heard
+        self._broken_off = False  # that sound stopped in the middle of a word
+        self._steady_since = 0  # position after the last filled silence that was none
+        self._talked_until = 0  # position of the last speech while `interrupted`
         self._sound_s: float | None = None  # when the last sound came, heard or held back
         self._sound_at: datetime | None = None  # the same by the wall clock
         self._joined_at = now
@@ -135,14 +145,8 @@ class Ear:
         return self._reorder.held_bytes + self._segmenter.held_bytes
 
     def heard_until(self) -> datetime:
-        """Everything before this has been given out as utterances, or was no speech.
-
-        Silence that was only filled in counts once it is too old for sound to come late.
-        """
-        unsure = min(self._filled, int(LATEST_S * SAMPLE_RATE))
-        return self._timeline.wall(
-            min(self._segmenter.complete_until, self._segmenter.position - unsure)
-        )
+        """Everything before this has been given out as utterances, or was no speech."""
+        return self._timeline.wall(min(self._segmenter.complete_until, self._sure_until))
 
     def unheard_since(self, now: datetime) -> datetime:
         """From when on the speaker may have talked unheard, if the way to them is lost `now`.
@@ -166,11 +170,13 @@ class Ear:
             if self._interrupted_at is not None and now - self._joined_at >= _QUIET_RETURN:
                 out.append(self._tell_gap(now))
             return out
-        if now_s - self._sound_s < _HOLD_S:
+        in_word = self._in_word()
+        if now_s - self._sound_s < (_HOLD_IN_WORD_S if in_word else _HOLD_S):
             return out
         out += self._pass(self._gate.flush(), now)
         due = int((now_s - self._sound_s - _LAG_S) * SAMPLE_RATE) - self._filled
         if due >= SAMPLE_RATE * FRAME_MS // 1000:
+            self._broken_off |= in_word
             self._filled += due
             out += self._pass_over(due)
         return out
@@ -240,6 +246,7 @@ class Ear:
         packet, samples = passed.packet, passed.samples
         waited_s = self._now_s - packet.arrived_s
         arrived = now - timedelta(seconds=waited_s) if waited_s > 0 else now
+        self._broken_off = False
         if not passed.decode:
             self._mending.pass_over()
         out = self._bridge(passed, arrived)
@@ -263,6 +270,8 @@ class Ear:
         hole = self._hole(passed.packet)
         lost = min(hole or 0, self._missing * samples)
         out: list[Utterance | AudioGap] = []
+        if self._filled - (hole or 0) > _HOLD_S * SAMPLE_RATE:  # it came late: that was no silence
+            self._steady_since = self._segmenter.position
         if hole:
             guess, copy = self._mending.repair(
                 passed.packet.payload, samples, lost, late=self._filled > 0
@@ -302,17 +311,31 @@ class Ear:
         out: list[Utterance | AudioGap] = []
         for segment in segments:
             out += self._give(segment)
-        if self._interrupted_at is not None and self._opened_quietly():
-            out.insert(0, self._tell_gap(self._timeline.wall(self._segmenter.position)))
+        if self._interrupted_at is not None and (quiet := self._quiet_from()) is not None:
+            out.insert(0, self._tell_gap(self._timeline.wall(quiet)))
         return out
 
-    def _opened_quietly(self) -> bool:
-        opening = int(_OPENING_S * SAMPLE_RATE)
-        return self._segmenter.position >= opening and self._segmenter.doubtful
+    @property
+    def _sure_until(self) -> int:
+        """Silence that was only filled in counts once it is too old for sound to come late."""
+        unsure = min(self._filled, int(LATEST_S * SAMPLE_RATE))
+        return self._segmenter.position - unsure
+
+    def _in_word(self) -> bool:
+        """What was heard last is speech, without a pause after it."""
+        return self._segmenter.since is not None and self._segmenter.pausing_ms < _PAUSE_MS
+
+    def _quiet_from(self) -> int | None:
+        """Return the position from which speech cannot go on from before the interruption."""
+        if not self._segmenter.doubtful:
+            self._talked_until = self._segmenter.position
+            return None
+        opened = self._steady_since + int(_OPENING_S * SAMPLE_RATE)
+        return max(opened, self._talked_until) if self._sure_until >= opened else None
 
     def _give(self, segment: Segment) -> list[Utterance | AudioGap]:
         utterance = self._naming.give(segment)
-        if self._interrupted_at is None:
+        if self._interrupted_at is None or self._broken_off:  # then the sentence may go on
             return [utterance]
         # Whoever was in the middle of a sentence when hearing came back: its beginning is lost,
         # so that the gap ends with it, though what was heard of it is matched all the same.

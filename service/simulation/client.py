@@ -16,14 +16,13 @@ import httpx
 import httpx_sse
 
 from service.simulation.failed import Refused, SimulationFailed
-from service.simulation.publisher import Answer, is_loopback
+from service.simulation.publisher import PATIENCE_S, Answer, is_loopback
 from service.simulation.script import ScriptedSpeaker
 
 _ANSWER_S = 10.0
 _HEARTBEAT_S = 45.0
 """A feed that sends nothing at all for so long is dead; heartbeats come far more often."""
 _BACK_OFF_S = (0.25, 0.5, 1.0, 2.0)
-_GIVE_UP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +153,14 @@ class ServerClient:
         opened: Callable[[], None],
         *,
         cursor: str = "",
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Read the feed until cancelled; after a break resume behind the last event read.
 
         Args:
             cursor: Begin behind this event; empty: now.
             opened: Called each time the feed has been opened.
+            patience_s: Longest time without a feed before this fails.
         """
         failed_since: float | None = None
         failures = 0
@@ -186,9 +187,9 @@ class ServerClient:
                 reason = str(refused)
             now = time.monotonic()
             failed_since = now if failed_since is None else failed_since
-            if now - failed_since > _GIVE_UP_S:
+            if now - failed_since > patience_s:
                 raise SimulationFailed(
-                    f"the feed of {self.url} could not be read for {_GIVE_UP_S:.0f} s ({reason}); "
+                    f"the feed of {self.url} could not be read for {patience_s:.0f} s ({reason}); "
                     "is the server running?"
                 )
             await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])

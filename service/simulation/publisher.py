@@ -34,8 +34,8 @@ _SILENT_SERVER_S = 5.0
 """Receiver reports come about once a second; without any for so long the server is gone."""
 _LEAVE_S = 1.0
 _BACK_OFF_S = (0.25, 0.5, 1.0, 2.0)
-_ATTEMPTS = 20
-"""In a row without a connection, about 35 s of waiting, before the speaker gives up."""
+PATIENCE_S = 30.0
+"""Longest time without an answer of the server before the simulation fails."""
 
 _AIORTC = (InvalidAccessError, InvalidStateError, OperationError)
 _ODD_ANSWER = (ValueError, LookupError, AssertionError, AttributeError, TypeError, *_AIORTC)
@@ -96,6 +96,7 @@ class Publisher:
     Args:
         on_sent: Called with a packet's `pts` and the monotonic time as it is sent.
         loopback: Gather candidates on 127.0.0.1 only; see `is_loopback`.
+        patience_s: Longest time without a connection before the speaker gives up.
     """
 
     def __init__(
@@ -106,12 +107,14 @@ class Publisher:
         on_sent: Callable[[int, float], None],
         *,
         loopback: bool,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._packets = packets
         self._endpoint = endpoint
         self._curtain = curtain
         self._on_sent = on_sent
         self._loopback = loopback
+        self._patience_s = patience_s
         self.connected = asyncio.Event()
         self.connections = 0
 
@@ -121,15 +124,18 @@ class Publisher:
         Raises:
             SimulationFailed: the server refused the first offer, or could not be reached for long.
         """
-        failures = 0
+        failures, failing_since_s = 0, time.monotonic()
         while True:
             before = self.connections
             try:
                 await self._publish_once()
             except SimulationFailed as failed:
                 hopeless = isinstance(failed, Refused) and failed.status < 500
-                if failures >= _ATTEMPTS or (hopeless and self.connections == 0):
+                too_long = failures and time.monotonic() - failing_since_s > self._patience_s
+                if too_long or (hopeless and self.connections == 0):
                     raise
+            if self.connections > before:
+                failing_since_s = time.monotonic()
             failures = 0 if self.connections > before else failures + 1
             await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from service.simulation.client import FeedEvent, ServerClient
 from service.simulation.failed import SimulationFailed
 from service.simulation.janus import JanusClient
-from service.simulation.publisher import Curtain, Publisher
+from service.simulation.publisher import PATIENCE_S, Curtain, Publisher
 from service.simulation.rehearsal import Moment, Part, rehearse
 from service.simulation.script import Script, ScriptedSpeaker
 from service.simulation.tally import AlertSeen, Report, TalkHeard, Tally
@@ -39,6 +39,7 @@ async def run(
     policies: Sequence[str] = (),
     settle_s: float = 5.0,
     keep_room: bool = False,
+    patience_s: float = PATIENCE_S,
     janus: JanusClient | None = None,
 ) -> Report:
     """Open the room, let every speaker of the script publish into it, and follow the feed.
@@ -53,6 +54,7 @@ async def run(
         policies: Packs to apply, empty: all.
         settle_s: How long after the last line late events are waited for at most.
         keep_room: Leave the room open at the end.
+        patience_s: Longest time without an answer of the server before this fails.
         janus: Where the room takes place; None: on the server itself, by WHIP.
 
     Raises:
@@ -66,7 +68,7 @@ async def run(
     ]
     async with ServerClient(url, key) as client:
         venue = OnEarshot(client, room_id) if janus is None else OnJanus(janus)
-        show = _Show(client, venue, room_id, script, parts, on_alert, on_talk)
+        show = _Show(client, venue, room_id, script, parts, on_alert, on_talk, patience_s)
         try:
             async with asyncio.TaskGroup() as group:
                 await show.open(group, policies, on_progress)
@@ -95,6 +97,7 @@ class _Show:
         parts: Sequence[Part],
         on_alert: Callable[[AlertSeen], None],
         on_talk: Callable[[TalkHeard], None],
+        patience_s: float,
     ) -> None:
         self.room_open = False
         self._client = client
@@ -104,6 +107,7 @@ class _Show:
         self._parts = parts
         self._on_alert = on_alert
         self._on_talk = on_talk
+        self._patience_s = patience_s
         self._curtain = Curtain()
         self._tally: Tally | None = None
         self._complete = asyncio.Event()
@@ -119,7 +123,7 @@ class _Show:
         on_progress(f"connecting to {self._client.url}")
         await self._client.greet()
         feed_open = asyncio.Event()
-        feed = self._client.follow(self._take, feed_open.set)
+        feed = self._client.follow(self._take, feed_open.set, patience_s=self._patience_s)
         self._tasks.append(group.create_task(feed, name="simulation feed"))
         await feed_open.wait()
         self._tasks.append(group.create_task(self._venue.keep(), name="simulation venue"))
@@ -165,6 +169,7 @@ class _Show:
             self._curtain,
             part.sent,
             loopback=self._venue.loopback,
+            patience_s=self._patience_s,
         )
 
     def _closed(self) -> None:

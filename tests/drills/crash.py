@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,17 @@ from service.simulation.voice import SAMPLE_RATE, read_clip
 from tests.server import Server
 
 _ROOM = "crash"
+_START_S = 4.0
+"""Length of a start-up that fits into a cycle; a slower machine's cycles are longer."""
 _CYCLE_S = 14.0
 """From one kill to the next: start-up, the speakers' return, and some speech."""
 _FIRST_S = 4.0
+_LAST_WORD_S = 90.0
+"""Longest wait for the server's last word on every speaker. One who does not return after a crash
+is given up 60 s after the start (`_RETURN_S` of `service/rooms/whip.py`): only then the gap ends
+and is an event."""
+_PATIENCE_S = 120.0
+"""Longest time for which the clients wait for a server that starts on a busy machine."""
 _EDGE = timedelta(milliseconds=150)
 """How exactly the server can know when a word was said: jitter and the length of two packets."""
 
@@ -75,6 +84,57 @@ class Aftermath:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Lengths of one kill's part of the script, in seconds.
+
+    Attributes:
+        length_s: From one kill's part to the next.
+        first_s: From the part's beginning to the first line that may be killed in.
+    """
+
+    length_s: float
+    first_s: float
+
+    @classmethod
+    def of_start(cls, start_s: float) -> Cycle:
+        """The cycle for a server whose start-up takes `start_s`."""
+        longer_s = max(0.0, start_s - _START_S)
+        return cls(_CYCLE_S + longer_s, _FIRST_S + longer_s)
+
+
+@dataclass(slots=True)
+class Followed:
+    """What a client with `Last-Event-ID` read of the feed.
+
+    Attributes:
+        cursors: Of stored events, in the order in which they were read.
+        present: Ids of the speakers who are in the room by what was read.
+        opened: The feed was opened, and the server was not killed since.
+    """
+
+    cursors: list[int] = field(default_factory=list)
+    present: set[str] = field(default_factory=set)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    all_left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def read(self, event: FeedEvent) -> None:
+        if not _stored(event):
+            return
+        self.cursors.append(int(event.id))
+        if event.type == "speaker.joined":
+            self.present.add(event.data["id"])
+        elif event.type == "speaker.left":
+            self.present.discard(event.data["id"])
+        (self.all_left.clear if self.present else self.all_left.set)()
+
+    async def until_all_left(self) -> None:
+        """Wait until each speaker has left on record, which is after their last gap."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_S):
+                await self.all_left.wait()
+
+
 async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "") -> Aftermath:
     """Talk in a room for `kills` cycles; kill the server in mid-speech once in each.
 
@@ -82,16 +142,19 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
         database_url: Of an empty database; without it SQLite below `data`.
     """
     policies = _without_cooldown(data / "policies")
-    script = _chatter(kills)
     settings = {"EARSHOT_POLICY_DIR": str(policies)}
     if database_url:
         settings["EARSHOT_DATABASE_URL"] = database_url
+    starting_s = time.monotonic()
     with Server(data / "server", **settings) as server:
-        followed: list[int] = []
+        cycle = Cycle.of_start(time.monotonic() - starting_s)
+        script = _chatter(kills, cycle)
+        followed = Followed()
         async with ServerClient(server.url, server.key) as client, asyncio.TaskGroup() as tasks:
-            opened = asyncio.Event()
-            feed = tasks.create_task(client.follow(_note(followed), opened.set))
-            await opened.wait()
+            feed = tasks.create_task(
+                client.follow(followed.read, followed.opened.set, patience_s=_PATIENCE_S)
+            )
+            await followed.opened.wait()
             started = asyncio.get_running_loop().create_future()
 
             def note_start(talk: TalkHeard) -> None:
@@ -99,15 +162,24 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
                     started.set_result(asyncio.get_running_loop().time() - talk.at_s)
 
             killer = tasks.create_task(
-                _kill_and_start(server, script, random.Random(seed), kills, started)
+                _kill_and_start(
+                    server, script, random.Random(seed), kills, cycle, started, followed.opened
+                )
             )
             report = await run(
-                server.url, server.key, _ROOM, script, on_talk=note_start, keep_room=True
+                server.url,
+                server.key,
+                _ROOM,
+                script,
+                on_talk=note_start,
+                keep_room=True,
+                patience_s=_PATIENCE_S,
             )
             await killer
+            await followed.until_all_left()
             await asyncio.sleep(2)
             feed.cancel()
-        return await _aftermath(server, report, followed)
+        return await _aftermath(server, report, followed.cursors)
 
 
 async def _kill_and_start(
@@ -115,31 +187,41 @@ async def _kill_and_start(
     script: Script,
     chance: random.Random,
     n: int,
+    cycle: Cycle,
     started: asyncio.Future[float],
+    followed: asyncio.Event,
 ) -> None:
-    """Kills fall into the middle of a violation, one in each cycle of the script."""
+    """Kills fall into the middle of a violation, one in each cycle of the script.
+
+    After a start-up that took longer than a cycle the next kill is overdue. It waits until the
+    server is `followed` again: a server that is killed before anybody has reached it proves
+    nothing.
+    """
     began = await started
-    for cycle in range(n):
+    for number in range(n):
+        from_s = number * cycle.length_s
         lines = [
             line
             for speaker in script.speakers
             for line in speaker.lines
-            if line.alerts and cycle * _CYCLE_S + _FIRST_S <= line.at_s < (cycle + 1) * _CYCLE_S
+            if line.alerts and from_s + cycle.first_s <= line.at_s < from_s + cycle.length_s
         ]
         line = chance.choice(lines[: max(1, len(lines) // 2)])
         at = began + line.at_s + chance.uniform(0.3, 2.5)
         await asyncio.sleep(at - asyncio.get_running_loop().time())
+        await followed.wait()
         server.kill()
+        followed.clear()
         await asyncio.to_thread(server.start)
 
 
-def _chatter(cycles: int) -> Script:
+def _chatter(kills: int, cycle: Cycle) -> Script:
     """Three people who break a rule every few seconds."""
     demo = load_script(DEMO_SCRIPT)
     speakers = []
     for number, speaker in enumerate(demo.speakers[1:]):
         clips = [line for line in speaker.lines if line.alerts]
-        lines = tuple(_said(clips, number * 1.1 + 1.0, cycles * _CYCLE_S + 4.0))
+        lines = tuple(_said(clips, number * 1.1 + 1.0, kills * cycle.length_s + 4.0))
         speakers.append(replace(speaker, lines=lines))
     return replace(demo, speakers=tuple(speakers))
 
@@ -159,14 +241,6 @@ def _without_cooldown(folder: Path) -> Path:
         text = pack.read_text().replace("cooldown: 30s", "cooldown: 0s")
         (folder / pack.name).write_text(text)
     return folder
-
-
-def _note(into: list[int]) -> Any:
-    def note(event: FeedEvent) -> None:
-        if _stored(event):
-            into.append(int(event.id))
-
-    return note
 
 
 async def _aftermath(server: Server, report: Report, followed: Sequence[int]) -> Aftermath:

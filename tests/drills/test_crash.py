@@ -7,14 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.crash import crash_room
+from service.simulation.client import FeedEvent
+from tests.drills.crash import Cycle, Followed, crash_room
 from tests.postgres import Postgres
 
 RUNS, KILLS = 4, 5
 
 
+def _read(followed: Followed, cursor: int, kind: str, speaker: str) -> None:
+    followed.read(FeedEvent(str(cursor), kind, {"id": speaker}, 0.0))
+
+
+def test_the_aftermath_is_asked_for_once_every_speaker_has_left_on_record() -> None:
+    followed = Followed()
+    _read(followed, 1, "speaker.joined", "ann")
+    _read(followed, 2, "speaker.joined", "bob")
+    _read(followed, 3, "speaker.left", "ann")
+    assert not followed.all_left.is_set()  # the gap in Bob's words is not told yet
+    _read(followed, 4, "speaker.left", "bob")
+    assert followed.all_left.is_set()
+    assert followed.cursors == [1, 2, 3, 4]
+
+
+def test_a_slower_start_up_makes_the_time_between_two_kills_longer() -> None:
+    assert Cycle.of_start(3.0) == Cycle(14.0, 4.0)
+    assert Cycle.of_start(10.0) == Cycle(20.0, 10.0)
+
+
 @pytest.mark.anyio
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_twenty_kills_in_mid_speech_lose_and_double_nothing(tmp_path: Path) -> None:
     """Twenty seeded kills: two rooms at a time, each with a server of its own."""
     faults: dict[int, list[str]] = {}

@@ -275,6 +275,22 @@ def test_jitter_that_the_closing_silence_bears_puts_no_hole_into_a_word() -> Non
     assert_on_time([heard], 1.0)
 
 
+@pytest.mark.parametrize("stall_s", [0.25, 0.4, 0.5])
+def test_a_stall_in_a_word_shorter_than_the_closing_silence_puts_no_hole_into_it(
+    stall_s: float,
+) -> None:
+    """Nothing comes for a while, as from a busy machine, and then everything at once."""
+
+    def delayed(_: int, at_s: float) -> float:
+        return max(NETWORK_S, 1.8 + stall_s - at_s) if at_s > 1.8 else NETWORK_S
+
+    sent = talk(1.0, until_s=4)
+    (heard,) = listen(an_ear(), arrivals(sent, delay_s=delayed), until_s=5).utterances
+    (straight,) = listen(an_ear(), arrivals(sent), until_s=5).utterances
+    assert words(straight.pcm) in heard.pcm
+    assert_on_time([heard], 1.0)
+
+
 @pytest.mark.parametrize("jump_s", [-40_000.0, -3.0, 1.5, 3_600.0])
 def test_media_time_that_jumps_between_words_moves_none_of_them(jump_s: float) -> None:
     jump = round(jump_s * 48_000)
@@ -368,6 +384,27 @@ def test_whoever_was_in_mid_sentence_gets_a_gap_to_its_end_and_is_heard_all_the_
     truncated, whole = heard.utterances
     assert (gap.from_at, gap.to_at) == (INTERRUPTED_AT, truncated.ended_at)
     assert [item for _, item in heard.given] == [gap, truncated, whole]
+
+
+@pytest.mark.parametrize("stall_s", [0.7, 1.0, 2.0])
+@pytest.mark.parametrize(("back_s", "stalls_s"), [(1.3, 1.8), (1.5, 1.6), (1.55, 1.6)])
+def test_a_stall_after_an_interruption_leaves_the_whole_sentence_in_the_gap(
+    back_s: float, stalls_s: float, stall_s: float
+) -> None:
+    """Hearing begins in mid-sentence, and what follows is late: silence that was filled in
+    meanwhile is no end of the sentence."""
+
+    def delayed(_: int, at_s: float) -> float:
+        return max(NETWORK_S, stalls_s + stall_s - at_s) if at_s > stalls_s else NETWORK_S
+
+    packets = arrivals(talk(1.0, 5.0, until_s=8), delay_s=delayed)
+    ear = an_ear(interrupted_at=INTERRUPTED_AT)
+    heard = listen(ear, [p for p in packets if p.arrived_s >= 1_000 + back_s], until_s=9)
+    (gap,) = heard.gaps
+    _, ends = loud_span_s(clip_16k(CLIP))
+    assert gap.from_at == INTERRUPTED_AT
+    assert 1.0 + ends <= seconds(gap.to_at) < 4.0
+    assert_on_time(heard.utterances[-1:], 5.0)
 
 
 def test_whoever_comes_back_and_says_nothing_gets_their_gap_on_leaving() -> None:

@@ -218,6 +218,14 @@ async def test_events_carry_the_time_at_which_they_were_read() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_feed_that_stays_away_ends_with_a_sentence_once_the_patience_is_over() -> None:
+    async with answering(feed(503, 503, 503)) as (client, asked):
+        with pytest.raises(SimulationFailed, match="could not be read for 0 s"):
+            await client.follow(lambda event: None, lambda: None, patience_s=0.0)
+    assert len(asked.requests) == 2
+
+
+@pytest.mark.anyio
 async def test_a_key_that_may_not_read_the_feed_ends_it_at_once() -> None:
     async with answering(feed(403)) as (client, asked):
         with pytest.raises(Refused, match="open the feed"):

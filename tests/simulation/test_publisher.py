@@ -151,6 +151,17 @@ async def test_a_server_that_is_not_ready_yet_is_asked_again() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_speaker_gives_up_once_their_patience_is_over() -> None:
+    receiver = Receiver(refusals=[503] * 9)
+    publisher = Publisher(
+        [], receiver, Curtain(), lambda pts, now_s: None, loopback=True, patience_s=0.0
+    )
+    with pytest.raises(Refused, match="503"):
+        await asyncio.wait_for(publisher.run(), 5)
+    assert len(receiver.offers) == 2
+
+
+@pytest.mark.anyio
 async def test_an_answer_that_is_none_is_tried_again_and_leaves_no_connection() -> None:
     class Odd(Receiver):
         async def publish(self, offer: str) -> Answer:
