@@ -170,11 +170,12 @@ class Ear:
             if self._interrupted_at is not None and now - self._joined_at >= _QUIET_RETURN:
                 out.append(self._tell_gap(now))
             return out
-        in_word = self._in_word()
-        if now_s - self._sound_s < (_HOLD_IN_WORD_S if in_word else _HOLD_S):
+        if (silent_s := now_s - self._sound_s) < _HOLD_S:
+            return out
+        if (in_word := self._in_word()) and silent_s < _HOLD_IN_WORD_S:
             return out
         out += self._pass(self._gate.flush(), now)
-        due = int((now_s - self._sound_s - _LAG_S) * SAMPLE_RATE) - self._filled
+        due = int((silent_s - _LAG_S) * SAMPLE_RATE) - self._filled
         if due >= SAMPLE_RATE * FRAME_MS // 1000:
             self._broken_off |= in_word
             self._filled += due
