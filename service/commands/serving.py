@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.commands.patience import PatientProtocol
 from service.errors import ConfigurationError, Failed
+from service.rooms.peer.at_start import report_private_names
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ async def run_server(settings: Settings) -> None:
     app = create_app(settings)
     with _listen(settings.host, settings.port) as listener:
         async with app.router.lifespan_context(app):
+            await report_private_names(settings.local_addresses())
             server = _Server(app, settings.host, listener)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
