@@ -35,6 +35,7 @@ PLAIN_OFFER = "\r\n".join(
         "a=ice-ufrag:Xf3q",
         "a=ice-pwd:hQ3n0Lw2Vd8sK5rT7yB1mZ4c",
         "a=fingerprint:sha-256 " + ":".join(["00"] * 32),
+        "a=candidate:1 1 udp 2122260223 127.0.0.1 9 typ host",
         "a=setup:actpass",
         "a=mid:0",
         "a=sendonly",
@@ -82,16 +83,10 @@ class Fault:
     says: str
 
 
-def packets_can_be_taken(receiver: Any) -> bool:
-    """Whether the names of the packet path hold; a log line says which do not.
-
-    Args:
-        receiver: Of a transceiver that has its transport and is not connected yet.
-    """
-    faults = broken({Use.PACKETS}, receiver)
+def log_stock_path(faults: Sequence[Fault]) -> None:
+    """Write that packets cannot be taken on a connection, if so, and why."""
     if faults:
         log.warning("peer.stock_path", missing=said(faults), remedy=REMEDY)
-    return not faults
 
 
 def require(uses: Collection[Use]) -> None:
@@ -170,16 +165,20 @@ def _function(name: PrivateName, owner: Any) -> Iterator[str]:
 
 
 def _attribute(name: PrivateName, owner: Any) -> Iterator[str]:
-    if name.name in getattr(type(owner), "__annotations__", ()):  # set once there is a socket
-        return
-    if not name.type and hasattr(type(owner), name.name):  # a property, perhaps not to be read yet
-        return
+    kind = type(owner)
+    if not name.type and (hasattr(kind, name.name) or name.name in _annotated(kind)):
+        return  # a property, or set once there is a socket
     if not hasattr(owner, name.name):
         yield f"{name.shown} is missing"
         return
     found = [kind.__name__ for kind in type(getattr(owner, name.name)).__mro__]
     if name.type and name.type not in found:
         yield f"{name.shown} is of type {found[0]}; we know {name.type}"
+
+
+def _annotated(kind: type) -> Collection[str]:
+    annotations: Mapping[str, Any] = vars(kind).get("__annotations__", {})
+    return annotations
 
 
 def _instances(receiver: Any, endpoint: Any) -> Mapping[str, Any]:
@@ -192,7 +191,7 @@ def _instances(receiver: Any, endpoint: Any) -> Mapping[str, Any]:
     ice = getattr(ice_transport, "_connection", None)
     session = _made("aiortc.sdp:SessionDescription.parse", PLAIN_OFFER)
     media = next(iter(getattr(session, "media", ())), None)
-    stun = None if ice is None else _made("aioice.ice:StunProtocol", ice)
+    stun = _made("aioice.ice:StunProtocol", ice)
     instances = {
         "aiortc:RTCRtpReceiver": receiver,
         "aiortc:RTCDtlsTransport": transport,
@@ -204,7 +203,7 @@ def _instances(receiver: Any, endpoint: Any) -> Mapping[str, Any]:
         "aiortc.sdp:SsrcDescription": next(iter(getattr(media, "ssrc", ())), None),
         "aioice:Connection": ice,
         "aioice.ice:StunProtocol": stun,
-        "aioice.ice:CandidatePair": stun and _made("aioice.ice:CandidatePair", stun, None),
+        "aioice.ice:CandidatePair": _made("aioice.ice:CandidatePair", stun, None),
         "asyncio.selector_events:_SelectorTransport": endpoint,
         "asyncio.selector_events:BaseSelectorEventLoop": asyncio.get_running_loop(),
     }

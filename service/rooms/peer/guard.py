@@ -39,14 +39,14 @@ def sorting(stun_received: Callable[..., None]) -> Callable[..., None]:
     asyncio writes what that raises into the log, with every datagram.
     """
 
-    def datagram_received(self: Any, data: bytes, addr: tuple[Any, ...]) -> None:
+    def datagram_received(protocol: Any, data: bytes, addr: tuple[Any, ...]) -> None:
         try:
             if _is_rtp_or_rtcp(data):  # and no STUN
-                self.receiver.data_received(data, self.local_candidate.component)
+                protocol.receiver.data_received(data, protocol.local_candidate.component)
             else:
-                stun_received(self, data, addr)
+                stun_received(protocol, data, addr)
         except _MALFORMED:
-            if on_unfit := getattr(self.receiver, _ON_UNFIT, None):
+            if on_unfit := getattr(protocol.receiver, _ON_UNFIT, None):
                 on_unfit(Unfit.MALFORMED)
 
     return datagram_received

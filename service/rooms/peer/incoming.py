@@ -16,9 +16,10 @@ from service.rooms.peer.addresses import gathering_on
 from service.rooms.peer.contract import (
     PLAIN_OFFER,
     CannotAnswer,
+    Fault,
     answering,
     broken,
-    packets_can_be_taken,
+    log_stock_path,
     require,
     said,
 )
@@ -70,6 +71,8 @@ class Peer:
         self._remote_ufrag = remote_ufrag
         self._intake = intake
         self._receiver: Any = None
+        self._faults: Sequence[Fault] = ()
+        """Why packets cannot be taken, if so."""
         self._trickled = 0
         self.sdp = ""
         self.ufrag = ""
@@ -105,6 +108,7 @@ class Peer:
             if await cannot_answer(addresses):
                 raise CannotAnswer(said(broken())) from error
             raise
+        log_stock_path(peer._faults)
         health = Health(peer._intake, on_trouble, asyncio.get_running_loop().time())
         peer._link.watch(on_ended, look=partial(peer._look, health))
         return peer
@@ -171,7 +175,8 @@ class Peer:
             if transceiver is not audio:
                 transceiver.direction = "inactive"
         answer = await _read(connection.createAnswer())
-        if packets_can_be_taken(audio.receiver):
+        self._faults = broken({Use.PACKETS}, audio.receiver)
+        if not self._faults:
             Tap(audio.receiver, answer.sdp, on_packet, intake=self._intake)
             guard(audio.receiver.transport, self._intake.refuse)
             self._receiver = audio.receiver
@@ -189,12 +194,13 @@ async def cannot_answer(addresses: Sequence[str] | None = None) -> str:
     """Return why a plain offer cannot be answered: the kind of error; nothing where it can."""
     try:
         peer = await Peer._answered(PLAIN_OFFER, lambda packet: None, lambda why: None, addresses)
+        await asyncio.sleep(0)  # aiortc's task that connects would fail if it had not begun
+        with answering():
+            await peer.close()
     except (BadOffer, CannotAnswer) as error:
         missing = error.missing if isinstance(error, CannotAnswer) else ()
         cause = error.__cause__ or error
         return "; ".join(missing) or f"{type(cause).__name__}: {cause}"
-    await asyncio.sleep(0)  # aiortc has begun to connect: a task of its own would fail otherwise
-    await peer.close()
     return ""
 
 

@@ -183,7 +183,13 @@ PRIVATE_NAMES: tuple[PrivateName, ...] = (
         type="Connection",
     ),
     PrivateName(_ICE, "_queue", (Use.PACKETS,), type="Queue"),
-    PrivateName(_ICE, "data_received", (Use.PACKETS,), takes=("data", "component"), replaced=True),
+    PrivateName(
+        _ICE,
+        "data_received",
+        (Use.PACKETS, Use.DATAGRAMS),
+        takes=("data", "component"),
+        replaced=True,
+    ),
     PrivateName(
         _STUN, "datagram_received", (Use.DATAGRAMS,), takes=("data", "addr"), replaced=True
     ),

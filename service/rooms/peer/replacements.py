@@ -28,6 +28,6 @@ def apply() -> None:
         if use in _applied or broken({use}):
             continue
         _applied.add(use)
-        [name] = [name for name in PRIVATE_NAMES if use in name.uses and name.replaced]
+        [name] = [name for name in PRIVATE_NAMES if name.replaced and name.uses[0] is use]
         theirs = find(name.owner, name.name)
         setattr(find(name.owner), name.name, wraps(theirs)(replacing(theirs)))

@@ -15,7 +15,7 @@ from aiortc import RTCSessionDescription
 
 from service.listening.packet import Packet
 from service.rooms.peer.addresses import gathering_on
-from service.rooms.peer.contract import answering, packets_can_be_taken, require
+from service.rooms.peer.contract import answering, broken, log_stock_path, require
 from service.rooms.peer.guard import guard
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
@@ -102,7 +102,9 @@ class Subscription:
         await self._link.close()
 
     def _begin(self, receiver: Any) -> None:
-        self._packets = packets_can_be_taken(receiver)
+        faults = broken({Use.PACKETS}, receiver)
+        log_stock_path(faults)
+        self._packets = not faults
         if self._packets:
             guard(receiver.transport, self._on_unfit)
 
