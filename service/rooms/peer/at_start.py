@@ -60,12 +60,13 @@ def _costs(faults: Sequence[Fault], *, refused: bool) -> list[str]:
 
 
 async def _missing() -> list[Fault]:
+    faults = broken(_SERVER)
     try:
         async with _receiver() as receiver, _endpoint() as endpoint:
-            return broken(_SERVER, receiver, endpoint)
+            faults = broken(_SERVER, receiver, endpoint)
     except Exception:
         log.debug("peer.no_receiver", exc_info=True)  # an offer is refused for the same reason
-        return broken(_SERVER)
+    return faults
 
 
 @asynccontextmanager

@@ -48,6 +48,9 @@ PLAIN_OFFER = "\r\n".join(
 """An offer that must be answered: where even this one fails, the fault is ours."""
 
 
+_LOOP = "asyncio.selector_events:BaseSelectorEventLoop"
+_SHOWN = 300
+"""Characters of an error that are written into the log."""
 _NOT_MADE = (TypeError, AttributeError, NameError, ValueError, LookupError, AssertionError)
 
 
@@ -64,14 +67,13 @@ class CannotAnswer(Exception):
 
     def log(self, **ids: str) -> None:
         """Write one line with what is missing; with the traceback where nothing is."""
-        cause = self.__cause__
         log.error(
             "peer.cannot_answer",
             **ids,
             missing=self.missing,
+            error=shown_cause(self),
             remedy=REMEDY,
-            error=type(cause).__name__ if cause else "",
-            exc_info=None if self.missing else cause,
+            exc_info=None if self.missing else self.__cause__,
         )
 
 
@@ -117,6 +119,14 @@ def answering(*refusals: type[Exception]) -> Iterator[None]:
         raise CannotAnswer(said(broken())) from error
 
 
+def shown_cause(error: BaseException) -> str:
+    """The error that others were raised from, in a line; empty where it was raised by itself."""
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return "" if cause is error else f"{type(cause).__name__}: {cause}"[:_SHOWN]
+
+
 def said(faults: Sequence[Fault]) -> list[str]:
     """The sentences of faults, for a log line."""
     return [fault.says for fault in faults]
@@ -139,7 +149,8 @@ def broken(
 def _look(name: PrivateName, instances: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with a name, if anything."""
     if name.takes is not None:
-        yield from _function(name, instances.get(name.owner) or find(name.owner))
+        loop = asyncio.get_running_loop()
+        yield from _function(name, loop if name.owner == _LOOP else find(name.owner))
     elif ":" not in name.owner:
         if find(name.owner, name.name) is None:
             yield f"{name.shown} is missing"
@@ -190,6 +201,8 @@ def _instances(receiver: Any, endpoint: Any) -> Mapping[str, Any]:
     ice_transport = getattr(transport, "transport", None)
     ice = getattr(ice_transport, "_connection", None)
     session = _made("aiortc.sdp:SessionDescription.parse", PLAIN_OFFER)
+    if isinstance(session, _NotMade):
+        session = None  # the plain offer is refused for the same reason
     media = next(iter(getattr(session, "media", ())), None)
     stun = _made("aioice.ice:StunProtocol", ice)
     instances = {
@@ -205,14 +218,16 @@ def _instances(receiver: Any, endpoint: Any) -> Mapping[str, Any]:
         "aioice.ice:StunProtocol": stun,
         "aioice.ice:CandidatePair": _made("aioice.ice:CandidatePair", stun, None),
         "asyncio.selector_events:_SelectorTransport": endpoint,
-        "asyncio.selector_events:BaseSelectorEventLoop": asyncio.get_running_loop(),
     }
     return {owner: made for owner, made in instances.items() if made is not None}
 
 
+class _NotMade:
+    """In place of an object that cannot be made: it has no attribute."""
+
+
 def _made(maker: str, *arguments: Any) -> Any:
-    """Return what this makes; where it makes nothing of this, an object that has no attribute."""
     try:
         return find(maker)(*arguments)
     except _NOT_MADE:
-        return object()
+        return _NotMade()

@@ -22,6 +22,7 @@ from service.rooms.peer.contract import (
     log_stock_path,
     require,
     said,
+    shown_cause,
 )
 from service.rooms.peer.guard import guard
 from service.rooms.peer.health import Health
@@ -191,16 +192,16 @@ class Peer:
 
 
 async def cannot_answer(addresses: Sequence[str] | None = None) -> str:
-    """Return why a plain offer cannot be answered: the kind of error; nothing where it can."""
+    """Return why a plain offer cannot be answered, in a line; nothing where it can."""
     try:
         peer = await Peer._answered(PLAIN_OFFER, lambda packet: None, lambda why: None, addresses)
         await asyncio.sleep(0)  # aiortc's task that connects would fail if it had not begun
         with answering():
             await peer.close()
-    except (BadOffer, CannotAnswer) as error:
-        missing = error.missing if isinstance(error, CannotAnswer) else ()
-        cause = error.__cause__ or error
-        return "; ".join(missing) or f"{type(cause).__name__}: {cause}"
+    except CannotAnswer as error:
+        return shown_cause(error) or "; ".join(error.missing)
+    except BadOffer as error:
+        return shown_cause(error) or str(error)
     return ""
 
 

@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -30,8 +29,16 @@ from service.rooms.peer.private_names import PRIVATE_NAMES, Outcome, PrivateName
 
 MODES = ("hidden", "gone")
 _LIBRARIES = ("aiortc", "aioice", "pylibsrtp", "asyncio")
-_AT_ONCE = 6
-_LIMIT_S = 15.0
+_OURS = (
+    "service.rooms.peer.at_start",
+    "service.rooms.janus.reception",
+    "service.commands.bench_ingest.player",
+    "service.commands.bench_ingest.stock",
+    "tests.rooms.house",
+)
+"""All of the server that imports aiortc, and what calls it here."""
+_AT_ONCE = 4
+_LIMIT_S = 20.0
 _HEARD = 20
 
 
@@ -54,7 +61,6 @@ class Case:
     trickled: int = 0
     lines: list[dict[str, Any]] = field(default_factory=list)
     failure: str = ""
-    took_s: float = 0.0
 
 
 def cases() -> Iterator[tuple[PrivateName, str]]:
@@ -69,7 +75,9 @@ def take_away(name: PrivateName, mode: str) -> None:
     """Hide a name of a module or a class, or of its instances."""
     module, _, kind = name.owner.partition(":")
     owner = find(name.owner)
-    seen_by = _is_library if mode == "hidden" else lambda where: False
+    seen_by = _SEEN_BY[mode]
+    if name.name == "datagram_received" and mode == "hidden":
+        seen_by = _reads_for_asyncio
     if kind:
         vars(owner).get("__annotations__", {}).pop(name.name, None)
         setattr(owner, name.name, _Unseen(name.name, vars(owner).get(name.name), seen_by))
@@ -93,7 +101,7 @@ class _Unseen:
                 return self._theirs.__get__(instance, owner)
             if self._theirs is not None:
                 return self._theirs
-        raise AttributeError(self._name)
+        raise AttributeError(f"{owner.__name__!r} has no attribute {self._name!r}")
 
     def __set__(self, instance: Any, value: Any) -> None:
         vars(instance)[self._name] = value
@@ -113,9 +121,17 @@ def _is_library(module: str) -> bool:
     return module.partition(".")[0] in _LIBRARIES
 
 
+def _reads_for_asyncio(module: str) -> bool:
+    """Our poller reads in asyncio's place, for which `datagram_received` is public."""
+    return _is_library(module) or module == "service.rooms.peer.poller"
+
+
+_SEEN_BY: dict[str, Callable[[str], bool]] = {"hidden": _is_library, "gone": lambda where: False}
+
+
 def run(name: PrivateName, mode: str) -> Case:
     """Take a name away, import the server, check the names as at its start, and call it."""
-    case, began_s = Case(name.shown, mode), time.monotonic()
+    case = Case(name.shown, mode)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -125,11 +141,11 @@ def run(name: PrivateName, mode: str) -> Case:
     )
     try:
         take_away(name, mode)
-        import_module("service.app")
+        for module in _OURS:
+            import_module(module)
         asyncio.run(asyncio.wait_for(_call(case, name, mode), _LIMIT_S))
     except Exception:  # noqa: BLE001 - whatever keeps the server from starting
         case.failure = traceback.format_exc()
-    case.took_s = time.monotonic() - began_s
     return case
 
 
@@ -147,8 +163,13 @@ async def _call(case: Case, name: PrivateName, mode: str) -> None:
     calls = import_module("tests.rooms.calls")
     house = import_module("tests.rooms.house")
     await at_start.report_private_names(calls.LOOPBACK)
+    if mode == "gone":
+        with contextlib.suppress(TimeoutError):  # tasks of libraries that broke themselves
+            async with house.connecting() as rooms:
+                await _publish(case, rooms, calls.corpus("chromium.sdp"))
+        return
     async with house.connecting() as rooms:
-        if mode == "gone" or name.outcome is Outcome.REFUSED:
+        if name.outcome is Outcome.REFUSED:
             await _publish(case, rooms, calls.corpus("chromium.sdp"))
             return
         connection, _ = calls.publisher()
@@ -190,7 +211,7 @@ def _fork(name: PrivateName, mode: str, out: int) -> int:
 
 def _import_what_others_made() -> None:
     """Import once, for all cases, what the server imports of others."""
-    said = "import sys, service.app, tests.rooms.house; print(*sys.modules)"
+    said = f"import sys, {', '.join(_OURS)}; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True).stdout
     for module in modules.decode().split():
         if module.partition(".")[0] not in ("service", "asr", "policies", "tests", "__main__"):
