@@ -35,6 +35,7 @@ from service.roles.stores import stores_on
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.janus import routes as janus_routes
+from service.rooms.peer.at_start import report_private_names
 from service.rulebook import routes as rulebook_routes
 from service.rulebook import trial_routes
 from service.rulebook.child_process import ChildProcess
@@ -162,6 +163,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[Running]:
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))
         await words.start()
         first_key = await ensure_admin(stores.keys, stores.audit, settings.admin_key, clock())
+        await report_private_names(settings.local_addresses())
         await stack.enter_async_context(run_ingest(ingest, stores, services.for_ingest(), common))
         await stack.enter_async_context(run_front(front, settings))
         provide_front(app, front)

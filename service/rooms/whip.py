@@ -21,6 +21,7 @@ from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomListener, RoomOver
 from service.rooms.control import ActionRoute, Published
+from service.rooms.peer.contract import CannotAnswer
 from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
 from service.rooms.ports import TokenStore
 from service.rooms.room import Room, RoomState, Speaker
@@ -238,7 +239,7 @@ class WhipRoom:
         """Answer a speaker's offer.
 
         Raises:
-            Problem: 403, 404, 409 or 400; no peer is left behind.
+            Problem: 403, 404, 409, 400, or 500 where the fault is ours; no peer is left behind.
         """
         await self._replace_silent(speaker.id)
         if speaker.id in self._taken:
@@ -320,6 +321,9 @@ class WhipRoom:
             )
         except BadOffer as error:
             raise Problem(400, "Bad offer", str(error)) from error
+        except CannotAnswer as error:
+            error.log(room=self._room_id, session=session_id)
+            raise Problem(500, "Cannot answer", str(error)) from error
         now_s = asyncio.get_running_loop().time()
         publisher = Publisher(session_id, speaker, peer, heard_s=now_s)
         try:
@@ -376,7 +380,7 @@ async def trickle(session: Publisher, candidates: Candidates, if_match: str | No
 
     Raises:
         Problem: 428 without an If-Match header, 412 for another ICE session, 422 for an ICE
-            restart, 400 for a line that is no candidate.
+            restart, 400 for a line that is no candidate, 500 where no candidate can be read.
     """
     if if_match is None:
         raise Problem(428, "If-Match missing", "send the ETag of the 201 response in If-Match")
@@ -388,3 +392,6 @@ async def trickle(session: Publisher, candidates: Candidates, if_match: str | No
         await session.peer.add_candidates(candidates)
     except BadCandidate as error:
         raise Problem(400, "Bad candidate", str(error)) from error
+    except CannotAnswer as error:
+        error.log(session=session.id)
+        raise Problem(500, "Cannot answer", str(error)) from error

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import aioice.ice
+import aioice
+import aiortc
 from aiortc import (
+    InvalidAccessError,
+    InvalidStateError,
     MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
@@ -24,7 +27,6 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from service.simulation.failed import Refused, SimulationFailed
 from service.simulation.voice import SAMPLE_RATE, VoicePacket, av_packet
@@ -37,20 +39,27 @@ _BACK_OFF_S = (0.25, 0.5, 1.0, 2.0)
 PATIENCE_S = 30.0
 """Longest time without an answer of the server before the simulation fails."""
 
-_AIORTC = (InvalidAccessError, InvalidStateError, OperationError)
+_OPERATION: Any = getattr(getattr(aiortc, "exceptions", None), "OperationError", RuntimeError)
+_AIORTC = (InvalidAccessError, InvalidStateError, _OPERATION)
 _ODD_ANSWER = (ValueError, LookupError, AssertionError, AttributeError, TypeError, *_AIORTC)
 """What aiortc raises on one."""
 
 _loopback_only: ContextVar[bool] = ContextVar("_loopback_only", default=False)
-_host_addresses_before: Callable[[bool, bool], list[str]] = aioice.ice.get_host_addresses
+_ice: Any = getattr(aioice, "ice", None)
+_host_addresses_before: Callable[[bool, bool], list[str]] | None = getattr(
+    _ice, "get_host_addresses", None
+)
 
 
 def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     """aioice hides 127.0.0.1, which is all that a server bound to it can be reached from."""
-    return ["127.0.0.1"] if _loopback_only.get() else _host_addresses_before(use_ipv4, use_ipv6)
+    if _loopback_only.get() or _host_addresses_before is None:
+        return ["127.0.0.1"]
+    return _host_addresses_before(use_ipv4, use_ipv6)
 
 
-aioice.ice.get_host_addresses = _host_addresses
+if _host_addresses_before is not None:
+    _ice.get_host_addresses = _host_addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,7 @@ class Publisher:
         Raises:
             SimulationFailed: the server refused the first offer, or could not be reached for long.
         """
+        _check_loopback(self._loopback)
         failures, failing_since_s = 0, time.monotonic()
         while True:
             before = self.connections
@@ -219,12 +229,25 @@ def is_loopback(url: str) -> bool:
 
 @contextlib.contextmanager
 def gathering(*, loopback: bool) -> Iterator[None]:
-    """Inside, aioice gathers candidates on 127.0.0.1 only, if `loopback`."""
+    """Inside, aioice gathers candidates on 127.0.0.1 only, if `loopback`.
+
+    Raises:
+        SimulationFailed: this aioice cannot be told to.
+    """
+    _check_loopback(loopback)
     token = _loopback_only.set(loopback)
     try:
         yield
     finally:
         _loopback_only.reset(token)
+
+
+def _check_loopback(loopback: bool) -> None:
+    if loopback and _host_addresses_before is None:
+        raise SimulationFailed(
+            "this aioice has no aioice.ice.get_host_addresses, so that nothing can be published "
+            "over loopback; install aioice 0.13"
+        )
 
 
 async def _take_answer(connection: RTCPeerConnection, answer: Answer) -> None:

@@ -3,89 +3,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
 from aiortc import RTCSessionDescription
 
 from service.errors import Problem
-from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
-from service.rooms.connector import CannotHear, RoomOver
-from service.rooms.muted import MutedSpeakers
+from service.rooms.connector import RoomOver
 from service.rooms.peer.incoming import Candidates
 from service.rooms.peer.intake import Unfit
-from service.rooms.room import Speaker
-from service.rooms.whip import Publisher, WhipConnector, WhipRoom, trickle
-from tests.rooms.calls import LOOPBACK, corpus, offered, publisher, until
-from tests.rooms.fakes import Audience, Away, Mutes, Tokens, a_room, a_speaker
+from service.rooms.whip import Publisher, trickle
+from tests.rooms.calls import offered, publisher, until
+from tests.rooms.fakes import Away, a_room, a_speaker
+from tests.rooms.house import OFFER, House, connecting
 
 pytestmark = pytest.mark.anyio
 
-OFFER = corpus("chromium.sdp")
 CANDIDATE = "1 1 udp 2122260223 127.0.0.1 9 typ host"
-
-
-@dataclass
-class House:
-    """WHIP rooms that are heard, in one connector."""
-
-    tokens: Tokens = field(default_factory=Tokens)
-    audience: Audience = field(default_factory=Audience)
-    told: bool = False
-    metrics: Metrics = field(default_factory=Metrics)
-    over: dict[str, CannotHear] = field(default_factory=dict)
-    standing: list[str] = field(default_factory=list)
-    stays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    muted: MutedSpeakers = field(default_factory=lambda: MutedSpeakers("lobby", (), Mutes()))
-
-    def __post_init__(self) -> None:
-        self.connector = WhipConnector(
-            self.audience,
-            self.tokens,
-            addresses=LOOPBACK,
-            told=lambda room_id: self.told,
-            metrics=self.metrics,
-            return_s=0.05,
-        )
-
-    def enter(self, room_id: str) -> None:
-        session = self.connector.enter(a_room(room_id), {}, self.muted)
-        self.stays[room_id] = asyncio.create_task(self._stay(room_id, session))
-
-    async def _stay(self, room_id: str, session: WhipRoom) -> None:
-        try:
-            await session.run(self.standing.append)
-        except* CannotHear as group:
-            (why,) = group.exceptions
-            assert isinstance(why, CannotHear)
-            self.over[room_id] = why
-
-    async def leave(self, room_id: str) -> None:
-        """As a keeper does."""
-        task = self.stays.pop(room_id)
-        task.cancel()
-        await asyncio.wait([task])
-
-    async def publish(self, speaker: Speaker, offer: str = OFFER) -> Publisher:
-        return await self.connector.room(speaker.room_id).publish(speaker, offer)
-
-
-@contextlib.asynccontextmanager
-async def connecting(*rooms: str) -> AsyncIterator[House]:
-    """Rooms that are heard; nothing of them is left afterwards."""
-    before = asyncio.all_tasks()
-    house = House()
-    for room in rooms or ("lobby",):
-        house.enter(room)
-    await asyncio.sleep(0)
-    try:
-        yield house
-    finally:
-        for room in list(house.stays):
-            await house.leave(room)
-        assert house.connector.peers() == 0
-        await until(lambda: all(task.done() for task in asyncio.all_tasks() - before), 2)
 
 
 async def refused(house: House, offer: str = OFFER, **speaker: str) -> Problem:

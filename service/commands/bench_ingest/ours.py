@@ -24,6 +24,7 @@ from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
+from service.rooms.peer.contract import CannotAnswer
 from service.rooms.peer.incoming import BadOffer, Peer
 from service.rooms.room import Room, RoomState, Speaker, SpeakerLevels
 from service.storage.hearing import SqlHearing
@@ -71,6 +72,9 @@ class Ours:
             )
         except BadOffer as error:
             raise Failed(f"the bench's own offer was refused: {error}") from error
+        except CannotAnswer as error:
+            missing = "; ".join(error.missing) or str(error)
+            raise Failed(f"the bench's own offer cannot be answered: {missing}") from error
         self._peers.append(peer)
         return peer.sdp
 

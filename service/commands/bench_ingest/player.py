@@ -28,6 +28,7 @@ from aiortc import (
 )
 
 from service.commands.bench_ingest.script import Cue, Script, from_json
+from service.simulation.failed import SimulationFailed
 from service.simulation.publisher import gathering
 
 LINE_BYTES = 1 << 26
@@ -80,6 +81,8 @@ class _Call:
 
     async def connect(self, answer: str) -> None:
         """Raises: TimeoutError, ConnectionError."""
+        if not hasattr(self._sender.transport, "_send_rtp"):
+            raise ConnectionError("this aiortc has no RTCDtlsTransport._send_rtp; install 1.16")
         self._type = int(_found(r"^a=rtpmap:(\d+) opus/", answer))
         level_id = int(
             _found(r"^a=extmap:(\d+) urn:ietf:params:rtp-hdrext:ssrc-audio-level", answer)
@@ -220,7 +223,7 @@ async def _main() -> None:
 async def _answer(player: _Player, request: dict[str, Any]) -> None:
     try:
         answer = await player.act(request)
-    except (ConnectionError, TimeoutError) as error:
+    except (ConnectionError, TimeoutError, SimulationFailed) as error:
         answer = {"failed": str(error) or "the connection was not made in time"}
     sys.stdout.write(json.dumps({"id": request["id"], **answer}) + "\n")
     sys.stdout.flush()

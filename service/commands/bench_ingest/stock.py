@@ -9,11 +9,16 @@ from typing import Any
 
 import av
 import webrtcvad
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
+from aiortc import (
+    MediaStreamError,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 
 from asr.speech import SAMPLE_RATE
 from service.commands.bench_ingest.receiver import LOOPBACK
+from service.rooms.peer import replacements
 from service.rooms.peer.addresses import gathering_on
 
 _FRAME_BYTES = SAMPLE_RATE // 50 * 2
@@ -37,6 +42,7 @@ class Stock:
         """The times (48 kHz, the first packet's is 0) of the packets that came out, by speaker."""
 
     async def answer(self, speaker: str, offer: str) -> str:
+        replacements.apply()
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connections.append(connection)
 

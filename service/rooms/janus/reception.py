@@ -16,6 +16,7 @@ from service.rooms.connector import RoomLost
 from service.rooms.janus.api import Handle, JanusRefusal, JanusSession
 from service.rooms.janus.lines import Lines, Voice
 from service.rooms.janus.server import VIDEOROOM, FeedId, JanusRoom
+from service.rooms.peer.contract import CannotAnswer
 from service.rooms.peer.subscription import BadRoomOffer, Subscription
 
 log = structlog.get_logger()
@@ -176,6 +177,9 @@ class Reception:
         try:
             answer = await self._peer.answer(offer)
         except BadRoomOffer as error:
+            raise RoomLost(str(error)) from error
+        except CannotAnswer as error:
+            error.log(room_server="janus")
             raise RoomLost(str(error)) from error
         try:
             await self._handle.ask({"request": "start"}, answer)

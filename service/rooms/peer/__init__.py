@@ -2,6 +2,5 @@
 
 aiortc's own receive path (a jitter buffer, a decoder thread per track and two queues) costs twice
 the CPU and holds back the last words before a pause, so that packets are taken from it as they
-arrive: `guard.py` and `tap.py` say how, `tests/rooms/peer/` what we rely on, and pyproject.toml
-pins the version.
+arrive: `guard.py` and `tap.py` say how, and `private_names.py` lists what we rely on.
 """

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import aioice.ice
-
 _addresses: ContextVar[Sequence[str] | None] = ContextVar("_addresses", default=None)
-_all_addresses = aioice.ice.get_host_addresses
+
+HostAddresses = Callable[[bool, bool], list[str]]
 
 
-def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """aioice hides loopback addresses; a server bound to one must offer it."""
-    chosen = _addresses.get()
-    if chosen is not None:
-        return list(chosen)
-    found: list[str] = _all_addresses(use_ipv4, use_ipv6)
-    return found or ["127.0.0.1"]
+def choosing(all_addresses: HostAddresses) -> HostAddresses:
+    """Make the function that replaces aioice's, which knows no choice and hides loopback."""
 
+    def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        chosen = _addresses.get()
+        if chosen is not None:
+            return list(chosen)
+        return all_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
 
-aioice.ice.get_host_addresses = _host_addresses
+    return host_addresses
 
 
 @contextmanager

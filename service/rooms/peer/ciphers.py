@@ -5,9 +5,8 @@ aiortc offers ECDSA alone, as browsers do; GStreamer's webrtcbin signs with RSA.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-
-from aiortc import RTCCertificate
 
 _CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -17,17 +16,13 @@ _CIPHERS = (
 )
 """Those of aiortc, and forward-secret ones with authenticated encryption."""
 
-_context_of_aiortc: Any = getattr(RTCCertificate, "_create_ssl_context", None)
 
+def with_rsa(create_context: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make the method that replaces the one of aiortc's certificates."""
 
-def _context(self: RTCCertificate, srtp_profiles: Any) -> Any:
-    context = _context_of_aiortc(self, srtp_profiles)
-    context.set_cipher_list(_CIPHERS)
-    return context
+    def create_ssl_context(certificate: Any, srtp_profiles: Any) -> Any:
+        context = create_context(certificate, srtp_profiles)
+        context.set_cipher_list(_CIPHERS)
+        return context
 
-
-def offer() -> None:
-    """From now on, in every connection of this process."""
-    certificate: Any = RTCCertificate
-    if _context_of_aiortc is not None:  # else another aiortc than the one that is pinned
-        certificate._create_ssl_context = _context
+    return create_ssl_context

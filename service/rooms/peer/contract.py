@@ -1,92 +1,233 @@
-"""What of aiortc's and aioice's private parts the packet path relies on.
+"""Whether the private names that we rely on are as we know them.
 
-Pinned by version in pyproject.toml and held by a test. Where it does not hold all the same, as
-after somebody's upgrade, `stock.py` takes over: dearer and deafer, but heard.
+Checked at start and once per connection, never per packet. Where packets cannot be taken,
+`stock.py` takes over: dearer and deafer, but heard.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import RtpPacket
-from pylibsrtp import Session
+
+from service.rooms.peer.private_names import PRIVATE_NAMES, PrivateName, Use, find
 
 log = structlog.get_logger()
 
+TESTED = {"aiortc": "1.16", "aioice": "0.13", "pylibsrtp": "1.0"}
+"""The versions that the tests run with; pyproject.toml has the same bounds."""
+REMEDY = "install " + ", ".join(f"{name} {version}" for name, version in TESTED.items())
 
-def packets_can_be_taken(receiver: Any) -> bool:
-    """Else the log says why not."""
-    faults = broken(receiver)
+PLAIN_OFFER = "\r\n".join(
+    (
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "c=IN IP4 0.0.0.0",
+        "a=ice-ufrag:Xf3q",
+        "a=ice-pwd:hQ3n0Lw2Vd8sK5rT7yB1mZ4c",
+        "a=fingerprint:sha-256 " + ":".join(["00"] * 32),
+        "a=candidate:1 1 udp 2122260223 127.0.0.1 9 typ host",
+        "a=setup:actpass",
+        "a=mid:0",
+        "a=sendonly",
+        "a=rtcp-mux",
+        "a=rtpmap:111 opus/48000/2",
+        "a=ssrc:1001 cname:plain",
+        "",
+    )
+)
+"""An offer that must be answered: where even this one fails, the fault is ours."""
+
+
+_LOOP = "asyncio.selector_events:BaseSelectorEventLoop"
+_SHOWN = 300
+"""Characters of an error that are written into the log."""
+_NOT_MADE = (TypeError, AttributeError, NameError, ValueError, LookupError, AssertionError)
+
+
+class CannotAnswer(Exception):
+    """This server cannot answer, whatever is offered.
+
+    Attributes:
+        missing: The private names that are not as we know them, a sentence each.
+    """
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__("this server cannot answer an offer; its log says why")
+        self.missing = missing
+
+    def log(self, **ids: str) -> None:
+        """Write one line with what is missing; with the traceback where nothing is."""
+        log.error(
+            "peer.cannot_answer",
+            **ids,
+            missing=self.missing,
+            error=shown_cause(self),
+            remedy=REMEDY,
+            exc_info=None if self.missing else self.__cause__,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A name that is not as we know it, and a sentence that says how."""
+
+    name: PrivateName
+    says: str
+
+
+def log_stock_path(faults: Sequence[Fault]) -> None:
+    """Write that packets cannot be taken on a connection, if so, and why."""
     if faults:
-        log.warning("peer.stock_path", aiortc=faults, remedy="install the pinned aiortc")
-    return not faults
+        log.warning("peer.stock_path", missing=said(faults), remedy=REMEDY)
 
 
-def broken(receiver: Any) -> Sequence[str]:
-    """What is not as we know it, a sentence each; nothing where packets can be taken.
+def require(uses: Collection[Use]) -> None:
+    """Check the names that can be checked without a connection.
+
+    Raises:
+        CannotAnswer: one of them is not as we know it.
+    """
+    if faults := broken(uses):
+        raise CannotAnswer(said(faults))
+
+
+@contextmanager
+def answering(*refusals: type[Exception]) -> Iterator[None]:
+    """Around our own code while an offer is answered.
 
     Args:
-        receiver: Of a transceiver that has its transport, and is not connected yet.
+        refusals: Raised on purpose, as the offer's fault; they pass.
+
+    Raises:
+        CannotAnswer: from anything else.
     """
-    return [*_of_receiver(receiver), *_of_transport(receiver), *_of_packets()]
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (*refusals, CannotAnswer)):
+            raise
+        raise CannotAnswer(said(broken())) from error
 
 
-def _of_receiver(receiver: Any) -> Iterator[str]:
-    yield from _takes(receiver, "receive", "parameters")
-    yield from _takes(receiver, "_handle_disconnect")
-    yield from _has(receiver, "_RTCRtpReceiver__remote_streams", dict)
-    yield from _takes(StreamStatistics, "__init__", "self", "clockrate")
-    yield from _takes(StreamStatistics, "add", "self", "packet")
+def shown_cause(error: BaseException) -> str:
+    """The error that others were raised from, in a line; empty where it was raised by itself."""
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return "" if cause is error else f"{type(cause).__name__}: {cause}"[:_SHOWN]
 
 
-def _of_transport(receiver: Any) -> Iterator[str]:
-    transport = getattr(receiver, "transport", None)
-    yield from _takes(transport, "_handle_rtp_data", "data", "arrival_time_ms")
-    yield from _takes(transport, "_handle_rtcp_data", "data")
-    yield from _has(transport, "_rx_srtp")
-    yield from _has(transport, "_RTCDtlsTransport__rx_packets", int)
-    yield from _has(transport, "_RTCDtlsTransport__rx_bytes", int)
-    yield from _has(transport, "_rtp_header_extensions_map")
-    router = getattr(transport, "_rtp_router", None)
-    yield from _takes(router, "route_rtp", "packet")
-    yield from _has(router, "ssrc_table", dict)
-    ice = getattr(getattr(transport, "transport", None), "_connection", None)
-    yield from _takes(ice, "data_received", "data", "component")
-    yield from _takes(ice, "build_request", "pair", "nominate")
-    yield from _has(ice, "_nominated", dict)
-    yield from _has(getattr(ice, "_queue", None), "put_nowait")
+def said(faults: Sequence[Fault]) -> list[str]:
+    """The sentences of faults, for a log line."""
+    return [fault.says for fault in faults]
 
 
-def _of_packets() -> Iterator[str]:
-    yield from _takes(Session, "unprotect", "self", "packet")
-    yield from _takes(RtpPacket, "parse", "data", "extensions_map")
-    packet = RtpPacket(payload_type=111, ssrc=3)
-    for name in ("payload_type", "ssrc"):
-        yield from _has(packet, name, int)
+def broken(
+    uses: Collection[Use] = tuple(Use), receiver: Any = None, endpoint: Any = None
+) -> list[Fault]:
+    """Return the names needed for `uses` that are not as we know them. Needs a running event loop.
+
+    Args:
+        receiver: Of an audio transceiver. None: what only an instance has is not checked.
+        endpoint: An asyncio datagram transport. None: the same.
+    """
+    instances = _instances(receiver, endpoint)
+    wanted = [name for name in PRIVATE_NAMES if not set(uses).isdisjoint(name.uses)]
+    return [Fault(name, says) for name in wanted for says in _look(name, instances)]
 
 
-def _takes(owner: Any, name: str, *parameters: str) -> Iterator[str]:
-    method = getattr(owner, name, None)
-    if not callable(method):
-        yield f"{_kind(owner)} has no method {name}"
+def _look(name: PrivateName, instances: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a name, if anything."""
+    if name.takes is not None:
+        loop = asyncio.get_running_loop()
+        yield from _function(name, loop if name.owner == _LOOP else find(name.owner))
+    elif ":" not in name.owner:
+        if find(name.owner, name.name) is None:
+            yield f"{name.shown} is missing"
+    elif name.owner in instances:
+        yield from _attribute(name, instances[name.owner])
+
+
+def _function(name: PrivateName, owner: Any) -> Iterator[str]:
+    function = getattr(owner, name.name, None)
+    if function is None:
+        yield f"{name.shown} is missing"
         return
-    found = tuple(inspect.signature(method).parameters)
-    if found != parameters:
-        takes = ", ".join(found) or "nothing"
-        yield f"{_kind(owner)}.{name} takes {takes}; we know {', '.join(parameters) or 'nothing'}"
+    try:
+        found = tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        yield f"{name.shown} is not a function that says what it takes"
+        return
+    if inspect.isclass(owner) and inspect.isfunction(function):
+        found = found[1:]
+    if found != name.takes:
+        takes, known = (", ".join(names or ()) or "nothing" for names in (found, name.takes))
+        yield f"{name.shown} takes {takes}; we know {known}"
 
 
-def _has(owner: Any, name: str, kind: type = object) -> Iterator[str]:
-    if not hasattr(owner, name):
-        yield f"{_kind(owner)} has no {name}"
-    elif not isinstance(getattr(owner, name), kind):
-        found = type(getattr(owner, name)).__name__
-        yield f"{_kind(owner)}.{name} is of type {found}; we know {kind.__name__}"
+def _attribute(name: PrivateName, owner: Any) -> Iterator[str]:
+    kind = type(owner)
+    if not name.type and (hasattr(kind, name.name) or name.name in _annotated(kind)):
+        return  # a property, or set once there is a socket
+    if not hasattr(owner, name.name):
+        yield f"{name.shown} is missing"
+        return
+    found = [kind.__name__ for kind in type(getattr(owner, name.name)).__mro__]
+    if name.type and name.type not in found:
+        yield f"{name.shown} is of type {found[0]}; we know {name.type}"
 
 
-def _kind(owner: Any) -> str:
-    return owner.__name__ if inspect.isclass(owner) else type(owner).__name__
+def _annotated(kind: type) -> Collection[str]:
+    annotations: Mapping[str, Any] = vars(kind).get("__annotations__", {})
+    return annotations
+
+
+def _instances(receiver: Any, endpoint: Any) -> Mapping[str, Any]:
+    """Return an instance of each class that can be had, by owner.
+
+    What is reached through a private name that is missing is left out: the name says it.
+    """
+    transport = getattr(receiver, "transport", None)
+    ice_transport = getattr(transport, "transport", None)
+    ice = getattr(ice_transport, "_connection", None)
+    session = _made("aiortc.sdp:SessionDescription.parse", PLAIN_OFFER)
+    if isinstance(session, _NotMade):
+        session = None  # the plain offer is refused for the same reason
+    media = next(iter(getattr(session, "media", ())), None)
+    stun = _made("aioice.ice:StunProtocol", ice)
+    instances = {
+        "aiortc:RTCRtpReceiver": receiver,
+        "aiortc:RTCDtlsTransport": transport,
+        "aiortc:RTCIceTransport": ice_transport,
+        "aiortc.rtcdtlstransport:RtpRouter": getattr(transport, "_rtp_router", None),
+        "aiortc.rtp:RtpPacket": _made("aiortc.rtp:RtpPacket"),
+        "aiortc.sdp:SessionDescription": session,
+        "aiortc.sdp:MediaDescription": media,
+        "aiortc.sdp:SsrcDescription": next(iter(getattr(media, "ssrc", ())), None),
+        "aioice:Connection": ice,
+        "aioice.ice:StunProtocol": stun,
+        "aioice.ice:CandidatePair": _made("aioice.ice:CandidatePair", stun, None),
+        "asyncio.selector_events:_SelectorTransport": endpoint,
+    }
+    return {owner: made for owner, made in instances.items() if made is not None}
+
+
+class _NotMade:
+    """In place of an object that cannot be made: it has no attribute."""
+
+
+def _made(maker: str, *arguments: Any) -> Any:
+    try:
+        return find(maker)(*arguments)
+    except _NOT_MADE:
+        return _NotMade()

@@ -13,11 +13,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import aioice.ice
-import pylibsrtp
-from aiortc.rtp import RtpPacket
-
 from service.rooms.peer.intake import Unfit
+from service.rooms.peer.private_names import find
 from service.rooms.peer.rtp import HEADER_BYTES
 from service.rooms.peer.tap import tap_of
 
@@ -32,23 +29,27 @@ _ON_UNFIT = "_earshot_on_unfit"
 _RTCP = range(192, 209)
 """What stands where RTP has its payload type, in reports (RFC 5761)."""
 
-_protocol: Any = aioice.ice.StunProtocol
-_stun_received = _protocol.datagram_received
+_packet_of_aiortc: Any = find("aiortc.rtp:RtpPacket")
+_srtp_error: Any = find("pylibsrtp:Error")
 
 
-def _datagram_received(self: Any, data: bytes, addr: tuple[Any, ...]) -> None:
-    """asyncio writes what this raises into the log, with every datagram."""
-    try:
-        if _is_rtp_or_rtcp(data):  # and no STUN
-            self.receiver.data_received(data, self.local_candidate.component)
-        else:
-            _stun_received(self, data, addr)
-    except _MALFORMED:
-        if on_unfit := getattr(self.receiver, _ON_UNFIT, None):
-            on_unfit(Unfit.MALFORMED)
+def sorting(stun_received: Callable[..., None]) -> Callable[..., None]:
+    """Make the method that replaces the one of aioice's sockets, which tries all as STUN.
 
+    asyncio writes what that raises into the log, with every datagram.
+    """
 
-_protocol.datagram_received = _datagram_received
+    def datagram_received(protocol: Any, data: bytes, addr: tuple[Any, ...]) -> None:
+        try:
+            if _is_rtp_or_rtcp(data):  # and no STUN
+                protocol.receiver.data_received(data, protocol.local_candidate.component)
+            else:
+                stun_received(protocol, data, addr)
+        except _MALFORMED:
+            if on_unfit := getattr(protocol.receiver, _ON_UNFIT, None):
+                on_unfit(Unfit.MALFORMED)
+
+    return datagram_received
 
 
 def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
@@ -61,9 +62,12 @@ def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
     queue, router = ice._queue, transport._rtp_router
     take_rtcp = transport._handle_rtcp_data
 
-    def data_received(data: bytes, component: int) -> None:
-        if not 0 < len(data) <= LONGEST:
-            on_unfit(Unfit.MALFORMED)
+    def data_received(data: bytes | None, component: int) -> None:
+        if not data or len(data) > LONGEST:
+            if data is None:  # how older aioice says that the socket is closed
+                queue.put_nowait((data, component))
+            else:
+                on_unfit(Unfit.MALFORMED)
         elif take_sound(data):
             pass
         elif queue.qsize() < _MOST_DATAGRAMS:
@@ -86,7 +90,7 @@ def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
         transport._RTCDtlsTransport__rx_bytes += len(data)
         try:
             plain = session.unprotect(data)
-        except pylibsrtp.Error:  # not the publisher's, or sent again
+        except _srtp_error:  # not the publisher's, or sent again
             return True
         tap.take(plain)
         return True
@@ -94,7 +98,7 @@ def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
     async def handle_rtp(data: bytes, arrival_time_ms: int) -> None:
         """A source's first packets; from then on the router knows whose it is."""
         try:
-            packet = RtpPacket.parse(data, transport._rtp_header_extensions_map)
+            packet = _packet_of_aiortc.parse(data, transport._rtp_header_extensions_map)
             tap = tap_of(router.route_rtp(packet))
             if tap is None or not tap.fits(packet.payload_type, packet.ssrc):
                 on_unfit(Unfit.STRAY)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from aiortc import RTCSessionDescription
-from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from service.listening.packet import Packet
 from service.rooms.peer.addresses import gathering_on
-from service.rooms.peer.contract import packets_can_be_taken
+from service.rooms.peer.contract import (
+    PLAIN_OFFER,
+    CannotAnswer,
+    Fault,
+    answering,
+    broken,
+    log_stock_path,
+    require,
+    said,
+    shown_cause,
+)
 from service.rooms.peer.guard import guard
 from service.rooms.peer.health import Health
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
+from service.rooms.peer.private_names import Use, find
 from service.rooms.peer.tap import (
     OPUS,
     Tap,
@@ -31,9 +41,15 @@ _MOST_SECTIONS = 8
 _MOST_CANDIDATES = 100
 """Each is sent checks to wherever it points; browsers have a few."""
 
+_Result = TypeVar("_Result")
+
 
 class BadOffer(Exception):
     """The offer cannot be answered; its text says why, for the one who sent it."""
+
+
+class UnreadOffer(BadOffer):
+    """aiortc failed at the offer: a fault of the offer, unless it fails at a plain one, too."""
 
 
 class BadCandidate(Exception):
@@ -56,6 +72,8 @@ class Peer:
         self._remote_ufrag = remote_ufrag
         self._intake = intake
         self._receiver: Any = None
+        self._faults: Sequence[Fault] = ()
+        """Why packets cannot be taken, if so."""
         self._trickled = 0
         self.sdp = ""
         self.ufrag = ""
@@ -82,23 +100,38 @@ class Peer:
             addresses: Local addresses to be reached at; None: all but loopback.
 
         Raises:
-            BadOffer: nothing of the peer is left behind.
+            BadOffer: the offer cannot be joined.
+            CannotAnswer: the fault is ours or aiortc's. Either way nothing of the peer is left.
         """
-        remote_ufrag = _check_offer(offer)
-        peer = cls(Link(), remote_ufrag, Intake(on_unfit))
         try:
-            with gathering_on(addresses):
-                await peer._negotiate(offer, on_packet)
-        except Exception as error:  # aiortc raises anything on an odd offer
-            await peer.close()
-            if isinstance(error, BadOffer):
-                raise
-            raise BadOffer("the offer's SDP does not describe a session we can join") from error
-        except BaseException:
-            await peer.close()
+            peer = await cls._answered(offer, on_packet, on_unfit, addresses)
+        except UnreadOffer as error:
+            if await cannot_answer(addresses):
+                raise CannotAnswer(said(broken())) from error
             raise
+        log_stock_path(peer._faults)
         health = Health(peer._intake, on_trouble, asyncio.get_running_loop().time())
         peer._link.watch(on_ended, look=partial(peer._look, health))
+        return peer
+
+    @classmethod
+    async def _answered(
+        cls,
+        offer: str,
+        on_packet: Callable[[Packet], None],
+        on_unfit: Callable[[Unfit], None],
+        addresses: Sequence[str] | None,
+    ) -> Peer:
+        """A peer that has answered and is not watched yet; it is closed where that fails."""
+        with answering(BadOffer):
+            require({Use.OFFERS} if addresses is None else {Use.OFFERS, Use.ADDRESSES})
+            peer = cls(Link(), _check_offer(offer), Intake(on_unfit))
+            try:
+                with gathering_on(addresses):
+                    await peer._negotiate(offer, on_packet)
+            except BaseException:
+                await peer.close()
+                raise
         return peer
 
     async def add_candidates(self, candidates: Candidates) -> None:
@@ -106,7 +139,9 @@ class Peer:
 
         Raises:
             BadCandidate: a line is not a candidate, or there are too many; none is taken.
+            CannotAnswer: no candidate can be read.
         """
+        require({Use.CANDIDATES})
         found = [_candidate(line) for line in candidates.lines]
         if self._trickled + len(found) > _MOST_CANDIDATES:
             raise BadCandidate(f"a session takes {_MOST_CANDIDATES} candidates at most")
@@ -136,23 +171,46 @@ class Peer:
         connection = self._link.connection
         audio = connection.addTransceiver("audio", direction="recvonly")
         only_opus(audio)  # before the offer is read
-        await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await _read(connection.setRemoteDescription(RTCSessionDescription(offer, "offer")))
         for transceiver in connection.getTransceivers():
             if transceiver is not audio:
                 transceiver.direction = "inactive"
-        answer = await connection.createAnswer()
-        if packets_can_be_taken(audio.receiver):
+        answer = await _read(connection.createAnswer())
+        self._faults = broken({Use.PACKETS}, audio.receiver)
+        if not self._faults:
             Tap(audio.receiver, answer.sdp, on_packet, intake=self._intake)
             guard(audio.receiver.transport, self._intake.refuse)
             self._receiver = audio.receiver
         else:
             self._link.listen(audio.receiver.track, on_packet)
-        await connection.setLocalDescription(answer)
+        await _read(connection.setLocalDescription(answer))
         self.sdp = with_opus_parameters(connection.localDescription.sdp)
         found = re.search(r"^a=ice-ufrag:(\S+)", self.sdp, re.MULTILINE)
         if found is None:
-            raise BadOffer("the offer leaves no transport to answer on")
+            raise UnreadOffer("the offer leaves no transport to answer on")
         self.ufrag = found[1]
+
+
+async def cannot_answer(addresses: Sequence[str] | None = None) -> str:
+    """Return why a plain offer cannot be answered, in a line; nothing where it can."""
+    try:
+        peer = await Peer._answered(PLAIN_OFFER, lambda packet: None, lambda why: None, addresses)
+        await asyncio.sleep(0)  # aiortc's task that connects would fail if it had not begun
+        with answering():
+            await peer.close()
+    except CannotAnswer as error:
+        return shown_cause(error) or "; ".join(error.missing)
+    except BadOffer as error:
+        return shown_cause(error) or str(error)
+    return ""
+
+
+async def _read(step: Awaitable[_Result]) -> _Result:
+    """Await a step of aiortc that depends on the offer; aiortc raises anything on an odd one."""
+    try:
+        return await step
+    except Exception as error:
+        raise UnreadOffer("the offer's SDP does not describe a session we can join") from error
 
 
 def parse_candidates(fragment: str) -> Candidates:
@@ -173,7 +231,7 @@ def parse_candidates(fragment: str) -> Candidates:
 
 def _candidate(line: str) -> Any:
     try:
-        candidate = candidate_from_sdp(line)
+        candidate = find("aiortc.sdp", "candidate_from_sdp")(line)
     except (ValueError, AssertionError, IndexError) as error:
         raise BadCandidate("a candidate line cannot be read; see RFC 8839, section 5.1") from error
     if not _has_port(candidate):
@@ -189,9 +247,9 @@ def _has_port(candidate: Any) -> bool:
 def _check_offer(offer: str) -> str:
     """The offer's ICE user name, where aiortc has a chance to answer it."""
     try:
-        session = SessionDescription.parse(offer)
+        session = find("aiortc.sdp:SessionDescription").parse(offer)
     except Exception as error:  # aiortc's parser raises anything on garbage
-        raise BadOffer(
+        raise UnreadOffer(
             "the body is not an SDP offer (RFC 8866); send what createOffer() gave"
         ) from error
     if len(session.media) > _MOST_SECTIONS:

@@ -12,10 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aioice.stun import TransactionError
 from aiortc import RTCPeerConnection
 
 from service.beat import until_beat
+from service.rooms.peer.private_names import find
+
+_no_answer: Any = find("aioice.stun:TransactionError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Pulse:
                 await pair.protocol.request(
                     request, pair.remote_addr, integrity_key=key, retransmissions=1
                 )
-            except TransactionError:
+            except _no_answer:
                 continue
             return True
         return False

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from aiortc.mediastreams import MediaStreamError
+from aiortc import MediaStreamError
 
 from service.listening.opus import BadPacket, OpusEncoder
 from service.listening.packet import Packet

@@ -6,19 +6,20 @@ line carries is said outside of SDP: here a packet is only of a line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from aiortc import RTCSessionDescription
-from aiortc.sdp import SessionDescription
 
 from service.listening.packet import Packet
 from service.rooms.peer.addresses import gathering_on
-from service.rooms.peer.contract import packets_can_be_taken
+from service.rooms.peer.contract import answering, broken, log_stock_path, require
 from service.rooms.peer.guard import guard
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
+from service.rooms.peer.private_names import Use, find
 from service.rooms.peer.tap import Tap, route, with_opus_parameters
 
 
@@ -69,31 +70,41 @@ class Subscription:
 
         Raises:
             BadRoomOffer: It cannot be answered; nothing more can be heard here.
+            CannotAnswer: The fault is ours; the same.
         """
-        connection = self._link.connection
         first = not self._tapped
-        try:
-            self._ssrcs = _ssrcs(offer)
+        with answering(BadRoomOffer):
+            require({Use.OFFERS, Use.LINES})
+            if self._addresses is not None:
+                require({Use.ADDRESSES})
             with gathering_on(self._addresses):
-                await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-                answer = await connection.createAnswer()
-                if first:
-                    self._begin(connection.getTransceivers()[0].receiver)
-                self._tap_new_lines(answer.sdp)
-                await connection.setLocalDescription(answer)
+                await self._negotiate(offer)
             self._route()
-        except Exception as error:  # aiortc raises anything on an odd offer
-            raise BadRoomOffer("the room server's offer is none that we can answer") from error
         if first:
             self._link.watch(self._on_ended, self._on_connected)
-        return with_opus_parameters(connection.localDescription.sdp)
+        return with_opus_parameters(self._link.connection.localDescription.sdp)
+
+    async def _negotiate(self, offer: str) -> None:
+        connection = self._link.connection
+        with _reading():
+            self._ssrcs = _ssrcs(offer)
+            await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            answer = await connection.createAnswer()
+            receiver = connection.getTransceivers()[0].receiver
+        if not self._tapped:
+            self._begin(receiver)
+        self._tap_new_lines(answer.sdp)
+        with _reading():
+            await connection.setLocalDescription(answer)
 
     async def close(self) -> None:
         """Let go of everything; bounded."""
         await self._link.close()
 
     def _begin(self, receiver: Any) -> None:
-        self._packets = packets_can_be_taken(receiver)
+        faults = broken({Use.PACKETS}, receiver)
+        log_stock_path(faults)
+        self._packets = not faults
         if self._packets:
             guard(receiver.transport, self._on_unfit)
 
@@ -126,9 +137,18 @@ class Subscription:
                 route(transceiver.receiver, ssrcs)
 
 
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Around what depends on the offer: aiortc raises anything on an odd one."""
+    try:
+        yield
+    except Exception as error:
+        raise BadRoomOffer("the room server's offer is none that we can answer") from error
+
+
 def _ssrcs(offer: str) -> dict[str, frozenset[int]]:
     """Of each line, by mid."""
-    session = SessionDescription.parse(offer)
+    session = find("aiortc.sdp:SessionDescription").parse(offer)
     return {
         media.rtp.muxId: frozenset(description.ssrc for description in media.ssrc)
         for media in session.media

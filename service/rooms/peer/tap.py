@@ -1,6 +1,6 @@
 """A receiver's packets as they arrive, in place of what aiortc would make of them.
 
-`guard.py` brings them here; `contract.py` says what of aiortc this relies on.
+`guard.py` brings them here; `private_names.py` lists what of aiortc this relies on.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from aiortc import RTCRtpReceiver, RTCRtpTransceiver
-from aiortc.rtcrtpreceiver import StreamStatistics
 
 from service.listening.packet import Packet
 from service.rooms.peer.intake import CLOCK_HZ, Intake
+from service.rooms.peer.private_names import find
 from service.rooms.peer.rtp import level_id, parse
 
 OPUS = "audio/opus"
 _TAP = "_earshot_tap"
 _OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
 """What the answer tells the sender we can receive: without it browsers send neither."""
+_statistics: Any = find("aiortc.rtcrtpreceiver:StreamStatistics")
 
 
 def only_opus(transceiver: RTCRtpTransceiver) -> None:
@@ -89,7 +90,7 @@ class Tap:
                 )
             )
         if ssrc not in self._counted:
-            self._counted[ssrc] = StreamStatistics(CLOCK_HZ)
+            self._counted[ssrc] = _statistics(CLOCK_HZ)
         self._counted[ssrc].add(packet)
 
 

@@ -14,7 +14,7 @@ from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
 from asr.speech import Utterance
 from service.listening.ear import Ear
 from service.listening.opus import OpusDecoder
-from service.rooms.peer.contract import broken
+from service.rooms.peer.contract import broken, said
 from tests.listening.sound import clip_16k, loud
 from tests.rooms.calls import calling, until
 
@@ -25,7 +25,7 @@ async def faults() -> list[str]:
     connection = RTCPeerConnection()
     try:
         receiver = connection.addTransceiver("audio", direction="recvonly").receiver
-        return list(broken(receiver))
+        return said(broken(receiver=receiver))
     finally:
         await connection.close()
 
@@ -46,11 +46,11 @@ CHANGES: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     ),
     (
         lambda patch: patch.delattr(RTCRtpReceiver, "_handle_disconnect"),
-        "RTCRtpReceiver has no method _handle_disconnect",
+        "RTCRtpReceiver._handle_disconnect is missing",
     ),
     (
         lambda patch: patch.delattr(RTCDtlsTransport, "_handle_rtcp_data"),
-        "RTCDtlsTransport has no method _handle_rtcp_data",
+        "RTCDtlsTransport._handle_rtcp_data is missing",
     ),
     (
         lambda patch: patch.setattr(RtpRouter, "__init__", _lists),

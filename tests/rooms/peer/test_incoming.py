@@ -235,7 +235,7 @@ DATA = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\na=sctp-po
 async def test_an_offer_that_cannot_be_joined_says_why(offer: str, says: str) -> None:
     before = asyncio.all_tasks()
     assert says in await refusal(offer)
-    assert not [task for task in asyncio.all_tasks() - before if not task.done()]
+    await gone(before)
 
 
 @st.composite
