@@ -91,7 +91,7 @@ class Alerts:
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
-            Hit(match.pack, match.rule_id, alert.id, alert.raised_at)
+            Hit(match.pack, match.rule_id, alert.id, alert.raised_at, match.review)
             for alert in self.alerts.values()
             if (alert.room_id, alert.speaker_id) == (room_id, speaker_id)
             for match in alert.matches
