@@ -78,7 +78,8 @@ def _struck(
 
 def _breath(chance: np.random.Generator, count: int) -> Sound:
     swell = np.maximum(0, np.sin(2 * np.pi * _time(count) / 3)) ** 2
-    return _band(chance, count, 300, 4_000) * swell
+    made: Sound = _band(chance, count, 300, 4_000) * swell
+    return made
 
 
 def _wind(chance: np.random.Generator, count: int) -> Sound:

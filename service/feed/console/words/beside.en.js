@@ -55,7 +55,7 @@ export default {
   "doubt.compression": "may be heard wrong: it repeats itself",
   "doubt.too_fast": "may be heard wrong: too many words",
   "doubt.unsure": "the words are uncertain",
-  "doubt.spoken": "says the same again and again",
+  "doubt.spoken": "the sound bears the words out",
   "doubt.not_spoken": "no speech in the sound",
   "lanes.alert": "alert",
   "lanes.more": "and {n} more speakers",

@@ -55,7 +55,7 @@ export default {
   "doubt.compression": "可能听错：内容重复",
   "doubt.too_fast": "可能听错：词数过多",
   "doubt.unsure": "词语不确定",
-  "doubt.spoken": "一再重复同样的话",
+  "doubt.spoken": "声音证实说过这些话",
   "doubt.not_spoken": "声音里没有人说话",
   "lanes.alert": "警报",
   "lanes.more": "另有 {n} 位发言者",
