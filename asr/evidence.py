@@ -44,9 +44,10 @@ _BAND_EDGES = np.round(np.geomspace(4, 200, 17)).astype(int)
 """FFT bins between which a band lies: 16 bands from 125 Hz to 6.2 kHz."""
 _ALIKE_FRAMES = 15
 """Sound is compared in pieces of 0.3 s: longer ones differ in tempo, shorter ones by chance."""
-_ALIKE = 0.67
+_ALIKE = 0.62
+"""Other speech reaches 0.60 at the most; repeats fall below 0.62 in noise only."""
 _EARLIEST, _LATEST = 0.6, 1.5
-"""Of the period that the text lets expect."""
+"""Of the period that the text lets expect: a model counts up to half as many repeats again."""
 _PERIODIC = 0.6
 """Share of words that are the same one period before."""
 _MOST_UNITS = 1_000
@@ -63,14 +64,17 @@ def judge(
     pcm = normalised(pcm)
     speech = speech_windows(pcm, likelihood)
     speech_s = float(speech.sum()) * WINDOW_MS / 1000
-    fits = syllables(text, language) <= _SYLLABLES_PER_S * speech_s
-    if speech_s < _SCRAP_S and not fits:
+    needed_s = syllables(text, language) / _SYLLABLES_PER_S
+    if speech_s < min(needed_s, _SCRAP_S):
         return (*found, NOT_SPOKEN)
-    if not fits or EXPLAINED.isdisjoint(found):
+    if EXPLAINED.isdisjoint(found):
         return tuple(found)
-    if REPEATS.isdisjoint(found) or sounds_repeated(pcm, speech, copies(units(text, language))):
-        return (*found, SPOKEN)
-    return tuple(found)
+    if REPEATS.isdisjoint(found):
+        said = needed_s <= speech_s
+    else:
+        times = copies(units(text, language))
+        said = needed_s <= speech_s * _LATEST and sounds_repeated(pcm, speech, times)
+    return (*found, SPOKEN) if said else tuple(found)
 
 
 def normalised(pcm: bytes) -> bytes:
@@ -86,7 +90,8 @@ def normalised(pcm: bytes) -> bytes:
 
 def speech_windows(pcm: bytes, likelihood: Likelihood) -> NDArray[np.bool_]:
     """Whether each window, `WINDOW_MS` long, lies in a stretch that is surely speech."""
-    found = likelihood(pcm.ljust(-(-len(pcm) // WINDOW_BYTES) * WINDOW_BYTES, b"\0"))
+    padded = pcm.ljust(-(-len(pcm) // WINDOW_BYTES) * WINDOW_BYTES, b"\0")
+    found = likelihood(padded) if padded else ()
     speech = np.zeros(len(found), np.bool_)
     start, weight = 0, 0.0
     for at, likely in enumerate([*found, 0.0]):
