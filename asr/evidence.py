@@ -65,7 +65,7 @@ def judge(
     speech = speech_windows(pcm, likelihood)
     speech_s = float(speech.sum()) * WINDOW_MS / 1000
     needed_s = syllables(text, language) / _SYLLABLES_PER_S
-    if speech_s < min(needed_s, _SCRAP_S):
+    if speech_s == 0 or speech_s < min(needed_s, _SCRAP_S):
         return (*found, NOT_SPOKEN)
     if EXPLAINED.isdisjoint(found):
         return tuple(found)

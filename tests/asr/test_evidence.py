@@ -148,7 +148,8 @@ def test_a_short_word_in_a_short_sound_was_perhaps_spoken() -> None:
 def test_no_sound_and_no_words_are_no_error() -> None:
     for pcm in (b"", b"\0\0", bytes(200)):
         assert judged(LOOP, again("you fool", 9), pcm) is Trust.NONE
-        assert judged((NOISE,), "", pcm) is Trust.DOUBTFUL
+        assert judged((NOISE,), ".", pcm) is Trust.NONE
+    assert judged((NOISE,), ".", take("trudy-insult")) is Trust.DOUBTFUL
 
 
 def test_copies_are_counted_by_the_shortest_period_that_most_of_the_text_has() -> None:
