@@ -29,7 +29,7 @@ _SYLLABLES_PER_S = 9.0
 encoding efficiency" (2019)."""
 _LETTERS_PER_SYLLABLE = 2.5
 _SCRAP_S = 0.5
-"""Silero takes the first chords of music for speech: up to 0.38 s of 33 kinds of sound."""
+"""Silero takes the first notes of music for speech: up to 0.4 s of 33 kinds of sound."""
 _POSSIBLE = 0.2
 _PROOF = 2.0
 """As the segmenter's candidates: windows in a row from the one likelihood on are speech if they
@@ -63,7 +63,7 @@ def judge(
     """
     pcm = normalised(pcm)
     speech = speech_windows(pcm, likelihood)
-    speech_s = float(speech.sum()) * WINDOW_MS / 1000
+    speech_s = speech_seconds(speech)
     needed_s = syllables(text, language) / _SYLLABLES_PER_S
     if speech_s == 0 or speech_s < min(needed_s, _SCRAP_S):
         return (*found, NOT_SPOKEN)
@@ -88,19 +88,25 @@ def normalised(pcm: bytes) -> bytes:
     return made
 
 
-def speech_windows(pcm: bytes, likelihood: Likelihood) -> NDArray[np.bool_]:
-    """Whether each window, `WINDOW_MS` long, lies in a stretch that is surely speech."""
+def speech_windows(pcm: bytes, likelihood: Likelihood) -> Floats:
+    """How likely each window, `WINDOW_MS` long, is speech; 0 outside stretches that surely are."""
     padded = pcm.ljust(-(-len(pcm) // WINDOW_BYTES) * WINDOW_BYTES, b"\0")
     found = likelihood(padded) if padded else ()
-    speech = np.zeros(len(found), np.bool_)
+    speech = np.zeros(len(found), np.float32)
     start, weight = 0, 0.0
     for at, likely in enumerate([*found, 0.0]):
         if likely >= _POSSIBLE:
             weight += likely
             continue
-        speech[start:at] = weight >= _PROOF
+        if weight >= _PROOF:
+            speech[start:at] = found[start:at]
         start, weight = at + 1, 0.0
     return speech
+
+
+def speech_seconds(speech: Floats) -> float:
+    """Length of the speech, each window by its likelihood: a chord that is half likely is half."""
+    return float(speech.sum()) * WINDOW_MS / 1000
 
 
 def syllables(text: str, language: str) -> float:
@@ -124,21 +130,21 @@ def copies(words: Sequence[str]) -> float:
     return len(said) / period
 
 
-def sounds_repeated(pcm: bytes, speech: NDArray[np.bool_], times: float) -> bool:
+def sounds_repeated(pcm: bytes, speech: Floats, times: float) -> bool:
     """Whether speech sounds as it did one period before or after, if said so many times."""
     if times < 2:
         return False
     return likeness(pcm, speech, times) >= _ALIKE
 
 
-def likeness(pcm: bytes, speech: NDArray[np.bool_], times: float) -> float:
+def likeness(pcm: bytes, speech: Floats, times: float) -> float:
     """How alike the pieces of speech are to the likest about one period apart: 1 is the same.
 
     The period is the length of the speech by `times`.
     """
     spectra = _spectra(pcm)
     frames = np.arange(len(spectra)) * (_FRAME * 2) // WINDOW_BYTES
-    spoken = np.flatnonzero(speech[np.minimum(frames, len(speech) - 1)])
+    spoken = np.flatnonzero(speech[np.minimum(frames, len(speech) - 1)] > 0)
     if len(spoken) < 2 * _ALIKE_FRAMES:
         return 0.0
     first, last = spoken[0], spoken[-1] + 1

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.evidence import copies, judge, normalised, speech_windows, syllables
-from asr.likelihood import WINDOW_MS
+from asr.evidence import copies, judge, normalised, speech_seconds, speech_windows, syllables
 from asr.quality import (
     COMPRESSION,
     DOUBTS,
@@ -95,8 +94,8 @@ def test_soft_repeats_are_believed_as_loud_ones_are() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_loop_in_which_nobody_speaks_was_not_spoken(kind: str) -> None:
-    for seconds, times, dbfs in ((1.0, 4, -16.0), (8.0, 12, -16.0), (4.0, 40, -45.0)):
-        pcm = no_speech(kind, seconds, dbfs=dbfs, seed=1)
+    for seconds, times, dbfs, seed in ((1, 4, -16.0, 1), (8, 12, -16.0, 91), (4, 40, -45.0, 3)):
+        pcm = no_speech(kind, seconds, dbfs=dbfs, seed=seed)
         assert judged(LOOP, again("you are a stupid idiot", times), pcm) is Trust.NONE
 
 
@@ -139,7 +138,7 @@ def test_a_doubt_that_is_not_about_repeats_stays_one_where_somebody_speaks(mark:
 def test_a_short_word_in_a_short_sound_was_perhaps_spoken() -> None:
     """A scrap of speech holds a word, but no loop."""
     scrap = take("trudy-insult")[: 2 * 16_000 * 450 // 1000]
-    heard_s = speech_windows(normalised(scrap), silero().listen()).sum() * WINDOW_MS / 1000
+    heard_s = speech_seconds(speech_windows(normalised(scrap), silero().listen()))
     assert 0.2 < heard_s < 0.5
     assert judged((NOISE,), "idiot", scrap) is Trust.DOUBTFUL
     assert judged(LOOP, again("idiot", 12), scrap) is Trust.NONE
