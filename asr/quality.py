@@ -1,7 +1,9 @@
 """Signs that a model made words up, as names on the transcript.
 
 Whisper models write fluent text on silence, noise and music, and loop on what they cannot make
-out. Such text is kept and shown with its marks; with one of `DOUBTS` it raises no alert by itself.
+out. Such text is kept and shown with its marks. With one of `DOUBTS` it is for review at most,
+unless the sound explains it (`SPOKEN`); what was surely not said (`NOT_SPOKEN`) raises nothing.
+`asr.evidence` tells which.
 
 The thresholds are Whisper's own (no speech 0.6 with log-probability -1, compression 2.4). The
 phantom phrases are those most often reported of Whisper on sound without speech: Barański et al.,
@@ -15,6 +17,7 @@ import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +40,28 @@ NOISE = "noise"
 UNSURE = "unsure"
 """The model is not sure of its words. Not a doubt that anybody spoke: it may alert."""
 
+SPOKEN = "spoken"
+"""The sound has these words, repeats and all: it explains the marks in `EXPLAINED`."""
+NOT_SPOKEN = "not_spoken"
+"""The sound has no speech that could be these words."""
+
 DOUBTS = frozenset({NO_SPEECH, COMPRESSION, REPETITION, TOO_FAST, PHANTOM, NOISE})
 """Marks of text that must not raise an alert by itself."""
+REPEATS = frozenset({COMPRESSION, REPETITION})
+EXPLAINED = REPEATS | {TOO_FAST}
+"""Doubts about the text alone, which the sound may dispel."""
+MARKS = DOUBTS | {UNSURE, SPOKEN, NOT_SPOKEN}
+
+
+class Trust(StrEnum):
+    """What a transcript's marks make of its words."""
+
+    SURE = "sure"
+    DOUBTFUL = "doubtful"
+    """For review at most."""
+    NONE = "none"
+    """Nobody said them."""
+
 
 _NO_SPEECH = 0.6
 _LEAST_LOGPROB = -1.0
@@ -112,7 +135,7 @@ def marks(signs: Signs) -> tuple[str, ...]:
     found = {
         NO_SPEECH: _no_speech(signs),
         COMPRESSION: compression_ratio(signs.text) > _COMPRESSION,
-        REPETITION: loops(_units(signs.text, signs.language)),
+        REPETITION: loops(units(signs.text, signs.language)),
         TOO_FAST: _too_fast(signs),
         PHANTOM: _hardly_heard(signs) and is_phantom(signs.text),
         NOISE: signs.swing_db < _STEADY_DB and signs.avg_logprob < _NOT_QUITE_SURE,
@@ -128,7 +151,20 @@ def nothing_said(signs: Signs) -> bool:
 
 def doubted(names: Sequence[str]) -> bool:
     """Whether text with these marks must not raise an alert by itself."""
-    return not DOUBTS.isdisjoint(names)
+    return trust(names) is not Trust.SURE
+
+
+def trust(names: Sequence[str]) -> Trust:
+    """Return how far words with these marks are to be believed.
+
+    Marks of workers that did not judge the sound yet are doubtful.
+    """
+    if NOT_SPOKEN in names:
+        return Trust.NONE
+    doubts = DOUBTS.intersection(names)
+    if SPOKEN in names:
+        doubts -= EXPLAINED
+    return Trust.DOUBTFUL if doubts else Trust.SURE
 
 
 def compression_ratio(text: str) -> float:
@@ -190,8 +226,8 @@ def _no_speech(signs: Signs) -> bool:
 
 def _too_fast(signs: Signs) -> bool:
     seconds = max(signs.duration_ms, _LEAST_MS) / 1000
-    if signs.language in UNSPACED:
-        return len(_units(signs.text, signs.language)) / seconds > _CHARACTERS_PER_S
+    if is_unspaced(signs.language):
+        return len(units(signs.text, signs.language)) / seconds > _CHARACTERS_PER_S
     return signs.tokens / seconds > _TOKENS_PER_S
 
 
@@ -203,10 +239,15 @@ def _hardly_heard(signs: Signs) -> bool:
     )
 
 
-def _units(text: str, language: str) -> list[str]:
+def is_unspaced(language: str) -> bool:
+    """Whether the language is written without spaces."""
+    return language in UNSPACED
+
+
+def units(text: str, language: str) -> list[str]:
     """Words; characters where a language has no spaces."""
     plain = _plain(text)
-    return [*plain.replace(" ", "")] if language in UNSPACED else plain.split()
+    return [*plain.replace(" ", "")] if is_unspaced(language) else plain.split()
 
 
 def _plain(text: str) -> str:

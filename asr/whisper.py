@@ -18,13 +18,14 @@ import numpy as np
 import structlog
 from faster_whisper import WhisperModel, available_models, download_model
 
-from asr import quality
+from asr import evidence, quality
 from asr.coalesce import Joined, Segment, assigned, groups
 from asr.cuda import CudaUnavailable, Place, prepare_cuda, remedy
 from asr.decoding import Decoder, Heard
 from asr.language import Languages
 from asr.models import MICRO, ModelUnavailable, check_directory, micro_directory
 from asr.settings import AsrSettings
+from asr.silero import silero
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance
 from asr.stitch import UNSPACED
 from asr.transcriber import Effort, TranscriptionFailed
@@ -55,6 +56,7 @@ class WhisperTranscriber:
         self._beam_size = settings.beam_size
         self._readings = settings.hypotheses + 1
         self._languages = Languages()
+        self._detector = silero()
         self.windows = Windows()
         self.model = name
 
@@ -235,7 +237,11 @@ class WhisperTranscriber:
             active=quality.active_share(utterance.pcm),
             swing_db=quality.level_swing_db(utterance.pcm),
         )
-        empty = quality.nothing_said(signs)
+        marks = quality.marks(signs)
+        if quality.doubted(marks):
+            listen = self._detector.listen()
+            marks = evidence.judge(marks, heard.text, heard.language, utterance.pcm, listen)
+        empty = quality.NOT_SPOKEN in marks and quality.nothing_said(signs)
         return Transcript(
             utterance_id=utterance.id,
             room_id=utterance.room_id,
@@ -245,7 +251,7 @@ class WhisperTranscriber:
             language=heard.language,
             text="" if empty else heard.text,
             hypotheses=() if empty else tuple(heard.others),
-            marks=() if empty else quality.marks(signs),
+            marks=() if empty else marks,
             model=self.model,
             provisional=utterance.provisional,
             revision=utterance.revision,

@@ -148,6 +148,13 @@ class Metrics:
         self.alerts = Counter(
             "earshot_alerts", "Alerts raised", ["severity", "category"], registry=registry
         )
+        self.transcript_marks = Counter(
+            "earshot_transcript_marks",
+            "Transcripts with a quality mark, by mark; not_spoken raises nothing, spoken explains "
+            "compression, repetition and too_fast, and what else is doubtful is for review",
+            ["mark"],
+            registry=registry,
+        )
         self.provisional = Counter(
             "earshot_provisional_alerts",
             "Alerts raised in the middle of speech, and what its end made of them",

@@ -19,6 +19,7 @@ from typing import assert_never
 
 import structlog
 
+from asr.quality import MARKS
 from asr.speech import Transcript, Unheard, Utterance, WorkClass
 from asr.work_queue import WorkQueue
 from service.alerts.alert import AlertRaised, AlertRetracted, AlertUpdated
@@ -304,6 +305,8 @@ class Pipeline:
     def _measure(self, transcript: Transcript, events: Sequence[AlertChange]) -> None:
         waited = self._clock() - transcript.ended_at
         self._metrics.speech_to_verdict.observe(waited.total_seconds())
+        for mark in MARKS.intersection(transcript.marks):
+            self._metrics.transcript_marks.labels(mark).inc()
         for event in events:
             if isinstance(event, AlertRaised):
                 alert = event.alert

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from asr.quality import doubted
+from asr.quality import Trust, trust
 from asr.speech import EndedBy, Transcript, Utterance
 from asr.stitch import Join, end_of, joins
 from policies.match import Match
@@ -14,6 +14,7 @@ from policies.matcher import Matcher
 from policies.recent import Recent
 from policies.spoken import Context, Spoken, Timed
 from service.alerts.rule_hit import SaidBefore
+from service.doubt import for_review
 
 _APART = timedelta(seconds=1)
 """Two parts of one stretch lie closer together, whatever packets were lost at the cut."""
@@ -88,8 +89,8 @@ class Reader:
     ) -> Reading:
         """Match the words; over the cut, too, where the utterance goes on from another.
 
-        What is only in a doubted transcript (`asr.quality.DOUBTS`) matches nothing. `role` is the
-        speaker's.
+        What is in a doubtful transcript (`asr.quality.trust`) is for review; what nobody said
+        matches nothing and is not remembered. `role` is the speaker's.
         """
         key = (utterance.room_id, utterance.speaker_id)
         at_s = transcript.started_at.timestamp()
@@ -99,6 +100,8 @@ class Reader:
         kept_s = at_s - _KEPT_S
         for alone in [one for one, part in self._before.items() if part.ended_before(kept_s)]:
             del self._before[alone]
+        if trust(transcript.marks) is Trust.NONE:
+            return reading
         if utterance.ended_by is EndedBy.LENGTH:
             self._before[key] = _Part(utterance.part, transcript, reading)
         self._recent.add(*key, at_s, spoken, (*reading.matches, *reading.shadow))
@@ -121,19 +124,39 @@ class Reader:
             earlier=self._recent.earlier(utterance.room_id, at_s),
             hits=self._recent.hits(utterance.room_id, at_s),
         )
+        if trust(transcript.marks) is Trust.NONE:
+            return Reading(transcript.text, ())
         before = self._before.get(key)
         if before is not None and before.goes_on_in(utterance):
             reading = _over_the_cut(self._matcher(), context, before, utterance, transcript)
-        else:
-            verdict = self._matcher().verdict(_spoken(transcript), context)
-            reading = Reading(transcript.text, verdict.live, shadow=verdict.shadow)
-        if doubted(transcript.marks):  # perhaps nobody said it: no alert, nor a hit to count on
-            reading = replace(reading, matches=(), shadow=())
-        return reading
+            return _doubtful(reading, transcript, before.transcript)
+        verdict = self._matcher().verdict(_spoken(transcript), context)
+        return _doubtful(Reading(transcript.text, verdict.live, shadow=verdict.shadow), transcript)
 
     def forget(self, utterance: Utterance) -> None:
         """The utterance got no transcript: what follows it cannot be joined to it."""
         self._before.pop((utterance.room_id, utterance.speaker_id), None)
+
+
+def _doubtful(
+    reading: Reading, transcript: Transcript, before: Transcript | None = None
+) -> Reading:
+    """Put what rests on doubtful words up for review: those of the transcript, or of the part
+    before in which a match begins."""
+    carried = before.marks if before is not None else ()
+
+    def weighed(match: Match) -> Match:
+        begins_before = any(start < reading.new_from for start, _ in match.spans)
+        for marks in (transcript.marks, carried if begins_before else ()):
+            if trust(marks) is Trust.DOUBTFUL:
+                return for_review(match, marks)
+        return match
+
+    return replace(
+        reading,
+        matches=list(map(weighed, reading.matches)),
+        shadow=list(map(weighed, reading.shadow)),
+    )
 
 
 def _spoken(transcript: Transcript) -> Spoken:
@@ -173,7 +196,12 @@ def _over_the_cut(
 
 
 def _told_at_the_end(before: _Part, overlap_ms: int) -> frozenset[_Rule]:
-    """Rules already matched in the last words of the part before, which the next part repeats."""
+    """Rules already matched in the last words of the part before, which the next part repeats.
+
+    None where these words were doubtful: the next part may have them without a doubt.
+    """
+    if trust(before.transcript.marks) is Trust.DOUBTFUL:
+        return frozenset()
     told_from = len(before.reading.text) - end_of(before.transcript, overlap_ms)
     return frozenset(
         (match.pack, match.rule_id)

@@ -8,13 +8,23 @@ from typing import Any
 
 import pytest
 
-from asr.quality import DOUBTS, UNSURE
+from asr.quality import (
+    COMPRESSION,
+    DOUBTS,
+    NOISE,
+    NOT_SPOKEN,
+    PHANTOM,
+    REPETITION,
+    SPOKEN,
+    UNSURE,
+)
 from asr.speech import EndedBy, Transcript, Utterance, Word
 from policies.matcher import Matcher
 from policies.pack import Rule
 from policies.recent import Recent
 from policies.severity import Severity
 from service.alerts.rule_hit import SaidBefore
+from service.doubt import MAY_BE_NOISE, MAY_REPEAT
 from service.reading import Reader, Reading, recall
 from tests.policies.writing import pack, rule
 
@@ -134,11 +144,80 @@ def test_words_with_times_give_the_spans_their_times() -> None:
 
 
 @pytest.mark.parametrize("mark", sorted(DOUBTS))
-def test_words_that_perhaps_nobody_said_match_nothing_until_they_are_heard_again(mark: str) -> None:
+def test_what_is_in_doubtful_words_is_for_review_and_says_why(mark: str) -> None:
+    rules = [
+        rule("insult", en=["you fool"], severity="high"),
+        rule("card", ["gift card"], status="shadow"),
+    ]
+    reader = a_reader(*rules)
+    doubted = read(reader, "you fool gift card", marks=[UNSURE, mark])
+    for match in (*doubted.matches, *doubted.shadow):
+        assert (match.review, match.severity) == (True, Severity.LOW)
+        assert match.excused_by
+        assert match.explanation.endswith(f" (for review: {match.excused_by[0]})")
+    assert (len(doubted.matches), len(doubted.shadow)) == (1, 1)
+    (again,) = read(reader, "you fool", 5).matches
+    assert (again.review, again.severity) == (False, Severity.HIGH)
+
+
+def test_several_doubts_are_each_told_once() -> None:
+    (match,) = read(
+        a_reader(rule("insult", en=["you fool"])), "you fool", marks=[NOISE, PHANTOM, REPETITION]
+    ).matches
+    assert match.excused_by == (MAY_BE_NOISE, MAY_REPEAT)
+
+
+def test_what_the_sound_explains_matches_as_other_words_do() -> None:
     reader = a_reader(rule("insult", en=["you fool"]))
-    doubted = read(reader, "you fool", marks=[UNSURE, mark])
-    assert (doubted.text, doubted.matches, doubted.shadow) == ("you fool", (), ())
-    assert len(read(reader, "you fool", 5).matches) == 1
+    (match,) = read(reader, "you fool " * 5, marks=[COMPRESSION, REPETITION, SPOKEN]).matches
+    assert not match.review
+
+
+def test_what_nobody_said_matches_nothing_and_is_not_remembered() -> None:
+    reader = a_reader(rule("insult", en=["you fool"]), spread())
+    unsaid = read(reader, "you fool give me", marks=[REPETITION, NOT_SPOKEN])
+    assert (unsaid.text, unsaid.matches, unsaid.shadow) == ("you fool give me", (), ())
+    assert read(reader, "gift card", 5).matches == []
+
+
+def test_doubtful_words_are_no_repetition_that_makes_a_rule_graver() -> None:
+    graver = [{"count": 2, "within": "1m", "severity": "critical"}]
+    reader = a_reader(rule("insult", en=["you fool"], escalate=graver))
+    read(reader, "you fool", marks=[NOISE])
+    (match,) = read(reader, "you fool", 5).matches
+    assert match.severity is Severity.MEDIUM
+
+
+def over_a_cut(first_marks: Sequence[str], then_marks: Sequence[str]) -> list[Reading]:
+    """ "you" and "fool" in two parts of unbroken speech."""
+    reader = a_reader(rule("insult", en=["you fool"]))
+    readings = []
+    for part, (text, marks) in enumerate([("well you", first_marks), ("fool and", then_marks)]):
+        at = START + timedelta(seconds=part)
+        ended_by = EndedBy.SILENCE if part else EndedBy.LENGTH
+        utterance = Utterance(f"u{part}", "room", "ann", at, bytes(32_000), ended_by, part=part)
+        transcript = Transcript(
+            utterance.id, "room", "ann", at, utterance.ended_at, "en", text, marks=marks
+        )
+        readings.append(reader.read(utterance, transcript, None))
+    return readings
+
+
+@pytest.mark.parametrize("marks", [([NOISE], []), ([], [NOISE])])
+def test_a_phrase_over_a_cut_is_for_review_where_either_part_is_doubtful(
+    marks: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    (match,) = over_a_cut(*marks)[1].matches
+    assert match.review
+    (match,) = over_a_cut([], [])[1].matches
+    assert not match.review
+
+
+@pytest.mark.parametrize("marks", [([NOT_SPOKEN], []), ([], [NOT_SPOKEN])])
+def test_what_nobody_said_is_not_joined_over_a_cut(
+    marks: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    assert [list(reading.matches) for reading in over_a_cut(*marks)] == [[], []]
 
 
 def test_uncertain_words_match_as_others_do() -> None:

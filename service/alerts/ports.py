@@ -29,12 +29,17 @@ AlertChange = AlertRaised | AlertUpdated | AlertRetracted
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A rule that fired before: which alert carries it, and when that alert was raised."""
+    """A rule that fired before: which alert carries it, and when that alert was raised.
+
+    Attributes:
+        review: The alert carries it as something to be looked at, no alarm.
+    """
 
     pack: str
     rule_id: str
     alert_id: str
     raised_at: datetime
+    review: bool = False
 
 
 class Order(StrEnum):

@@ -27,8 +27,9 @@ class Triage:
 def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> Triage:
     """Part the matches into new ones and those still cooling down since an earlier alert.
 
-    A hit with which repetition made a rule graver is new within the cool-down, too. The order of
-    `matches` does not matter; that of `history` does: the latest first.
+    A hit with which repetition made a rule graver is new within the cool-down, too, and so is an
+    alarm after alerts that were for review only. The order of `matches` does not matter; that of
+    `history` does: the latest first.
     """
     fresh: list[Match] = []
     repeated: list[str] = []
@@ -38,7 +39,9 @@ def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> T
             (
                 hit
                 for hit in history
-                if (hit.pack, hit.rule_id) == (match.pack, match.rule_id) and hit.raised_at > since
+                if (hit.pack, hit.rule_id) == (match.pack, match.rule_id)
+                and hit.raised_at > since
+                and (match.review or not hit.review)
             ),
             None,
         )

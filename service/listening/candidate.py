@@ -12,32 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.speech import SAMPLE_RATE
+from asr.likelihood import WINDOW_BYTES, WINDOW_MS, Likelihood
 from service.listening.levels import FLOOR_DBFS, dbfs
 
-WINDOW_MS = 32
-_WINDOW = SAMPLE_RATE * WINDOW_MS // 1000
-WINDOW_BYTES = 2 * _WINDOW
+_WINDOW = WINDOW_BYTES // 2
 _MS_BYTES = WINDOW_BYTES // WINDOW_MS
 _SURE = 1.0
-
-
-class Likelihood(Protocol):
-    """The better detector, for one track. It may remember what it has heard: music that goes on
-    deceives only whoever hears it for the first time."""
-
-    def __call__(self, pcm: bytes, *, again: bool = False) -> Sequence[float]:
-        """How likely each of these whole windows is speech, from 0 to 1.
-
-        Args:
-            again: As if the last call had not been: what it heard comes again, with more before it.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

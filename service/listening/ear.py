@@ -12,8 +12,8 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from asr.likelihood import Likelihood
 from asr.speech import SAMPLE_RATE, Utterance
-from service.listening.candidate import Likelihood
 from service.listening.counters import EarCounters
 from service.listening.gate import Gate, Passed
 from service.listening.heard import AudioGap

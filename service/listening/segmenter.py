@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from asr.likelihood import Likelihood
 from asr.speech import SAMPLE_RATE, EndedBy
-from service.listening.candidate import Candidate, Likelihood
+from service.listening.candidate import Candidate
 from service.listening.levels import quietest
 from service.listening.onset import Frame, Onset
 from service.listening.vad import FRAME_BYTES, FRAME_MS, Vad

@@ -47,7 +47,9 @@ class SqlAlerts:
         self._clock = clock
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
-        query = select(hits.c.pack, hits.c.rule_id, alerts.c.id, alerts.c.raised_at).where(
+        query = select(
+            hits.c.pack, hits.c.rule_id, alerts.c.id, alerts.c.raised_at, alerts.c.matches
+        ).where(
             hits.c.alert_id == alerts.c.id,
             alerts.c.room_id == room_id,
             alerts.c.speaker_id == speaker_id,
@@ -56,7 +58,10 @@ class SqlAlerts:
         )
         query = query.order_by(alerts.c.raised_at.desc(), hits.c.pack, hits.c.rule_id)
         async with self._database.read() as connection:
-            return [Hit(*row) for row in await connection.execute(query)]
+            return [
+                Hit(pack, rule_id, alert_id, raised_at, _is_review(matches, pack, rule_id))
+                for pack, rule_id, alert_id, raised_at, matches in await connection.execute(query)
+            ]
 
     async def commit(
         self,
@@ -312,6 +317,12 @@ def _alert(row: Row[Any]) -> Alert:
         owner=row.owner,
         outcome=row.outcome and Outcome(row.outcome),
     )
+
+
+def _is_review(matches: Sequence[dict[str, Any]], pack: str, rule_id: str) -> bool:
+    """Whether a stored alert carries this rule as something to be looked at only."""
+    of_rule = [each for each in matches if (each["pack"], each["rule_id"]) == (pack, rule_id)]
+    return bool(of_rule) and all(each.get("review", False) for each in of_rule)
 
 
 def _match(fields: dict[str, Any]) -> AlertMatch:

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from asr.ladder import Rung
-from asr.quality import PHANTOM
+from asr.quality import NOT_SPOKEN, PHANTOM, REPETITION
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.match import Action, Layer
 from policies.matcher import Matcher
+from policies.severity import Severity
 from service.alerts.alert import Alert, AlertRetracted, AlertState, Step
 from service.alerts.decisions import Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
@@ -109,7 +110,7 @@ class Alerts:
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
-            Hit(match.pack, match.rule_id, alert.id, alert.raised_at)
+            Hit(match.pack, match.rule_id, alert.id, alert.raised_at, match.review)
             for alert in self.alerts.values()
             if (alert.room_id, alert.speaker_id) == (room_id, speaker_id)
             for match in alert.matches
@@ -283,7 +284,7 @@ async def test_what_breaks_a_rule_is_one_alert_with_its_words(floor: Floor) -> N
     assert (alert.speaker_id, alert.speaker_name, alert.raised_at) == ("ann", "Ann", NOW)
 
 
-async def test_words_that_perhaps_nobody_said_are_on_record_with_their_mark_and_no_alert(
+async def test_doubtful_words_are_an_alert_for_review_and_the_same_words_without_doubt_another(
     floor: Floor,
 ) -> None:
     floor.queue.marks = (PHANTOM,)
@@ -291,12 +292,26 @@ async def test_words_that_perhaps_nobody_said_are_on_record_with_their_mark_and_
     floor.queue.marks = ()
     floor.say("u2", "you fool", at_s=2)
     await floor.finish()
-    assert (floor.alerts.heard["u1"].text, floor.alerts.heard["u1"].marks) == (
-        "you fool",
-        (PHANTOM,),
-    )
-    (alert,) = floor.alerts.alerts.values()
-    assert (alert.utterance_id, alert.repeats) == ("u2", 0)
+    assert floor.alerts.heard["u1"].marks == (PHANTOM,)
+    doubtful, sure = floor.alerts.alerts.values()
+    assert (doubtful.utterance_id, doubtful.severity, doubtful.repeats) == ("u1", Severity.LOW, 0)
+    assert [match.review for match in (*doubtful.matches, *sure.matches)] == [True, False]
+    assert "the transcript may be noise" in doubtful.matches[0].explanation
+    assert floor.metrics.transcript_marks.labels(PHANTOM)._value.get() == 1
+
+
+async def test_words_that_nobody_said_are_on_record_with_their_marks_and_no_alert(
+    floor: Floor,
+) -> None:
+    floor.queue.marks = (REPETITION, NOT_SPOKEN, "a mark of a later release")
+    floor.say("u1", "you fool")
+    await floor.finish()
+    assert floor.alerts.heard["u1"].text == "you fool"
+    assert NOT_SPOKEN in floor.alerts.heard["u1"].marks
+    assert (floor.alerts.alerts, floor.alerts.rule_hits) == ({}, [])
+    counted = floor.metrics.render().decode()
+    assert 'earshot_transcript_marks_total{mark="not_spoken"} 1.0' in counted
+    assert "later" not in counted
 
 
 async def test_what_breaks_no_rule_is_on_record_without_an_alert(floor: Floor) -> None:

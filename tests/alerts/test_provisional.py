@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from asr.quality import REPETITION
 from asr.speech import WorkClass
 from service.alerts.alert import Alert, AlertState, Outcome
 from tests.alerts.test_pipeline import Floor
@@ -30,6 +31,28 @@ async def test_words_on_which_two_looks_agree_raise_a_provisional_alert(floor: F
     assert alert(floor).provisional
     assert (alert(floor).id, alert(floor).excerpt) == ("al_u1", "well you fool that is")
     assert floor.alerts.heard == {}, "nothing is on record before it has been said"
+
+
+async def test_doubtful_words_raise_nothing_before_their_end(floor: Floor) -> None:
+    floor.queue.marks = (REPETITION,)
+    floor.go_on("u1", "you fool you fool", 1)
+    floor.go_on("u1", "you fool you fool you fool", 2)
+    await floor.finish()
+    assert floor.alerts.alerts == {}
+    floor.say("u1", "you fool you fool you fool you fool")
+    await floor.finish()
+    assert [match.review for match in alert(floor).matches] == [True]
+
+
+async def test_an_alert_is_confirmed_for_review_where_the_whole_is_doubtful(floor: Floor) -> None:
+    floor.go_on("u1", "well you fool", 1)
+    floor.go_on("u1", "well you fool that is", 2)
+    await floor.finish()
+    floor.queue.marks = (REPETITION,)
+    floor.say("u1", "well you fool that is")
+    await floor.finish()
+    assert (alert(floor).provisional, alert(floor).state) == (False, AlertState.OPEN)
+    assert [match.review for match in alert(floor).matches] == [True]
 
 
 async def test_words_of_one_look_raise_nothing(floor: Floor) -> None:

@@ -51,6 +51,15 @@ HEARD = TranscriptHeard(
 )
 
 
+def test_an_alarm_after_an_alert_for_review_is_new() -> None:
+    reviewed = replace(a_hit(ago_s=2), review=True)
+    assert triage([a_match()], [reviewed], NOW).fresh == [a_match()]
+    alarmed = a_hit(ago_s=9, alert_id="al_0")
+    assert triage([a_match()], [reviewed, alarmed], NOW).repeated == ["al_0"]
+    again = replace(a_match(), review=True)
+    assert triage([again], [reviewed], NOW).repeated == ["al_1"]
+
+
 def test_without_matches_nothing_happens() -> None:
     assert triage([], [a_hit(ago_s=1)], NOW).fresh == []
     assert triage([], [a_hit(ago_s=1)], NOW).repeated == []

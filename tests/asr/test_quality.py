@@ -10,19 +10,24 @@ from hypothesis import strategies as st
 from asr.quality import (
     COMPRESSION,
     DOUBTS,
+    EXPLAINED,
     NO_SPEECH,
     NOISE,
+    NOT_SPOKEN,
     PHANTOM,
     REPETITION,
+    SPOKEN,
     TOO_FAST,
     UNSURE,
     Signs,
+    Trust,
     active_share,
     doubted,
     is_phantom,
     level_swing_db,
     loops,
     marks,
+    trust,
 )
 from tests.listening.sound import clip_16k
 
@@ -48,6 +53,17 @@ def test_uncertainty_alone_is_no_doubt_that_somebody_spoke() -> None:
     assert not doubted([UNSURE])
     assert not doubted([])
     assert all(doubted([UNSURE, mark]) for mark in DOUBTS)
+
+
+def test_only_the_text_s_own_doubts_are_explained_by_the_sound() -> None:
+    assert trust([UNSURE, SPOKEN]) is trust([]) is Trust.SURE
+    for mark in DOUBTS:
+        assert trust([mark]) is Trust.DOUBTFUL, "as a worker of an earlier release marks it"
+        assert trust([mark, NOT_SPOKEN]) is Trust.NONE
+        believed = trust([mark, SPOKEN])
+        assert believed is (Trust.SURE if mark in EXPLAINED else Trust.DOUBTFUL)
+    assert trust([NOISE, REPETITION, SPOKEN]) is Trust.DOUBTFUL
+    assert trust(["a mark of a later release"]) is Trust.SURE
 
 
 def test_a_text_that_repeats_itself_is_marked() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asr.quality import DOUBTS, UNSURE
+from asr.quality import MARKS
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
 from asr.transcriber import Effort, WindowedTranscriber
@@ -172,10 +172,10 @@ def test_a_recording_without_speech_raises_nothing(micro: WhisperTranscriber) ->
         assert alerts(micro, pcm[at : at + 32 * 6_000]) == 0
 
 
-def test_every_doubt_has_its_words_on_the_console_in_both_languages() -> None:
+def test_every_mark_has_its_words_on_the_console_in_both_languages() -> None:
     console = Path(__file__).parents[2] / "service" / "feed" / "console"
     known = (console / "views" / "talk.js").read_text("utf-8")
-    for mark in (*DOUBTS, UNSURE):
+    for mark in MARKS:
         assert f'"{mark}"' in known
         for language in ("en", "zh"):
             words = (console / "words" / f"beside.{language}.js").read_text("utf-8")

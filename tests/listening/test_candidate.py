@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.listening.candidate import DEFAULTS, WINDOW_BYTES, Candidate
+from asr.likelihood import WINDOW_BYTES
+from service.listening.candidate import DEFAULTS, Candidate
 
 WINDOW = WINDOW_BYTES // 2
 FRAME_BYTES = 640

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asr.likelihood import WINDOW_BYTES
 from asr.speech import EndedBy
 from service.commands.bench_ingest.noises import NOISES
-from service.listening.candidate import WINDOW_BYTES
 from service.listening.segmenter import DEFAULTS, Segment, Segmenter
 from service.listening.silero import silero
 from service.listening.vad import FRAME_BYTES, webrtc_vad

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from asr.likelihood import WINDOW_BYTES
 from service.commands.bench_ingest.noises import NOISES
-from service.listening.candidate import WINDOW_BYTES
 from service.listening.silero import silero
 from tests.listening.sound import CLIPS, clip_16k
 

@@ -128,6 +128,18 @@ async def test_hits_are_the_rules_of_this_speakers_alerts_since_then_latest_firs
     assert await alerts.hits("other", "ann", NOW) == []
 
 
+async def test_a_hit_tells_whether_its_alert_carries_the_rule_for_review(
+    alerts: AlertStore,
+) -> None:
+    alert = an_alert()
+    first, *others = alert.matches
+    matches = [replace(first, review=True), *others]
+    await alerts.commit(a_transcript("u1"), [AlertRaised(replace(alert, matches=matches))])
+    found = {hit.rule_id: hit.review for hit in await alerts.hits("lobby", "ann", NOW)}
+    assert found == {match.rule_id: match.review for match in matches}
+    assert found[first.rule_id]
+
+
 async def test_a_repeat_counts_on_the_stored_alert_and_keeps_what_people_did_meanwhile(
     alerts: AlertStore, database: Database
 ) -> None:

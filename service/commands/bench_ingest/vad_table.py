@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.likelihood import WINDOW_BYTES, WINDOW_MS
 from asr.speech import SAMPLE_RATE
 from service.commands.bench_asr.material import Sentence, voices
 from service.commands.bench_asr.progress import Run
 from service.commands.bench_ingest.labels import Labels, labels_of
 from service.commands.bench_ingest.noises import NOISES
 from service.commands.rows import Row
-from service.listening.candidate import WINDOW_BYTES, WINDOW_MS
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.silero import silero
 from service.listening.sound_file import read_sound

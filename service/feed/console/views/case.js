@@ -281,7 +281,9 @@ function heardAs(match, t) {
   return match.distance > 0 ? t("layer.apart", { how: said, n: Math.max(1, Math.round(100 * match.distance)) }) : said;
 }
 
-const EXCUSES = [[/^negated by “(.*)”$/, "excuse.negated"], [/^reported speech: “(.*)”$/, "excuse.reported"], [/^allowed: “(.*)”$/, "excuse.allowed"]];
+const EXCUSES = [[/^negated by “(.*)”$/, "excuse.negated"], [/^reported speech: “(.*)”$/, "excuse.reported"], [/^allowed: “(.*)”$/, "excuse.allowed"],
+  [/^the transcript may be noise$/, "excuse.noise"], [/^the transcript may repeat itself by mistake$/, "excuse.repeats"],
+  [/^the transcript has too many words for its sound$/, "excuse.words"]];
 
 /** An exception as the engine names it, in the words of the page. */
 function excuse(text, t) {

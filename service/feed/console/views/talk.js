@@ -129,14 +129,19 @@ function Said({ line, marks, shown }) {
 
 function Doubts({ line }) {
   const t = useWords();
-  const doubts = line.marks.map((mark) => (DOUBTS.has(mark) ? t(`doubt.${mark}`) : t("doubt.other")));
+  const explained = line.marks.includes("spoken") ? EXPLAINED : NONE;
+  const open = line.marks.filter((mark) => !explained.includes(mark));
+  const doubts = open.map((mark) => (DOUBTS.has(mark) ? t(`doubt.${mark}`) : t("doubt.other")));
   if (line.provisional) doubts.unshift(t("talk.provisional"));
   return html`<span class="doubts">${[...new Set(doubts)].join(" · ")}</span>`;
 }
 
 const DOUBTS = new Set([
   "no_speech", "noise", "repetition", "phantom", "too_fast", "unsure", "low_confidence", "compression",
+  "spoken", "not_spoken",
 ]);
+/** What the sound explains: it was said so. */
+const EXPLAINED = ["compression", "repetition", "too_fast"];
 
 function Pause({ row }) {
   const t = useWords();

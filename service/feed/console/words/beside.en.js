@@ -56,6 +56,8 @@ export default {
   "doubt.compression": "may be heard wrong: it repeats itself",
   "doubt.too_fast": "may be heard wrong: too many words",
   "doubt.unsure": "the words are uncertain",
+  "doubt.spoken": "the sound bears the words out",
+  "doubt.not_spoken": "no speech in the sound",
   "lanes.alert": "alert",
   "lanes.more": "and {n} more speakers",
 
@@ -80,6 +82,9 @@ export default {
   "excuse.negated": "negated: “{words}”",
   "excuse.reported": "told of somebody else: “{words}”",
   "excuse.allowed": "a harmless phrase: “{words}”",
+  "excuse.noise": "the transcript may be noise",
+  "excuse.repeats": "the transcript may repeat itself by mistake",
+  "excuse.words": "the transcript has too many words for its sound",
   "suggest.queue_review": "have a look",
   "suggest.suggest_warn": "warn the speaker",
   "suggest.suggest_mute": "mute the speaker",

@@ -56,6 +56,8 @@ export default {
   "doubt.compression": "可能听错：内容重复",
   "doubt.too_fast": "可能听错：词数过多",
   "doubt.unsure": "词语不确定",
+  "doubt.spoken": "声音证实说过这些话",
+  "doubt.not_spoken": "声音里没有人说话",
   "lanes.alert": "警报",
   "lanes.more": "另有 {n} 位发言者",
 
@@ -80,6 +82,9 @@ export default {
   "excuse.negated": "有否定词：“{words}”",
   "excuse.reported": "转述他人：“{words}”",
   "excuse.allowed": "无害的说法：“{words}”",
+  "excuse.noise": "转写内容可能是噪声",
+  "excuse.repeats": "转写内容可能误有重复",
+  "excuse.words": "转写内容的词数超出声音所能容纳",
   "suggest.queue_review": "看一看",
   "suggest.suggest_warn": "提醒发言者",
   "suggest.suggest_mute": "将发言者静音",

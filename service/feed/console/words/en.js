@@ -74,7 +74,7 @@ export default {
   "card.withdrawn": "withdrawn: not confirmed",
   "card.masked": "masked",
   "card.review": "to review",
-  "card.review_why": "No alarm: something speaks for the speaker, or the rule only asks for a look.",
+  "card.review_why": "No alarm: something speaks for the speaker, the words are doubtful, or the rule only asks for a look.",
   "card.with": "with {name}",
   "card.yours": "with you",
   "card.upheld_by": "upheld by {name}",

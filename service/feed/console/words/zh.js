@@ -74,7 +74,7 @@ export default {
   "card.withdrawn": "已撤回：未能确认",
   "card.masked": "已遮盖",
   "card.review": "待复核",
-  "card.review_why": "不算警报：有对发言者有利的情况，或该规则只要求查看。",
+  "card.review_why": "不算警报：有对发言者有利的情况、词语存疑，或该规则只要求查看。",
   "card.with": "由 {name} 处理",
   "card.yours": "由你处理",
   "card.upheld_by": "{name} 认定违规",

@@ -1,0 +1,40 @@
+"""Matches in words that a model may have made up: for a person to look at, never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from asr.quality import COMPRESSION, NO_SPEECH, NOISE, PHANTOM, REPETITION, TOO_FAST
+from policies.match import Match
+from policies.severity import Severity
+
+MAY_BE_NOISE = "the transcript may be noise"
+MAY_REPEAT = "the transcript may repeat itself by mistake"
+MAY_BE_WRONG = "the transcript has too many words for its sound"
+
+_REASONS = {
+    NO_SPEECH: MAY_BE_NOISE,
+    PHANTOM: MAY_BE_NOISE,
+    NOISE: MAY_BE_NOISE,
+    COMPRESSION: MAY_REPEAT,
+    REPETITION: MAY_REPEAT,
+    TOO_FAST: MAY_BE_WRONG,
+}
+
+
+def for_review(match: Match, marks: Sequence[str]) -> Match:
+    """Return the match as one to be reviewed, with the reasons that its marks are.
+
+    Like a match that an exception excuses, it is low, and no hit that repetition counts.
+    """
+    reasons = tuple(dict.fromkeys(_REASONS[mark] for mark in marks if mark in _REASONS))
+    return replace(
+        match,
+        severity=Severity.LOW,
+        review=True,
+        excused_by=(*match.excused_by, *reasons),
+        explanation=f"{match.explanation} (for review: {'; '.join(reasons)})",
+        raised_from=None,
+        reached=False,
+    )
