@@ -54,7 +54,7 @@ async def report_private_names(addresses: Sequence[str] | None) -> None:
 
 def _costs(faults: Sequence[Fault], *, refused: bool) -> list[str]:
     uses = {use for fault in faults for use in fault.name.uses}
-    if refused:
+    if refused and Outcome.REFUSED not in {COSTS[use].outcome for use in uses}:
         uses.add(Use.OFFERS)
     return [COSTS[use].says for use in _SERVER if use in uses] or ["none known"]
 

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.listening.ear import Ear
+from service.rooms.peer.contract import TESTED, CannotAnswer, shown_cause
 from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
 from tests.listening.sound import loud
 from tests.rooms.calls import (
@@ -71,8 +72,9 @@ async def refusal(offer: str) -> str:
     return str(refused.value)
 
 
-def test_it_is_the_version_whose_methods_we_know() -> None:
-    assert importlib.metadata.version("aiortc") == "1.16.0"
+@pytest.mark.parametrize("library", TESTED)
+def test_it_is_the_version_whose_methods_we_know(library: str) -> None:
+    assert importlib.metadata.version(library).startswith(f"{TESTED[library]}.")
 
 
 async def test_aiortc_counts_packets_for_its_reports_where_we_count_them() -> None:
@@ -235,6 +237,15 @@ DATA = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\na=sctp-po
 async def test_an_offer_that_cannot_be_joined_says_why(offer: str, says: str) -> None:
     before = asyncio.all_tasks()
     assert says in await refusal(offer)
+    await gone(before)
+
+
+async def test_an_address_that_is_none_is_our_fault_and_not_the_offers() -> None:
+    before = asyncio.all_tasks()
+    with pytest.raises(CannotAnswer) as failed:
+        await answer(CHROMIUM, ["not..one"])
+    assert failed.value.missing == []
+    assert "Error" in shown_cause(failed.value)
     await gone(before)
 
 
