@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aioice.ice
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +12,7 @@ from service.access.keys import Role
 from service.rooms.peer.contract import PLAIN_OFFER
 from service.storage.engine import Database
 from tests.api import Api
+from tests.rooms.calls import until
 from tests.storage.examples import SetClock
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +23,7 @@ SDP = {"Content-Type": "application/sdp"}
 async def test_where_a_private_name_is_gone_a_publisher_is_answered_500_and_the_log_names_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api = Api(database, SetClock())
+    api, before = Api(database, SetClock()), asyncio.all_tasks()
     room = {"id": "lobby", "connector": {"kind": "whip"}}
     async with api.running(), api.caller("Ada", Role.ADMIN) as admin:
         assert (await admin.post("/v1/rooms", json=room)).status_code == 201
@@ -37,3 +40,4 @@ async def test_where_a_private_name_is_gone_a_publisher_is_answered_500_and_the_
             answered = await publisher.post("/whip/lobby", content=PLAIN_OFFER)
             assert answered.status_code == 201, "no session was left behind"
             assert (await publisher.delete(answered.headers["Location"])).status_code == 200
+    await until(lambda: asyncio.all_tasks() == before)  # aiortc's own end a moment later
