@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -31,8 +32,7 @@ class ServerProcess:
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        _send(self.process, signal.SIGKILL)
 
 
 @asynccontextmanager
@@ -90,9 +90,20 @@ def _last_line(log: Path) -> str:
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.terminate()
+        _send(process, signal.SIGTERM)
         try:
             await asyncio.wait_for(process.wait(), _STOP_S)
         except TimeoutError:
-            process.kill()
+            _send(process, signal.SIGKILL)
     await process.wait()
+
+
+def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Signal a process whose end asyncio waits for.
+
+    Not by its own methods: these look first whether it has ended, which takes its exit code away
+    from asyncio's watcher, and that complains on stderr.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
