@@ -47,7 +47,7 @@ _ALIKE_FRAMES = 15
 _ALIKE = 0.62
 """Other speech reaches 0.60 at the most; repeats fall below 0.62 in noise only."""
 _EARLIEST, _LATEST = 0.6, 1.5
-"""Of the period that the text lets expect: a model counts up to half as many repeats again."""
+"""Shares of the expected period: a model counts up to half as many repeats again."""
 _PERIODIC = 0.6
 """Share of words that are the same one period before."""
 _MOST_UNITS = 1_000
@@ -89,7 +89,7 @@ def normalised(pcm: bytes) -> bytes:
 
 
 def speech_windows(pcm: bytes, likelihood: Likelihood) -> Floats:
-    """How likely each window, `WINDOW_MS` long, is speech; 0 outside stretches that surely are."""
+    """Return the likelihood of speech in each window of `WINDOW_MS`; 0 outside sure stretches."""
     padded = pcm.ljust(-(-len(pcm) // WINDOW_BYTES) * WINDOW_BYTES, b"\0")
     found = likelihood(padded) if padded else ()
     speech = np.zeros(len(found), np.float32)
@@ -116,7 +116,7 @@ def syllables(text: str, language: str) -> float:
 
 
 def copies(words: Sequence[str]) -> float:
-    """How often the text says the same: its length by the shortest period that most of it has.
+    """Count the repeats in a text: its length by the shortest period that most of it has.
 
     1 where it has none. Words that were heard otherwise in some of the repeats do not matter.
     """
@@ -138,7 +138,7 @@ def sounds_repeated(pcm: bytes, speech: Floats, times: float) -> bool:
 
 
 def likeness(pcm: bytes, speech: Floats, times: float) -> float:
-    """How alike the pieces of speech are to the likest about one period apart: 1 is the same.
+    """Measure how alike pieces of speech one period apart are: 1 is the same.
 
     The period is the length of the speech by `times`.
     """
@@ -156,8 +156,10 @@ def likeness(pcm: bytes, speech: Floats, times: float) -> float:
 
 
 def _likest(spectra: Floats, period: float) -> Floats:
-    """Of each frame the likeness of the piece that begins there to the likest about one period
-    before or after; -1 where there is none."""
+    """Return each frame's likeness to the likest piece about one period before or after.
+
+    -1 where there is none.
+    """
     best = np.full(len(spectra), -1.0, np.float32)
     least = max(_ALIKE_FRAMES, round(_EARLIEST * period))
     most = min(round(_LATEST * period), len(spectra) - _ALIKE_FRAMES)

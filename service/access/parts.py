@@ -1,4 +1,4 @@
-"""What keys, sessions and the audit need of the server."""
+"""Parts of the server that keys, sessions and the audit need."""
 
 from __future__ import annotations
 

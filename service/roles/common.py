@@ -1,4 +1,4 @@
-"""What every part of a role may use."""
+"""Parts that both roles share."""
 
 from __future__ import annotations
 

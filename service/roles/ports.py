@@ -1,4 +1,4 @@
-"""What passes between the two roles: the only things a process boundary has to carry.
+"""Ports between the two roles: the only things a process boundary has to carry.
 
     front (HTTP, feed, webhooks, policies, the model's queue)
         │  ForIngest: words, policies in force, live levels, action webhooks
@@ -32,7 +32,7 @@ from service.rooms.janus.routes import JanusEvents
 
 @dataclass(frozen=True, slots=True)
 class ForIngest:
-    """What ingest is given by the front.
+    """Ports that the front gives to ingest.
 
     Attributes:
         matcher: The policies in force, asked for anew for every transcript.
@@ -49,7 +49,7 @@ class ForIngest:
 
 @dataclass(frozen=True, slots=True)
 class ForFront:
-    """What the front is given by ingest."""
+    """Ports that ingest gives to the front."""
 
     rooms: RoomControl
     speakers: LiveSpeakers
