@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -23,6 +23,9 @@ class Outcome(StrEnum):
     ALERT = "alert"
     REVIEW = "review"
     NOTHING = "nothing"
+    """A mark silenced words that match."""
+    MISHEARD = "misheard"
+    """The model wrote other words, which match nothing whatever their marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,20 @@ class Heard:
 
     Attributes:
         marks: Of its utterances.
+        matches: With these marks.
+        believed: Matches of the same words without any mark.
     """
 
     phrase: str
     times: int
     marks: Sequence[Sequence[str]]
     matches: Sequence[Match]
+    believed: Sequence[Match]
 
     @property
     def outcome(self) -> Outcome:
         if not self.matches:
-            return Outcome.NOTHING
+            return Outcome.NOTHING if self.believed else Outcome.MISHEARD
         return Outcome.REVIEW if all(each.review for each in self.matches) else Outcome.ALERT
 
     def __str__(self) -> str:
@@ -82,14 +88,20 @@ def hear(transcriber: Transcriber, pcm: bytes, language: str) -> list[tuple[Utte
 def read(
     matcher: Matcher, heard: Sequence[tuple[Utterance, Transcript]], phrase: str, times: int
 ) -> Heard:
-    reader = Reader(lambda: matcher)
-    readings = [reader.read(utterance, transcript, None) for utterance, transcript in heard]
+    unmarked = [(utterance, replace(transcript, marks=())) for utterance, transcript in heard]
     return Heard(
         phrase,
         times,
         [transcript.marks for _, transcript in heard],
-        [match for reading in readings for match in reading.matches],
+        _matches(matcher, heard),
+        _matches(matcher, unmarked),
     )
+
+
+def _matches(matcher: Matcher, heard: Sequence[tuple[Utterance, Transcript]]) -> list[Match]:
+    reader = Reader(lambda: matcher)
+    readings = [reader.read(utterance, transcript, None) for utterance, transcript in heard]
+    return [match for reading in readings for match in reading.matches]
 
 
 def table(rows: Sequence[Heard]) -> str:

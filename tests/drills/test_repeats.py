@@ -5,7 +5,8 @@
 SPEECH_MODEL is a converted model's directory. SPEECH_TAKES holds, for each phrase, recordings of it
 at 16 kHz, mono and int16, `LANGUAGE_PACK_NAME_NUMBER.wav` (`en_threats_kill_0.wav`, ...): of a
 phrase with several takes each repeat is another one. A phrase that the model does not hear right
-even once is counted apart: it shows nothing about repeats.
+even once is counted apart, and so are repeats for which it writes other words: both show nothing
+about marks.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def test_a_phrase_of_every_pack_said_again_and_again_is_heard(
     for phrase, spoken in takes().items():
         language = phrase.partition("_")[0]
         once = [read(shipped, hear(model, take, language), phrase, 1) for take in spoken]
-        if any(row.outcome is Outcome.NOTHING for row in once):
+        if any(not row.matches for row in once):
             misheard.append(phrase)
             continue
         for times in range(2, 9):
@@ -77,7 +78,7 @@ def test_a_phrase_of_every_pack_said_again_and_again_is_heard(
             rows.append(read(shipped, heard, phrase, times))
     print(table(rows), f"not heard right once: {', '.join(misheard) or 'none'}", sep="\n")  # noqa: T201
     assert rows
-    assert all(row.outcome is not Outcome.NOTHING for row in rows)
+    assert all(row.outcome is not Outcome.NOTHING for row in rows), "a mark silenced a match"
 
 
 def excerpts(kind: str) -> Sequence[bytes]:
@@ -92,6 +93,6 @@ def test_what_a_model_writes_where_nobody_speaks_raises_nothing(
         utterance = an_utterance(pcm=pcm)
         (heard,) = model.transcribe([utterance])
         row = read(shipped, [(utterance, heard)], kind, 1)
-        assert row.outcome is Outcome.NOTHING, str(row)
+        assert not row.matches, str(row)
         if heard.marks:
             assert trust(heard.marks) is not Trust.SURE
