@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -34,6 +36,9 @@ PARTS: Sequence[Sequence[str]] = (
 
 A test belongs to the part that names the least of what it is in.
 """
+_INTERRUPTED = (130, 2, -signal.SIGINT)
+"""Exit codes after Ctrl-C: a shell's, pytest's (among others) and a program's that dies of it."""
+_NOTICE_S = 1.0
 _PYTEST = (sys.executable, "-m", "pytest", "-m", "not drill")
 
 
@@ -65,7 +70,7 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
     Returns: The exit code of the first that failed; 0: all passed; 130: interrupted.
     """
     finished: list[Done] = []
-    interrupted = False
+    interrupted = threading.Event()
 
     def show(ended: Future[Done]) -> None:
         done = ended.result()
@@ -77,7 +82,7 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
 
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         running = {
-            pool.submit(_run_one, name, words, path): path
+            pool.submit(_run_one, name, words, path, interrupted): path
             for number, (name, words) in enumerate(commands.items())
             if (path := f"{folder}/{number}")
         }
@@ -85,7 +90,7 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
             for ended in as_completed(list(running)):
                 show(ended)
         except KeyboardInterrupt:  # the parts that run have had the same Ctrl-C
-            interrupted = True
+            interrupted.set()
             pool.shutdown(cancel_futures=True)
             for ended in [one for one in running if not one.cancelled()]:
                 show(ended)
@@ -93,13 +98,21 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
         result = "passed" if done.code == 0 else f"FAILED ({done.code})"
         out.write(f"{done.seconds:6.0f} s  {result}  {done.name}\n".encode())
     out.flush()
-    return 130 if interrupted else next((done.code for done in finished if done.code), 0)
+    return 130 if interrupted.is_set() else next((done.code for done in finished if done.code), 0)
 
 
-def _run_one(name: str, words: Sequence[str], path: str) -> Done:
+def _run_one(name: str, words: Sequence[str], path: str, interrupted: threading.Event) -> Done:
+    """Run a part, unless Ctrl-C was pressed.
+
+    One that it ended frees its thread before the main thread has noticed: that is waited for.
+    """
     began_s = time.monotonic()
     with open(path, "wb") as said:
+        if interrupted.is_set():
+            return Done(name, 130, 0.0)
         code = subprocess.call(words, stdout=said, stderr=subprocess.STDOUT)
+    if code in _INTERRUPTED:
+        interrupted.wait(_NOTICE_S)
     return Done(name, code, time.monotonic() - began_s)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -90,12 +91,36 @@ def test_the_readme_is_what_the_packs_say() -> None:
     assert README.read_text("utf-8") == current, "run python -m policies.handbook"
 
 
-@pytest.fixture(scope="module")
-def corpus() -> Path:
-    folder = Path(__file__).parents[4] / "shared" / "data" / "text"
-    if not folder.is_dir():
-        pytest.skip("no test data in ../shared/data/text")
+SHARED = Path(__file__).parents[4] / "shared" / "data" / "text"
+MEASURED = ("benign_meetings_en_dev.jsonl", "benign_chat_zh_dev.jsonl")
+"""The talk that the README's rates are of."""
+OVER = {
+    "benign_calls_zh_dev.jsonl": "four rules are over their budgets",
+    "benign_casual_zh_dev.jsonl": "2.05 false alarms an hour at high and above, 2.43 in all",
+    "benign_game_en_dev.jsonl": "0.61 false alarms an hour at high and above",
+}
+"""Kinds of talk on which the packs do not keep the bars yet, and what was measured."""
+KINDS = [
+    pytest.param(
+        path.name,
+        marks=[pytest.mark.xfail(strict=True, reason=OVER[path.name])] if path.name in OVER else [],
+    )
+    for path in sorted(SHARED.glob("benign_*.jsonl"))
+]
+
+
+def folder_of(names: Sequence[str], folder: Path) -> Path:
+    """A corpus of these files alone: beside them lies talk that is not benign."""
+    for name in names:
+        (folder / name).symlink_to(SHARED / name)
     return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("no test data in ../shared/data/text")
+    return folder_of(MEASURED, tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.mark.no_cover
@@ -107,6 +132,17 @@ def test_the_rates_in_the_readme_are_those_of_the_corpus(corpus: Path) -> None:
 @pytest.mark.no_cover
 @pytest.mark.shared
 def test_false_alarms_on_ordinary_talk_stay_below_the_bars(corpus: Path) -> None:
+    check_bars(corpus)
+
+
+@pytest.mark.no_cover
+@pytest.mark.shared
+@pytest.mark.parametrize("kind", KINDS)
+def test_false_alarms_stay_below_the_bars_on_each_kind_of_talk(kind: str, tmp_path: Path) -> None:
+    check_bars(folder_of([kind], tmp_path))
+
+
+def check_bars(corpus: Path) -> None:
     matcher = Matcher(PACKS)
     measured = [measure(matcher, code, said) for code, said in read_corpus(corpus).items()]
     for benign in measured:
