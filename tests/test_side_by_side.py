@@ -13,7 +13,9 @@ from tests.side_by_side import AT_ONCE, PARTS, command, run
 
 ROOT = Path(__file__).parents[1]
 CTRL_C = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.side_by_side import run
 part = (
     "import sys, time; print('begun', flush=True); open(sys.argv[1], 'w').close();"
@@ -22,7 +24,8 @@ part = (
 parts = {{str(n): [sys.executable, "-c", part, "{folder}/" + str(n)] for n in range(9)}}
 sys.exit(run(parts, sys.stdout.buffer))
 """
-"""Parts that say a word, leave a file and would take a minute."""
+"""Parts that say a word, leave a file and would take a minute. Whoever runs these tests in the
+background of a shell has them ignore Ctrl-C."""
 
 
 def says(text: str, code: int = 0) -> list[str]:
