@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ipaddress
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -157,7 +157,7 @@ class Publisher:
         connection.on("connectionstatechange", changed.set)
         location: str | None = None
         try:
-            track = _VoiceTrack(self._packets, self._curtain, self._on_sent)
+            track = VoiceTrack(self._packets, self._curtain, self._on_sent)
             sender = connection.addTransceiver(track, direction="sendonly").sender
             with gathering(loopback=self._loopback):
                 await connection.setLocalDescription(await connection.createOffer())
@@ -183,8 +183,13 @@ class Publisher:
                 await connection.close()
 
 
-class _VoiceTrack(MediaStreamTrack):
-    """Gives each packet out when its time has come, against a schedule, so that nothing drifts."""
+class VoiceTrack(MediaStreamTrack):
+    """Packets given out at their times against one schedule, so that lateness never adds up.
+
+    Args:
+        on_sent: Called with a packet's `pts` and the time as it is given out.
+        now_s, sleep: The clock, in seconds, and a way to wait on it.
+    """
 
     kind = "audio"
 
@@ -193,8 +198,13 @@ class _VoiceTrack(MediaStreamTrack):
         packets: Sequence[VoicePacket],
         curtain: Curtain,
         on_sent: Callable[[int, float], None],
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         super().__init__()
+        self._now_s = now_s
+        self._sleep = sleep
         self._packets = packets
         self._curtain = curtain
         self._on_sent = on_sent
@@ -204,7 +214,7 @@ class _VoiceTrack(MediaStreamTrack):
         """aiortc sends what this returns before it asks again."""
         start = await self._curtain.risen()
         if self._next is None:
-            now_pts = (time.monotonic() - start) * SAMPLE_RATE
+            now_pts = (self._now_s() - start) * SAMPLE_RATE
             missed = (packet.pts < now_pts - SAMPLE_RATE // 10 for packet in self._packets)
             self._next = sum(missed)
         if self._next >= len(self._packets):
@@ -212,9 +222,9 @@ class _VoiceTrack(MediaStreamTrack):
         packet = self._packets[self._next]
         self._next += 1
         due = start + packet.pts / SAMPLE_RATE
-        if due > time.monotonic():
-            await asyncio.sleep(due - time.monotonic())
-        self._on_sent(packet.pts, time.monotonic())
+        if (left_s := due - self._now_s()) > 0:
+            await self._sleep(left_s)
+        self._on_sent(packet.pts, self._now_s())
         return av_packet(packet)
 
 

@@ -99,7 +99,7 @@ class Database:
                 await sqlite.empty_log(self._engine)
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await (sqlite.dispose(self._engine) if self._is_sqlite else self._engine.dispose())
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

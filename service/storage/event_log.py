@@ -51,8 +51,14 @@ def subject_of(event: Event) -> str | None:
 
 
 class SqlEventLog:
-    def __init__(self, database: Database) -> None:
+    """
+    Args:
+        poll_s: How often to look for commits of other processes, in seconds.
+    """
+
+    def __init__(self, database: Database, *, poll_s: float = POLL_S) -> None:
         self._database = database
+        self._poll_s = poll_s
 
     async def read(self, after: int, limit: int) -> Sequence[Recorded]:
         query = select(events.c.id, events.c.type, events.c.at, events.c.room_id, events.c.data)
@@ -100,5 +106,5 @@ class SqlEventLog:
                 return False
             # `wait_for` forgets, before Python 3.12, a cancellation that comes with the commit.
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, POLL_S)):
+                async with asyncio.timeout(min(left, self._poll_s)):
                     await commit.wait()

@@ -7,14 +7,19 @@ processes wait for each other (up to `BUSY_MS`) and never deadlock, and ids grow
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -26,6 +31,9 @@ BUSY_MS = 5_000
 
 BEGIN = "earshot_begin"
 """Execution option: `IMMEDIATE` for a writer, `DEFERRED` (the default) for a reader, or `NONE`."""
+
+_THREADS = "earshot_threads"
+"""Execution option of an engine: the threads of its connections, one each."""
 
 _PRAGMAS = (
     f"busy_timeout={BUSY_MS}",  # first: the next one may have to wait for another process
@@ -57,14 +65,48 @@ def make_engine(
         migrating: A table that is made anew takes none of the rows that refer to it with it; call
             `check_references` before the commit.
     """
+    threads: WeakSet[threading.Thread] = WeakSet()
+
+    def connect(*args: Any, **options: Any) -> aiosqlite.Connection:
+        connection = aiosqlite.connect(*args, **options)
+        parts: list[object] = [connection, *vars(connection).values()]  # before 0.22 it is a thread
+        for thread in parts:
+            if isinstance(thread, threading.Thread):
+                thread.daemon = True  # a connection left open does not keep the process alive
+                threads.add(thread)
+        return connection
+
     engine = create_async_engine(
-        url, hide_parameters=True, json_serializer=serialize, pool_size=4, max_overflow=4
+        url,
+        hide_parameters=True,
+        json_serializer=serialize,
+        pool_size=4,
+        max_overflow=4,
+        connect_args={"async_creator_fn": connect},
+        execution_options={_THREADS: threads},
     )
     event.listen(engine.sync_engine, "connect", _on_connect)
     if migrating:
         event.listen(engine.sync_engine, "connect", _without_references)
     event.listen(engine.sync_engine, "begin", _on_begin)
     return engine
+
+
+async def dispose(engine: AsyncEngine) -> None:
+    """Close every connection, and return once their threads have ended (`BUSY_MS` at most).
+
+    aiosqlite does not wait for the thread of a connection whose opening was cancelled: it would
+    hand its result to an event loop that is closed by then, and print a traceback.
+    """
+    await engine.dispose()
+    threads: WeakSet[threading.Thread] = engine.get_execution_options()[_THREADS]
+    await asyncio.to_thread(_join, list(threads))
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    until_s = time.monotonic() + BUSY_MS / 1000
+    for thread in threads:
+        thread.join(max(0.0, until_s - time.monotonic()))
 
 
 def check_references(connection: Connection) -> None:

@@ -71,7 +71,7 @@ class House:
     metrics: Metrics
 
     async def over(self, id_: str = "ac_1") -> ModeratorAction:
-        await until(lambda: self.store.all[id_].state is not ActionState.REQUESTED, 3)
+        await until(lambda: self.store.all[id_].state is not ActionState.REQUESTED)
         return self.store.all[id_]
 
 

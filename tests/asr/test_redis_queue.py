@@ -131,7 +131,7 @@ async def test_a_blip_of_redis_does_not_cost_rooms_their_turns(own_stage: Stage,
         await asyncio.sleep(1.5)
         begun = len(scribe.batches)
         queue.put(replace(an_utterance("quiet"), room_id="quiet", speaker_id="bob"))
-        await until(lambda: ["quiet"] in scribe.batches, 5)
+        await until(lambda: ["quiet"] in scribe.batches)
         assert scribe.batches.index(["quiet"]) - begun < 25
 
 

@@ -43,7 +43,7 @@ async def way(request: pytest.FixtureRequest, audience: Audience) -> AsyncIterat
         janus.make_room(name)
         async with speaking(janus, name) as speakers:
             yield InJanus(audience, janus, speakers, name)
-    await until(lambda: not left_behind(before), 2)
+    await until(lambda: not left_behind(before))
 
 
 async def test_a_room_is_heard_and_says_so(way: Way, audience: Audience) -> None:

@@ -97,7 +97,7 @@ async def test_putting_never_blocks_and_full_drops_the_oldest_by_name(make: Queu
     scribe.free.clear()
     queue = await make.start(scribe, capacity=6, batch=1)
     queue.put(an_utterance("working"))
-    await until(lambda: len(scribe.batches) == 1, 5)
+    await until(lambda: len(scribe.batches) == 1)
     ids = [str(number) for number in range(40)]
     for one in some(*ids):
         queue.put(one)
@@ -118,7 +118,7 @@ async def test_of_a_batch_that_fails_only_the_bad_item_is_unheard(
     scribe.free.clear()
     queue = await make.start(scribe)
     queue.put(an_utterance("first"))
-    await until(lambda: len(scribe.batches) == 1, 5)
+    await until(lambda: len(scribe.batches) == 1)
     for one in some("a", "b", how, "c", "d"):
         queue.put(one)
     scribe.free.set()

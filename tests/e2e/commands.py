@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,9 +20,6 @@ from tests.server import clean_environment
 START_S = 30.0
 COMMAND_S = 90.0
 """The most that a command takes on a machine that is busy with other tests, too."""
-STOP_S = 3.0
-"""How long a server may take to end after a signal."""
-
 
 Call = tuple[Sequence[str], Mapping[str, str]]
 """Arguments and settings."""
@@ -73,12 +69,10 @@ class Serving:
         return self.said[0].removeprefix("listening on ")
 
     def end(self, number: signal.Signals) -> Ended:
-        began = time.monotonic()
         self.process.send_signal(number)
         code = self.process.wait(15)
-        took_s = time.monotonic() - began
         assert self.process.stdout is not None
-        return Ended(code, took_s, self.process.stdout.read(), self.log_file.read_text())
+        return Ended(code, self.process.stdout.read(), self.log_file.read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +84,6 @@ class Ended:
     """
 
     code: int
-    took_s: float
     out: str
     log: str
 

@@ -56,7 +56,7 @@ def server(janus: Janus, tmp_path: Path) -> Iterator[Server]:
 async def settled(anyio_backend: str) -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
-    await until(lambda: not left_behind(before), 3)
+    await until(lambda: not left_behind(before))
 
 
 def a_server(janus: Janus, folder: Path, **settings: str) -> Server:

@@ -14,7 +14,7 @@ import pytest
 from service.simulation.failed import SimulationFailed
 from service.simulation.run import run
 from service.simulation.script import DEMO_SCRIPT, Line, Script, ScriptedSpeaker
-from tests.e2e.commands import STOP_S, Ended, Serving, serving
+from tests.e2e.commands import Ended, Serving, serving
 from tests.server import ADMIN_KEY
 
 SAID = "send me your gift card codes"
@@ -31,7 +31,6 @@ def settings(data: Path, **more: str) -> dict[str, str]:
 
 def assert_ended_well(ended: Ended) -> None:
     assert ended.code == 0, ended.log
-    assert ended.took_s < STOP_S
     assert ended.out == ""
     assert "Traceback" not in ended.log
     assert [line for line in ended.lines() if line["level"] in ("error", "critical")] == []
@@ -106,6 +105,5 @@ def test_ctrl_c_while_it_starts_leaves_no_traceback(after_s: float, tmp_path: Pa
     with serving(tmp_path, settings(tmp_path / "data"), lines=0) as server:
         time.sleep(after_s)
         ended = server.end(signal.SIGINT)
-    assert ended.took_s < STOP_S
     assert ended.code in (-signal.SIGINT, 0, 1), "before the program is loaded, after, or between"
     assert "Traceback" not in ended.log

@@ -77,4 +77,4 @@ async def connecting(*rooms: str) -> AsyncIterator[House]:
         for room in list(house.stays):
             await house.leave(room)
         assert house.connector.peers() == 0
-        await until(lambda: all(task.done() for task in asyncio.all_tasks() - before), 2)
+        await until(lambda: all(task.done() for task in asyncio.all_tasks() - before))

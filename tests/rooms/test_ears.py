@@ -439,8 +439,8 @@ async def test_the_loops_end_an_utterance_by_the_clock_and_mark_it(floor: Floor)
         for packet in arrivals(talk(0.5, until_s=2.5)):
             stamped = Packet(packet.sequence, packet.timestamp, None, packet.payload, loop.time())
             ears.push("lobby", "ann", stamped)
-        await until(lambda: bool(floor.cut), 3)
-        await until(lambda: bool(floor.hearing.marks) and bool(floor.shown), 3)
+        await until(lambda: bool(floor.cut))
+        await until(lambda: bool(floor.hearing.marks) and bool(floor.shown))
 
 
 CUT_OFF_AT = NOW - timedelta(seconds=30)
@@ -500,7 +500,7 @@ async def test_whoever_does_not_come_back_gets_their_gap_and_has_left(floor: Flo
         await ears.speaker_joined(a_speaker("bob"))
         ears.room_heard("stage", ())
         ears.room_heard("lobby", ("bob",))
-        await until(lambda: bool(floor.rooms.left), 3)
+        await until(lambda: bool(floor.rooms.left))
     assert floor.rooms.left == [("ann", "did not come back")]
     assert floor.hearing.written == [AudioGap("lobby", "ann", CUT_OFF_AT, NOW, INTERRUPTED)]
     assert list(floor.rooms.live) == [("lobby", "bob")]
@@ -527,10 +527,10 @@ async def test_a_store_that_is_away_when_a_gap_is_closed_is_tried_again(
     gone[0].away = True
     async with running(ears):
         failed = b'earshot_failures_total{at="housekeeping"}'
-        await until(lambda: failed in floor.metrics.render(), 3)
+        await until(lambda: failed in floor.metrics.render())
         assert floor.rooms.left == []
         gone[0].away = False
-        await until(lambda: bool(floor.rooms.left), 3)
+        await until(lambda: bool(floor.rooms.left))
     assert [gap.from_at for gap in floor.hearing.written] == [CUT_OFF_AT]
 
 
@@ -565,7 +565,7 @@ async def test_while_a_room_is_lost_its_speakers_stay_and_the_gap_covers_all_of_
     await ears.speaker_joined(a_speaker())
     ears.room_heard("lobby", ("ann",))
     async with running(ears):
-        await until(lambda: bool(floor.rooms.left), 3)
+        await until(lambda: bool(floor.rooms.left))
     assert floor.rooms.left == [("bob", "did not come back")]
     floor.say(ears, 1.5, until_s=4.5)
     await ears.flush()
@@ -712,7 +712,7 @@ async def test_a_track_whose_level_lies_is_heard_counted_and_told_of_once(floor:
             floor.clock.now = started + timedelta(seconds=packet.arrived_s - 1_000)
             ears.push("lobby", "ann", replace(packet, level=127))
         leaving = asyncio.create_task(ears.speaker_left(a_speaker(), "goodbye"))
-        await until(lambda: len(floor.cut) > 1, 3)
+        await until(lambda: len(floor.cut) > 1)
         for listener, utterance in floor.cut:
             await ears.settle(listener, utterance.id)
         await leaving

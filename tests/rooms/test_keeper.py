@@ -73,7 +73,7 @@ class House:
         return room.state, room.reason
 
     async def until(self, state: RoomState, reason: str) -> None:
-        await until(lambda: self.told == (state, reason), 3)
+        await until(lambda: self.told == (state, reason))
 
 
 @contextlib.asynccontextmanager
@@ -93,7 +93,7 @@ async def keeping(
         back_off=back_off or BackOff(lambda least, most: spread),
     )
     task = asyncio.create_task(keeper.run())
-    await until(lambda: bool(stays.made), 2)
+    await until(lambda: bool(stays.made))
     await asyncio.sleep(0)
     try:
         yield House(keeper, stays, store, audience, task)
@@ -124,7 +124,7 @@ async def test_a_lost_room_is_joined_again_and_its_speakers_wait() -> None:
         house.stays.last.end(RoomLost("the connection was closed"))
         await house.until(RoomState.LOST, "the connection was closed")
         assert house.audience.rooms == [("lost", "lobby")]
-        await until(lambda: len(house.stays.made) == 2, 3)
+        await until(lambda: len(house.stays.made) == 2)
         assert house.told[0] is RoomState.LOST, "until it is heard"
         house.stays.last.tell("")
         await house.until(RoomState.LISTENING, "")
@@ -143,7 +143,7 @@ async def test_a_room_that_has_ended_is_left_and_not_joined_again() -> None:
 async def test_an_error_of_ours_loses_the_room_and_not_the_keeper() -> None:
     async with keeping() as house:
         house.stays.last.end(ExceptionGroup("", [RoomLost("x"), ZeroDivisionError()]))
-        await until(lambda: len(house.stays.made) == 2, 3)
+        await until(lambda: len(house.stays.made) == 2)
         assert "unexpected error" in house.told[1]
 
 
@@ -153,7 +153,7 @@ async def test_a_room_that_is_asked_for_anew_is_tried_at_once() -> None:
         await house.until(RoomState.LOST, "no such room")
         assert len(house.stays.made) == 1
         house.keeper.retry()
-        await until(lambda: len(house.stays.made) == 2, 3)
+        await until(lambda: len(house.stays.made) == 2)
 
 
 class Impatient(BackOff):
@@ -176,13 +176,13 @@ async def test_a_room_that_is_given_up_says_so_and_can_be_asked_for_again() -> N
         for count in (1, 2):
             assert len(house.stays.made) == count
             house.stays.last.end(RoomRefused("wrong PIN"))
-            await until(lambda: len(house.stays.made) == 2, 3)
+            await until(lambda: len(house.stays.made) == 2)
         given_up = "wrong PIN; given up: POST the room again to try once more"
         await house.until(RoomState.LOST, given_up)
         await asyncio.sleep(0.05)
         assert len(house.stays.made) == 2
         house.keeper.retry()
-        await until(lambda: len(house.stays.made) == 3, 3)
+        await until(lambda: len(house.stays.made) == 3)
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -196,7 +196,7 @@ async def test_waits_begin_anew_after_a_stay_that_went_well_and_no_other(
             if heard:
                 house.stays.last.tell("")
             house.stays.last.end(RoomLost("the connection was closed"))
-            await until(lambda: waits.failures == (1 if heard else count), 3)  # noqa: B023
+            await until(lambda: waits.failures == (1 if heard else count))  # noqa: B023
             await asyncio.sleep(0.02)
         assert len(house.stays.made) == (3 if heard else 2)
 

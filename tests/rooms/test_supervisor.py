@@ -240,7 +240,7 @@ async def test_a_room_that_is_slow_to_close_holds_up_no_other() -> None:
         house.way.slow = "lobby"
         closing = asyncio.create_task(house.supervisor.close("lobby"))
         await asyncio.sleep(0)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await house.open("stage")
             await house.supervisor.close("stage")
         reopening = asyncio.create_task(house.open())
@@ -283,7 +283,7 @@ async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again()
     async with supervising() as house:
         await house.open()
         house.way.stays["lobby"].over.set_result(RoomOver("the room was destroyed"))
-        await until(lambda: house.state() is RoomState.ENDED, 2)
+        await until(lambda: house.state() is RoomState.ENDED)
         assert house.store.rooms["lobby"].reason == "the room was destroyed"
         assert house.audience.rooms == [("left", "lobby", "the room was destroyed")]
         with pytest.raises(CannotAct, match="not listened to"):
@@ -332,7 +332,7 @@ async def test_whoever_asks_for_a_room_that_is_ending_gets_one_that_begins_anew(
         await house.open()
         house.audience.leaving.clear()
         house.way.stays["lobby"].over.set_result(RoomOver("the room was destroyed"))
-        await until(lambda: house.supervisor.ending("lobby"), 2)
+        await until(lambda: house.supervisor.ending("lobby"))
         opening = asyncio.create_task(house.open(title="Another"))
         await asyncio.sleep(0.02)
         assert not opening.done()

@@ -219,7 +219,7 @@ async def test_a_publisher_that_hangs_up_is_let_go() -> None:
 async def test_speakers_who_did_not_come_back_after_a_restart_are_told_of() -> None:
     async with connecting() as house:
         await house.publish(a_speaker())
-        await until(lambda: bool(house.audience.rooms), 2)
+        await until(lambda: bool(house.audience.rooms))
         assert house.audience.rooms == [("heard", "lobby", "ann")]
 
 

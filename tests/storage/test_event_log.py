@@ -49,8 +49,8 @@ async def test_an_empty_log_begins_at_zero(database: Database) -> None:
 
 @pytest.mark.anyio
 async def test_waiting_ends_with_a_commit_in_this_process_at_once(database: Database) -> None:
-    log = SqlEventLog(database)
-    async with asyncio.timeout(0.4), asyncio.TaskGroup() as tasks:
+    log = SqlEventLog(database, poll_s=3_600)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(log.wait_beyond(0, 30))
         await asyncio.sleep(0.05)
         assert not waiting.done()
@@ -59,11 +59,9 @@ async def test_waiting_ends_with_a_commit_in_this_process_at_once(database: Data
 
 
 @pytest.mark.anyio
-async def test_waiting_ends_with_a_commit_of_another_process_within_a_second(
-    database: Database, url: str
-) -> None:
+async def test_waiting_ends_with_a_commit_of_another_process(database: Database, url: str) -> None:
     log, other = SqlEventLog(database), Database(url)
-    async with asyncio.timeout(1), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(log.wait_beyond(0, 30))
         await asyncio.sleep(0.05)
         await write(other)
@@ -83,7 +81,7 @@ async def test_waiting_that_is_cancelled_as_a_commit_comes_ends(database: Databa
     await asyncio.sleep(0.05)
     await write(database)
     waiting.cancel()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         with pytest.raises(asyncio.CancelledError):
             await waiting
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sqlite3
 import stat
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -39,6 +43,32 @@ async def test_every_connection_has_the_settings_that_the_promises_need(database
         "busy_timeout": 5000,
         "secure_delete": 1,
     }
+
+
+def test_a_read_that_is_cancelled_as_its_connection_opens_leaves_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, cancelled, connect = threading.Event(), threading.Event(), sqlite3.connect
+
+    def connect_slowly(*args: Any, **options: Any) -> sqlite3.Connection:
+        opening.set()
+        cancelled.wait(30)
+        connection: sqlite3.Connection = connect(*args, **options)
+        return connection
+
+    async def read_and_cancel() -> None:
+        database = await open_database(f"sqlite:///{tmp_path}/earshot.db")
+        monkeypatch.setattr(sqlite3, "connect", connect_slowly)
+        reading = asyncio.create_task(database.check())
+        await asyncio.to_thread(opening.wait, 30)
+        reading.cancel()
+        await asyncio.wait([reading])
+        asyncio.get_running_loop().call_later(0.2, cancelled.set)
+        await database.close()
+
+    before = set(threading.enumerate())
+    asyncio.run(read_and_cancel())
+    assert set(threading.enumerate()) <= before
 
 
 @pytest.mark.anyio

@@ -30,4 +30,4 @@ async def settled(anyio_backend: str) -> AsyncIterator[None]:
     """aiortc's task that connects ends a moment after its connection was closed."""
     before = asyncio.all_tasks()
     yield
-    await until(lambda: not left_behind(before), 2)
+    await until(lambda: not left_behind(before))

@@ -112,7 +112,7 @@ async def test_a_handle_hears_answers_and_events_in_the_order_in_which_they_were
     async def act(session: JanusSession) -> None:
         handle = await session.attach("p", lambda kind, data, sdp: heard.append((kind, sdp)))
         await handle.ask({"request": "x"})
-        await until(lambda: len(heard) == 3, 2)
+        await until(lambda: len(heard) == 3)
 
     assert await talk(reply, act) is None
     assert heard == [("event", None), ("answer", None), ("event", "v=1")]

@@ -115,10 +115,10 @@ async def test_a_room_that_is_destroyed_is_closed() -> None:
         await called.told(event("joined"))
         assert await called.told(event("destroyed")) == Taken(ended=1)
         assert await called.told(event("destroyed")) == Taken(passed_over=1)
-        await until(lambda: called.house.state("janus:lounge") is RoomState.ENDED, 2)
+        await until(lambda: called.house.state("janus:lounge") is RoomState.ENDED)
         reason = called.house.store.rooms["janus:lounge"].reason
         assert reason == "the room was destroyed at Janus"
-        await until(lambda: len(called.audit.entries) == 2, 2)
+        await until(lambda: len(called.audit.entries) == 2)
         assert await called.told(event("destroyed")) == Taken(passed_over=1)
 
 
@@ -142,7 +142,7 @@ async def test_a_room_that_is_made_anew_at_once_is_heard_on() -> None:
         assert called.open == ["janus:lounge"]
         await called.told(event("destroyed"), event("created"), event("joined"))
         await called.told(event("created"), event("destroyed"))
-        await until(lambda: called.open == [], 2)
+        await until(lambda: called.open == [])
 
 
 async def test_the_end_of_a_room_does_not_end_the_next_one_of_its_name() -> None:
@@ -151,13 +151,13 @@ async def test_the_end_of_a_room_does_not_end_the_next_one_of_its_name() -> None
         await asyncio.sleep(0)
         await called.told(event("destroyed"))
         called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
-        await until(lambda: called.open == [], 2)
+        await until(lambda: called.open == [])
         called.house.clock.now += timedelta(seconds=1)
         assert await called.told(event("created")) == Taken(opened=1)
         await asyncio.sleep(0.15)
         assert called.open == ["janus:lounge"]
         assert await called.told(event("destroyed")) == Taken(ended=1)
-        await until(lambda: called.open == [], 2)
+        await until(lambda: called.open == [])
 
 
 async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wait() -> None:
@@ -166,12 +166,12 @@ async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wai
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
-        await until(lambda: called.house.supervisor.ending("janus:lounge"), 2)
-        async with asyncio.timeout(1):
+        await until(lambda: called.house.supervisor.ending("janus:lounge"))
+        async with asyncio.timeout(30):
             assert await called.told(event("created")) == Taken(opened=1)
         called.house.audience.leaving.set()
-        await until(lambda: called.house.way.joined == ["janus:lounge"], 2)
-        await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING, 2)
+        await until(lambda: called.house.way.joined == ["janus:lounge"])
+        await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING)
 
 
 async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed() -> None:
@@ -180,13 +180,13 @@ async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
-        await until(lambda: called.house.supervisor.ending("janus:lounge"), 2)
+        await until(lambda: called.house.supervisor.ending("janus:lounge"))
         assert await called.told(event("created")) == Taken(opened=1)
         assert await called.told(event("joined")) == Taken(passed_over=1)
         assert await called.told(event("destroyed")) == Taken(ended=1)
         called.house.audience.leaving.set()
         reason = "the room was destroyed at Janus"
-        await until(lambda: called.house.store.rooms["janus:lounge"].reason == reason, 2)
+        await until(lambda: called.house.store.rooms["janus:lounge"].reason == reason)
         assert called.house.state("janus:lounge") is RoomState.ENDED
         assert called.open == []
 
@@ -197,7 +197,7 @@ async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
-        await until(lambda: called.house.supervisor.ending("janus:lounge"), 2)
+        await until(lambda: called.house.supervisor.ending("janus:lounge"))
         recording = asyncio.Event()
         add = called.audit.add
 
@@ -209,7 +209,7 @@ async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -
         await called.told(event("created"))
         await called.told(event("destroyed"))
         called.house.audience.leaving.set()
-        await until(lambda: called.open == ["janus:lounge"], 2)
+        await until(lambda: called.open == ["janus:lounge"])
         await called.told(event("created"))
         recording.set()
         await asyncio.sleep(0.1)
