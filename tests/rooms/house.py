@@ -12,7 +12,7 @@ from service.rooms.connector import CannotHear
 from service.rooms.muted import MutedSpeakers
 from service.rooms.room import Speaker
 from service.rooms.whip import Publisher, WhipConnector, WhipRoom
-from tests.rooms.calls import LOOPBACK, corpus, until
+from tests.rooms.calls import LOOPBACK, SOON_S, corpus, until
 from tests.rooms.fakes import Audience, Mutes, Tokens, a_room
 
 OFFER = corpus("chromium.sdp")
@@ -64,8 +64,8 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def connecting(*rooms: str) -> AsyncIterator[House]:
-    """Rooms that are heard; nothing of them is left afterwards."""
+async def connecting(*rooms: str, ended_s: float = SOON_S) -> AsyncIterator[House]:
+    """Rooms that are heard; no task of theirs is left `ended_s` afterwards."""
     before = asyncio.all_tasks()
     house = House()
     for room in rooms or ("lobby",):
@@ -77,4 +77,4 @@ async def connecting(*rooms: str) -> AsyncIterator[House]:
         for room in list(house.stays):
             await house.leave(room)
         assert house.connector.peers() == 0
-        await until(lambda: all(task.done() for task in asyncio.all_tasks() - before))
+        await until(lambda: all(task.done() for task in asyncio.all_tasks() - before), ended_s)

@@ -165,7 +165,7 @@ async def _call(case: Case, name: PrivateName, mode: str) -> None:
     await at_start.report_private_names(calls.LOOPBACK)
     if mode == "gone":
         with contextlib.suppress(TimeoutError):  # tasks of libraries that broke themselves
-            async with house.connecting() as rooms:
+            async with house.connecting(ended_s=2) as rooms:
                 await _publish(case, rooms, calls.corpus("chromium.sdp"))
         return
     async with house.connecting() as rooms:
