@@ -12,7 +12,6 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
 
 from asr.models import MICRO
-from service import operations, policy_routes, report_routes, rules_page
 from service.access import audit_routes, key_routes
 from service.access import routes as access_routes
 from service.access.first_admin import ensure_admin
@@ -20,30 +19,31 @@ from service.access.parts import ACCESS
 from service.access.sealing import make_seal
 from service.alerts import action_routes
 from service.alerts import routes as alerts_routes
-from service.body_limit import BodyLimit
 from service.clock import utc_now
 from service.feed import routes as feed_routes
 from service.feed import static
 from service.metrics import Metrics
-from service.openapi import DescribedApp
-from service.problems import install_problems
-from service.queries import refuse_unknown_query
 from service.roles.common import Common
 from service.roles.front import Front, PolicyWorkers, build_front, build_services, run_front
 from service.roles.ingest import Ingest, build_ingest, run_ingest
 from service.roles.stores import stores_on
+from service.roles.transcription import recogniser
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.janus import routes as janus_routes
 from service.rooms.peer.at_start import report_private_names
+from service.rulebook import policy_routes, report_routes, rules_page, trial_routes
 from service.rulebook import routes as rulebook_routes
-from service.rulebook import trial_routes
 from service.rulebook.child_process import ChildProcess
 from service.rulebook.folder import load_policies
 from service.settings import Settings
 from service.storage.one_server import Hold, for_one_server
 from service.storage.schema import open_database
-from service.transcribing import recogniser
+from service.web import operations
+from service.web.body_limit import BodyLimit
+from service.web.openapi import DescribedApp
+from service.web.problems import install_problems
+from service.web.queries import refuse_unknown_query
 from service.webhooks import hook_routes, inbound, openapi
 from service.webhooks import routes as webhooks_routes
 

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from asr.work_queue import WorkQueue
-from service import operations, policy_routes, report_routes, rules_page
 from service.access.attempts import Attempts
 from service.access.keys import Role, digest_of, make_key
 from service.access.parts import ACCESS
@@ -22,15 +21,12 @@ from service.access.sealing import Seal
 from service.alerts import action_routes
 from service.alerts import routes as alerts_routes
 from service.alerts.acting import Acting
-from service.alerts.ports import ActionRequests, ActionStore, AlertStore, RuleHitStore
+from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.app import create_app
-from service.backtesting import Backtesting
 from service.clock import Clock
 from service.listening.ear import Ear
-from service.listening.overload import Lag, VerdictLag
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
-from service.operations import Overload, Recogniser
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.control import LiveSpeakers, RoomControl, WhipPublishing
@@ -39,11 +35,13 @@ from service.rooms.notice import Notice
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
+from service.rulebook import policy_routes, report_routes, rules_page
 from service.rulebook import routes as rulebook_routes
+from service.rulebook.backtesting import Backtesting
 from service.rulebook.folder import PolicyFolder
 from service.rulebook.live import LivePolicies
-from service.rulebook.ports import PolicyStore
-from service.rules_page import Kept
+from service.rulebook.ports import PolicyStore, RuleHitStore
+from service.rulebook.rules_page import Kept
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
 from service.storage.audit import SqlAudit
@@ -55,6 +53,9 @@ from service.storage.rooms import SqlRooms, SqlTokens
 from service.storage.rule_hits import SqlRuleHits
 from service.storage.said import SqlSaid
 from service.storage.sessions import SqlSessions
+from service.verdict.overload import Lag, VerdictLag
+from service.web import operations
+from service.web.operations import Overload, Recogniser
 from tests.listening.sound import loud
 from tests.rulebook.child import CHILD
 

@@ -19,9 +19,8 @@ from service.alerts.alert import (
     Step,
 )
 from service.alerts.decisions import Decide
-from service.alerts.rule_hit import RuleHit, SaidBefore
-from service.alerts.rule_report import Counted, Period
 from service.listening.heard import TranscriptHeard
+from service.rulebook.rule_hit import RuleHit
 
 AlertChange = AlertRaised | AlertUpdated | AlertRetracted
 """What an utterance does to alerts."""
@@ -128,21 +127,6 @@ class AlertStore(Protocol):
 
     async def history(self, alert_id: str) -> Sequence[Step]:
         """Oldest first."""
-        ...
-
-
-class RuleHitStore(Protocol):
-    async def counted(self, period: Period) -> Counted:
-        """What rules hit in a period, what became of it, and how much was heard."""
-        ...
-
-    async def said_before(
-        self, *, words_since: datetime, hits_since: datetime, limit: int
-    ) -> Sequence[SaidBefore]:
-        """Words and hits on record, the oldest first; of either the newest `limit` at most.
-
-        Hits that are excused count for nothing, and are left out.
-        """
         ...
 
 

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 from policies import cli
 from policies.backtest import backtest as compare
 from policies.stored import Stored
-from service.alerts.rule_report import RuleReport, period, rule_report
 from service.clock import utc_now
 from service.commands.report_tables import report_tables
+from service.rulebook.rule_report import RuleReport, period, rule_report
 from service.settings import Settings, load_settings
 from service.storage.engine import Database
 from service.storage.rule_hits import SqlRuleHits

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from service.alerts.rule_report import Beside, Difference, Precision, RuleFigures, RuleReport
 from service.clock import iso
+from service.rulebook.rule_report import Beside, Difference, Precision, RuleFigures, RuleReport
 
 _HEADER = (
     "rule", "version", "hits", "shadow", "excused", "review", "alerts", "undecided", "upheld",

@@ -25,10 +25,10 @@ from service.listening.silero import silero
 from service.listening.sound_file import read_sound
 from service.listening.vad import webrtc_vad
 from service.logs import configure_logs
-from service.reading import Reader, Reading
+from service.roles.transcription import load_model
 from service.rulebook.folder import load_policies
 from service.settings import Settings, load_settings
-from service.transcribing import load_model
+from service.verdict.reading import Reader, Reading
 
 _ROOM = "file"
 _START = datetime.fromtimestamp(0, UTC)

@@ -11,7 +11,6 @@ from service.alerts.action import ActionDone, ActionRequested
 from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
 from service.clock import iso
 from service.listening.heard import AudioGap, TranscriptHeard
-from service.listening.overload import OverloadChanged
 from service.rooms.room import (
     RoomJoined,
     RoomLeft,
@@ -21,6 +20,7 @@ from service.rooms.room import (
     SpeakerLevels,
 )
 from service.rulebook.version import PoliciesChanged
+from service.verdict.overload import OverloadChanged
 
 Event = (
     RoomJoined

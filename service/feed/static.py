@@ -16,49 +16,12 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.access.authenticate import refuse_in_address
+from service.access.page_headers import PAGE_HEADERS
 from service.errors import Problem
 from service.provider import Provider
 
 FOLDER = Path(__file__).parent / "console"
 START = "index.html"
-
-PAGE_HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self'",
-            "connect-src 'self'",
-            "manifest-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-            "require-trusted-types-for 'script'",
-        )
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": ", ".join(
-        f"{feature}=()"
-        for feature in (
-            "accelerometer",
-            "camera",
-            "display-capture",
-            "geolocation",
-            "gyroscope",
-            "magnetometer",
-            "microphone",
-            "midi",
-            "payment",
-            "publickey-credentials-get",
-            "usb",
-        )
-    ),
-}
-"""What every page of ours is sent with: nothing from elsewhere, nothing inline, in no frame."""
 
 _PART_HEADERS: Mapping[str, str] = {
     name: PAGE_HEADERS[name] for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")

@@ -16,33 +16,33 @@ from policies.load import Loaded
 from service.access.attempts import Attempts
 from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.access.sealing import Seal
-from service.alerts.ports import ActionRequests, ActionStore, AlertStore, RuleHitStore
-from service.backtesting import Backtesting
+from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.clock import Clock
 from service.errors import ConfigurationError
 from service.feed.broadcaster import Broadcaster
 from service.feed.static import ConsoleFiles
-from service.listening.overload import OverloadChanged, OverloadWatch, Pace, VerdictLag
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.roles.common import Common
 from service.roles.loops import cancel_all, run_again
 from service.roles.ports import ForFront, ForIngest
 from service.roles.stores import Stores
+from service.roles.transcription import OwnModel, Workers
 from service.rooms.control import LiveSpeakers, RoomControl, WhipPublishing
 from service.rooms.janus.routes import JanusEvents
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.wanted import Wanted
+from service.rulebook.backtesting import Backtesting
 from service.rulebook.folder import PolicyFolder
 from service.rulebook.live import LivePolicies
-from service.rulebook.ports import PolicyStore, PolicyWorker
+from service.rulebook.ports import PolicyStore, PolicyWorker, RuleHitStore
+from service.rulebook.rules_page import Kept
 from service.rulebook.version import Origin
-from service.rules_page import Kept
 from service.settings import Settings
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.expiry import expire
-from service.transcribing import OwnModel, Workers
+from service.verdict.overload import OverloadChanged, OverloadWatch, Pace, VerdictLag
 from service.webhooks import inbound
 from service.webhooks.address import parse_allowed
 from service.webhooks.inbound import Hooks, HookStore

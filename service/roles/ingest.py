@@ -14,17 +14,12 @@ import structlog
 from policies.fields import MAX_COOLDOWN_S
 from policies.recent import LONGEST_BEFORE_S, Recent
 from service.alerts.acting import Acting
-from service.alerts.ports import RuleHitStore
 from service.errors import ConfigurationError, StoreAway
-from service.heat import Heat
 from service.listening.ear import Ear
 from service.listening.looks import Looks
 from service.listening.segmenter import SegmenterSettings
 from service.listening.silero import silero
 from service.listening.vad import webrtc_vad
-from service.pipeline import Pipeline
-from service.provisional import Provisional
-from service.reading import Reader, recall
 from service.roles.common import Common
 from service.roles.loops import cancel_all, run_again
 from service.roles.ports import ForFront, ForIngest
@@ -40,7 +35,12 @@ from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
 from service.rooms.wanted import Wanted
 from service.rooms.whip import WhipConnector
+from service.rulebook.ports import RuleHitStore
 from service.settings import Settings
+from service.verdict.heat import Heat
+from service.verdict.pipeline import Pipeline
+from service.verdict.provisional_alerts import Provisional
+from service.verdict.reading import Reader, recall
 
 log = structlog.get_logger()
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from asr.work_queue import WorkQueue
 from policies.matcher import Matcher
 from service.alerts.ports import ActionRequests
-from service.listening.overload import VerdictLag
 from service.rooms.control import (
     ActionRoute,
     LevelsDisplay,
@@ -28,6 +27,7 @@ from service.rooms.control import (
     WhipPublishing,
 )
 from service.rooms.janus.routes import JanusEvents
+from service.verdict.overload import VerdictLag
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
 from policies.pack import Pack
+from service.rulebook.rule_hit import SaidBefore
+from service.rulebook.rule_report import Counted, Period
 from service.rulebook.version import Listed, NewVersion, Origin, Text, Version
 
 P = ParamSpec("P")
@@ -56,4 +58,19 @@ class PolicyStore(Protocol):
         self, pack: str, *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Listed], str | None]:
         """Newest first, with the cursor of the next page."""
+        ...
+
+
+class RuleHitStore(Protocol):
+    async def counted(self, period: Period) -> Counted:
+        """What rules hit in a period, what became of it, and how much was heard."""
+        ...
+
+    async def said_before(
+        self, *, words_since: datetime, hits_since: datetime, limit: int
+    ) -> Sequence[SaidBefore]:
+        """Words and hits on record, the oldest first; of either the newest `limit` at most.
+
+        Hits that are excused count for nothing, and are left out.
+        """
         ...

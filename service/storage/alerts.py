@@ -26,9 +26,9 @@ from service.alerts.alert import (
 )
 from service.alerts.decisions import EARSHOT, Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
-from service.alerts.rule_hit import RuleHit
 from service.clock import Clock, utc_now
 from service.listening.heard import TranscriptHeard
+from service.rulebook.rule_hit import RuleHit
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.hearing import is_on_record, record

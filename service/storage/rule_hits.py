@@ -24,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from policies.match import RuleStatus
 from service.alerts.alert import UNDECIDED, Outcome
-from service.alerts.rule_hit import RuleHit, SaidBefore
-from service.alerts.rule_report import (
+from service.listening.heard import TranscriptHeard
+from service.rulebook.rule_hit import RuleHit, SaidBefore
+from service.rulebook.rule_report import (
     Beside,
     Counted,
     DecisionCount,
@@ -34,7 +35,6 @@ from service.alerts.rule_report import (
     RuleKey,
     ShadowCount,
 )
-from service.listening.heard import TranscriptHeard
 from service.storage.engine import Database
 from service.storage.tables import alerts, heard_hours, hits, rule_hits, transcripts
 
@@ -43,7 +43,7 @@ _Caught = tuple[int, Sequence[Beside]]
 
 
 class SqlRuleHits:
-    """`service.alerts.ports.RuleHitStore`."""
+    """`service.rulebook.ports.RuleHitStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -13,12 +13,12 @@ from service.access.dependency import allow
 from service.access.keys import Key, Role, digest_of, make_key
 from service.access.parts import ACCESS
 from service.access.sessions import COOKIE, LIFETIME
-from service.problems import install_problems
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.expiry import expire
 from service.storage.keys import SqlKeys
 from service.storage.sessions import SqlSessions
+from service.web.problems import install_problems
 from tests.access.parts import Access
 from tests.storage.examples import NOW, SECOND, SetClock
 

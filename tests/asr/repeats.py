@@ -15,7 +15,7 @@ from policies.matcher import Matcher
 from service.listening.segmenter import Segmenter
 from service.listening.silero import silero
 from service.listening.vad import webrtc_vad
-from service.reading import Reader
+from service.verdict.reading import Reader
 from tests.asr.examples import START
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance, utterance_id
 from policies.matcher import Matcher
 from service.listening.segmenter import Segmenter
-from service.reading import Reader, Reading
+from service.verdict.reading import Reader, Reading
 from tests.asr.tones import BLOCK_MS, CHARACTERS, WORDS, Burst, Listener, sound
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule

@@ -10,7 +10,7 @@ import pytest
 from asr.settings import AsrSettings
 from asr.shapes import SHAPES, TOKENS, build
 from asr.whisper import load
-from service.commands.bench_asr.engine import Engine, Placement, random_windows
+from benchmarks.asr.engine import Engine, Placement, random_windows
 from tests.asr.examples import an_utterance
 
 TINY = SHAPES["tiny"]

@@ -19,7 +19,7 @@ from asr.windows import FULL, Windows
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.packs import demo_packs, shipped_packs
-from service.reading import Reader
+from service.verdict.reading import Reader
 from tests.asr.examples import an_utterance
 from tests.asr.test_whisper import SAID
 from tests.listening.sound import clip_16k

@@ -31,11 +31,10 @@ from service.alerts.alert import (
     Step,
 )
 from service.alerts.decisions import Decision, Person
-from service.alerts.rule_hit import RuleHit
 from service.clock import utc_now
 from service.listening.heard import AudioGap, TranscriptHeard
-from service.listening.overload import OverloadChanged, Pace
 from service.rooms.room import Room, RoomState, Speaker
+from service.rulebook.rule_hit import RuleHit
 from service.storage import tables
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
@@ -43,6 +42,7 @@ from service.storage.event_log import append
 from service.storage.hearing import SqlHearing
 from service.storage.keys import SqlKeys
 from service.storage.rooms import SqlRooms
+from service.verdict.overload import OverloadChanged, Pace
 
 T = TypeVar("T")
 

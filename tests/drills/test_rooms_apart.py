@@ -14,27 +14,27 @@ import pytest
 
 from policies.matcher import Matcher
 from service.alerts.ports import AlertChange
-from service.alerts.rule_hit import RuleHit
 from service.clock import utc_now
 from service.errors import StoreAway
-from service.heat import Heat
 from service.listening.ear import Ear
 from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
-from service.pipeline import Pipeline
-from service.provisional import Provisional
-from service.reading import Reader
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
+from service.rulebook.rule_hit import RuleHit
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.hearing import SqlHearing
 from service.storage.rooms import SqlRooms
 from service.storage.schema import open_database
-from tests.alerts.test_pipeline import Queue, spoken
+from service.verdict.heat import Heat
+from service.verdict.pipeline import Pipeline
+from service.verdict.provisional_alerts import Provisional
+from service.verdict.reading import Reader
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
 from tests.rooms.fakes import a_room, a_speaker
+from tests.verdict.test_pipeline import Queue, spoken
 
 pytestmark = [pytest.mark.anyio, pytest.mark.drill]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx_sse
 
 from service.clock import utc_now
-from service.listening.overload import OverloadChanged, Pace
 from service.storage.event_log import SqlEventLog
 from service.storage.schema import open_database
+from service.verdict.overload import OverloadChanged, Pace
 from tests.server import Server
 
 

@@ -14,7 +14,6 @@ from service.alerts.alert import (
     Outcome,
 )
 from service.feed.event import Event, Transient
-from service.listening.overload import OverloadChanged, Pace
 from service.rooms.room import (
     RoomJoined,
     RoomLeft,
@@ -25,6 +24,7 @@ from service.rooms.room import (
     SpeakerLevels,
 )
 from service.rulebook.version import Origin, PoliciesChanged, What
+from service.verdict.overload import OverloadChanged, Pace
 from tests.storage.examples import (
     NOW,
     SECOND,

@@ -20,12 +20,12 @@ from service.feed.broadcaster import (
     Wanted,
 )
 from service.feed.ports import Recorded
-from service.listening.overload import OverloadChanged, Pace
 from service.rooms.room import SpeakerLevels
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog, append
 from service.storage.expiry import expire
 from service.storage.schema import open_database
+from service.verdict.overload import OverloadChanged, Pace
 from tests.storage.examples import NOW, SECOND, a_gap, a_transcript
 
 ALL = Wanted()

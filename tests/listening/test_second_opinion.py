@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asr.likelihood import WINDOW_BYTES
 from asr.speech import EndedBy
-from service.commands.bench_ingest.noises import NOISES
+from benchmarks.ingest.noises import NOISES
 from service.listening.segmenter import DEFAULTS, Segment, Segmenter
 from service.listening.silero import silero
 from service.listening.vad import FRAME_BYTES, webrtc_vad

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asr.likelihood import WINDOW_BYTES
-from service.commands.bench_ingest.noises import NOISES
+from benchmarks.ingest.noises import NOISES
 from service.listening.silero import silero
 from tests.listening.sound import CLIPS, clip_16k
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.policy.hostile import FILES
 from policies.finding import PackInvalid
 from policies.load import MAX_ERRORS, load_files, load_pack
-from service.commands.bench_policy.hostile import FILES
 from tests.policies.writing import HEADER, pack_text, rule_text
 
 

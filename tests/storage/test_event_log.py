@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from service.feed.event import Event, data
 from service.feed.ports import EventLog
-from service.listening.overload import OverloadChanged, Pace
 from service.rulebook.version import PoliciesChanged
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog, append
 from service.storage.schema import open_database
+from service.verdict.overload import OverloadChanged, Pace
 from tests.feed.examples import STORED
 from tests.storage.examples import NOW, a_gap
 

@@ -11,8 +11,8 @@ from policies.match import RuleStatus
 from policies.severity import Severity
 from service.alerts.alert import Alert, AlertRaised, Outcome, Step
 from service.alerts.decisions import Decision, Person
-from service.alerts.rule_hit import RuleHit
-from service.alerts.rule_report import (
+from service.rulebook.rule_hit import RuleHit
+from service.rulebook.rule_report import (
     Beside,
     Counted,
     DecisionCount,

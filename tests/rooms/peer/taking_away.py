@@ -32,8 +32,8 @@ _LIBRARIES = ("aiortc", "aioice", "pylibsrtp", "asyncio")
 _OURS = (
     "service.rooms.peer.at_start",
     "service.rooms.janus.reception",
-    "service.commands.bench_ingest.player",
-    "service.commands.bench_ingest.stock",
+    "benchmarks.ingest.player",
+    "benchmarks.ingest.stock",
     "tests.rooms.house",
 )
 """All of the server that imports aiortc, and what calls it here."""

@@ -1,0 +1,135 @@
+"""What is said: the shipped clips of the simulation, encoded as a browser would."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from benchmarks.ingest.script import Cue, Loop, Script
+from service.simulation.script import DEMO_SCRIPT, load_script
+from service.simulation.voice import FRAME, SAMPLE_RATE, Microphone, Pcm, audible, read_clip
+
+SENTENCES = 6
+"""Of each speaker of a row of the loss table."""
+LEAD_S = 1.0
+"""Silence before the first sentence, which every network lets through: what comes first is where a
+listener's time begins."""
+TAIL_S = 2.5
+"""Silence after the last: aiortc gives out a packet when four more have come."""
+_PAUSE_S = 0.9
+_BREATH_S = 0.1
+"""Between the sentences of somebody who never pauses."""
+_AUDIBLE_PEAK = 104  # -50 dBFS
+_REFRESH = 20
+"""A silent sender's frames from one packet to the next: libopus' DTX, 400 ms."""
+_SILENT = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A speaker's part.
+
+    Attributes:
+        speech: The sequence numbers of the packets that hold something audible.
+        text: The words, all sentences in one.
+    """
+
+    script: Script
+    speech: frozenset[int]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    text: str
+    sound: Pcm
+
+
+def voices() -> int:
+    return len(_voices())
+
+
+@cache
+def speaking(voice: int) -> Script:
+    """One of the voices talking without end, a packet every 20 ms."""
+    breath = _silence(_BREATH_S)
+    sound = _whole(
+        np.concatenate([part for one in _voices()[voice] for part in (one.sound, breath)])
+    )
+    cues = _numbered(sound)
+    assert len(cues) == len(sound) // FRAME, "a breath is too short for DTX"
+    return Script(cues, Loop(len(cues), len(sound)))
+
+
+@cache
+def silent() -> Script:
+    """Nobody talks, and DTX sends a packet every 400 ms."""
+    frame = _silence(FRAME / SAMPLE_RATE)
+    packet = Microphone().push(frame)
+    assert packet is not None
+    return Script([Cue(0.0, 0, 0, _SILENT, packet.payload)], Loop(1, _REFRESH * FRAME))
+
+
+@cache
+def sentences(speaker: int, count: int = SENTENCES) -> Said:
+    """So many sentences of a voice with pauses that DTX does not send; every speaker's are others,
+    or come in another order."""
+    own = _voices()[speaker % voices()]
+    first = speaker // voices()
+    chosen = [own[(first + at) % len(own)] for at in range(count)]
+    parts = [part for one in chosen for part in (one.sound, _silence(_PAUSE_S))][:-1]
+    sound = _whole(np.concatenate([_silence(LEAD_S), *parts, _silence(TAIL_S)]))
+    cues = _numbered(sound)
+    speech = frozenset(
+        cue.sequence
+        for cue in cues
+        if int(np.abs(sound[cue.timestamp : cue.timestamp + FRAME]).max()) > _AUDIBLE_PEAK
+    )
+    return Said(Script(cues), speech, " ".join(one.text for one in chosen))
+
+
+def _numbered(sound: Pcm) -> list[Cue]:
+    return [
+        Cue(pts / SAMPLE_RATE, sequence, pts, level, payload)
+        for sequence, (pts, level, payload) in enumerate(_encoded(sound))
+    ]
+
+
+def _encoded(sound: Pcm) -> Iterator[tuple[int, int, bytes]]:
+    microphone = Microphone()
+    for at in range(0, len(sound), FRAME):
+        frame = sound[at : at + FRAME]
+        packet = microphone.push(frame)
+        if packet is not None:
+            yield packet.pts, _level(frame), packet.payload
+
+
+def _level(frame: Pcm) -> int:
+    """RFC 6464: decibels below full scale, 127 for silence."""
+    mean_square = float(np.mean(np.square(frame.astype(np.float64)))) / 32768.0**2
+    return _SILENT if mean_square <= 0 else min(_SILENT, round(-10 * math.log10(mean_square)))
+
+
+@cache
+def _voices() -> Sequence[Sequence[_Sentence]]:
+    return [
+        [_sentence(line.text, read_clip(line.clip)) for line in speaker.lines]
+        for speaker in load_script(DEMO_SCRIPT).speakers
+    ]
+
+
+def _sentence(text: str, clip: Pcm) -> _Sentence:
+    first, end = audible(clip)
+    return _Sentence(text, clip[first:end])
+
+
+def _silence(seconds: float) -> Pcm:
+    return np.zeros(int(seconds * SAMPLE_RATE), np.int16)
+
+
+def _whole(sound: Pcm) -> Pcm:
+    return np.pad(sound, (0, -len(sound) % FRAME))

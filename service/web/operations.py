@@ -1,0 +1,144 @@
+"""How the server is: its health, what it says about itself, its metrics and its API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from asr.redis_streams import WorkerSeen
+from asr.work_queue import WorkQueue
+from service.access.authenticate import Caller
+from service.access.dependency import allow
+from service.access.keys import Role
+from service.clock import Clock, Timestamp
+from service.errors import Problem
+from service.metrics import Metrics
+from service.provider import Provider
+from service.verdict.overload import VerdictLag
+
+router = APIRouter(tags=["operations"])
+
+
+class Recogniser(Protocol):
+    """A work queue and who works on it."""
+
+    @property
+    def queue(self) -> WorkQueue: ...
+
+    @property
+    def model(self) -> str:
+        """Name of the model; empty until it has been started."""
+        ...
+
+    def unready(self) -> str | None:
+        """Why nothing is transcribed now, and the remedy; None: it is."""
+        ...
+
+    def workers(self) -> Sequence[WorkerSeen] | None:
+        """Whoever works for this server and others; None: it works by itself."""
+        ...
+
+
+class Checked(Protocol):
+    async def check(self) -> None:
+        """Raises: Exception, it cannot be used now."""
+        ...
+
+
+class Overload(Protocol):
+    @property
+    def behind(self) -> bool:
+        """Whether "behind" was told last."""
+        ...
+
+
+class OperationsParts(Protocol):
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def database(self) -> Checked: ...
+    @property
+    def metrics(self) -> Metrics: ...
+    @property
+    def notice(self) -> str: ...
+    @property
+    def overload(self) -> Overload: ...
+    @property
+    def verdict_lag(self) -> VerdictLag: ...
+    @property
+    def recogniser(self) -> Recogniser: ...
+
+
+OPERATIONS = Provider[OperationsParts]()
+Parts = Annotated[OperationsParts, Depends(OPERATIONS)]
+AnyKey = Annotated[Caller, Depends(allow(*Role))]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """
+    Attributes:
+        now: The server's time, by which a page counts ages.
+        notice: What people must know about the model in use; empty: nothing.
+        waiting: Utterances that wait for their words.
+        behind_s: How long the oldest of them has waited, in seconds.
+        overloaded: Whether `overload.changed` last said "behind".
+    """
+
+    version: str
+    now: Timestamp
+    notice: str
+    model: str
+    waiting: int
+    behind_s: float
+    overloaded: bool
+
+
+@router.get("/healthz", summary="The process runs")
+async def healthz() -> dict[str, str]:
+    return {"status": "ok", "version": version("earshot")}
+
+
+@router.get("/readyz", summary="It can do its work")
+async def readyz(parts: Parts) -> dict[str, Any]:
+    try:
+        await parts.database.check()
+    except Exception as error:  # whatever it is, the answer is no
+        raise Problem(503, "Not ready", "the database does not answer; see the log") from error
+    recogniser = parts.recogniser
+    if why := recogniser.unready():
+        raise Problem(503, "Not ready", why)
+    workers = recogniser.workers()
+    shown = {} if workers is None else {"workers": [asdict(worker) for worker in workers]}
+    return {"status": "ready", "waiting": recogniser.queue.waiting(), **shown}
+
+
+@router.get("/v1/status", summary="The server's version, time, model and load")
+async def status(parts: Parts, _: AnyKey) -> Status:
+    now = parts.clock()
+    lag = parts.verdict_lag.lag(now)
+    return Status(
+        version=version("earshot"),
+        now=now,
+        notice=parts.notice,
+        model=parts.recogniser.model,
+        waiting=lag.waiting,
+        behind_s=round(lag.behind_s, 1),
+        overloaded=parts.overload.behind,
+    )
+
+
+@router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
+async def metrics(parts: Parts, _: AnyKey) -> Response:
+    text = parts.metrics.render()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request, _: AnyKey) -> JSONResponse:
+    return JSONResponse(request.app.openapi())

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from string import Formatter
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.language import Language
+from policies.load import load_folder
+from policies.pack import Pack
+from policies.packs import demo_packs
+from policies.taxonomy import Category
+from service.rulebook import rules_page
+from service.rulebook.rules_page import Kept, page, preferred
+from service.rulebook.rules_words import CATEGORIES, NAMES, TAGS, TEXTS, duration
+from tests.policies.writing import pack, rule
+
+pytestmark = pytest.mark.anyio
+
+KEPT = Kept(talk_hours=24, alert_days=30)
+SHIPPED = load_folder(demo_packs())
+
+
+class Page(HTMLParser):
+    """What a browser makes of it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        assert self.open == [], "every element is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """As much of the live policies as the page reads."""
+
+    packs: Sequence[Pack] = field(default_factory=lambda: SHIPPED)
+
+
+@dataclass(frozen=True)
+class Parts:
+    policies: Shipped = field(default_factory=Shipped)
+    kept: rules_page.Kept = KEPT
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[AsyncClient]:
+    app = FastAPI()
+    app.include_router(rules_page.router)
+    rules_page.RULES.provide(app, Parts())
+    transport = ASGITransport(app)
+    async with AsyncClient(transport=transport, base_url="http://earshot") as client:
+        client.headers.pop("accept-language", None)
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "language"),
+    [
+        ("", None, Language.EN),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", Language.ZH),
+        ("", "fr", Language.EN),
+        ("?lang=zh", "en", Language.ZH),
+        ("?lang=en", "zh", Language.EN),
+        ("?lang=fr", "zh", Language.ZH),
+        ("?lang=", "zh", Language.ZH),
+    ],
+)
+async def test_members_read_it_in_the_language_they_ask_for_or_prefer(
+    client: AsyncClient, query: str, accepted: str | None, language: Language
+) -> None:
+    headers = {"Accept-Language": accepted} if accepted else {}
+    found = await client.get("/rules" + query, headers=headers)
+    assert found.status_code == 200
+    assert found.headers["content-language"] == TAGS[language]
+    assert found.headers["vary"] == "Accept-Language"
+    assert found.headers["content-type"] == "text/html; charset=utf-8"
+    shown = Page(found.text)
+    assert shown.all("html") == [{"lang": TAGS[language]}]
+    assert TEXTS[language].title in shown.text
+    current = [link["lang"] for link in shown.all("a") if link.get("aria-current") == "page"]
+    assert current == [TAGS[language]]
+
+
+async def test_the_page_runs_no_script_and_has_no_style_of_its_own(client: AsyncClient) -> None:
+    found = await client.get("/rules")
+    policy = found.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    shown = Page(found.text)
+    assert not shown.all("script")
+    assert not shown.all("style")
+    assert not any("style" in attributes for _, attributes in shown.tags)
+    sheets = [link["href"] for link in shown.all("link") if link["rel"] == "stylesheet"]
+    assert sheets == ["/console/style/tokens.css", "/console/style/rules.css"]
+
+
+async def test_head_answers_like_get(client: AsyncClient) -> None:
+    head = await client.head("/rules")
+    assert dict(head.headers) == dict((await client.get("/rules")).headers)
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_every_shipped_rule_stands_there_without_its_severity(language: Language) -> None:
+    shown = Page(page(SHIPPED, KEPT, language))
+    rules = [each for shipped in SHIPPED for each in shipped.policies]
+    for each in rules:
+        told = each.translations.of(language) or each
+        assert told.title in shown.text
+        assert told.description in shown.text
+        assert CATEGORIES[language][each.category] in shown.text
+        assert each.category not in shown.text, "the name in plain words only"
+    assert "critical" not in shown.text
+    marked = {tag for tag, attributes in shown.tags if "lang" in attributes}
+    assert marked == {"html", "a"}, "everything is translated"
+    chips = [attributes for attributes in shown.all("span") if attributes["class"] == "chip"]
+    assert len(chips) == len(rules)
+
+
+def test_what_has_no_translation_is_shown_in_english_and_says_so() -> None:
+    shown = Page(page([pack(rule())], KEPT, Language.ZH))
+    assert "Title of a-rule" in shown.text
+    assert shown.all("h3")[-1] == {"lang": "en"}
+    shown = Page(page([pack(rule())], KEPT, Language.EN))
+    assert shown.all("h3")[-1] == {}
+
+
+def test_markup_in_a_pack_stays_text() -> None:
+    bad = "<script>alert(1)</script> & \"quoted\" 'too'"
+    words = {"title": bad, "description": bad}
+    written = rule(title=bad, description=bad, translations={"zh": words})
+    for language in Language:
+        shown = Page(page([pack(written)], KEPT, language))
+        assert not shown.all("script")
+        assert shown.text.count(bad) == 2
+
+
+@pytest.mark.parametrize(
+    ("kept", "english", "chinese"),
+    [
+        (Kept(24, 30), "deleted after 24 hours. Where", "说的话在 24 小时后删除。"),
+        (Kept(48, 30), "deleted after 2 days. Where", "说的话在 2 天后删除。"),
+        (Kept(1, 30), "deleted after 1 hour. Where", "说的话在 1 小时后删除。"),
+        (Kept(0, 30), "deleted within minutes. Where", "说的话在几分钟内删除。"),
+        (Kept(24, 30), "are kept for 30 days, and then", "会保留 30 天，"),
+        (Kept(0, 1), "are kept for 24 hours, and then", "保留 24 小时，"),
+    ],
+)
+def test_members_are_told_how_long_words_are_kept(kept: Kept, english: str, chinese: str) -> None:
+    assert english in Page(page([], kept, Language.EN)).text
+    assert chinese in Page(page([], kept, Language.ZH)).text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", Language.EN),
+        ("*", Language.EN),
+        ("zh", Language.ZH),
+        ("ZH-hant-TW", Language.ZH),
+        ("en;q=0.5, zh;q=0.9", Language.ZH),
+        ("en;q=0.9, zh;q=0.5", Language.EN),
+        ("en-US,zh", Language.EN),
+        ("fr, zh;q=0.1", Language.ZH),
+        ("zh;q=0, en;q=0.1", Language.EN),
+        ("zh;q=0", Language.EN),
+        ("zh;q=high", Language.EN),
+        ("zh;q=nan", Language.EN),
+        ("zhuang", Language.EN),
+        ("fr," * 1000 + "zh", Language.EN),
+    ],
+)
+def test_the_browser_s_preference(accepted: str, language: Language) -> None:
+    assert preferred(accepted) is language
+
+
+@given(st.text())
+def test_any_preference_gives_a_language(accepted: str) -> None:
+    assert preferred(accepted) in Language
+
+
+def test_every_language_has_every_word() -> None:
+    for by_language in (TEXTS, NAMES, TAGS, CATEGORIES):
+        assert set(by_language) == set(Language)
+    for language in Language:
+        assert set(CATEGORIES[language]) == set(Category)
+        assert len(TEXTS[language].promises) == len(TEXTS[Language.EN].promises)
+        for template, names in (
+            (TEXTS[language].kept, {"talk", "alerts"}),
+            (TEXTS[language].not_kept, {"alerts"}),
+            (TEXTS[language].version, {"version"}),
+        ):
+            assert {name for _, name, _, _ in Formatter().parse(template) if name} == names
+
+
+def test_durations_in_words() -> None:
+    assert duration(25, Language.EN) == "25 hours"
+    assert duration(72, Language.EN) == "3 days"
+    assert duration(720, Language.ZH) == "30 天"

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.speech import Transcript
+from service.verdict.agreement import agreed_until
+from tests.asr.examples import an_utterance, written
+
+
+def look(text: str, language: str = "en") -> Transcript:
+    return replace(written(an_utterance(), text), language=language)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "agreed"),
+    [
+        ("I will hurt you", "I will hurt you now", "I will hurt you"),
+        ("I will hurt.", "I will, hurt you", "I will, hurt"),
+        ("i will hurl", "I will hurt you", "I will"),
+        ("", "I will", ""),
+        ("something else", "I will", ""),
+        ("I will hurt you", "", ""),
+    ],
+)
+def test_what_both_looks_wrote_down_is_agreed(before: str, now: str, agreed: str) -> None:
+    assert now[: agreed_until(look(before), look(now))] == agreed
+
+
+def test_where_no_spaces_are_written_characters_count() -> None:
+    before, now = look("我要打死，你", "zh"), look("我要打死你们", "zh")
+    assert now.text[: agreed_until(before, now)] == "我要打死你"
+
+
+def test_looks_in_two_languages_agree_on_nothing() -> None:
+    assert agreed_until(look("hello", "en"), look("hello", "de")) == 0
+
+
+@given(st.text(), st.text())
+def test_what_is_agreed_is_a_beginning_of_what_was_written(before: str, now: str) -> None:
+    assert 0 <= agreed_until(look(before), look(now)) <= len(now)
+
+
+@given(st.lists(st.sampled_from(["you", "fool", "gift", "card"]), min_size=1))
+def test_a_look_agrees_with_itself(words: list[str]) -> None:
+    text = " ".join(words)
+    assert agreed_until(look(text), look(text)) == len(text)

@@ -1,0 +1,65 @@
+"""The OpenAPI document beyond what the routes say; `tests/e2e/test_schemathesis.py` calls them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from service.app import create_app
+from service.feed.event import EVENT_TYPES, Event, body, data
+from service.web.openapi import BY_OPERATION, operations
+from service.webhooks.message import LOGGED, PING, RESET
+from tests.feed.examples import STORED
+from tests.storage.examples import NOW
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app().openapi()
+
+
+def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                assert list(response["content"]) == ["application/problem+json"], (path, method)
+                assert response["description"]
+    schemas = document["components"]["schemas"]
+    assert "HTTPValidationError" not in schemas
+    assert not [name for name in schemas if "__" in name], "a name with a module's in it"
+
+
+def test_what_is_said_of_single_calls_is_of_calls_that_there_are(document: dict[str, Any]) -> None:
+    assert set(BY_OPERATION) <= {
+        operation["operationId"] for _, _, operation in operations(document)
+    }
+
+
+def test_the_webhooks_section_has_every_event_with_an_example(document: dict[str, Any]) -> None:
+    assert set(document["webhooks"]) == LOGGED | {PING, RESET}
+    for type_, path in document["webhooks"].items():
+        media = path["post"]["requestBody"]["content"]["application/json"]
+        assert media["example"]["type"] == type_
+        assert not list(validator(document, type_).iter_errors(media["example"])), type_
+    names = [path["post"]["operationId"] for path in document["webhooks"].values()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("event", STORED, ids=lambda event: event.type)
+def test_every_event_is_as_its_schema_says(event: Event, document: dict[str, Any]) -> None:
+    sent = body(event.type, NOW, data(event))
+    assert not list(validator(document, event.type).iter_errors(sent))
+    lacking = {**sent, "data": dict(list(sent["data"].items())[1:])}
+    assert list(validator(document, event.type).iter_errors(lacking)), "the first field is needed"
+
+
+def test_the_example_of_an_event_type_cannot_be_forgotten() -> None:
+    assert {event.type for event in STORED} == LOGGED <= set(EVENT_TYPES)
+
+
+def validator(document: dict[str, Any], type_: str) -> jsonschema_rs.Validator:
+    media = document["webhooks"][type_]["post"]["requestBody"]["content"]["application/json"]
+    whole = {**media["schema"], "components": document["components"]}
+    return jsonschema_rs.validator_for(whole)
