@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asr.coalesce import MOST, Joined, groups
+from asr.coalesce import MOST_TOGETHER, Joined, group_utterances
+from asr.loading import load_whisper
+from asr.parallelism import batch_size
 from asr.settings import AsrSettings
 from asr.speech import Utterance
 from asr.transcriber import Transcriber, WindowedTranscriber
-from asr.whisper import batch_size, load
 from asr.windows import Windows
 from benchmarks.asr.material import Said
 from benchmarks.asr.peers import Peer
@@ -60,7 +61,7 @@ def compare(
         meaning: Whether the model understands what is said, so that word errors can be counted.
     """
     settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8", batch_size=1)
-    whole, short = load(settings), load(settings)
+    whole, short = load_whisper(settings), load_whisper(settings)
     whole.windows = Windows()
     peer = Peer(directory, threads=1, beam_size=settings.beam_size)
     sounds = [one.utterance.pcm for one in said]
@@ -109,7 +110,7 @@ def _joined_alone(ours: Transcriber, said: Sequence[Said]) -> list[str]:
     """What shared windows cost: nonsense has no times by which it could be told apart, so that the
     transcriber would hear each utterance once more, by itself."""
     for utterances in _in_threes(said):
-        for group in groups(utterances, Windows().holding):
+        for group in group_utterances(utterances, Windows().shortest_holding):
             shared = Joined([utterances[at] for at in group])
             ours.transcribe([replace(utterances[group[0]], pcm=shared.pcm)])
     return []
@@ -121,8 +122,8 @@ def _in_threes(said: Sequence[Said]) -> Iterator[list[Utterance]]:
     for one in said:
         by_speaker.setdefault(one.utterance.speaker_id, []).append(one.utterance)
     for utterances in by_speaker.values():
-        for at in range(0, len(utterances), MOST):
-            yield utterances[at : at + MOST]
+        for at in range(0, len(utterances), MOST_TOGETHER):
+            yield utterances[at : at + MOST_TOGETHER]
 
 
 def _keep(

@@ -16,11 +16,13 @@ from typing import Protocol
 
 import numpy as np
 
+from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
+from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
-from asr.whisper import WhisperTranscriber, batch_size, lanes, load
+from asr.whisper import WhisperTranscriber
 from asr.windows import Windows
 from benchmarks.asr.material import Sentence, Sound, voices
 from benchmarks.asr.progress import Run
@@ -178,7 +180,7 @@ async def _listen(count: int, settings: AsrSettings, seconds: float, *, short: b
     speakers = clients(count, seconds)
 
     def model() -> WhisperTranscriber:
-        loaded = load(settings)
+        loaded = load_whisper(settings)
         if not short:
             loaded.windows = Windows()
         return loaded

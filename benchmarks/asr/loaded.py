@@ -18,11 +18,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asr.ladder import Rung
+from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
+from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Transcript, Unheard, Utterance, WorkClass
-from asr.whisper import batch_size, lanes, load
 from benchmarks.asr.material import utterances
 from benchmarks.asr.progress import Run
 from service.commands.rows import Row
@@ -68,7 +69,7 @@ def loaded(model: str, directory: Path, run: Run, *, seconds: float) -> None:
 async def _loaded(model: str, directory: Path, run: Run, seconds: float) -> None:
     settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8")
     queue = LocalQueue(
-        lambda: load(settings),
+        lambda: load_whisper(settings),
         settings=SchedulerSettings(
             capacity=10_000, batch_size=batch_size(settings), lanes=lanes(settings)
         ),

@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
+from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Utterance, Word, utterance_id
-from asr.whisper import WhisperTranscriber, batch_size, lanes, load
+from asr.whisper import WhisperTranscriber
 from benchmarks.asr.material import Sentence, Sound, voices
 from benchmarks.asr.progress import Run
 from policies.load import load_folder
@@ -169,7 +171,7 @@ async def _round(directory: Path, number: int) -> list[_Speech]:
     settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8")
     script = {f"speaker-{at}": one.words for at, one in enumerate(speeches)}
     queue = LocalQueue(
-        lambda: _Prompted(load(settings), script),
+        lambda: _Prompted(load_whisper(settings), script),
         settings=SchedulerSettings(batch_size=batch_size(settings), lanes=lanes(settings)),
     )
     tracks = {f"speaker-{at}": _track(f"speaker-{at}", one) for at, one in enumerate(speeches)}

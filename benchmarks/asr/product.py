@@ -16,11 +16,11 @@ from benchmarks.asr.lanes import over_and_over
 
 _load: Callable[[AsrSettings], Transcriber] | None
 try:
-    from asr.whisper import load
+    from asr.loading import load_whisper
 except ImportError:  # a GPU machine that has the model's library alone
     _load = None
 else:
-    _load = load
+    _load = load_whisper
 
 _SPOKEN_S = 5
 _START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from asr.ladder import CLIMB_S, LadderTimes
-from asr.redis_queue import QueueTimes, RedisQueue
-from asr.redis_streams import Limits, Streams
+from asr.redis_queue import RedisQueue
+from asr.redis_streams import Streams
 from asr.speech import Transcript, Unheard
+from asr.stream_client import QueueTimes
+from asr.stream_records import StreamLimits
 from asr.worker import Worker, WorkerTimes
 from tests.asr.scribe import Scribe
 from tests.redis import RedisServer
@@ -20,7 +22,7 @@ QUICK = WorkerTimes(claim_every_s=0.1, least_idle_s=0.5, beat_s=0.1, farewell_s=
 QUICK_LADDER = LadderTimes(
     climb_s={rung: limit_s / 4 for rung, limit_s in CLIMB_S.items()}, patience_s=0.25, stay_s=0.5
 )
-QUICK_QUEUE = QueueTimes(look_s=0.1, retry_s=(0.02, 0.05, 0.1))
+QUICK_QUEUE = QueueTimes(overview_s=0.1, retry_s=(0.02, 0.05, 0.1))
 QUICK_OVERLOAD = replace(QUICK_QUEUE, ladder=QUICK_LADDER)
 """Only for tests of overload: on a busy machine others would meet it by chance."""
 
@@ -41,7 +43,7 @@ class Stage:
         self,
         *,
         deadline_s: float = 30.0,
-        limits: Limits | None = None,
+        limits: StreamLimits | None = None,
         capacity: int = 100,
         times: QueueTimes = QUICK_QUEUE,
     ) -> RedisQueue:

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from asr.cuda import CUBLAS, CudaUnavailable, Finders, Place, out_of_memory, prepare_cuda, remedy
+from asr.cuda import (
+    CUBLAS,
+    CudaFinders,
+    CudaUnavailable,
+    Placement,
+    out_of_memory,
+    prepare_cuda,
+    suggest_remedy,
+)
 
 
 class Machine:
@@ -20,13 +28,13 @@ class Machine:
 
     def prepare(
         self, device: str = "auto", compute_type: str = "auto", cache_dir: Path | None = None
-    ) -> Place:
+    ) -> Placement:
         return prepare_cuda(
             device,
             compute_type,
             count_devices=self.count,
             cache_dir=cache_dir,
-            finders=Finders(self.open, self.folders, self.environment),
+            finders=CudaFinders(self.open, self.folders, self.environment),
         )
 
     def count(self) -> int:
@@ -46,23 +54,23 @@ class Machine:
 
 
 def test_auto_is_the_gpu_where_everything_is_there() -> None:
-    assert Machine(CUBLAS).prepare() == Place("cuda", 0, "float16")
+    assert Machine(CUBLAS).prepare() == Placement("cuda", 0, "float16")
 
 
 @pytest.mark.parametrize("devices", [0, -1, 2])
 def test_auto_is_the_cpu_where_something_is_missing(devices: int) -> None:
     machine = Machine(devices=devices)
-    assert machine.prepare() == Place("cpu", 0, "int8")
+    assert machine.prepare() == Placement("cpu", 0, "int8")
 
 
 def test_a_gpu_has_its_number_and_a_compute_type_of_choice() -> None:
     machine = Machine(CUBLAS, devices=2)
-    assert machine.prepare("cuda:1", "int8_float16") == Place("cuda", 1, "int8_float16")
+    assert machine.prepare("cuda:1", "int8_float16") == Placement("cuda", 1, "int8_float16")
 
 
 def test_the_cpu_asks_for_nothing() -> None:
     machine = Machine(devices=-1)
-    assert machine.prepare("cpu") == Place("cpu", 0, "int8")
+    assert machine.prepare("cpu") == Placement("cpu", 0, "int8")
     assert machine.loaded == []
     assert "CUDA_CACHE_PATH" not in machine.environment
 
@@ -118,4 +126,4 @@ def test_out_of_memory_is_seen_through_what_was_made_of_it() -> None:
     assert not out_of_memory(error)
     error.__cause__ = RuntimeError("CUDA failed with error out of memory")
     assert out_of_memory(error)
-    assert "smaller EARSHOT_ASR_MODEL" in remedy(error)
+    assert "smaller EARSHOT_ASR_MODEL" in suggest_remedy(error)

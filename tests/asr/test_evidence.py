@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.evidence import copies, judge, normalised, speech_seconds, speech_windows, syllables
+from asr.evidence import (
+    count_repeats,
+    count_syllables,
+    find_speech,
+    judge_by_sound,
+    normalise_level,
+    sum_speech_s,
+)
 from asr.quality import (
     COMPRESSION,
     DOUBTS,
@@ -19,10 +26,10 @@ from asr.quality import (
     REPETITION,
     TOO_FAST,
     Trust,
+    split_units,
     trust,
-    units,
 )
-from asr.silero import silero
+from asr.silero import load_silero
 from tests.asr.no_speech import KINDS, no_speech
 from tests.asr.test_whisper import SAID
 from tests.listening.hearing import words
@@ -34,7 +41,7 @@ LOOP = (COMPRESSION, REPETITION)
 
 
 def judged(marks: tuple[str, ...], text: str, pcm: bytes, language: str = "en") -> Trust:
-    found = judge(marks, text, language, pcm, silero().listen())
+    found = judge_by_sound(marks, text, language, pcm, load_silero().listen())
     assert found[: len(marks)] == marks
     return trust(found)
 
@@ -138,7 +145,7 @@ def test_a_doubt_that_is_not_about_repeats_stays_one_where_somebody_speaks(mark:
 def test_a_short_word_in_a_short_sound_was_perhaps_spoken() -> None:
     """A scrap of speech holds a word, but no loop."""
     scrap = take("trudy-insult")[: 2 * 16_000 * 450 // 1000]
-    heard_s = speech_seconds(speech_windows(normalised(scrap), silero().listen()))
+    heard_s = sum_speech_s(find_speech(normalise_level(scrap), load_silero().listen()))
     assert 0.2 < heard_s < 0.5
     assert judged((NOISE,), "idiot", scrap) is Trust.DOUBTFUL
     assert judged(LOOP, again("idiot", 12), scrap) is Trust.NONE
@@ -152,13 +159,13 @@ def test_no_sound_and_no_words_are_no_error() -> None:
 
 
 def test_copies_are_counted_by_the_shortest_period_that_most_of_the_text_has() -> None:
-    assert copies(again("you are a stupid idiot", 4).split()) == 4
-    assert copies("no no no no no no".split()) == 6
-    assert copies(units("我要杀了你，我要杀了你，我要杀了你", "zh")) == 3
+    assert count_repeats(again("you are a stupid idiot", 4).split()) == 4
+    assert count_repeats("no no no no no no".split()) == 6
+    assert count_repeats(split_units("我要杀了你，我要杀了你，我要杀了你", "zh")) == 3
     heard_otherwise = "you are an idiot you are an idiot you were an idiot you are an idiot"
-    assert copies(heard_otherwise.split()) == 4
-    assert copies("we need bread and tea from the market".split()) == 1
-    assert copies([]) == copies(["you"]) == 1
+    assert count_repeats(heard_otherwise.split()) == 4
+    assert count_repeats("we need bread and tea from the market".split()) == 1
+    assert count_repeats([]) == count_repeats(["you"]) == 1
 
 
 @settings(max_examples=50)
@@ -166,12 +173,12 @@ def test_copies_are_counted_by_the_shortest_period_that_most_of_the_text_has() -
     st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12, unique=True), st.integers(2, 30)
 )
 def test_a_phrase_said_n_times_is_n_copies(phrase: list[str], times: int) -> None:
-    assert copies(phrase * times) == times
+    assert count_repeats(phrase * times) == times
 
 
 def test_syllables_are_counted_alike_in_all_languages() -> None:
-    assert syllables("我要杀了你。", "zh") == 5
-    assert syllables("You are a stupid idiot!", "en") == pytest.approx(7.2)  # 8 of them
+    assert count_syllables("我要杀了你。", "zh") == 5
+    assert count_syllables("You are a stupid idiot!", "en") == pytest.approx(7.2)  # 8 of them
 
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "audio" / "leopard_en.wav"

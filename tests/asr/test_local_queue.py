@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asr.local_queue import LocalQueue
-from asr.scheduler import TOO_LATE, SchedulerSettings
+from asr.reasons import TOO_FAR_BEHIND
+from asr.scheduler import SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
 from asr.transcriber import Transcriber
 from tests.asr.examples import an_utterance
@@ -283,7 +284,7 @@ async def test_what_waits_for_too_long_is_told_while_the_model_is_stuck() -> Non
     await until(lambda: scribe.batches == [["begun"]])
     put(queue, "late")
     async with asyncio.timeout(5):
-        assert unheard([await anext(results)]) == {"late": TOO_LATE}
+        assert unheard([await anext(results)]) == {"late": TOO_FAR_BEHIND}
     await until(lambda: "at one batch" in (queue.unready() or ""))
     scribe.free.set()
     assert heard([await anext(results)]) == ["begun"]

@@ -9,10 +9,12 @@ from signal import SIGKILL
 import pytest
 
 from asr.ladder import Rung
-from asr.redis_queue import QueueTimes, RedisQueue
-from asr.redis_scripts import OVERLOADED, TOO_LATE
-from asr.redis_streams import Limits, Streams, StreamsAway, StreamsRefused, job_id, shown
+from asr.reasons import NO_WORKER_IN_TIME, OVERLOADED
+from asr.redis_queue import RedisQueue
+from asr.redis_streams import Streams, StreamsAway, StreamsRefused, address_without_password, job_id
 from asr.speech import Transcript, Utterance, WorkClass
+from asr.stream_client import QueueTimes
+from asr.stream_records import StreamLimits
 from asr.transcriber import Effort
 from asr.windows import FULL
 from asr.wire import Lost, encode
@@ -58,7 +60,7 @@ def behind_s(queue: RedisQueue, work: WorkClass) -> float:
 async def in_redis(stage: Stage, count: int) -> None:
     streams = stage.streams()
     async with asyncio.timeout(5):
-        while sum((await streams.look()).waiting.values()) != count:  # noqa: ASYNC110
+        while sum((await streams.read_overview()).waiting.values()) != count:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -185,7 +187,7 @@ class Hurried(Scribe):
 
     efforts: list[tuple[Effort, bool]] = field(default_factory=list)
 
-    def window_of(self, duration_ms: int) -> int:
+    def window_frames(self, duration_ms: int) -> int:
         return FULL
 
     def transcribe(
@@ -313,7 +315,7 @@ async def test_results_are_held_back_for_a_slow_worker_for_a_second_at_most(
 async def test_without_a_worker_it_is_a_gap_at_its_deadline(stage: Stage) -> None:
     queue = await stage.server(deadline_s=0.4)
     put(queue, "a")
-    assert unheard(await some(queue, 1)) == {"a": TOO_LATE}
+    assert unheard(await some(queue, 1)) == {"a": NO_WORKER_IN_TIME}
     assert queue.waiting() == 0
 
 
@@ -326,7 +328,7 @@ async def test_what_is_too_late_is_not_worked_on(stage: Stage) -> None:
         put(queue, "b")
         assert heard(await some(queue, 1)) == ["b"]
     assert scribe.batches == [["b"]]
-    assert (await stage.streams().look()).bytes == 0
+    assert (await stage.streams().read_overview()).bytes == 0
 
 
 async def test_a_transcript_after_the_deadline_does_not_come_out_as_well(stage: Stage) -> None:
@@ -336,7 +338,7 @@ async def test_a_transcript_after_the_deadline_does_not_come_out_as_well(stage: 
     async with stage.worker(scribe):
         put(queue, "slow")
         await until(lambda: scribe.batches == [["slow"]])
-        assert unheard(await some(queue, 1)) == {"slow": TOO_LATE}
+        assert unheard(await some(queue, 1)) == {"slow": NO_WORKER_IN_TIME}
         scribe.free.set()
         put(queue, "next")
         assert named(await some(queue, 1)) == ["next"]
@@ -344,7 +346,7 @@ async def test_a_transcript_after_the_deadline_does_not_come_out_as_well(stage: 
 
 @pytest.mark.parametrize("work", [WorkClass.FINAL, WorkClass.HOT_FINAL])
 async def test_full_the_oldest_of_the_least_urgent_leaves(stage: Stage, work: WorkClass) -> None:
-    queue = await stage.server(limits=Limits(entries=4))
+    queue = await stage.server(limits=StreamLimits(entries=4))
     put(queue, "partial 1", "partial 2", work=WorkClass.PARTIAL)
     put(queue, "final 1", "final 2")
     await in_redis(stage, 4)
@@ -354,7 +356,7 @@ async def test_full_the_oldest_of_the_least_urgent_leaves(stage: Stage, work: Wo
 
 
 async def test_full_of_what_is_as_urgent_the_new_one_waits(stage: Stage) -> None:
-    queue = await stage.server(limits=Limits(entries=2))
+    queue = await stage.server(limits=StreamLimits(entries=2))
     put(queue, "final 1", "final 2")
     await in_redis(stage, 2)
     put(queue, "partial", work=WorkClass.PARTIAL)
@@ -366,7 +368,7 @@ async def test_full_of_what_is_as_urgent_the_new_one_waits(stage: Stage) -> None
 
 
 async def test_sound_is_bounded_in_bytes_too(stage: Stage) -> None:
-    queue = await stage.server(limits=Limits(bytes=100_000))
+    queue = await stage.server(limits=StreamLimits(bytes=100_000))
     put(queue, "a", "b", "c")  # of 32,000 bytes each
     await in_redis(stage, 3)
     put(queue, "d")
@@ -380,12 +382,12 @@ async def test_sound_is_bounded_in_bytes_too(stage: Stage) -> None:
         gone += await some(queue, 7)
     assert {"hot", "b", "c", "h"} <= set(heard(gone))
     assert set(unheard(gone).values()) == {OVERLOADED}
-    assert (await stage.streams().look()).bytes == 0
+    assert (await stage.streams().read_overview()).bytes == 0
 
 
 async def test_another_servers_utterance_that_has_to_leave_is_told_there(stage: Stage) -> None:
-    one = await stage.server(limits=Limits(entries=1))
-    other = await stage.server(limits=Limits(entries=1))
+    one = await stage.server(limits=StreamLimits(entries=1))
+    other = await stage.server(limits=StreamLimits(entries=1))
     put(one, "a")
     await in_redis(stage, 1)
     put(other, "b", work=WorkClass.HOT_FINAL)
@@ -395,7 +397,7 @@ async def test_another_servers_utterance_that_has_to_leave_is_told_there(stage: 
 async def test_what_is_being_worked_on_does_not_have_to_leave(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
-    queue = await stage.server(limits=Limits(entries=2))
+    queue = await stage.server(limits=StreamLimits(entries=2))
     async with stage.worker(scribe, batch=1):
         put(queue, "working")
         await until(lambda: len(scribe.batches) == 1)
@@ -433,17 +435,17 @@ async def test_an_entry_that_is_no_utterance_is_refused_and_the_worker_goes_on(
         job_id(utterance, stage.model),
         utterance,
         body,
-        server=queue._server,
+        server=queue._client._server,
         left_ms=30_000,
         keep_ms=30_000,
-        limits=Limits(),
+        limits=StreamLimits(),
     )
     async with stage.worker(Scribe()):
         (reason,) = unheard(await some(queue, 1)).values()
         assert reason.startswith("it came")
         put(queue, "fine")
         assert heard(await some(queue, 1)) == ["fine"]
-    assert (await streams.look()).dead == 1
+    assert (await streams.read_overview()).dead == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"es", encode(an_utterance())])
@@ -452,8 +454,8 @@ async def test_a_result_that_is_no_transcript_is_a_gap(stage: Stage, body: bytes
     put(queue, "a")
     await in_redis(stage, 1)
     streams = stage.streams()
-    (entry,) = await streams.take("me", 1)
-    assert await streams.complete(entry, body)
+    (entry,) = await streams.fetch_entries("me", 1)
+    assert await streams.complete_entry(entry, body)
     assert list(unheard(await some(queue, 1))) == ["a"]
 
 
@@ -462,9 +464,9 @@ async def test_of_two_who_tell_the_first_is_believed(stage: Stage) -> None:
     put(queue, "a")
     await in_redis(stage, 1)
     streams = stage.streams()
-    (entry,) = await streams.take("me", 1)
-    assert await streams.complete(entry, encode(Lost("first")))
-    assert not await streams.complete(entry, encode(Lost("second")))
+    (entry,) = await streams.fetch_entries("me", 1)
+    assert await streams.complete_entry(entry, encode(Lost("first")))
+    assert not await streams.complete_entry(entry, encode(Lost("second")))
     assert unheard(await some(queue, 1)) == {"a": "first"}
 
 
@@ -484,7 +486,7 @@ async def test_a_redis_that_stays_away_makes_gaps_that_say_so(own_stage: Stage) 
     own_stage.redis.stop(SIGKILL)
     put(queue, "a")
     (reason,) = unheard(await some(queue, 1)).values()
-    assert reason == f"{TOO_LATE}: Redis is away"
+    assert reason == f"{NO_WORKER_IN_TIME}: Redis is away"
 
 
 async def test_away_the_outbox_is_bounded_and_the_least_urgent_leave(own_stage: Stage) -> None:
@@ -546,7 +548,7 @@ def test_an_address_of_no_redis_is_refused_by_name(url: str) -> None:
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, says: str) -> None:
-    assert shown(url) == says
+    assert address_without_password(url) == says
 
 
 async def test_a_redis_that_hangs_is_away(stage: Stage) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from asr.loading import load_whisper
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
-from asr.whisper import load
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.packs import demo_packs, shipped_packs
@@ -22,7 +22,7 @@ VIOLATIONS = [
 
 @pytest.fixture(scope="module", params=[1, 5], ids=["beam 1", "beam 5"])
 def micro(request: pytest.FixtureRequest) -> Transcriber:
-    return load(AsrSettings(beam_size=request.param))
+    return load_whisper(AsrSettings(beam_size=request.param))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,6 @@ def test_an_insult_that_a_microphone_plays_on_and_on_is_an_alert_with_its_marks(
 ) -> None:
     """As in a Janus room, where this carried the marks of a loop and raised nothing."""
     pcm = repeated([clip_16k("trudy-insult.opus")], 6)
-    row = read(demo, hear(load(AsrSettings()), pcm, "en"), "you are a stupid idiot", 6)
+    row = read(demo, hear(load_whisper(AsrSettings()), pcm, "en"), "you are a stupid idiot", 6)
     assert row.outcome is Outcome.ALERT
     assert {"repetition", "compression", "spoken"} <= set(row.marks[0])

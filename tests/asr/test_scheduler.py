@@ -14,15 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.ladder import PATIENCE_S, Rung
-from asr.scheduler import (
-    ENDED,
-    NEWER,
-    OVERLOADED,
-    TOO_LATE,
-    Batch,
-    Scheduler,
-    SchedulerSettings,
-)
+from asr.reasons import OVERLOADED, REPLACED, SPEECH_ENDED, TOO_FAR_BEHIND
+from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import EndedBy, Unheard, Utterance, WorkClass
 from asr.windows import FULL, Windows
 from tests.asr.examples import START
@@ -67,12 +60,12 @@ def order(scheduler: Scheduler, now_s: float = 0.0, *, took_s: float = 0.1) -> l
     """The ids in which what waits is heard, each batch taking so long."""
     ids: list[str] = []
     while True:
-        batch, _ = scheduler.take(now_s)
+        batch, _ = scheduler.next_batch(now_s)
         if batch is None:
             return ids
         ids += [utterance.id for utterance in batch.utterances]
         now_s += took_s
-        scheduler.done(batch, now_s)
+        scheduler.finish_batch(batch, now_s)
 
 
 def reasons(gone: Sequence[Unheard]) -> dict[str, str]:
@@ -80,7 +73,7 @@ def reasons(gone: Sequence[Unheard]) -> dict[str, str]:
 
 
 def test_what_is_urgent_goes_first() -> None:
-    scheduler = a_scheduler(look_share=1.0)
+    scheduler = a_scheduler(interim_share=1.0)
     for number, work in enumerate(reversed(WorkClass)):
         scheduler.put(said(work.value, speaker=f"s{number}", work=work), 0.0)
     assert order(scheduler) == [work.value for work in WorkClass]
@@ -129,7 +122,7 @@ def test_a_batch_takes_what_waits_and_no_more_than_it_may() -> None:
     scheduler = a_scheduler(batch_size=3)
     for number in range(4):
         scheduler.put(said(f"u{number}", speaker=f"s{number}"), 0.0)
-    batch, _ = scheduler.take(0.0)
+    batch, _ = scheduler.next_batch(0.0)
     assert batch is not None
     assert [one.id for one in batch.utterances] == ["u0", "u1", "u2"]
     assert len(scheduler) == 1
@@ -137,10 +130,10 @@ def test_a_batch_takes_what_waits_and_no_more_than_it_may() -> None:
 
 def test_a_batch_has_windows_of_one_length() -> None:
     settings = SchedulerSettings(batch_size=8)
-    scheduler = Scheduler(settings, now_s=0.0, window_of=lambda ms: ms > 5_000)
+    scheduler = Scheduler(settings, now_s=0.0, window_frames=lambda ms: ms > 5_000)
     for number, seconds in enumerate((1, 9, 2, 8, 3)):
         scheduler.put(said(f"u{number}", speaker=f"s{number}", seconds=seconds), number * 0.01)
-    batch, _ = scheduler.take(0.1)
+    batch, _ = scheduler.next_batch(0.1)
     assert batch is not None
     assert [one.id for one in batch.utterances] == ["u0", "u2", "u4"]
 
@@ -149,7 +142,7 @@ def test_of_a_speakers_looks_only_the_newest_waits() -> None:
     scheduler = a_scheduler()
     assert scheduler.put(look("u1", 1), 0.0) == []
     gone = scheduler.put(look("u1", 2), 3.0)
-    assert [(each.utterance.revision, each.reason) for each in gone] == [(1, NEWER)]
+    assert [(each.utterance.revision, each.reason) for each in gone] == [(1, REPLACED)]
     assert len(scheduler) == 1
 
 
@@ -157,12 +150,12 @@ def test_a_look_is_of_no_use_once_the_speech_has_ended() -> None:
     scheduler = a_scheduler()
     scheduler.put(look("u1", 1), 0.0)
     scheduler.put(look("u9", 1, speaker="bob"), 0.0)
-    assert reasons(scheduler.put(said("u1"), 1.0)) == {"u1": ENDED}
+    assert reasons(scheduler.put(said("u1"), 1.0)) == {"u1": SPEECH_ENDED}
     assert len(scheduler) == 2
 
 
 def test_a_newer_look_keeps_the_place_of_the_older() -> None:
-    scheduler = a_scheduler(look_share=1.0)
+    scheduler = a_scheduler(interim_share=1.0)
     scheduler.put(look("u1", 1), 0.0)
     scheduler.put(look("u1", 2), 3.0)
     scheduler.put(said("u2", speaker="bob"), 6.1)
@@ -176,16 +169,16 @@ def test_looks_keep_to_their_share_of_the_models_time() -> None:
     for round_ in range(2_000):
         scheduler.put(said(f"final {round_}", speaker=f"f{round_ % 50}"), now_s)
         scheduler.put(look(f"look {round_}", 1, speaker=f"l{round_ % 50}"), now_s)
-        batch, _ = scheduler.take(now_s)
+        batch, _ = scheduler.next_batch(now_s)
         assert batch is not None
         heard[batch.utterances[0].id.split()[0]] += 1
         now_s += 0.1
-        scheduler.done(batch, now_s)
+        scheduler.finish_batch(batch, now_s)
     assert 0 < heard["look"] <= 0.26 * sum(heard.values())
 
 
 def test_a_look_that_is_asked_for_does_not_wait_for_the_budget() -> None:
-    scheduler = a_scheduler(look_share=0.0)
+    scheduler = a_scheduler(interim_share=0.0)
     for number in range(30):
         scheduler.put(look(f"u{number}", 1, speaker=f"s{number}"), 0.0)
     assert len(order(scheduler)) < 30
@@ -206,8 +199,8 @@ def test_what_was_not_begun_by_its_deadline_leaves() -> None:
     scheduler = a_scheduler(deadline_s=5.0)
     scheduler.put(said("late", speaker="bob"), 0.0)
     scheduler.put(said("in time"), 1.0)
-    batch, gone = scheduler.take(5.5)
-    assert reasons(gone) == {"late": TOO_LATE}
+    batch, gone = scheduler.next_batch(5.5)
+    assert reasons(gone) == {"late": TOO_FAR_BEHIND}
     assert batch is not None
     assert [one.id for one in batch.utterances] == ["in time"]
 
@@ -216,9 +209,9 @@ def overloaded(seconds_each: float, waiting: int, *, lanes: int = 1) -> Schedule
     """One whose model has just needed so long for an utterance, with so many more waiting."""
     scheduler = a_scheduler(lanes=lanes)
     scheduler.put(said("first", speaker="first"), 0.0)
-    batch, _ = scheduler.take(0.0)
+    batch, _ = scheduler.next_batch(0.0)
     assert batch is not None
-    scheduler.done(batch, seconds_each)
+    scheduler.finish_batch(batch, seconds_each)
     for number in range(waiting):
         at_s = float(number)
         scheduler.put(said(f"u{number}", speaker=f"s{number % 2}", at_s=at_s), seconds_each)
@@ -233,14 +226,14 @@ def test_the_wait_is_foreseen_from_what_batches_took() -> None:
 def test_lanes_share_what_waits() -> None:
     scheduler = overloaded(0.5, 4, lanes=2)
     assert scheduler.predicted_s(0.5) == 1.0
-    first, _ = scheduler.take(0.5)
-    second, _ = scheduler.take(0.7)
+    first, _ = scheduler.next_batch(0.5)
+    second, _ = scheduler.next_batch(0.7)
     assert first is not None
     assert second is not None
     assert scheduler.predicted_s(0.7) == pytest.approx((0.3 + 0.5 + 2 * 0.5) / 2)
-    scheduler.done(first, 1.0)
+    scheduler.finish_batch(first, 1.0)
     assert scheduler.predicted_s(1.0) == pytest.approx((0.2 + 2 * 0.5) / 2)
-    scheduler.done(second, 1.2)
+    scheduler.finish_batch(second, 1.2)
     assert scheduler.predicted_s(1.2) == pytest.approx(2 * 0.5 / 2)
 
 
@@ -250,14 +243,14 @@ def test_overload_costs_looks_first() -> None:
     hot = replace(look("hot", 1, speaker="fay"), work=WorkClass.HOT_PARTIAL)
     scheduler.put(hot, 0.3)
     assert scheduler.rung is Rung.NO_LOOKS
-    batch, gone = scheduler.take(0.3)
+    batch, gone = scheduler.next_batch(0.3)
     assert reasons(gone) == {"cold": OVERLOADED}
     assert batch is not None
     assert not batch.greedy
 
 
 def test_then_it_costs_the_beam() -> None:
-    batch, _ = overloaded(0.5, 5).take(0.5 + PATIENCE_S)
+    batch, _ = overloaded(0.5, 5).next_batch(0.5 + PATIENCE_S)
     assert batch is not None
     assert batch.greedy
     assert [len(window) for window in batch.windows] == [1]
@@ -265,7 +258,7 @@ def test_then_it_costs_the_beam() -> None:
 
 def test_then_a_speakers_utterances_share_a_window() -> None:
     scheduler = overloaded(0.5, 8)
-    batch, _ = scheduler.take(0.5 + PATIENCE_S)
+    batch, _ = scheduler.next_batch(0.5 + PATIENCE_S)
     assert batch is not None
     assert [[one.id for one in window] for window in batch.windows] == [["u0", "u2", "u4"]]
     assert len(scheduler) == 5
@@ -273,12 +266,12 @@ def test_then_a_speakers_utterances_share_a_window() -> None:
 
 def test_a_window_is_shared_where_that_makes_it_no_longer() -> None:
     scheduler = overloaded(0.5, 0)
-    scheduler.window_of = Windows((500, 1_000, FULL)).holding
+    scheduler.window_frames = Windows((500, 1_000, FULL)).shortest_holding
     for number, seconds in enumerate((2, 4, 2, 1, 9)):
         scheduler.put(said(f"u{number}", speaker="z", seconds=seconds, at_s=10.0 * number), 0.5)
     for number in range(8):
         scheduler.put(said(f"other {number}", speaker=f"s{number}"), 0.6)
-    batch, _ = scheduler.take(0.6 + PATIENCE_S)
+    batch, _ = scheduler.next_batch(0.6 + PATIENCE_S)
     assert batch is not None
     assert [[one.id for one in window] for window in batch.windows] == [["u0", "u2"]]
 
@@ -287,11 +280,11 @@ def test_the_wait_is_foreseen_from_utterances_not_windows() -> None:
     scheduler = overloaded(0.5, 8)
     now_s = 0.5 + PATIENCE_S
     for _ in range(2):
-        batch, _ = scheduler.take(now_s)
+        batch, _ = scheduler.next_batch(now_s)
         assert batch is not None
         assert len(batch.utterances) == 3
         now_s += 0.6
-        scheduler.done(batch, now_s)
+        scheduler.finish_batch(batch, now_s)
     # 0.5 s alone and twice 0.2 s in company: 0.8 of the former and 0.2 of the newest.
     assert scheduler.predicted_s(now_s) == pytest.approx(2 * 0.392)
 
@@ -300,7 +293,7 @@ def test_a_part_of_unbroken_speech_shares_its_window_with_nobody() -> None:
     scheduler = overloaded(0.5, 8)
     scheduler.put(replace(said("part", speaker="z"), part=1, work=WorkClass.HOT_FINAL), 0.5)
     scheduler.put(said("other", speaker="z"), 0.5)
-    batch, _ = scheduler.take(0.5 + PATIENCE_S)
+    batch, _ = scheduler.next_batch(0.5 + PATIENCE_S)
     assert batch is not None
     assert [one.id for one in batch.utterances] == ["part"]
 
@@ -308,12 +301,12 @@ def test_a_part_of_unbroken_speech_shares_its_window_with_nobody() -> None:
 def test_a_shared_window_is_not_longer_than_the_model_hears() -> None:
     scheduler = a_scheduler()
     scheduler.put(said("first", speaker="first"), 0.0)
-    batch, _ = scheduler.take(0.0)
+    batch, _ = scheduler.next_batch(0.0)
     assert batch is not None
-    scheduler.done(batch, 5.0)
+    scheduler.finish_batch(batch, 5.0)
     for number in range(3):
         scheduler.put(said(f"u{number}", seconds=12, at_s=number * 13), 5.0)
-    batch, _ = scheduler.take(5.0 + PATIENCE_S)
+    batch, _ = scheduler.next_batch(5.0 + PATIENCE_S)
     assert batch is not None
     assert [one.id for one in batch.utterances] == ["u0", "u1"]
 
@@ -421,12 +414,12 @@ def waits(arrivals: Sequence[tuple[float, Utterance]], each_s: float) -> dict[st
         while number < len(coming) and coming[number][0] <= now_s:
             scheduler.put(coming[number][1], coming[number][0])
             number += 1
-        batch, _ = scheduler.take(now_s)
+        batch, _ = scheduler.next_batch(now_s)
         if batch is None:
             now_s = coming[number][0]
             continue
         now_s += each_s
-        scheduler.done(batch, now_s)
+        scheduler.finish_batch(batch, now_s)
         for one in batch.utterances:
             found[one.room_id].append(now_s - put_s[one.id])
     return found
@@ -460,8 +453,8 @@ def test_whatever_is_put_comes_out_exactly_once(
         now_s += later_s
         if what == "work":
             if running is not None:
-                scheduler.done(running, now_s)
-            running, gone = scheduler.take(now_s)
+                scheduler.finish_batch(running, now_s)
+            running, gone = scheduler.next_batch(now_s)
             out.update((one.id, one.revision) for one in (running.utterances if running else ()))
         else:
             speaker = f"s{who}"
@@ -475,13 +468,13 @@ def test_whatever_is_put_comes_out_exactly_once(
     out.update((one.id, one.revision) for one in scheduler.drain())
     assert out == put
     if running is not None:
-        scheduler.done(running, now_s)
+        scheduler.finish_batch(running, now_s)
     assert scheduler.predicted_s(now_s) == 0.0
 
 
 def test_overload_that_is_over_is_over_without_anybody_speaking() -> None:
     scheduler = overloaded(0.5, 8)
-    assert scheduler.look(0.5 + PATIENCE_S) is Rung.COALESCE
+    assert scheduler.update_rung(0.5 + PATIENCE_S) is Rung.COALESCE
     order(scheduler, 0.5 + PATIENCE_S)
-    rungs = [scheduler.look(10.0 + second) for second in range(12)]
+    rungs = [scheduler.update_rung(10.0 + second) for second in range(12)]
     assert rungs[-1] is Rung.NONE

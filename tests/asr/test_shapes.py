@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from asr.loading import load_whisper
 from asr.settings import AsrSettings
 from asr.shapes import SHAPES, TOKENS, build
-from asr.whisper import load
 from benchmarks.asr.engine import Engine, Placement, random_windows
 from tests.asr.examples import an_utterance
 
@@ -29,7 +29,7 @@ def test_every_window_decodes_to_the_settled_number_of_tokens(tiny: Path, beam_s
 
 
 def test_the_server_transcribes_with_it(tiny: Path) -> None:
-    transcriber = load(AsrSettings(model=str(tiny), device="cpu", threads=1, beam_size=1))
+    transcriber = load_whisper(AsrSettings(model=str(tiny), device="cpu", threads=1, beam_size=1))
 
     [transcript] = transcriber.transcribe([an_utterance("noise", bytes(32_000))])
 

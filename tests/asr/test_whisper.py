@@ -13,12 +13,14 @@ import pytest
 from faster_whisper import WhisperModel
 
 from asr.decoding import Decoder, Features, whole_words
+from asr.loading import load_whisper, model_names
 from asr.models import MICRO, ModelUnavailable, micro_directory
+from asr.parallelism import batch_size, lanes
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
 from asr.stitch import UNSPACED
 from asr.transcriber import TranscriptionFailed
-from asr.whisper import WhisperTranscriber, batch_size, lanes, load, model_names
+from asr.whisper import WhisperTranscriber
 from service.simulation.script import DEMO_SCRIPT, load_script
 from tests.asr.examples import START, an_utterance
 from tests.listening.sound import clip_16k
@@ -33,7 +35,7 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def micro() -> WhisperTranscriber:
-    return load(AsrSettings())
+    return load_whisper(AsrSettings())
 
 
 def clips() -> list[Utterance]:
@@ -68,7 +70,7 @@ def test_further_readings_are_others_and_are_given_only_if_they_are_asked_for(
     micro: WhisperTranscriber,
 ) -> None:
     utterance = clips()[0]
-    asked = load(AsrSettings(hypotheses=3))
+    asked = load_whisper(AsrSettings(hypotheses=3))
     (transcript,) = asked.transcribe([utterance])
     assert transcript.text == SAID[utterance.id]
     assert 1 <= len(transcript.hypotheses) <= 3
@@ -222,7 +224,7 @@ def test_a_spoilt_file_is_one_sentence_that_names_the_directory(
     model = a_model(tmp_path)
     harm(model)
     with pytest.raises(ModelUnavailable) as unavailable:
-        load(AsrSettings(model=str(model)))
+        load_whisper(AsrSettings(model=str(model)))
     assert str(model) in str(unavailable.value)
     assert "\n" not in str(unavailable.value)
 
@@ -232,7 +234,7 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
     model = a_model(tmp_path)
     (model / missing).unlink()
     with pytest.raises(ModelUnavailable, match=f"lacks {missing}"):
-        load(AsrSettings(model=str(model)))
+        load_whisper(AsrSettings(model=str(model)))
 
 
 @pytest.mark.parametrize(
@@ -247,12 +249,12 @@ def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
 )
 def test_what_cannot_be_loaded_says_why(settings: AsrSettings, says: str) -> None:
     with pytest.raises(ModelUnavailable, match=says):
-        load(settings)
+        load_whisper(settings)
 
 
 def test_an_unknown_name_points_to_the_known_ones() -> None:
     with pytest.raises(ModelUnavailable, match="no model is called 'tinny'.*models list"):
-        load(AsrSettings(model="tinny"))
+        load_whisper(AsrSettings(model="tinny"))
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence_with_the_remedies(tmp_path: Path) -> None:

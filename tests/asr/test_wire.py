@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr.limits import LONGEST_UTTERANCE_S
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance, Word, WorkClass
-from asr.wire import LONGEST_S, VERSION, Lost, Message, WireError, decode, encode
+from asr.wire import VERSION, Lost, Message, WireError, decode, encode
 from tests.asr.examples import an_utterance, written
 
 MALFORMED = Path(__file__).parent / "malformed"
@@ -100,7 +101,7 @@ def test_a_time_of_another_zone_is_the_same_instant() -> None:
 
 
 def test_the_longest_utterance_travels() -> None:
-    longest = an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_S))
+    longest = an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_UTTERANCE_S))
     assert decode(encode(longest)) == longest
 
 
@@ -109,7 +110,7 @@ def test_the_longest_utterance_travels() -> None:
     [
         (an_utterance(pcm=b""), "no sound"),
         (an_utterance(pcm=b"\0" * 3), "half a sample"),
-        (an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_S + 2)), "30 s at most"),
+        (an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_UTTERANCE_S + 2)), "30 s at most"),
         (an_utterance("x" * 2000), "id is not a text"),
         (replace(an_utterance(), started_at=datetime(2030, 1, 1)), "without its zone"),  # noqa: DTZ001
         (replace(written(an_utterance()), words=[Word("a", 0, 1, math.nan)]), "not a number"),

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from asr.batch_runner import ModelBroken
 from asr.cuda import CudaUnavailable
-from asr.hearing import NOT_TRANSCRIBED, ModelBroken
 from asr.models import ModelUnavailable
-from asr.redis_scripts import FAILED_AGAIN
+from asr.reasons import NOT_TRANSCRIBED, WORKERS_FAILED
 from asr.settings import AsrSettings
 from asr.speech import WorkClass
 from asr.transcriber import Transcriber
@@ -81,12 +81,12 @@ async def test_a_dead_workers_work_is_claimed_and_done_alone(stage: Stage) -> No
     taken = 0
     async with asyncio.timeout(5):
         while taken < 2:
-            taken += len(await dead.take("dead", 2 - taken))
+            taken += len(await dead.fetch_entries("dead", 2 - taken))
     scribe = Scribe()
     async with stage.worker(scribe):
         assert sorted(heard(await some(queue, 2))) == ["a", "b"]
     assert sorted(scribe.batches) == [["a"], ["b"]]
-    assert (await dead.look()).claims == 2
+    assert (await dead.read_overview()).claims == 2
 
 
 async def test_what_failed_every_worker_is_given_up_as_a_dead_letter(stage: Stage) -> None:
@@ -94,17 +94,17 @@ async def test_what_failed_every_worker_is_given_up_as_a_dead_letter(stage: Stag
     queue.put(an_utterance("killer"))
     streams = stage.streams()
     async with asyncio.timeout(5):
-        while not await streams.take("first", 1):  # noqa: ASYNC110
+        while not await streams.fetch_entries("first", 1):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     for worker in ("second", "third"):
-        claimed, _ = await streams.claim(worker, idle_ms=0, most_deliveries=3, in_hand=[])
+        claimed, _ = await streams.claim_entry(worker, idle_ms=0, most_deliveries=3, in_hand=[])
         assert claimed is not None
-    claimed, given_up = await streams.claim("fourth", idle_ms=0, most_deliveries=3, in_hand=[])
+    claimed, given_up = await streams.claim_entry("fourth", idle_ms=0, most_deliveries=3, in_hand=[])
     assert (claimed, given_up) == (None, ["killer"])
-    assert unheard(await some(queue, 1)) == {"killer": FAILED_AGAIN}
-    assert (await streams.look()).dead == 1
+    assert unheard(await some(queue, 1)) == {"killer": WORKERS_FAILED}
+    assert (await streams.read_overview()).dead == 1
     letter = stage.redis.command("XRANGE", f"{streams.prefix}letters", "-", "+")
-    assert FAILED_AGAIN in letter
+    assert WORKERS_FAILED in letter
     assert "body" not in letter
 
 
@@ -118,7 +118,7 @@ async def test_a_poison_item_is_a_dead_letter_and_the_rest_is_heard(stage: Stage
     reasons = unheard(results)
     assert reasons["refused"] == NOT_TRANSCRIBED
     assert reasons["nan"].startswith("its transcript cannot be sent: language is not a text")
-    assert (await stage.streams().look()).dead == 2
+    assert (await stage.streams().read_overview()).dead == 2
 
 
 async def test_too_little_memory_for_one_alone_is_tried_elsewhere_and_given_up(
@@ -131,7 +131,7 @@ async def test_too_little_memory_for_one_alone_is_tried_elsewhere_and_given_up(
     async with stage.worker(scribe):
         results = await some(queue, 3)
     assert sorted(heard(results)) == ["a", "b"]
-    assert unheard(results) == {"huge": FAILED_AGAIN}
+    assert unheard(results) == {"huge": WORKERS_FAILED}
     assert [ids for ids in scribe.batches if "huge" in ids].count(["huge"]) == 3
 
 
@@ -236,6 +236,6 @@ async def test_a_claim_waits_for_five_of_the_slowest_batches(stage: Stage) -> No
         stage.streams(), Scribe, model="m", batch=1, times=replace(QUICK, least_idle_s=10)
     )
     assert worker._idle_ms() == 10_000
-    worker._seconds.extend([0.1] * 99 + [4.0])
+    worker._batch_seconds.extend([0.1] * 99 + [4.0])
     assert worker._idle_ms() == 20_000
     assert WorkerTimes().least_idle_s == 10

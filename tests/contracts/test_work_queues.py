@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr.scheduler import ENDED, NEWER
+from asr.reasons import REPLACED, SPEECH_ENDED
 from asr.speech import Transcript, Utterance, WorkClass
 from tests.asr.examples import an_utterance
 from tests.asr.scribe import Scribe, heard, named, unheard
@@ -77,8 +77,8 @@ async def test_a_look_that_waits_leaves_for_a_newer_one_and_that_for_the_end(
     for newer in (*looks, an_utterance("speech")):
         queue.put(newer)
     async with asyncio.timeout(5):
-        assert unheard([await anext(results)]) == {"speech": NEWER}
-        assert unheard([await anext(results)]) == {"speech": ENDED}
+        assert unheard([await anext(results)]) == {"speech": REPLACED}
+        assert unheard([await anext(results)]) == {"speech": SPEECH_ENDED}
         scribe.free.set()
         assert [heard([await anext(results)]) for _ in range(2)] == [["busy"], ["speech"]]
     assert queue.waiting() == 0

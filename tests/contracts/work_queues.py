@@ -11,9 +11,10 @@ from uuid import uuid4
 
 from asr.local_queue import LocalQueue
 from asr.redis_queue import RedisQueue
-from asr.redis_streams import Limits, Streams
+from asr.redis_streams import Streams
 from asr.scheduler import SchedulerSettings
 from asr.speech import Transcript, Unheard
+from asr.stream_records import StreamLimits
 from asr.work_queue import WorkQueue
 from asr.worker import Worker, WorkerTimes
 from tests.asr.redis_stage import QUICK_QUEUE
@@ -71,7 +72,7 @@ class OverRedis:
             capacity=capacity,
             deadline_s=30,
             times=QUICK_QUEUE,
-            limits=Limits(entries=capacity),
+            limits=StreamLimits(entries=capacity),
         )
         await queue.start()
         self._queues.append(queue)

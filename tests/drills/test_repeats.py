@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
+from asr.loading import load_whisper
 from asr.quality import Trust, trust
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE
 from asr.transcriber import Transcriber
-from asr.whisper import load
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.packs import shipped_packs
@@ -42,7 +42,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module", params=[1, 5], ids=["beam 1", "beam 5"])
 def model(request: pytest.FixtureRequest) -> Transcriber:
-    return load(AsrSettings(model=MODEL, beam_size=request.param))
+    return load_whisper(AsrSettings(model=MODEL, beam_size=request.param))
 
 
 @pytest.fixture(scope="module")
