@@ -1,4 +1,4 @@
-"""A model's streams in the tests' Redis, with servers and workers on them."""
+"""A model's streams in the tests' Redis, with servers and workers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUICK_LADDER = LadderTimes(
 )
 QUICK_QUEUE = QueueTimes(overview_s=0.1, retry_s=(0.02, 0.05, 0.1))
 QUICK_OVERLOAD = replace(QUICK_QUEUE, ladder=QUICK_LADDER)
-"""Only for tests of overload: on a busy machine others would meet it by chance."""
+"""Times for tests of overload. On a busy machine other tests would meet it by chance."""
 
 
 @dataclass
@@ -94,7 +94,7 @@ async def staged(redis: RedisServer) -> AsyncIterator[Stage]:
 
 
 async def some(queue: RedisQueue, count: int, seconds: float = 10.0) -> list[Transcript | Unheard]:
-    """So many results."""
+    """Return the next `count` results."""
     found: list[Transcript | Unheard] = []
     async with asyncio.timeout(seconds):
         async for result in queue.results():
@@ -106,5 +106,5 @@ async def some(queue: RedisQueue, count: int, seconds: float = 10.0) -> list[Tra
 
 async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - another process makes it so
+        while not holds():  # noqa: ASYNC110 - another process changes it
             await asyncio.sleep(0.02)

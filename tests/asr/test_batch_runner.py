@@ -51,6 +51,6 @@ def test_out_of_memory_batches_are_half_as_large_from_then_on() -> None:
     assert scribe.batches == [["d"], ["e"]]
 
 
-def test_a_model_that_fails_on_silence_too_is_broken_and_refuses_nothing() -> None:
+def test_a_model_that_fails_on_silence_is_broken_and_refuses_no_utterance() -> None:
     with pytest.raises(ModelBroken, match="fails on silence"):
         BatchRunner(Scribe(), 8).run_batch(batch("a", "plague", "b"))

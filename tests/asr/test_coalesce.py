@@ -40,7 +40,7 @@ def batches(draw: st.DrawFn) -> list[Utterance]:
 
 
 @given(batches())
-def test_every_utterance_is_in_one_window_with_its_speakers_own(batch: list[Utterance]) -> None:
+def test_every_utterance_is_in_one_window_with_its_own_speaker(batch: list[Utterance]) -> None:
     found = group_utterances(batch, Windows().shortest_holding)
     assert sorted(place for group in found for place in group) == list(range(len(batch)))
     for group in found:
@@ -53,7 +53,7 @@ def test_every_utterance_is_in_one_window_with_its_speakers_own(batch: list[Utte
             assert Joined(members).duration_ms <= LONGEST_MS
 
 
-def test_what_was_said_before_and_after_unbroken_speech_is_not_joined_over_it() -> None:
+def test_utterances_are_not_joined_across_unbroken_speech() -> None:
     batch = [lasting(900), lasting(900, part=1), lasting(900), lasting(900)]
     assert group_utterances(batch, Windows().shortest_holding) == [[0], [1], [2, 3]]
 
@@ -72,7 +72,7 @@ def test_the_silence_between_two_utterances_is_known() -> None:
     assert len(joined.pcm) == 32 * joined.duration_ms
 
 
-def test_each_segment_is_its_utterances_with_times_from_its_start() -> None:
+def test_each_segment_goes_to_its_utterance_with_times_from_its_start() -> None:
     joined = Joined([lasting(1_000), lasting(2_000)])
     heard = [Segment(200, 1_100, "one"), Segment(1_520, 2_400, "two"), Segment(2_400, 3_400, "x")]
     assert assign_segments(joined, heard) == [
@@ -106,7 +106,7 @@ def test_words_of_a_segment_that_never_ended_end_with_the_utterance() -> None:
     assert list(shares[1][0].words) == [Word("now", 300, 2_000, 1.0)]
 
 
-def test_a_segment_over_a_join_is_nobodys() -> None:
+def test_a_segment_over_a_join_belongs_to_no_utterance() -> None:
     joined = Joined([lasting(1_000), lasting(2_000)])
     assert (
         assign_segments(joined, [Segment(200, 2_400, "one two"), Segment(2_400, 3_000, "x")])

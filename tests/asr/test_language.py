@@ -29,13 +29,13 @@ def test_a_language_detected_twice_for_sure_is_not_detected_again() -> None:
     assert languages.known_language(LONG, []) == "en"
 
 
-def test_short_speech_is_taken_as_it_sounds_and_not_remembered() -> None:
+def test_the_language_of_short_speech_is_detected_but_not_remembered() -> None:
     languages = SpeakerLanguages()
     assert languages.record_detection(SHORT, [], CHINESE) == "zh"
     assert len(languages) == 0
 
 
-def test_an_unsure_detection_does_not_outweigh_what_was_heard_before() -> None:
+def test_an_unsure_detection_does_not_replace_the_known_language() -> None:
     languages = SpeakerLanguages()
     languages.record_detection(LONG, [], ENGLISH)
     assert languages.record_detection(LONG, [], [("zh", 0.4), ("en", 0.35)]) == "en"
@@ -45,7 +45,7 @@ def test_an_unsure_detection_does_not_outweigh_what_was_heard_before() -> None:
     assert languages.known_language(LONG, []) == "zh"
 
 
-def test_words_gone_wrong_have_the_language_detected_again() -> None:
+def test_the_language_is_detected_again_after_words_went_wrong() -> None:
     languages = settled()
     assert not languages.forget_if_wrong(LONG, -0.8)
     assert languages.known_language(LONG, []) == "en"
@@ -54,7 +54,7 @@ def test_words_gone_wrong_have_the_language_detected_again() -> None:
     assert not languages.forget_if_wrong(LONG, -0.81), "nothing was known"
 
 
-def test_only_languages_that_may_be_spoken_are_taken() -> None:
+def test_only_allowed_languages_are_chosen() -> None:
     languages = settled()
     assert languages.known_language(LONG, ["zh"]) == "zh"
     assert languages.known_language(LONG, ["zh", "ja"]) is None
@@ -63,13 +63,13 @@ def test_only_languages_that_may_be_spoken_are_taken() -> None:
     assert languages.record_detection(LONG, ["ja"], ENGLISH) == "ja"
 
 
-def test_speakers_and_rooms_are_apart() -> None:
+def test_speakers_and_rooms_have_separate_languages() -> None:
     languages = settled()
     assert languages.known_language(replace(LONG, speaker_id="bob"), []) is None
     assert languages.known_language(replace(LONG, room_id="stage"), []) is None
 
 
-def test_whoever_was_silent_longest_is_forgotten_first() -> None:
+def test_the_speaker_silent_for_longest_is_forgotten_first() -> None:
     languages = SpeakerLanguages(capacity=2)
     ann, bob, eve = (replace(LONG, speaker_id=name) for name in ("ann", "bob", "eve"))
     for speaker in (ann, bob, ann, bob):

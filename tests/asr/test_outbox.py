@@ -22,7 +22,7 @@ def order(outbox: Outbox) -> list[str]:
     return ids
 
 
-def test_the_classes_wait_apart_and_of_a_room_the_oldest_goes_first() -> None:
+def test_each_class_has_its_queue_and_a_rooms_oldest_goes_first() -> None:
     outbox = Outbox()
     for number, work in enumerate([*reversed(WorkClass), *WorkClass]):
         outbox.put(said(f"{work} {number}", work), float(number))
@@ -47,7 +47,7 @@ def test_rooms_take_turns() -> None:
     assert [id_ for id_ in ids if "loud" in id_] == [f"loud {number}" for number in range(5, 20)]
 
 
-def test_a_room_of_which_nothing_waits_keeps_the_turns_that_it_has_had() -> None:
+def test_an_empty_room_keeps_the_count_of_its_turns() -> None:
     outbox = Outbox()
     for number in range(2):
         outbox.put(said(f"a{number}", room="a"), float(number))
@@ -59,7 +59,7 @@ def test_a_room_of_which_nothing_waits_keeps_the_turns_that_it_has_had() -> None
     assert order(outbox) == ["b0", "a1", "b1", "c1"]
 
 
-def test_what_could_not_be_sent_has_its_place_and_its_turn_again() -> None:
+def test_an_utterance_put_back_regains_its_place_and_turn() -> None:
     outbox = Outbox()
     for number in range(3):
         outbox.put(said(f"a{number}", room="a"), float(number))
@@ -71,18 +71,18 @@ def test_what_could_not_be_sent_has_its_place_and_its_turn_again() -> None:
     assert order(outbox) == ["a0", "b0", "a1", "b1", "a2", "b2"]
 
 
-def test_the_least_urgent_of_the_room_with_most_is_the_first_to_leave() -> None:
+def test_the_first_to_drop_is_the_least_urgent_of_the_fullest_room() -> None:
     outbox = Outbox()
     outbox.put(said("hot", WorkClass.HOT_FINAL, "loud"), 0.0)
     outbox.put(said("quiet", room="quiet"), 1.0)
     for number in range(2):
         outbox.put(said(f"loud {number}", room="loud"), 2.0 + number)
     assert outbox.first_to_drop().id == "loud 0"
-    outbox.put(said("look", WorkClass.PARTIAL, "quiet"), 4.0)
-    assert outbox.first_to_drop().id == "look"
+    outbox.put(said("interim", WorkClass.PARTIAL, "quiet"), 4.0)
+    assert outbox.first_to_drop().id == "interim"
 
 
-def test_it_says_how_much_waits_and_for_how_long() -> None:
+def test_waiting_utterances_and_waits_are_counted_by_class() -> None:
     outbox = Outbox()
     for at_s, work in ((1.0, WorkClass.FINAL), (2.0, WorkClass.FINAL), (3.0, WorkClass.PARTIAL)):
         outbox.put(said(f"u{at_s}", work), at_s)
@@ -99,7 +99,7 @@ def test_it_says_how_much_waits_and_for_how_long() -> None:
         st.tuples(st.sampled_from(["put", "take", "back", "remove", "least"]), st.integers(0, 9))
     )
 )
-def test_what_is_put_leaves_once(steps: list[tuple[str, int]]) -> None:
+def test_every_utterance_put_leaves_once(steps: list[tuple[str, int]]) -> None:
     outbox = Outbox()
     inside: dict[str, Utterance] = {}
     outside: list[Utterance] = []

@@ -53,7 +53,7 @@ def put(queue: RedisQueue, *ids: str, work: WorkClass = WorkClass.FINAL) -> None
 
 
 def behind_s(queue: RedisQueue, work: WorkClass) -> float:
-    """How long the oldest utterance of the class has waited."""
+    """Return the wait of the oldest utterance of a class, in seconds."""
     return 0.0 if queue.overview is None else queue.overview.behind_s[work]
 
 
@@ -64,7 +64,7 @@ async def in_redis(stage: Stage, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_two_servers_share_workers_and_each_hears_its_own(stage: Stage) -> None:
+async def test_two_servers_share_workers_and_each_gets_its_own_results(stage: Stage) -> None:
     one, other = await stage.server(), await stage.server()
     put(one, "a", "b")
     put(other, "c", "d")
@@ -73,7 +73,7 @@ async def test_two_servers_share_workers_and_each_hears_its_own(stage: Stage) ->
         assert set(heard(await some(other, 2))) == {"c", "d"}
 
 
-async def test_the_most_urgent_are_heard_first_whenever_they_came(stage: Stage) -> None:
+async def test_the_most_urgent_utterances_are_transcribed_first(stage: Stage) -> None:
     scribe = Scribe()
     queue = await stage.server()
     for work in reversed(WorkClass):
@@ -85,20 +85,20 @@ async def test_the_most_urgent_are_heard_first_whenever_they_came(stage: Stage) 
     assert order == [f"{age} {work}" for work in WorkClass for age in ("old", "new")]
 
 
-async def known(queue: RedisQueue) -> None:
-    """Until the queue knows of its worker, and that it is at work."""
+async def worker_known(queue: RedisQueue) -> None:
+    """Wait until the queue knows its worker, and that it is busy."""
     await until(lambda: queue.overview is not None and bool(queue.overview.workers))
 
 
-async def test_a_room_that_says_much_does_not_keep_another_waiting(stage: Stage) -> None:
+async def test_a_room_with_much_speech_does_not_delay_another(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = await stage.server()
     async with stage.worker(scribe, batch=1):
-        await known(queue)
+        await worker_known(queue)
         for number in range(40):
             queue.put(replace(an_utterance(f"loud {number}"), room_id="loud"))
-        await in_redis(stage, 6)  # one is at work, one prepared, six wait there and the rest here
+        await in_redis(stage, 6)  # one runs, one is prepared, six wait in Redis and the rest here
         for number in range(3):
             queue.put(replace(an_utterance(f"quiet {number}"), room_id="quiet"))
         put(queue, "urgent", work=WorkClass.HOT_FINAL)
@@ -108,7 +108,7 @@ async def test_a_room_that_says_much_does_not_keep_another_waiting(stage: Stage)
     assert {"urgent", "quiet 0", "quiet 1", "quiet 2"} <= set(order[: 8 + 8])
 
 
-async def test_whoever_is_urgent_passes_all_that_waits(stage: Stage) -> None:
+async def test_an_urgent_utterance_passes_all_that_wait(stage: Stage) -> None:
     scribe = Scribe(pace_s=0.1)
     queue = await stage.server()
     async with stage.worker(scribe, batch=1):
@@ -121,11 +121,13 @@ async def test_whoever_is_urgent_passes_all_that_waits(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("how", ["CLIENT KILL TYPE normal", "FLUSHALL"])
-async def test_a_blip_of_redis_does_not_cost_rooms_their_turns(own_stage: Stage, how: str) -> None:
+async def test_a_short_failure_of_redis_does_not_cost_rooms_their_turns(
+    own_stage: Stage, how: str
+) -> None:
     scribe = Scribe(pace_s=0.05)
     queue = await own_stage.server()
     async with own_stage.worker(scribe, batch=1):
-        await known(queue)
+        await worker_known(queue)
         for number in range(100):
             queue.put(replace(an_utterance(f"loud {number}"), room_id="loud"))
         await until(lambda: len(scribe.batches) > 3)
@@ -137,12 +139,12 @@ async def test_a_blip_of_redis_does_not_cost_rooms_their_turns(own_stage: Stage,
         assert scribe.batches.index(["quiet"]) - begun < 25
 
 
-async def test_a_redis_that_goes_costs_nothing_that_waited_for_workers(own_stage: Stage) -> None:
+async def test_a_redis_that_goes_away_loses_no_waiting_utterance(own_stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = await own_stage.server(capacity=5)
     async with own_stage.worker(scribe, batch=1):
-        await known(queue)
+        await worker_known(queue)
         put(queue, *(f"u{number}" for number in range(40)))
         own_stage.redis.stop()
         await until(lambda: queue.overview is None)
@@ -153,7 +155,7 @@ async def test_a_redis_that_goes_costs_nothing_that_waited_for_workers(own_stage
         assert len(heard(await some(queue, 40, 30))) == 40
 
 
-async def test_what_waits_for_a_redis_that_is_away_keeps_its_order(own_stage: Stage) -> None:
+async def test_utterances_that_wait_for_redis_keep_their_order(own_stage: Stage) -> None:
     scribe = Scribe()
     queue = await own_stage.server()
     own_stage.redis.stop()
@@ -165,12 +167,12 @@ async def test_what_waits_for_a_redis_that_is_away_keeps_its_order(own_stage: St
     assert [ids[0] for ids in scribe.batches] == [f"u{number:02}" for number in range(20)]
 
 
-async def test_what_waits_here_counts_as_waiting(stage: Stage) -> None:
+async def test_utterances_in_the_outbox_count_as_waiting(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = await stage.server(times=QUICK_OVERLOAD)
     async with stage.worker(scribe, batch=1):
-        await known(queue)
+        await worker_known(queue)
         put(queue, *(f"u{number}" for number in range(20)))
         await until(lambda: queue.rung is Rung.NO_LOOKS)
         assert queue.overview is not None
@@ -183,7 +185,7 @@ async def test_what_waits_here_counts_as_waiting(stage: Stage) -> None:
 
 @dataclass
 class Hurried(Scribe):
-    """A `WindowedTranscriber` that notes how hard it was to try."""
+    """A `WindowedTranscriber` that records the efforts asked for."""
 
     efforts: list[tuple[Effort, bool]] = field(default_factory=list)
 
@@ -197,12 +199,12 @@ class Hurried(Scribe):
         return super().transcribe(batch)
 
 
-async def test_workers_try_less_hard_while_words_are_late(stage: Stage) -> None:
+async def test_workers_reduce_their_effort_while_finals_are_late(stage: Stage) -> None:
     scribe = Hurried()
     scribe.free.clear()
     queue = await stage.server(times=QUICK_OVERLOAD)
     async with stage.worker(scribe, batch=1):
-        await known(queue)
+        await worker_known(queue)
         put(queue, *(f"u{number}" for number in range(20)))
         await until(lambda: queue.rung is Rung.COALESCE)
         scribe.free.set()
@@ -214,12 +216,12 @@ async def test_workers_try_less_hard_while_words_are_late(stage: Stage) -> None:
     assert (Effort.FAST, True) in scribe.efforts
 
 
-async def test_looks_that_wait_make_no_words_worse(stage: Stage) -> None:
+async def test_waiting_interim_utterances_do_not_lower_the_quality_of_finals(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = await stage.server(times=QUICK_OVERLOAD)
     async with stage.worker(scribe, batch=1):
-        await known(queue)
+        await worker_known(queue)
         put(queue, "at work", "prepared")
         await until(lambda: bool(scribe.batches))
         for number in range(9):
@@ -233,14 +235,14 @@ async def test_looks_that_wait_make_no_words_worse(stage: Stage) -> None:
         await some(queue, 11)
 
 
-async def test_workers_that_are_gone_with_all_they_had_do_not_stop_the_others(
+async def test_dead_workers_with_entries_do_not_block_the_others(
     stage: Stage,
 ) -> None:
     stuck, scribe = Scribe(), Scribe()
     stuck.free.clear()
     queue = await stage.server(times=replace(QUICK_QUEUE, out_s=1.0))
     async with stage.worker(stuck, batch=8):
-        await known(queue)
+        await worker_known(queue)
         put(queue, *(f"u{number}" for number in range(40)))
         await until(lambda: bool(stuck.batches))
         async with stage.worker(scribe, batch=1, times=replace(QUICK, least_idle_s=60)):
@@ -250,8 +252,8 @@ async def test_workers_that_are_gone_with_all_they_had_do_not_stop_the_others(
         await some(queue, 16)
 
 
-async def test_every_look_at_a_speech_comes_back(stage: Stage) -> None:
-    """A provisional look has the id of the whole, and both are answered."""
+async def test_every_interim_utterance_gets_its_result(stage: Stage) -> None:
+    """An interim utterance has the id of the final one, and both get results."""
     queue = await stage.server()
     scribe = Scribe()
     async with stage.worker(scribe):
@@ -261,20 +263,20 @@ async def test_every_look_at_a_speech_comes_back(stage: Stage) -> None:
     assert scribe.batches == [["u"]] * 3
 
 
-async def test_the_same_look_put_twice_is_worked_on_once(stage: Stage) -> None:
+async def test_an_interim_utterance_put_twice_is_transcribed_once(stage: Stage) -> None:
     queue = await stage.server()
     put(queue, "u", "u")
     scribe = Scribe()
     async with stage.worker(scribe):
         assert heard(await some(queue, 1)) == ["u"]
-        put(queue, "u")  # and what came of it is still known
+        put(queue, "u")  # whose result Redis still has
         assert heard(await some(queue, 1)) == ["u"]
     assert scribe.batches == [["u"]]
 
 
 @asynccontextmanager
 async def slow_and_fast(stage: Stage, queue: RedisQueue) -> AsyncIterator[Scribe]:
-    """Two workers; the slow one has `a` and does not go on, the fast one has done `b` and `c`.
+    """Yield the slow one of two workers: it is stuck with `a`; the fast one has done `b` and `c`.
 
     What the slow one prepares meanwhile is another speaker's.
     """
@@ -291,7 +293,7 @@ async def slow_and_fast(stage: Stage, queue: RedisQueue) -> AsyncIterator[Scribe
             yield slow
 
 
-async def test_of_workers_of_different_speed_a_speakers_results_come_in_order(
+async def test_results_of_a_speaker_come_in_order_from_workers_of_different_speed(
     stage: Stage,
 ) -> None:
     queue = await stage.server(times=replace(QUICK_QUEUE, hold_s=30.0))
@@ -301,7 +303,7 @@ async def test_of_workers_of_different_speed_a_speakers_results_come_in_order(
         assert [id_ for id_ in found if id_ != "other"] == ["a", "b", "c"]
 
 
-async def test_results_are_held_back_for_a_slow_worker_for_a_second_at_most(
+async def test_results_are_held_back_for_a_slow_worker_a_second_at_most(
     stage: Stage,
 ) -> None:
     assert QueueTimes().hold_s == 1.0
@@ -312,14 +314,14 @@ async def test_results_are_held_back_for_a_slow_worker_for_a_second_at_most(
         assert set(heard(await some(queue, 2))) == {"a", "other"}
 
 
-async def test_without_a_worker_it_is_a_gap_at_its_deadline(stage: Stage) -> None:
+async def test_without_a_worker_an_utterance_becomes_a_gap_at_its_deadline(stage: Stage) -> None:
     queue = await stage.server(deadline_s=0.4)
     put(queue, "a")
     assert unheard(await some(queue, 1)) == {"a": NO_WORKER_IN_TIME}
     assert queue.waiting() == 0
 
 
-async def test_what_is_too_late_is_not_worked_on(stage: Stage) -> None:
+async def test_an_utterance_past_its_deadline_is_not_transcribed(stage: Stage) -> None:
     queue = await stage.server(deadline_s=0.4)
     put(queue, "a")
     await some(queue, 1)
@@ -331,7 +333,7 @@ async def test_what_is_too_late_is_not_worked_on(stage: Stage) -> None:
     assert (await stage.streams().read_overview()).bytes == 0
 
 
-async def test_a_transcript_after_the_deadline_does_not_come_out_as_well(stage: Stage) -> None:
+async def test_a_transcript_after_the_deadline_is_dropped(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = await stage.server(deadline_s=0.5)
@@ -345,7 +347,9 @@ async def test_a_transcript_after_the_deadline_does_not_come_out_as_well(stage: 
 
 
 @pytest.mark.parametrize("work", [WorkClass.FINAL, WorkClass.HOT_FINAL])
-async def test_full_the_oldest_of_the_least_urgent_leaves(stage: Stage, work: WorkClass) -> None:
+async def test_a_full_redis_drops_the_oldest_of_the_least_urgent(
+    stage: Stage, work: WorkClass
+) -> None:
     queue = await stage.server(limits=StreamLimits(entries=4))
     put(queue, "partial 1", "partial 2", work=WorkClass.PARTIAL)
     put(queue, "final 1", "final 2")
@@ -355,7 +359,9 @@ async def test_full_the_oldest_of_the_least_urgent_leaves(stage: Stage, work: Wo
     await in_redis(stage, 4)
 
 
-async def test_full_of_what_is_as_urgent_the_new_one_waits(stage: Stage) -> None:
+async def test_a_new_utterance_waits_while_redis_is_full_of_equally_urgent_ones(
+    stage: Stage,
+) -> None:
     queue = await stage.server(limits=StreamLimits(entries=2))
     put(queue, "final 1", "final 2")
     await in_redis(stage, 2)
@@ -367,16 +373,16 @@ async def test_full_of_what_is_as_urgent_the_new_one_waits(stage: Stage) -> None
         assert heard(await some(queue, 4))[-1] == "partial"
 
 
-async def test_sound_is_bounded_in_bytes_too(stage: Stage) -> None:
+async def test_the_bytes_of_sound_are_bounded_too(stage: Stage) -> None:
     queue = await stage.server(limits=StreamLimits(bytes=100_000))
-    put(queue, "a", "b", "c")  # of 32,000 bytes each
+    put(queue, "a", "b", "c")  # each of 32,000 bytes
     await in_redis(stage, 3)
     put(queue, "d")
     queue.put(an_utterance("long", bytes(200_000)))
     assert set(unheard(await some(queue, 1))) == {"long"}
     put(queue, "hot", work=WorkClass.HOT_FINAL)
     assert unheard(await some(queue, 1)) == {"a": OVERLOADED}
-    put(queue, *"efgh")  # of which three may wait here
+    put(queue, *"efgh")  # three of them may wait here
     gone = await some(queue, 1)
     async with stage.worker(Scribe()):
         gone += await some(queue, 7)
@@ -385,7 +391,7 @@ async def test_sound_is_bounded_in_bytes_too(stage: Stage) -> None:
     assert (await stage.streams().read_overview()).bytes == 0
 
 
-async def test_another_servers_utterance_that_has_to_leave_is_told_there(stage: Stage) -> None:
+async def test_a_dropped_utterance_of_another_server_is_reported_there(stage: Stage) -> None:
     one = await stage.server(limits=StreamLimits(entries=1))
     other = await stage.server(limits=StreamLimits(entries=1))
     put(one, "a")
@@ -394,7 +400,7 @@ async def test_another_servers_utterance_that_has_to_leave_is_told_there(stage: 
     assert unheard(await some(one, 1)) == {"a": OVERLOADED}
 
 
-async def test_what_is_being_worked_on_does_not_have_to_leave(stage: Stage) -> None:
+async def test_an_utterance_at_a_worker_is_not_dropped(stage: Stage) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = await stage.server(limits=StreamLimits(entries=2))
@@ -409,7 +415,7 @@ async def test_what_is_being_worked_on_does_not_have_to_leave(stage: Stage) -> N
         assert set(heard(await some(queue, 8))) == {"working", "waiting", *"abcdef"}
 
 
-async def test_sound_that_is_none_is_refused_at_once_with_its_reason(stage: Stage) -> None:
+async def test_invalid_sound_is_refused_at_once_with_a_reason(stage: Stage) -> None:
     queue = await stage.server()
     queue.put(an_utterance("empty", b""))
     queue.put(an_utterance("odd", b"\0\0\0"))
@@ -421,7 +427,7 @@ async def test_sound_that_is_none_is_refused_at_once_with_its_reason(stage: Stag
 
 
 @pytest.mark.parametrize("body", [b"", b"RIFF", encode(Lost("what?")), b"es\x09\x01" + bytes(8)])
-async def test_an_entry_that_is_no_utterance_is_refused_and_the_worker_goes_on(
+async def test_an_invalid_entry_is_refused_and_the_worker_goes_on(
     stage: Stage, body: bytes
 ) -> None:
     queue = await stage.server()
@@ -459,7 +465,7 @@ async def test_a_result_that_is_no_transcript_is_a_gap(stage: Stage, body: bytes
     assert list(unheard(await some(queue, 1))) == ["a"]
 
 
-async def test_of_two_who_tell_the_first_is_believed(stage: Stage) -> None:
+async def test_only_the_first_of_two_results_counts(stage: Stage) -> None:
     queue = await stage.server()
     put(queue, "a")
     await in_redis(stage, 1)
@@ -470,7 +476,7 @@ async def test_of_two_who_tell_the_first_is_believed(stage: Stage) -> None:
     assert unheard(await some(queue, 1)) == {"a": "first"}
 
 
-async def test_a_redis_that_is_away_is_waited_for(own_stage: Stage) -> None:
+async def test_a_queue_waits_for_a_redis_that_is_away(own_stage: Stage) -> None:
     own_stage.redis.stop()
     queue = await own_stage.server()
     put(queue, "a", "b")
@@ -481,7 +487,7 @@ async def test_a_redis_that_is_away_is_waited_for(own_stage: Stage) -> None:
         await until(lambda: queue.unready() is None)
 
 
-async def test_a_redis_that_stays_away_makes_gaps_that_say_so(own_stage: Stage) -> None:
+async def test_gaps_say_that_redis_stayed_away(own_stage: Stage) -> None:
     queue = await own_stage.server(deadline_s=1.0)
     own_stage.redis.stop(SIGKILL)
     put(queue, "a")
@@ -489,7 +495,7 @@ async def test_a_redis_that_stays_away_makes_gaps_that_say_so(own_stage: Stage) 
     assert reason == f"{NO_WORKER_IN_TIME}: Redis is away"
 
 
-async def test_away_the_outbox_is_bounded_and_the_least_urgent_leave(own_stage: Stage) -> None:
+async def test_the_outbox_is_bounded_while_redis_is_away(own_stage: Stage) -> None:
     own_stage.redis.stop()
     queue = await own_stage.server(capacity=3)
     put(queue, "final 1", "final 2")
@@ -499,7 +505,7 @@ async def test_away_the_outbox_is_bounded_and_the_least_urgent_leave(own_stage: 
     assert queue.waiting() == 3
 
 
-async def test_what_a_redis_forgot_is_put_again(own_stage: Stage) -> None:
+async def test_jobs_that_redis_forgot_are_sent_again(own_stage: Stage) -> None:
     queue = await own_stage.server()
     put(queue, "a", "b", "c")
     await in_redis(own_stage, 3)
@@ -524,7 +530,7 @@ async def test_readiness_says_what_is_missing(stage: Stage) -> None:
     await until(lambda: queue.unready() == none)
 
 
-async def test_a_wrong_password_is_said_at_the_start(stage: Stage) -> None:
+async def test_a_wrong_password_is_an_error_at_the_start(stage: Stage) -> None:
     url = stage.redis.url.replace("a-test-password", "guessed")
     queue = RedisQueue(Streams(url, "m"), "m", capacity=1, deadline_s=1)
     with pytest.raises(StreamsRefused, match="password in EARSHOT_REDIS_URL") as refused:
@@ -534,7 +540,7 @@ async def test_a_wrong_password_is_said_at_the_start(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("url", ["redis//host", "http://host", "redis://host:port/0", "::"])
-def test_an_address_of_no_redis_is_refused_by_name(url: str) -> None:
+def test_an_invalid_redis_address_is_refused_with_the_address(url: str) -> None:
     with pytest.raises(StreamsRefused, match="use redis://host"):
         Streams(url, "m")
 
@@ -551,7 +557,7 @@ def test_an_address_is_shown_without_its_password(url: str, says: str) -> None:
     assert address_without_password(url) == says
 
 
-async def test_a_redis_that_hangs_is_away(stage: Stage) -> None:
+async def test_a_redis_that_hangs_counts_as_away(stage: Stage) -> None:
     calls: list[asyncio.StreamWriter] = []
     silent = await asyncio.start_server(lambda _, writer: calls.append(writer), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
@@ -565,7 +571,7 @@ async def test_a_redis_that_hangs_is_away(stage: Stage) -> None:
         await call.wait_closed()
 
 
-def test_a_job_has_one_id_for_each_look_and_model() -> None:
+def test_a_job_has_one_id_for_each_revision_and_model() -> None:
     utterance = an_utterance()
     ids = {
         job_id(utterance, "m"),

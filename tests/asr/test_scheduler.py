@@ -1,4 +1,4 @@
-"""The scheduler's policy, on a made-up clock and with a made-up model."""
+"""The scheduler's policy, with a simulated clock and model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def said(
     )
 
 
-def look(id_: str, revision: int, *, speaker: str = "ann", room: str = "lobby") -> Utterance:
+def interim(id_: str, revision: int, *, speaker: str = "ann", room: str = "lobby") -> Utterance:
     work = WorkClass.PARTIAL
     return said(id_, room=room, speaker=speaker, work=work, revision=revision)
 
@@ -57,7 +57,7 @@ def a_scheduler(**changes: float) -> Scheduler:
 
 
 def order(scheduler: Scheduler, now_s: float = 0.0, *, took_s: float = 0.1) -> list[str]:
-    """The ids in which what waits is heard, each batch taking so long."""
+    """Return the ids in the order of transcription, with batches of `took_s` each."""
     ids: list[str] = []
     while True:
         batch, _ = scheduler.next_batch(now_s)
@@ -72,21 +72,21 @@ def reasons(gone: Sequence[Unheard]) -> dict[str, str]:
     return {each.utterance.id: each.reason for each in gone}
 
 
-def test_what_is_urgent_goes_first() -> None:
+def test_urgent_utterances_go_first() -> None:
     scheduler = a_scheduler(interim_share=1.0)
     for number, work in enumerate(reversed(WorkClass)):
         scheduler.put(said(work.value, speaker=f"s{number}", work=work), 0.0)
     assert order(scheduler) == [work.value for work in WorkClass]
 
 
-def test_of_equal_ones_the_one_that_has_waited_longest_goes_first() -> None:
+def test_the_longest_wait_decides_between_equals() -> None:
     scheduler = a_scheduler()
     for number in range(4):
         scheduler.put(said(f"u{number}", speaker=f"s{number}"), number * 0.1)
     assert order(scheduler, 0.5) == ["u0", "u1", "u2", "u3"]
 
 
-def test_who_waits_is_promoted_by_a_class_every_two_seconds() -> None:
+def test_a_waiting_utterance_rises_by_a_class_every_two_seconds() -> None:
     scheduler = a_scheduler()
     scheduler.put(said("waits", speaker="bob", work=WorkClass.RETRY), 0.0)
     scheduler.put(said("new", work=WorkClass.FINAL), 5.9)
@@ -96,7 +96,7 @@ def test_who_waits_is_promoted_by_a_class_every_two_seconds() -> None:
     assert order(scheduler, 16.1)[0] == "waits"
 
 
-def test_rooms_take_turns_however_much_one_of_them_talks() -> None:
+def test_rooms_take_turns_even_if_one_talks_much_more() -> None:
     scheduler = a_scheduler()
     for number in range(20):
         scheduler.put(said(f"hot {number}", room="hot", speaker=f"s{number}"), 0.0)
@@ -106,7 +106,7 @@ def test_rooms_take_turns_however_much_one_of_them_talks() -> None:
     assert [heard.index(f"quiet {number}") for number in range(3)] == [1, 3, 5]
 
 
-def test_a_room_that_was_silent_has_saved_up_nothing() -> None:
+def test_a_silent_room_saves_up_no_turns() -> None:
     scheduler = a_scheduler()
     for number in range(10):
         scheduler.put(said(f"a {number}", room="a", speaker=f"s{number}"), 0.0)
@@ -118,7 +118,7 @@ def test_a_room_that_was_silent_has_saved_up_nothing() -> None:
     assert abs(heard.index("a 0") - heard.index("b 0")) == 1
 
 
-def test_a_batch_takes_what_waits_and_no_more_than_it_may() -> None:
+def test_a_batch_has_all_that_waits_up_to_its_size() -> None:
     scheduler = a_scheduler(batch_size=3)
     for number in range(4):
         scheduler.put(said(f"u{number}", speaker=f"s{number}"), 0.0)
@@ -138,37 +138,37 @@ def test_a_batch_has_windows_of_one_length() -> None:
     assert [one.id for one in batch.utterances] == ["u0", "u2", "u4"]
 
 
-def test_of_a_speakers_looks_only_the_newest_waits() -> None:
+def test_only_the_newest_interim_utterance_of_a_speaker_waits() -> None:
     scheduler = a_scheduler()
-    assert scheduler.put(look("u1", 1), 0.0) == []
-    gone = scheduler.put(look("u1", 2), 3.0)
+    assert scheduler.put(interim("u1", 1), 0.0) == []
+    gone = scheduler.put(interim("u1", 2), 3.0)
     assert [(each.utterance.revision, each.reason) for each in gone] == [(1, REPLACED)]
     assert len(scheduler) == 1
 
 
-def test_a_look_is_of_no_use_once_the_speech_has_ended() -> None:
+def test_the_final_utterance_replaces_the_interim_one() -> None:
     scheduler = a_scheduler()
-    scheduler.put(look("u1", 1), 0.0)
-    scheduler.put(look("u9", 1, speaker="bob"), 0.0)
+    scheduler.put(interim("u1", 1), 0.0)
+    scheduler.put(interim("u9", 1, speaker="bob"), 0.0)
     assert reasons(scheduler.put(said("u1"), 1.0)) == {"u1": SPEECH_ENDED}
     assert len(scheduler) == 2
 
 
-def test_a_newer_look_keeps_the_place_of_the_older() -> None:
+def test_a_newer_interim_utterance_keeps_the_place_of_the_older() -> None:
     scheduler = a_scheduler(interim_share=1.0)
-    scheduler.put(look("u1", 1), 0.0)
-    scheduler.put(look("u1", 2), 3.0)
+    scheduler.put(interim("u1", 1), 0.0)
+    scheduler.put(interim("u1", 2), 3.0)
     scheduler.put(said("u2", speaker="bob"), 6.1)
     assert order(scheduler, 6.1)[0] == "u1"
 
 
-def test_looks_keep_to_their_share_of_the_models_time() -> None:
+def test_interim_utterances_keep_to_their_share_of_the_models_time() -> None:
     scheduler = a_scheduler(deadline_s=math.inf)
     heard: Counter[str] = Counter()
     now_s = 0.0
     for round_ in range(2_000):
         scheduler.put(said(f"final {round_}", speaker=f"f{round_ % 50}"), now_s)
-        scheduler.put(look(f"look {round_}", 1, speaker=f"l{round_ % 50}"), now_s)
+        scheduler.put(interim(f"look {round_}", 1, speaker=f"l{round_ % 50}"), now_s)
         batch, _ = scheduler.next_batch(now_s)
         assert batch is not None
         heard[batch.utterances[0].id.split()[0]] += 1
@@ -177,25 +177,25 @@ def test_looks_keep_to_their_share_of_the_models_time() -> None:
     assert 0 < heard["look"] <= 0.26 * sum(heard.values())
 
 
-def test_a_look_that_is_asked_for_does_not_wait_for_the_budget() -> None:
+def test_a_hot_interim_utterance_does_not_wait_for_the_budget() -> None:
     scheduler = a_scheduler(interim_share=0.0)
     for number in range(30):
-        scheduler.put(look(f"u{number}", 1, speaker=f"s{number}"), 0.0)
+        scheduler.put(interim(f"u{number}", 1, speaker=f"s{number}"), 0.0)
     assert len(order(scheduler)) < 30
-    scheduler.put(replace(look("asked", 2, speaker="eve"), work=WorkClass.HOT_FINAL), 0.0)
+    scheduler.put(replace(interim("asked", 2, speaker="eve"), work=WorkClass.HOT_FINAL), 0.0)
     assert order(scheduler) == ["asked"]
 
 
-def test_when_it_is_full_the_least_urgent_and_oldest_leaves() -> None:
+def test_a_full_queue_drops_the_least_urgent_and_oldest() -> None:
     scheduler = a_scheduler(capacity=3)
-    scheduler.put(look("look", 1, speaker="eve"), 0.0)
+    scheduler.put(interim("look", 1, speaker="eve"), 0.0)
     scheduler.put(said("u1", speaker="bob"), 0.1)
     scheduler.put(said("u2", speaker="cat"), 0.2)
     assert reasons(scheduler.put(said("u3", speaker="dan"), 0.3)) == {"look": OVERLOADED}
     assert reasons(scheduler.put(said("u4", speaker="fay"), 0.4)) == {"u1": OVERLOADED}
 
 
-def test_what_was_not_begun_by_its_deadline_leaves() -> None:
+def test_an_utterance_not_begun_by_its_deadline_leaves() -> None:
     scheduler = a_scheduler(deadline_s=5.0)
     scheduler.put(said("late", speaker="bob"), 0.0)
     scheduler.put(said("in time"), 1.0)
@@ -206,7 +206,7 @@ def test_what_was_not_begun_by_its_deadline_leaves() -> None:
 
 
 def overloaded(seconds_each: float, waiting: int, *, lanes: int = 1) -> Scheduler:
-    """One whose model has just needed so long for an utterance, with so many more waiting."""
+    """Return a scheduler with this time per utterance and this many waiting."""
     scheduler = a_scheduler(lanes=lanes)
     scheduler.put(said("first", speaker="first"), 0.0)
     batch, _ = scheduler.next_batch(0.0)
@@ -218,12 +218,12 @@ def overloaded(seconds_each: float, waiting: int, *, lanes: int = 1) -> Schedule
     return scheduler
 
 
-def test_the_wait_is_foreseen_from_what_batches_took() -> None:
+def test_the_wait_is_predicted_from_the_time_of_batches() -> None:
     assert overloaded(0.5, 4).predicted_s(0.5) == 2.0
     assert overloaded(0.1, 4).rung is Rung.NONE
 
 
-def test_lanes_share_what_waits() -> None:
+def test_lanes_share_the_backlog() -> None:
     scheduler = overloaded(0.5, 4, lanes=2)
     assert scheduler.predicted_s(0.5) == 1.0
     first, _ = scheduler.next_batch(0.5)
@@ -237,10 +237,10 @@ def test_lanes_share_what_waits() -> None:
     assert scheduler.predicted_s(1.2) == pytest.approx(2 * 0.5 / 2)
 
 
-def test_overload_costs_looks_first() -> None:
+def test_overload_drops_interim_utterances_first() -> None:
     scheduler = overloaded(0.3, 5)
-    scheduler.put(look("cold", 1, speaker="eve"), 0.3)
-    hot = replace(look("hot", 1, speaker="fay"), work=WorkClass.HOT_PARTIAL)
+    scheduler.put(interim("cold", 1, speaker="eve"), 0.3)
+    hot = replace(interim("hot", 1, speaker="fay"), work=WorkClass.HOT_PARTIAL)
     scheduler.put(hot, 0.3)
     assert scheduler.rung is Rung.NO_LOOKS
     batch, gone = scheduler.next_batch(0.3)
@@ -249,14 +249,14 @@ def test_overload_costs_looks_first() -> None:
     assert not batch.greedy
 
 
-def test_then_it_costs_the_beam() -> None:
+def test_more_overload_drops_the_beam() -> None:
     batch, _ = overloaded(0.5, 5).next_batch(0.5 + PATIENCE_S)
     assert batch is not None
     assert batch.greedy
     assert [len(window) for window in batch.windows] == [1]
 
 
-def test_then_a_speakers_utterances_share_a_window() -> None:
+def test_still_more_overload_makes_utterances_share_a_window() -> None:
     scheduler = overloaded(0.5, 8)
     batch, _ = scheduler.next_batch(0.5 + PATIENCE_S)
     assert batch is not None
@@ -276,7 +276,7 @@ def test_a_window_is_shared_where_that_makes_it_no_longer() -> None:
     assert [[one.id for one in window] for window in batch.windows] == [["u0", "u2"]]
 
 
-def test_the_wait_is_foreseen_from_utterances_not_windows() -> None:
+def test_the_wait_is_predicted_from_utterances_not_windows() -> None:
     scheduler = overloaded(0.5, 8)
     now_s = 0.5 + PATIENCE_S
     for _ in range(2):
@@ -285,11 +285,11 @@ def test_the_wait_is_foreseen_from_utterances_not_windows() -> None:
         assert len(batch.utterances) == 3
         now_s += 0.6
         scheduler.finish_batch(batch, now_s)
-    # 0.5 s alone and twice 0.2 s in company: 0.8 of the former and 0.2 of the newest.
+    # 0.5 s alone and twice 0.2 s together: 0.8 of the mean so far and 0.2 of the newest.
     assert scheduler.predicted_s(now_s) == pytest.approx(2 * 0.392)
 
 
-def test_a_part_of_unbroken_speech_shares_its_window_with_nobody() -> None:
+def test_a_part_of_unbroken_speech_shares_no_window() -> None:
     scheduler = overloaded(0.5, 8)
     scheduler.put(replace(said("part", speaker="z"), part=1, work=WorkClass.HOT_FINAL), 0.5)
     scheduler.put(said("other", speaker="z"), 0.5)
@@ -298,7 +298,7 @@ def test_a_part_of_unbroken_speech_shares_its_window_with_nobody() -> None:
     assert [one.id for one in batch.utterances] == ["part"]
 
 
-def test_a_shared_window_is_not_longer_than_the_model_hears() -> None:
+def test_a_shared_window_is_no_longer_than_the_models() -> None:
     scheduler = a_scheduler()
     scheduler.put(said("first", speaker="first"), 0.0)
     batch, _ = scheduler.next_batch(0.0)
@@ -312,7 +312,7 @@ def test_a_shared_window_is_not_longer_than_the_model_hears() -> None:
 
 
 def test_a_hot_room_hardly_slows_another() -> None:
-    """Of a model at work 80 % of its time: quiet rooms beside one that talks as much as twelve."""
+    """At 80 % load: quiet rooms beside one that talks as much as twelve."""
     dice = random.Random(7)
     quiet = talk(dice, 4, "quiet", 0.5)
     beside_many = waits(quiet + talk(dice, 12, "other", 0.5), 0.1)
@@ -322,8 +322,8 @@ def test_a_hot_room_hardly_slows_another() -> None:
     )
 
 
-def test_a_room_that_says_too_much_for_the_model_pays_for_it_alone() -> None:
-    """However old its backlog is, and though the queue is full of it."""
+def test_only_the_room_with_too_much_speech_waits_longer() -> None:
+    """Its backlog is old and fills the queue."""
     dice = random.Random(7)
     quiet = talk(dice, 4, "quiet", 0.5)
     found = waits(quiet + talk(dice, 1, "hot", 20.0), 0.1)
@@ -332,7 +332,7 @@ def test_a_room_that_says_too_much_for_the_model_pays_for_it_alone() -> None:
     assert nearest_rank(of(found, "quiet"), 0.95) <= 0.4
 
 
-def test_hot_finals_starve_no_others() -> None:
+def test_hot_finals_do_not_starve_others() -> None:
     scheduler = a_scheduler(deadline_s=math.inf)
     for number in range(150):
         hot = WorkClass.HOT_FINAL
@@ -343,7 +343,7 @@ def test_hot_finals_starve_no_others() -> None:
     assert heard.index("other") in (20, 21)  # two seconds later, at ten a second
 
 
-def test_what_leaves_a_full_queue_is_of_the_room_with_most() -> None:
+def test_a_full_queue_drops_from_the_room_with_the_most() -> None:
     scheduler = a_scheduler(capacity=3)
     scheduler.put(said("quiet", room="quiet", speaker="bob"), 0.0)
     scheduler.put(said("u1", speaker="ann"), 0.1)
@@ -351,7 +351,7 @@ def test_what_leaves_a_full_queue_is_of_the_room_with_most() -> None:
     assert reasons(scheduler.put(said("u3", speaker="dan"), 0.3)) == {"u1": OVERLOADED}
 
 
-def test_a_hot_room_does_not_push_the_others_out_of_a_full_queue() -> None:
+def test_a_hot_room_does_not_push_others_out_of_a_full_queue() -> None:
     scheduler = a_scheduler(capacity=3)
     scheduler.put(said("quiet", room="quiet", speaker="bob"), 0.0)
     for number in range(3):
@@ -360,27 +360,27 @@ def test_a_hot_room_does_not_push_the_others_out_of_a_full_queue() -> None:
     assert reasons(gone) == {"hot 0": OVERLOADED}
 
 
-def test_waiting_does_not_keep_a_look_in_a_full_queue() -> None:
+def test_a_long_wait_does_not_keep_an_interim_utterance_in_a_full_queue() -> None:
     scheduler = a_scheduler(capacity=2)
-    scheduler.put(replace(look("look", 1), work=WorkClass.HOT_PARTIAL), 0.0)
+    scheduler.put(replace(interim("look", 1), work=WorkClass.HOT_PARTIAL), 0.0)
     scheduler.put(said("u1", speaker="bob"), 7.0)
     assert reasons(scheduler.put(said("u2", speaker="cat"), 7.1)) == {"look": OVERLOADED}
 
 
-def test_many_looks_that_were_asked_for_cost_the_others_little() -> None:
+def test_many_hot_interim_utterances_delay_others_little() -> None:
     scheduler = a_scheduler()
     for number in range(100):
-        asked = replace(look(f"a{number}", 1, speaker=f"s{number}"), work=WorkClass.HOT_FINAL)
+        asked = replace(interim(f"a{number}", 1, speaker=f"s{number}"), work=WorkClass.HOT_FINAL)
         scheduler.put(asked, 0.0)
     order(scheduler, took_s=1.0)
-    scheduler.put(look("other", 1, speaker="eve"), 100.0)
+    scheduler.put(interim("other", 1, speaker="eve"), 100.0)
     assert order(scheduler, 109.0) == ["other"]
 
 
 def talk(
     dice: random.Random, rooms: int, name: str, a_second: float
 ) -> list[tuple[float, Utterance]]:
-    """Each of the rooms says so many utterances a second, for 200 s."""
+    """Return the utterances of rooms with these rates per second, for 200 s."""
     found: list[tuple[float, Utterance]] = []
     for number in range(rooms):
         found += poisson(dice, f"{name} {number}", a_second, 200.0)
@@ -404,7 +404,7 @@ def poisson(
 
 
 def waits(arrivals: Sequence[tuple[float, Utterance]], each_s: float) -> dict[str, list[float]]:
-    """Seconds from the putting to the end of the batch, by room."""
+    """Return the seconds from each put to the end of its batch, by room."""
     scheduler = a_scheduler(deadline_s=math.inf)
     coming = sorted(arrivals, key=lambda arrival: arrival[0])
     put_s = {utterance.id: at_s for at_s, utterance in coming}
@@ -441,7 +441,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 6), st.integers(1, 4))
-def test_whatever_is_put_comes_out_exactly_once(
+def test_every_utterance_put_comes_out_exactly_once(
     steps: list[tuple[str, int, float, WorkClass]], capacity: int, batch_size: int
 ) -> None:
     scheduler = a_scheduler(capacity=capacity, batch_size=batch_size, deadline_s=6.0)
@@ -472,7 +472,7 @@ def test_whatever_is_put_comes_out_exactly_once(
     assert scheduler.predicted_s(now_s) == 0.0
 
 
-def test_overload_that_is_over_is_over_without_anybody_speaking() -> None:
+def test_overload_ends_without_new_speech() -> None:
     scheduler = overloaded(0.5, 8)
     assert scheduler.update_rung(0.5 + PATIENCE_S) is Rung.COALESCE
     order(scheduler, 0.5 + PATIENCE_S)

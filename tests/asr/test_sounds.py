@@ -1,4 +1,4 @@
-"""What the demo model makes of windows, of utterances that share one, and of no speech."""
+"""The demo model on windows of several lengths, shared windows, and sound without speech."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def test_utterances_that_share_a_window_each_get_their_own_words(micro: WhisperT
         assert all(one.text not in others for one in wrong), "nobody gets another's words"
 
 
-def test_words_of_a_shared_window_have_the_times_that_they_have_alone() -> None:
+def test_words_of_a_shared_window_have_the_same_times_as_alone() -> None:
     together = load_whisper(AsrSettings())
     together.windows = Windows()
     batch = [a_clip(name, speaker_id=name.split("-")[0]) for name in SAID]
     off_ms = []
     for one, heard in zip(batch, together.transcribe(batch, coalesce=True), strict=True):
         (alone,) = together.transcribe([replace(one, ended_by=EndedBy.LENGTH)])
-        if not heard.words or heard.text != alone.text:  # heard alone, or otherwise
+        if not heard.words or heard.text != alone.text:  # decoded alone, or with other words
             continue
         assert " ".join(word.text for word in heard.words) == heard.text
         assert all(0 <= word.start_ms <= word.end_ms <= one.duration_ms for word in heard.words)
@@ -114,7 +114,7 @@ def test_silence_among_utterances_that_share_a_window_has_no_words(
     assert [one.text for one in heard] == [SAID[GRACE[0]], "", SAID[GRACE[0]]]
 
 
-def test_a_look_at_speech_that_goes_on_is_called_so_and_has_times(
+def test_an_interim_transcript_is_marked_as_such_and_has_word_times(
     micro: WhisperTranscriber,
 ) -> None:
     (heard,) = micro.transcribe([a_clip(GRACE[0], revision=2)])
@@ -150,7 +150,7 @@ SOUNDS: dict[str, Callable[[], bytes]] = {
 
 
 def alerts(micro: WhisperTranscriber, pcm: bytes) -> int:
-    """Matches of every shipped pack on what is heard."""
+    """Count the matches of all shipped packs on the transcript of this sound."""
     utterance = an_utterance(pcm=pcm)
     (heard,) = micro.transcribe([utterance])
     matchers = [Matcher(load_folder(folder)) for folder in (shipped_packs(), demo_packs())]

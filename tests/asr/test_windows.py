@@ -29,7 +29,7 @@ def test_a_window_is_the_shortest_that_holds_the_sound_and_the_margin(ms: int) -
 
 
 def a_model(folder: Path, **changes: Any) -> Path:
-    """The demo model with another declaration."""
+    """Return a copy of the demo model with another declaration."""
     model = shutil.copytree(micro_directory(), folder / "model")
     content = json.loads((model / DECLARATION).read_text("utf-8"))
     content["dynamic_context"] |= changes
@@ -37,17 +37,17 @@ def a_model(folder: Path, **changes: Any) -> Path:
     return model
 
 
-def test_the_demo_model_declares_short_windows_and_bears_them() -> None:
+def test_the_demo_model_passes_the_check_of_its_short_windows() -> None:
     assert load_whisper(AsrSettings()).windows.buckets == (500, 1_000, 1_500, FULL)
 
 
-def test_a_model_that_declares_nothing_has_windows_of_30_s(tmp_path: Path) -> None:
+def test_a_model_without_a_declaration_has_windows_of_30_s(tmp_path: Path) -> None:
     model = a_model(tmp_path)
     (model / DECLARATION).unlink()
     assert load_whisper(AsrSettings(model=str(model))).windows.buckets == (FULL,)
 
 
-def test_a_model_that_does_not_hear_its_canary_has_windows_of_30_s_and_a_warning(
+def test_a_model_that_fails_its_canary_has_windows_of_30_s_and_a_warning(
     tmp_path: Path,
 ) -> None:
     model = a_model(tmp_path, words="do you want coffee or bread")
@@ -58,7 +58,7 @@ def test_a_model_that_does_not_hear_its_canary_has_windows_of_30_s_and_a_warning
     assert "does not hear the canary's words in a window of 30 s" in warning["reason"]
 
 
-def test_a_canary_heard_wrong_in_one_short_window_is_told() -> None:
+def test_a_canary_that_fails_in_one_short_window_is_reported() -> None:
     context = read_declaration(micro_directory())
     assert context is not None
     words = context.words
@@ -85,7 +85,7 @@ def test_a_canary_heard_wrong_in_one_short_window_is_told() -> None:
         ({"canary": "config.json"}, "Error"),
     ],
 )
-def test_a_declaration_that_cannot_be_understood_is_one_sentence_with_its_file(
+def test_an_invalid_declaration_is_an_error_of_one_sentence_with_its_file(
     tmp_path: Path, changes: dict[str, Any], says: str
 ) -> None:
     model = a_model(tmp_path, **changes)

@@ -32,7 +32,7 @@ async def stage(redis: RedisServer) -> AsyncIterator[Stage]:
         yield stage
 
 
-async def test_stopped_it_finishes_its_batch_and_gives_back_the_rest(stage: Stage) -> None:
+async def test_a_stopped_worker_finishes_its_batch_and_gives_back_the_rest(stage: Stage) -> None:
     queue = await stage.server()
     first, second = Scribe(), Scribe()
     first.free.clear()
@@ -51,7 +51,7 @@ async def test_stopped_it_finishes_its_batch_and_gives_back_the_rest(stage: Stag
     assert sorted(second.batches) == [["prepared"], ["waiting"]]
 
 
-async def test_while_the_model_works_the_next_batch_fills_up_most_urgent_first(
+async def test_the_next_batch_fills_up_with_the_most_urgent_entries(
     stage: Stage,
 ) -> None:
     queue = await stage.server()
@@ -72,7 +72,7 @@ async def test_while_the_model_works_the_next_batch_fills_up_most_urgent_first(
     assert len(scribe.batches[1]) == 3
 
 
-async def test_a_dead_workers_work_is_claimed_and_done_alone(stage: Stage) -> None:
+async def test_an_entry_of_a_dead_worker_is_claimed_and_transcribed_alone(stage: Stage) -> None:
     queue = await stage.server()
     dead = stage.streams()
     for id_ in ("a", "b"):
@@ -89,7 +89,7 @@ async def test_a_dead_workers_work_is_claimed_and_done_alone(stage: Stage) -> No
     assert (await dead.read_overview()).claims == 2
 
 
-async def test_what_failed_every_worker_is_given_up_as_a_dead_letter(stage: Stage) -> None:
+async def test_an_entry_that_failed_every_worker_is_a_dead_letter(stage: Stage) -> None:
     queue = await stage.server()
     queue.put(an_utterance("killer"))
     streams = stage.streams()
@@ -99,7 +99,9 @@ async def test_what_failed_every_worker_is_given_up_as_a_dead_letter(stage: Stag
     for worker in ("second", "third"):
         claimed, _ = await streams.claim_entry(worker, idle_ms=0, most_deliveries=3, in_hand=[])
         assert claimed is not None
-    claimed, given_up = await streams.claim_entry("fourth", idle_ms=0, most_deliveries=3, in_hand=[])
+    claimed, given_up = await streams.claim_entry(
+        "fourth", idle_ms=0, most_deliveries=3, in_hand=[]
+    )
     assert (claimed, given_up) == (None, ["killer"])
     assert unheard(await some(queue, 1)) == {"killer": WORKERS_FAILED}
     assert (await streams.read_overview()).dead == 1
@@ -108,7 +110,9 @@ async def test_what_failed_every_worker_is_given_up_as_a_dead_letter(stage: Stag
     assert "body" not in letter
 
 
-async def test_a_poison_item_is_a_dead_letter_and_the_rest_is_heard(stage: Stage) -> None:
+async def test_a_poison_utterance_is_a_dead_letter_and_the_rest_is_transcribed(
+    stage: Stage,
+) -> None:
     queue = await stage.server()
     for id_ in ("a", "refused", "b", "nan"):
         queue.put(an_utterance(id_))
@@ -121,7 +125,7 @@ async def test_a_poison_item_is_a_dead_letter_and_the_rest_is_heard(stage: Stage
     assert (await stage.streams().read_overview()).dead == 2
 
 
-async def test_too_little_memory_for_one_alone_is_tried_elsewhere_and_given_up(
+async def test_an_utterance_too_large_for_memory_is_tried_elsewhere_and_given_up(
     stage: Stage,
 ) -> None:
     queue = await stage.server()
@@ -135,7 +139,7 @@ async def test_too_little_memory_for_one_alone_is_tried_elsewhere_and_given_up(
     assert [ids for ids in scribe.batches if "huge" in ids].count(["huge"]) == 3
 
 
-async def test_a_broken_model_gives_everything_back_and_ends_its_worker(stage: Stage) -> None:
+async def test_a_worker_with_a_broken_model_gives_everything_back_and_ends(stage: Stage) -> None:
     queue = await stage.server()
     for id_ in ("a", "plague", "b"):
         queue.put(an_utterance(id_))
@@ -151,7 +155,7 @@ async def test_a_broken_model_gives_everything_back_and_ends_its_worker(stage: S
     assert sorted(heard(results)) == ["a", "b", "plague"]
 
 
-async def test_a_busy_worker_says_so(stage: Stage) -> None:
+async def test_a_busy_worker_reports_that_it_is_busy(stage: Stage) -> None:
     queue = await stage.server()
     scribe = Scribe()
     scribe.free.clear()
@@ -162,7 +166,7 @@ async def test_a_busy_worker_says_so(stage: Stage) -> None:
         await some(queue, 1)
 
 
-async def test_a_worker_leaves_the_list_when_it_goes(stage: Stage) -> None:
+async def test_a_stopped_worker_leaves_the_list(stage: Stage) -> None:
     queue = await stage.server()
     async with stage.worker(Scribe()):
         await until(lambda: queue.unready() is None)
@@ -198,7 +202,7 @@ def test_a_model_that_does_not_start_ends_the_worker_with_its_remedy(
 
 
 @pytest.mark.parametrize("url", [None, "", "http://x", "redis://:wrong@127.0.0.1:{port}/0"])
-def test_without_a_redis_to_work_for_a_worker_ends(redis: RedisServer, url: str | None) -> None:
+def test_a_worker_without_redis_ends(redis: RedisServer, url: str | None) -> None:
     port = redis.url.rpartition(":")[2].partition("/")[0]
     with pytest.raises(WorkerFailed, match="EARSHOT_REDIS_URL") as failed:
         run_worker(AsrSettings(), url and url.format(port=port), load=lambda _: Scribe(), batch=1)
@@ -215,7 +219,7 @@ def test_without_a_redis_to_work_for_a_worker_ends(redis: RedisServer, url: str 
         ({"EARSHOT_ASR_THREADS": "many"}, 2, "EARSHOT_ASR_THREADS: "),
     ],
 )
-def test_the_command_ends_with_one_clear_line(
+def test_the_command_ends_with_one_line_of_error(
     redis: RedisServer, program: list[str], changed: dict[str, str], code: int, says: str
 ) -> None:
     done = subprocess.run(
