@@ -1,7 +1,7 @@
 """Choice of the next job to send to the workers. Pure.
 
-Of each class the workers get no more than they can hold. The rest waits here, where rooms take
-turns (`asr.outbox`).
+Workers get no more of each class than they can hold. The rest waits here, where rooms take turns
+(`asr.outbox`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from asr.speech import Utterance, WorkClass
 _BATCHES_OUT, _LEAST_OUT = 3, 8
 """A worker is at one batch, prepares the next, and finds a third."""
 _OUT_TIMES = 4.0
-"""A job out for so many times as long as others took may be with a worker that is gone."""
+"""A job that is out for four times the usual time may be with a dead worker."""
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ class SpeakerLanguages:
         return language
 
     def forget_if_wrong(self, utterance: Utterance, avg_logprob: float) -> bool:
-        """Forget the speaker's language if the words look wrong in it.
+        """Forget the speaker's language if the words are unlikely in it.
 
         Args:
             avg_logprob: Mean log-probability of the words.

@@ -125,7 +125,7 @@ class RedisQueue:
         self._client.allow_sending()
 
     def _refusal(self, utterance: Utterance) -> str | None:
-        """Return the reason for which an utterance is not taken; None: it is."""
+        """Return the reason for which an utterance is refused; None: it is accepted."""
         if self._closing:
             return STOPPING
         try:

@@ -158,21 +158,21 @@ FETCH = (
     + """
 local consumer, free = ARGV[2], tonumber(ARGV[3])
 prepare()
-local taken = {}
+local entries = {}
 for _, class in ipairs(CLASSES) do
-  while #taken < free do
-    local read = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', free - #taken,
+  while #entries < free do
+    local read = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', free - #entries,
       'STREAMS', work(class), '>')
     if not read then break end
     for _, found in ipairs(read[1][2]) do
       local entry = named(found[2])
       if not remove_if_useless(class, found[1], entry) then
-        taken[#taken + 1] = handed_out(class, found[1], 1, entry)
+        entries[#entries + 1] = handed_out(class, found[1], 1, entry)
       end
     end
   end
 end
-return taken
+return entries
 """
 )
 """PREFIX CONSUMER FREE"""

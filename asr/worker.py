@@ -15,21 +15,20 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from asr.batch_runner import BatchRunner, NoMemory, Outcome, Refused, choose_decoding
+from asr.batch_runner import BatchRunner, choose_decoding
 from asr.ladder import Rung
-from asr.reasons import NOT_TRANSCRIBED
 from asr.redis_streams import Streams, StreamsAway, StreamsRefused
-from asr.speech import Transcript, Utterance, WorkClass
+from asr.result_writer import RETRY_S, ResultWriter
+from asr.speech import Utterance, WorkClass
 from asr.stream_records import StreamEntry, WorkerStatus
 from asr.transcriber import Transcriber
-from asr.wire import Lost, WireError, decode, encode
+from asr.wire import WireError, decode
 
 log = structlog.get_logger()
 
 _BATCHES_REMEMBERED = 256
 _BUSY_POLL_S = 0.05
 """Time between two fetches while the model works. Idle workers wait on the bell and come first."""
-_WAITS_S = (0.1, 0.3, 1.0, 2.0)
 _URGENCY = {work: rank for rank, work in enumerate(WorkClass)}
 
 _T = TypeVar("_T")
@@ -59,6 +58,8 @@ class WorkerTimes:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
+    """An entry with its decoded utterance."""
+
     entry: StreamEntry
     utterance: Utterance
 
@@ -88,10 +89,10 @@ class Worker:
         self._model = model
         self._batch = batch
         self._times = times or WorkerTimes()
+        self._writer = ResultWriter(streams, farewell_s=self._times.farewell_s)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="asr-model")
         self._stopping = asyncio.Event()
-        self._stopped_at = 0.0
         self._prepared: list[_Item] = []
         self._running: Sequence[_Item] = ()
         self._work_ready = asyncio.Event()
@@ -107,7 +108,7 @@ class Worker:
 
     def stop(self) -> None:
         """Finish the running batch and write its results; give the prepared one back."""
-        self._stopped_at = asyncio.get_running_loop().time()
+        self._writer.stop()
         self._stopping.set()
         self._work_ready.set()
 
@@ -133,7 +134,7 @@ class Worker:
     async def _work(self) -> None:
         beside = [
             asyncio.create_task(self._run_heartbeat(), name="worker: beat"),
-            asyncio.create_task(self._run_fetching(), name="worker: take"),
+            asyncio.create_task(self._run_fetching(), name="worker: fetch"),
         ]
         try:
             await self._run_transcription()
@@ -145,7 +146,7 @@ class Worker:
 
     async def _wait_for_redis(self) -> None:
         """Return once Redis answers, or `stop` is called."""
-        waits = iter(_WAITS_S)
+        waits = iter(RETRY_S)
         while not self._stopping.is_set():
             try:
                 return await self._streams.check()
@@ -153,7 +154,7 @@ class Worker:
                 raise
             except StreamsAway as error:
                 log.warning("worker.redis_away", reason=str(error))
-            await self._pause(next(waits, _WAITS_S[-1]))
+            await self._pause(next(waits, RETRY_S[-1]))
 
     async def _leave(self) -> None:
         """Give back all entries, also those on their way here, and leave the list of workers."""
@@ -192,7 +193,7 @@ class Worker:
             await self._streams.wait_for_entries()
 
     async def _decode_entry(self, entry: StreamEntry) -> _Item | None:
-        """Return the entry with its utterance; None: it has none, and its server was told."""
+        """Return the entry with its utterance; None: it had none and is a dead letter."""
         try:
             match decode(entry.body):
                 case Utterance() as utterance:
@@ -202,7 +203,7 @@ class Worker:
         except WireError as error:
             reason = f"it came unreadable: {error}"
         log.error("worker.entry_malformed", utterance=entry.utterance, reason=reason)
-        await self._write_result(entry, encode(Lost(reason)), reason)
+        await self._writer.write_lost(entry, reason)
         return None
 
     async def _claim(self) -> _Item | None:
@@ -261,7 +262,7 @@ class Worker:
         left = [
             item
             for item, outcome in zip(batch, outcomes, strict=True)
-            if not await self._settle(item, outcome)
+            if not await self._writer.write_outcome(item.entry, outcome)
         ]
         await self._attempt(
             "give back",
@@ -269,48 +270,6 @@ class Worker:
         )
         self._running = ()
         self._batch_free.set()
-
-    async def _settle(self, item: _Item, outcome: Outcome) -> bool:
-        """Write the result; False: there is none, and the entry must be given back."""
-        match outcome:
-            case Transcript():
-                try:
-                    message = encode(outcome)
-                except WireError as error:
-                    reason = f"its transcript cannot be sent: {error}"
-                    log.error("worker.transcript_malformed", utterance=item.utterance.id)
-                    await self._write_result(item.entry, encode(Lost(reason)), reason)
-                else:
-                    await self._write_result(item.entry, message)
-            case Refused():
-                log.error("worker.dead_letter", utterance=item.utterance.id)
-                await self._write_result(item.entry, encode(Lost(NOT_TRANSCRIBED)), NOT_TRANSCRIBED)
-            case NoMemory():
-                return False
-        return True
-
-    async def _write_result(
-        self, entry: StreamEntry, message: bytes, dead_letter: str = ""
-    ) -> None:
-        """Write an entry's result. Try until Redis has it or the server stops waiting for it."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + entry.left_ms / 1000
-        waits = iter(_WAITS_S)
-        while True:
-            try:
-                if not await self._streams.complete_entry(entry, message, dead_letter):
-                    log.info("worker.told_by_another", utterance=entry.utterance)
-                return
-            except StreamsAway as error:
-                wait_s = next(waits, _WAITS_S[-1])
-                stopped = self._stopping.is_set()
-                if stopped:
-                    until = min(until, self._stopped_at + self._times.farewell_s)
-                if loop.time() + wait_s > until:
-                    log.error("worker.could_not_tell", utterance=entry.utterance)
-                    return
-                log.warning("worker.redis_away", reason=str(error))
-            await asyncio.sleep(wait_s)
 
     # Beside the transcription
 

@@ -11,10 +11,11 @@ from uuid import uuid4
 from asr.ladder import CLIMB_S, LadderTimes
 from asr.redis_queue import RedisQueue
 from asr.redis_streams import Streams
-from asr.speech import Transcript, Unheard
+from asr.speech import Transcript, Unheard, WorkClass
 from asr.stream_client import QueueTimes
 from asr.stream_records import StreamLimits
 from asr.worker import Worker, WorkerTimes
+from tests.asr.examples import an_utterance
 from tests.asr.scribe import Scribe
 from tests.redis import RedisServer
 
@@ -93,7 +94,9 @@ async def staged(redis: RedisServer) -> AsyncIterator[Stage]:
         await stage.close()
 
 
-async def some(queue: RedisQueue, count: int, seconds: float = 10.0) -> list[Transcript | Unheard]:
+async def next_results(
+    queue: RedisQueue, count: int, seconds: float = 10.0
+) -> list[Transcript | Unheard]:
     """Return the next `count` results."""
     found: list[Transcript | Unheard] = []
     async with asyncio.timeout(seconds):
@@ -108,3 +111,25 @@ async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - another process changes it
             await asyncio.sleep(0.02)
+
+
+def put(queue: RedisQueue, *ids: str, work: WorkClass = WorkClass.FINAL) -> None:
+    for id_ in ids:
+        queue.put(replace(an_utterance(id_), work=work))
+
+
+def behind_s(queue: RedisQueue, work: WorkClass) -> float:
+    """Return the wait of the oldest utterance of a class, in seconds."""
+    return 0.0 if queue.overview is None else queue.overview.behind_s[work]
+
+
+async def wait_until_in_redis(stage: Stage, count: int) -> None:
+    streams = stage.streams()
+    async with asyncio.timeout(5):
+        while sum((await streams.read_overview()).waiting.values()) != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def wait_for_worker(queue: RedisQueue) -> None:
+    """Wait until the queue knows its worker, and that it is busy."""
+    await until(lambda: queue.overview is not None and bool(queue.overview.workers))

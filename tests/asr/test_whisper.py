@@ -1,11 +1,5 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +7,10 @@ import pytest
 from faster_whisper import WhisperModel
 
 from asr.decoding import Decoder, Features, whole_words
-from asr.loading import load_whisper, model_names
-from asr.models import MICRO, ModelUnavailable, micro_directory
-from asr.parallelism import batch_size, lanes
+from asr.loading import load_whisper
+from asr.models import MICRO, micro_directory
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
-from asr.stitch import UNSPACED
 from asr.transcriber import TranscriptionFailed
 from asr.whisper import WhisperTranscriber
 from service.simulation.script import DEMO_SCRIPT, load_script
@@ -179,105 +171,3 @@ def test_a_batch_that_the_model_refuses_is_one_failure(micro: WhisperTranscriber
 def test_the_description_names_device_and_compute_type(micro: WhisperTranscriber) -> None:
     assert micro.model == MICRO
     assert micro.describe().startswith("cpu, int8")
-
-
-def test_an_unusable_gpu_leaves_the_settings_of_a_cpu(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A device answers, but cuBLAS is missing."""
-    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 1)
-    monkeypatch.setattr("asr.cuda._load_cublas", lambda finders: False)
-    settings = AsrSettings(compute_type="int8_float32")  # not in the cache of `choose_device`
-    assert batch_size(settings) == 1
-    assert lanes(settings) == lanes(AsrSettings(device="cpu"))
-
-
-def test_the_demo_model_is_among_the_names() -> None:
-    assert model_names()[0] == MICRO
-    assert "large-v3-turbo" in model_names()
-    assert "zh" in UNSPACED
-
-
-def a_model(folder: Path) -> Path:
-    """Return a copy of the demo model, to be damaged."""
-    return shutil.copytree(micro_directory(), folder / "model")
-
-
-def damage(name: str, content: bytes) -> Callable[[Path], object]:
-    return lambda model: (model / name).write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        damage("model.bin", b""),
-        damage("model.bin", b"x" * 1_000),
-        damage("config.json", b"{"),
-        damage("tokenizer.json", b"{"),
-        damage("tokenizer.json", b"{}"),
-        damage("vocabulary.json", b"["),
-    ],
-)
-def test_a_damaged_file_is_one_sentence_that_names_the_directory(
-    tmp_path: Path, harm: Callable[[Path], object]
-) -> None:
-    model = a_model(tmp_path)
-    harm(model)
-    with pytest.raises(ModelUnavailable) as unavailable:
-        load_whisper(AsrSettings(model=str(model)))
-    assert str(model) in str(unavailable.value)
-    assert "\n" not in str(unavailable.value)
-
-
-@pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json"])
-def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
-    model = a_model(tmp_path)
-    (model / missing).unlink()
-    with pytest.raises(ModelUnavailable, match=f"lacks {missing}"):
-        load_whisper(AsrSettings(model=str(model)))
-
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        (AsrSettings(model="/nowhere/at/all"), "/nowhere/at/all is not a directory"),
-        (AsrSettings(model=__file__), "is not a directory"),
-        (AsrSettings(model=str(Path(__file__).parent)), "is not a CTranslate2 Whisper model"),
-        (AsrSettings(device="toaster"), "'toaster' is no device"),
-        (AsrSettings(compute_type="float7"), "as float7"),
-    ],
-)
-def test_a_model_that_cannot_be_loaded_is_an_error_with_the_reason(
-    settings: AsrSettings, says: str
-) -> None:
-    with pytest.raises(ModelUnavailable, match=says):
-        load_whisper(settings)
-
-
-def test_an_unknown_name_points_to_the_known_ones() -> None:
-    with pytest.raises(ModelUnavailable, match="no model is called 'tinny'.*models list"):
-        load_whisper(AsrSettings(model="tinny"))
-
-
-def test_a_hub_that_cannot_be_reached_is_one_sentence_with_the_remedies(tmp_path: Path) -> None:
-    """The hub's client reads its address at its import, so this needs a new process."""
-    script = (
-        "from pathlib import Path\n"
-        "from asr.models import ModelUnavailable\n"
-        "from asr.whisper import fetch\n"
-        f"try:\n    fetch('tiny', Path({str(tmp_path)!r}))\n"
-        "except ModelUnavailable as error:\n    print(error)\n"
-    )
-    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | nowhere,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.startswith("the model 'tiny' is not cached and the model hub cannot be")
-    for remedy in ("models pull tiny", "a directory", "EARSHOT_ASR_MODEL=micro"):
-        assert remedy in done.stdout
-    assert done.stdout.count("\n") == 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,18 +18,12 @@ from asr.transcriber import Transcriber
 from asr.worker import Worker, WorkerTimes
 from asr.worker_process import WorkerFailed, run_worker
 from tests.asr.examples import an_utterance
-from tests.asr.redis_stage import QUICK, Stage, some, staged, until
+from tests.asr.redis_stage import QUICK, Stage, next_results, until
 from tests.asr.scribe import Scribe, heard, unheard
 from tests.redis import RedisServer
 from tests.server import clean_environment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
-
-
-@pytest.fixture
-async def stage(redis: RedisServer) -> AsyncIterator[Stage]:
-    async with staged(redis) as stage:
-        yield stage
 
 
 async def test_a_stopped_worker_finishes_its_batch_and_gives_back_the_rest(stage: Stage) -> None:
@@ -47,7 +41,7 @@ async def test_a_stopped_worker_finishes_its_batch_and_gives_back_the_rest(stage
     await running
     assert first.batches == [["running"]]
     async with stage.worker(second, batch=1):
-        assert set(heard(await some(queue, 3))) == {"running", "prepared", "waiting"}
+        assert set(heard(await next_results(queue, 3))) == {"running", "prepared", "waiting"}
     assert sorted(second.batches) == [["prepared"], ["waiting"]]
 
 
@@ -67,7 +61,7 @@ async def test_the_next_batch_fills_up_with_the_most_urgent_entries(
         queue.put(an_utterance("another"))
         await until(lambda: len(worker._prepared) == 3)
         scribe.free.set()
-        await some(queue, 5)
+        await next_results(queue, 5)
     assert scribe.batches[1][0] == "hot"
     assert len(scribe.batches[1]) == 3
 
@@ -84,7 +78,7 @@ async def test_an_entry_of_a_dead_worker_is_claimed_and_transcribed_alone(stage:
             taken += len(await dead.fetch_entries("dead", 2 - taken))
     scribe = Scribe()
     async with stage.worker(scribe):
-        assert sorted(heard(await some(queue, 2))) == ["a", "b"]
+        assert sorted(heard(await next_results(queue, 2))) == ["a", "b"]
     assert sorted(scribe.batches) == [["a"], ["b"]]
     assert (await dead.read_overview()).claims == 2
 
@@ -103,7 +97,7 @@ async def test_an_entry_that_failed_every_worker_is_a_dead_letter(stage: Stage) 
         "fourth", idle_ms=0, most_deliveries=3, in_hand=[]
     )
     assert (claimed, given_up) == (None, ["killer"])
-    assert unheard(await some(queue, 1)) == {"killer": WORKERS_FAILED}
+    assert unheard(await next_results(queue, 1)) == {"killer": WORKERS_FAILED}
     assert (await streams.read_overview()).dead == 1
     letter = stage.redis.command("XRANGE", f"{streams.prefix}letters", "-", "+")
     assert WORKERS_FAILED in letter
@@ -117,7 +111,7 @@ async def test_a_poison_utterance_is_a_dead_letter_and_the_rest_is_transcribed(
     for id_ in ("a", "refused", "b", "nan"):
         queue.put(an_utterance(id_))
     async with stage.worker(Scribe()):
-        results = await some(queue, 4)
+        results = await next_results(queue, 4)
     assert sorted(heard(results)) == ["a", "b"]
     reasons = unheard(results)
     assert reasons["refused"] == NOT_TRANSCRIBED
@@ -133,7 +127,7 @@ async def test_an_utterance_too_large_for_memory_is_tried_elsewhere_and_given_up
         queue.put(an_utterance(id_))
     scribe = Scribe()
     async with stage.worker(scribe):
-        results = await some(queue, 3)
+        results = await next_results(queue, 3)
     assert sorted(heard(results)) == ["a", "b"]
     assert unheard(results) == {"huge": WORKERS_FAILED}
     assert [ids for ids in scribe.batches if "huge" in ids].count(["huge"]) == 3
@@ -151,7 +145,7 @@ async def test_a_worker_with_a_broken_model_gives_everything_back_and_ends(stage
         sick = property(lambda self: False, lambda self, value: None)
 
     async with stage.worker(Immune()):
-        results = await some(queue, 3)
+        results = await next_results(queue, 3)
     assert sorted(heard(results)) == ["a", "b", "plague"]
 
 
@@ -163,7 +157,7 @@ async def test_a_busy_worker_reports_that_it_is_busy(stage: Stage) -> None:
         queue.put(an_utterance())
         await until(lambda: any(one.busy for one in queue.overview.workers))  # type: ignore[union-attr]
         scribe.free.set()
-        await some(queue, 1)
+        await next_results(queue, 1)
 
 
 async def test_a_stopped_worker_leaves_the_list(stage: Stage) -> None:
