@@ -1,4 +1,4 @@
-"""`python -m asr worker`: a worker on a machine that has only this package."""
+"""`python -m asr worker`: a worker where only this package is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import click
 import structlog
 
 from asr.environment import EnvironmentInvalid, from_environment
-from asr.whisper import batch_size, lanes, load
+from asr.loading import load_whisper
+from asr.parallelism import batch_size, lanes
 from asr.worker_process import WorkerFailed, run_worker
 
 
@@ -25,14 +26,15 @@ def worker() -> None:
     try:
         settings = from_environment(os.environ)
         redis_url = os.environ.get("EARSHOT_REDIS_URL")
-        run_worker(settings, redis_url, load=load, batch=lanes(settings) * batch_size(settings))
+        batch = lanes(settings) * batch_size(settings)
+        run_worker(settings, redis_url, load=load_whisper, batch=batch)
     except EnvironmentInvalid as error:
-        _end(str(error), 2)
+        _exit(str(error), 2)
     except WorkerFailed as error:
-        _end(str(error), error.exit_code)
+        _exit(str(error), error.exit_code)
 
 
-def _end(text: str, code: int) -> None:
+def _exit(text: str, code: int) -> None:
     click.echo(f"earshot: {text}", err=True)
     sys.exit(code)
 

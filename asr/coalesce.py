@@ -1,9 +1,9 @@
-"""Several utterances of one speaker in one window, and its words back to their utterances.
+"""Several utterances of one speaker in one window, and the way back from its words to them.
 
-A window costs the same whatever it holds, and a longer one costs more: utterances share one only
-where the longest of them would have it anyway. The silence between them is known, so that a
-segment's times tell whose words it holds, and bound the times of these; where they do not tell it
-plainly, the utterances are to be heard each in a window of its own.
+A window costs the same whatever it holds, and a longer one costs more. So utterances share a window
+only where the longest of them needs it anyway. The silence between them is known: a segment's times
+tell to which utterance its words belong, and bound the times of these words. Where the times leave
+a doubt, each utterance must be decoded in a window of its own.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from dataclasses import dataclass, replace
 
 from asr.speech import SAMPLE_RATE, EndedBy, Utterance, Word
 
-MOST = 3
-"""Utterances in a window: of more, models lose or invent words."""
+MOST_TOGETHER = 3
+"""Utterances in a window. With more, models lose or invent words."""
 LONGEST_MS = 28_000
+"""Sound in a shared window, silence included."""
 BETWEEN_MS = 500
+"""Silence between two utterances in a window."""
 _OVER_A_JOIN_MS = 300
-"""A segment that holds so much of two utterances belongs to neither."""
+"""Overlap from which a segment belongs to an utterance. One that belongs to two is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What a model heard in one stretch of the window: its text and times, its tokens and words."""
+    """A stretch of the window with the model's text, tokens and words."""
 
     start_ms: int
     end_ms: int
@@ -34,7 +36,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Utterances in a row, with where each begins and ends in the window."""
+    """Utterances in a row in one window."""
 
     utterances: Sequence[Utterance]
 
@@ -48,6 +50,7 @@ class Joined:
 
     @property
     def spans(self) -> list[tuple[int, int]]:
+        """Start and end of each utterance in the window, in milliseconds."""
         spans: list[tuple[int, int]] = []
         at = 0
         for one in self.utterances:
@@ -57,19 +60,22 @@ class Joined:
 
 
 def may_join(utterance: Utterance) -> bool:
-    """Whole utterances only: the parts of unbroken speech are joined at their overlap."""
+    """Whether an utterance may share a window: whole ones only, no parts and no interim ones."""
     return (
         utterance.part == 0 and utterance.revision == 0 and utterance.ended_by is not EndedBy.LENGTH
     )
 
 
-def groups(batch: Sequence[Utterance], window_of: Callable[[int], int]) -> list[list[int]]:
-    """Places in the batch that go together in a window, each place once.
+def group_utterances(
+    batch: Sequence[Utterance], window_frames: Callable[[int], int]
+) -> list[list[int]]:
+    """Return groups of positions in the batch that may share a window, each position once.
 
-    What one speaker said in a row, in the order of the batch. What may not be joined is alone.
+    A group holds utterances of one speaker in the order of the batch. Utterances that may not be
+    joined are alone.
 
     Args:
-        window_of: As for `fits`.
+        window_frames: Returns the length of the window for a number of milliseconds of sound.
     """
     found: list[list[int]] = []
     going_on: dict[tuple[str, str], list[int]] = {}
@@ -79,7 +85,7 @@ def groups(batch: Sequence[Utterance], window_of: Callable[[int], int]) -> list[
         if not may_join(one):
             going_on.pop(speaker, None)
             found.append([place])
-        elif group is not None and fits([batch[at] for at in group], one, window_of):
+        elif group is not None and fits_window([batch[at] for at in group], one, window_frames):
             group.append(place)
         else:
             going_on[speaker] = [place]
@@ -87,11 +93,11 @@ def groups(batch: Sequence[Utterance], window_of: Callable[[int], int]) -> list[
     return found
 
 
-def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]] | None:
-    """The segments of each utterance, with times from its own start; no word leaves its segment.
+def assign_segments(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]] | None:
+    """Return the segments of each utterance, with times from its own start.
 
-    None: a segment lies over a join, or an utterance has none, so that whose words they are, or
-    whether some are lost, is not known.
+    Words stay inside their segment. None: a segment lies over a join, or an utterance has no
+    segment, so that words may be in the wrong utterance or lost.
     """
     spans = joined.spans
     shares: list[list[Segment]] = [[] for _ in spans]
@@ -100,16 +106,16 @@ def assigned(joined: Joined, segments: Sequence[Segment]) -> list[list[Segment]]
         if sum(overlap > _OVER_A_JOIN_MS for overlap in within) > 1:
             return None
         place = max(range(len(spans)), key=within.__getitem__)
-        shares[place].append(_from_its_start(segment, *spans[place]))
+        shares[place].append(_shift_segment(segment, *spans[place]))
     return shares if all(shares) else None
 
 
-def _from_its_start(segment: Segment, start_ms: int, end_ms: int) -> Segment:
-    """A segment of the utterance that lies there in the window."""
+def _shift_segment(segment: Segment, start_ms: int, end_ms: int) -> Segment:
+    """Return a segment with times from the start of the utterance at this place in the window."""
     duration_ms = end_ms - start_ms
     first_ms = max(0, min(segment.start_ms - start_ms, duration_ms))  # it may lie in the silence
     last_ms = max(first_ms, min(segment.end_ms - start_ms, duration_ms))
-    # A segment that the model never ended has no length.
+    # The model did not end a segment that has no length.
     latest_ms = last_ms if segment.end_ms > segment.start_ms else duration_ms
 
     def within(at_ms: int) -> int:
@@ -122,17 +128,19 @@ def _from_its_start(segment: Segment, start_ms: int, end_ms: int) -> Segment:
     return replace(segment, start_ms=first_ms, end_ms=last_ms, words=words)
 
 
-def fits(group: Sequence[Utterance], one: Utterance, window_of: Callable[[int], int]) -> bool:
-    """Whether the group's window has room for this one, too.
+def fits_window(
+    group: Sequence[Utterance], one: Utterance, window_frames: Callable[[int], int]
+) -> bool:
+    """Whether the group's window has room for this utterance, too.
 
     Args:
-        window_of: Length of the window for so many milliseconds of sound.
+        window_frames: Returns the length of the window for a number of milliseconds of sound.
     """
-    if len(group) >= MOST or group[0].languages != one.languages:
+    if len(group) >= MOST_TOGETHER or group[0].languages != one.languages:
         return False
     length_ms = sum(each.duration_ms + BETWEEN_MS for each in group) + one.duration_ms
     longest_ms = max(each.duration_ms for each in (*group, one))
-    return length_ms <= LONGEST_MS and window_of(length_ms) == window_of(longest_ms)
+    return length_ms <= LONGEST_MS and window_frames(length_ms) == window_frames(longest_ms)
 
 
 def _bytes(milliseconds: int) -> int:

@@ -1,4 +1,4 @@
-"""CUDA found and reported at the start: devices, compute type, libraries, and what to do."""
+"""Search for CUDA at the start: devices, compute type and libraries, with remedies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asr.models import ModelUnavailable
 log = structlog.get_logger()
 
 CUBLAS = "libcublas.so.12"
-"""What CTranslate2 opens by name at its first use on a GPU."""
+"""Library that CTranslate2 opens by name at its first use of a GPU."""
 _DEVICE = re.compile(r"auto|cpu|cuda(?::(\d{1,2}))?")
 _INSTALL = (
     "install it with `pip install --require-hashes -r requirements-cuda.lock` (or "
@@ -26,15 +26,15 @@ _INSTALL = (
 
 
 class CudaUnavailable(ModelUnavailable):
-    """Its text is one sentence for a person, with the remedy."""
+    """CUDA was asked for and cannot be used. The text is one sentence with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where and how a model runs.
+class Placement:
+    """Device and compute type of a model.
 
     Attributes:
-        device: `cpu` or `cuda`, as CTranslate2 names it.
+        device: `cpu` or `cuda`, in CTranslate2's terms.
         index: Number of the GPU; 0 on a CPU.
     """
 
@@ -48,19 +48,19 @@ def _open(path: str) -> None:
 
 
 def _wheels() -> Iterator[Path]:
-    """The folders of NVIDIA's wheels' libraries, where they are installed."""
+    """Yield the library folders of NVIDIA's wheels, where these are installed."""
     spec = importlib.util.find_spec("nvidia")
     for folder in spec.submodule_search_locations or () if spec else ():
         yield from sorted(Path(folder).glob("*/lib"))
 
 
 @dataclass(frozen=True, slots=True)
-class Finders:
-    """How CUDA is looked for: replaced where there is none.
+class CudaFinders:
+    """Access to libraries and environment. Tests replace it on machines without CUDA.
 
     Attributes:
         open_library: Loads a library by name or path; raises OSError.
-        library_folders: Where wheels keep theirs.
+        library_folders: Yields the library folders of wheels.
     """
 
     open_library: Callable[[str], None] = _open
@@ -74,27 +74,27 @@ def prepare_cuda(
     *,
     count_devices: Callable[[], int],
     cache_dir: Path | None = None,
-    finders: Finders | None = None,
-) -> Place:
-    """`auto` made concrete, the libraries loaded, compiled kernels kept from run to run.
+    finders: CudaFinders | None = None,
+) -> Placement:
+    """Choose the device, load the libraries, and cache compiled kernels across runs.
 
-    Call it before a model is loaded; `count_devices` is called after the cache is settled.
+    Call it before a model is loaded. `count_devices` is called once the kernel cache is set.
 
     Args:
-        device: `auto`, `cpu`, `cuda`, or `cuda:1` for the second GPU: one process a GPU.
-        compute_type: As CTranslate2 names it, or `auto`.
-        count_devices: CUDA devices that answer; 0 without a driver.
-        cache_dir: Folder of fetched models, beside which compiled kernels are kept.
+        device: `auto`, `cpu`, `cuda`, or `cuda:1` for the second GPU. A process uses one GPU.
+        compute_type: Type in CTranslate2's terms, or `auto`.
+        count_devices: Returns the number of CUDA devices that answer; 0 without a driver.
+        cache_dir: Folder of fetched models. Compiled kernels are kept in it.
 
     Raises:
         CudaUnavailable: CUDA was asked for and cannot be used.
     """
-    finders = finders or Finders()
+    finders = finders or CudaFinders()
     named, index = parse_device(device)
     if named != "cpu":
         _keep_kernels(finders.environment, cache_dir)
         found = _devices(count_devices)
-        why = _why_not(named, index, found, finders)
+        why = _reason_against(named, index, found, finders)
         if why and named == "cuda":
             raise CudaUnavailable(why)
         if why and found:
@@ -102,14 +102,14 @@ def prepare_cuda(
         named = "cpu" if why else "cuda"
     if compute_type == "auto":
         compute_type = "float16" if named == "cuda" else "int8"
-    return Place(named, index, compute_type)
+    return Placement(named, index, compute_type)
 
 
 def parse_device(device: str) -> tuple[str, int]:
-    """`cuda:1` is `cuda` and 1.
+    """Return a device's name and number: `cuda` and 1 for `cuda:1`.
 
     Raises:
-        CudaUnavailable: it is no device's name.
+        CudaUnavailable: No device has this name.
     """
     match = _DEVICE.fullmatch(device)
     if match is None:
@@ -118,19 +118,19 @@ def parse_device(device: str) -> tuple[str, int]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """CUDA or the host had too little memory, somewhere down the chain of causes."""
+    """Whether an error, or one of its causes, is a lack of CUDA or host memory."""
     at: BaseException | None = error
     for _ in range(10):
         if at is None:
             return False
         if isinstance(at, MemoryError) or "out of memory" in str(at).lower():
             return True
-        at = at.__cause__  # not its context: that may be another batch's failure
+        at = at.__cause__  # not its context, which may be a failure of another batch
     return False
 
 
-def remedy(error: BaseException) -> str:
-    """What to do about a model that does not load, as the end of a sentence."""
+def suggest_remedy(error: BaseException) -> str:
+    """Return a remedy for a model that does not load, as the end of a sentence."""
     if out_of_memory(error):
         return (
             "the device has too little memory for it: stop what else uses it, choose a smaller "
@@ -148,12 +148,12 @@ def remedy(error: BaseException) -> str:
 def _devices(count: Callable[[], int]) -> int:
     try:
         return count()
-    except Exception:  # noqa: BLE001 - a broken driver raises what it likes
+    except Exception:  # noqa: BLE001 - a broken driver may raise anything
         return 0
 
 
-def _why_not(named: str, index: int, found: int, finders: Finders) -> str:
-    """Why a GPU cannot be used; empty: it can."""
+def _reason_against(named: str, index: int, found: int, finders: CudaFinders) -> str:
+    """Return the reason for which a GPU cannot be used; empty: it can."""
     if not found:
         return (
             "no CUDA device answers: is the NVIDIA driver loaded (`nvidia-smi`), is one given to "
@@ -162,7 +162,7 @@ def _why_not(named: str, index: int, found: int, finders: Finders) -> str:
         )
     if index >= found:
         return (
-            f"there is no cuda:{index}, only {_these(found)}; choose one of them in "
+            f"there is no cuda:{index}, only {_device_range(found)}; choose one of them in "
             "EARSHOT_ASR_DEVICE"
         )
     if not _load_cublas(finders):
@@ -170,12 +170,12 @@ def _why_not(named: str, index: int, found: int, finders: Finders) -> str:
     return ""
 
 
-def _these(found: int) -> str:
+def _device_range(found: int) -> str:
     return "cuda:0" if found == 1 else f"cuda:0 to cuda:{found - 1}"
 
 
-def _load_cublas(finders: Finders) -> bool:
-    """The system's, or the wheel's: once loaded for all, CTranslate2 finds it by its name."""
+def _load_cublas(finders: CudaFinders) -> bool:
+    """Load the system's cuBLAS, else the wheel's, so that CTranslate2 finds it by its name."""
     try:
         finders.open_library(CUBLAS)
     except OSError:
@@ -187,7 +187,7 @@ def _load_cublas(finders: Finders) -> bool:
         if not library.is_file():
             continue
         try:
-            # cuBLAS opens its other half by name, which only the same folder has.
+            # cuBLAS opens libcublasLt by name, which only the same folder has.
             finders.open_library(str(folder / "libcublasLt.so.12"))
             finders.open_library(str(library))
         except OSError as error:
@@ -198,7 +198,7 @@ def _load_cublas(finders: Finders) -> bool:
 
 
 def _keep_kernels(environment: MutableMapping[str, str], cache_dir: Path | None) -> None:
-    """A new GPU's kernels are compiled at the first start, for minutes, and not at each."""
+    """Set a kernel cache: compiling the kernels of a new GPU takes minutes at the first start."""
     if not environment.get("CUDA_CACHE_PATH"):
         environment["CUDA_CACHE_PATH"] = str(_cache(environment, cache_dir) / "cuda-cache")
         environment.setdefault("CUDA_CACHE_MAXSIZE", str(4 << 30))

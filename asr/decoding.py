@@ -1,4 +1,4 @@
-"""One model's steps: sound to features, features to text, text to the times of its words."""
+"""Steps of one model: sound to features, features to text, text to word times."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ _TIMESTAMP_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the model made of a window.
+class DecodedWindow:
+    """Result of decoding one window.
 
     Attributes:
-        tokens: Of the text alone.
-        others: Further readings, best first, without `text` itself.
-        segments: With times, where these were asked for.
+        tokens: Tokens of the text, without special ones.
+        others: Further readings, the best first, without `text` itself.
+        segments: Segments with times; empty where times were not asked for.
+        no_speech: Probability that the window has no speech.
+        avg_logprob: Mean log-probability of the tokens.
     """
 
     language: str
@@ -61,8 +63,8 @@ class Decoder:
     def multilingual(self) -> bool:
         return bool(self._whisper.model.is_multilingual)
 
-    def features(self, pcm: bytes, frames: int) -> Features:
-        """Log-mel features of one window of so many frames, (mels, frames)."""
+    def compute_features(self, pcm: bytes, frames: int) -> Features:
+        """Return log-mel features of one window, (mels, frames)."""
         sound = np.frombuffer(pcm, np.int16).astype(np.float32) / 32768.0
         mel = self._whisper.feature_extractor(sound)
         window: Features = pad_or_trim(mel[..., :-1], frames)
@@ -71,14 +73,14 @@ class Decoder:
     def encode(self, windows: Features) -> Any:
         return self._whisper.encode(windows)
 
-    def detect(self, encoded: Any) -> list[Ranked]:
-        """For each window the languages, the likeliest first."""
+    def detect_languages(self, encoded: Any) -> list[Ranked]:
+        """Return the languages of each window, the likeliest first."""
         return [
             [(token[2:-2], float(probability)) for token, probability in ranked]
             for ranked in self._whisper.model.detect_language(encoded)
         ]
 
-    def generate(
+    def decode_windows(
         self,
         encoded: Any,
         languages: Sequence[str],
@@ -86,8 +88,14 @@ class Decoder:
         beam_size: int,
         readings: int = 1,
         timed: bool = False,
-    ) -> list[Heard]:
-        """The words of each window; with `timed` its segments, too, and no other readings."""
+    ) -> list[DecodedWindow]:
+        """Decode windows into text.
+
+        Args:
+            languages: Language of each window.
+            readings: Readings to return, the best included.
+            timed: Return segments with times, and no further readings.
+        """
         tokenizers = [self._tokenizer(language) for language in languages]
         results = self._whisper.model.generate(
             encoded,
@@ -103,44 +111,46 @@ class Decoder:
             return_no_speech_prob=True,
         )
         return [
-            _heard(language, tokenizer, result, timed=timed)
+            _decoded(language, tokenizer, result, timed=timed)
             for language, tokenizer, result in zip(languages, tokenizers, results, strict=True)
         ]
 
-    def words(self, encoded: Any, heard: Heard, duration_ms: int) -> list[Word]:
-        """The text's words with times, by cross-attention alignment in one encoded window."""
-        (alignment,) = self._aligned(encoded, [heard], [duration_ms])
-        return whole_words(alignment, spaced=heard.language not in UNSPACED)
+    def time_words(self, encoded: Any, decoded: DecodedWindow, duration_ms: int) -> list[Word]:
+        """Return the words of one window with times, by cross-attention alignment."""
+        (alignment,) = self._align(encoded, [decoded], [duration_ms])
+        return whole_words(alignment, spaced=decoded.language not in UNSPACED)
 
-    def with_words(
-        self, encoded: Any, heard: Sequence[Heard], durations_ms: Sequence[int]
-    ) -> list[Heard]:
-        """The same, each segment with its words and their times in its window, of which the
-        alignment knows nothing: a word may be timed outside its segment."""
-        aligned = self._aligned(encoded, heard, durations_ms)
+    def time_segment_words(
+        self, encoded: Any, decoded: Sequence[DecodedWindow], durations_ms: Sequence[int]
+    ) -> list[DecodedWindow]:
+        """Return the windows with timed words in each segment. Times count from the window's start.
+
+        The alignment knows no segments: a word's times may lie outside its segment.
+        """
+        aligned = self._align(encoded, decoded, durations_ms)
         return [
-            replace(reading, segments=_with_words(reading, pieces))
-            for reading, pieces in zip(heard, aligned, strict=True)
+            replace(one, segments=_segments_with_words(one, pieces))
+            for one, pieces in zip(decoded, aligned, strict=True)
         ]
 
-    def _aligned(
-        self, encoded: Any, heard: Sequence[Heard], durations_ms: Sequence[int]
+    def _align(
+        self, encoded: Any, decoded: Sequence[DecodedWindow], durations_ms: Sequence[int]
     ) -> list[Any]:
-        """Of each window the pieces of words, as faster-whisper gives them."""
+        """Return the pieces of words of each window, in faster-whisper's form."""
         found: dict[int, Any] = {}
-        tokens = [list(reading.tokens) for reading in heard]
+        tokens = [list(one.tokens) for one in decoded]
         frames = [duration_ms // 10 for duration_ms in durations_ms]
-        # One language begins and splits all texts of a call; a batch's encodings stay together.
-        for language in {reading.language for reading in heard}:
+        # A call handles one language, but always the whole batch: its encodings cannot be split.
+        for language in {one.language for one in decoded}:
             pieces = self._whisper.find_alignment(
                 self._tokenizer(language), tokens, encoded, frames
             )
             found |= {
                 place: pieces[place]
-                for place, reading in enumerate(heard)
-                if reading.language == language
+                for place, one in enumerate(decoded)
+                if one.language == language
             }
-        return [found[place] for place in range(len(heard))]
+        return [found[place] for place in range(len(decoded))]
 
     def _tokenizer(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:
@@ -153,11 +163,11 @@ class Decoder:
         return self._tokenizers[language]
 
 
-def _heard(language: str, tokenizer: Tokenizer, result: Any, *, timed: bool) -> Heard:
+def _decoded(language: str, tokenizer: Tokenizer, result: Any, *, timed: bool) -> DecodedWindow:
     best = [int(token) for token in result.sequences_ids[0]]
     sequences = result.sequences_ids[:1] if timed else result.sequences_ids
     text, *others = dict.fromkeys(_text(tokenizer, each) for each in sequences)
-    return Heard(
+    return DecodedWindow(
         language=language,
         tokens=[token for token in best if token < tokenizer.eot],
         text=text,
@@ -169,7 +179,7 @@ def _heard(language: str, tokenizer: Tokenizer, result: Any, *, timed: bool) -> 
 
 
 def _segments(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[Segment]:
-    """Text between two timestamps; what has no end ends with the last token."""
+    """Return the text between each two timestamps. One without an end ends with the last token."""
     found: list[Segment] = []
     start_ms, said = 0, list[int]()
     for token in tokens:
@@ -185,19 +195,19 @@ def _segments(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[Segment]:
     return found
 
 
-def _with_words(heard: Heard, pieces: Sequence[Any]) -> list[Segment]:
-    """Without times where a piece lies over the end of a segment: nobody knows whose word it is."""
-    ends = list(accumulate(len(segment.tokens) for segment in heard.segments))
+def _segments_with_words(decoded: DecodedWindow, pieces: Sequence[Any]) -> list[Segment]:
+    """Return the segments with words; without words where a piece lies over a segment's end."""
+    ends = list(accumulate(len(segment.tokens) for segment in decoded.segments))
     begins = [0, *accumulate(len(piece["tokens"]) for piece in pieces)]
     if not set(ends) <= set(begins):
-        return list(heard.segments)
+        return list(decoded.segments)
     shares: list[list[Any]] = [[] for _ in ends]
     for piece, at in zip(pieces, begins, strict=False):
         shares[bisect_right(ends, at)].append(piece)
-    spaced = heard.language not in UNSPACED
+    spaced = decoded.language not in UNSPACED
     return [
         replace(segment, words=whole_words(share, spaced=spaced))
-        for segment, share in zip(heard.segments, shares, strict=True)
+        for segment, share in zip(decoded.segments, shares, strict=True)
     ]
 
 
@@ -206,7 +216,7 @@ def _text(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
 
 
 def whole_words(alignment: Sequence[Any], *, spaced: bool) -> list[Word]:
-    """Aligned pieces as the words that the text is made of: punctuation is a piece of its own."""
+    """Return the words of the text from aligned pieces, of which punctuation has its own."""
     words: list[Word] = []
     for piece in alignment:
         word = Word(

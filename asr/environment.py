@@ -1,5 +1,7 @@
-"""A worker's settings where only this package is installed: the service's variables, as it reads
-them. Variables of the service that are nothing to a worker are left alone."""
+"""Settings of a worker, from the environment, where only this package is installed.
+
+The variables are the service's. Those of the service that no worker needs are ignored.
+"""
 
 from __future__ import annotations
 
@@ -10,43 +12,48 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from asr.limits import BATCH_SIZE, BEAM_SIZE, HYPOTHESES, LANES, THREADS, Bounds
 from asr.settings import AsrSettings
 
 _PREFIX = "EARSHOT_ASR_"
-_OF_THE_SERVER = ("QUEUE", "DEADLINE_S")
+_SERVER_ONLY = ("QUEUE", "DEADLINE_S")
 
-Whole = Annotated[int, Field(ge=0, le=256)]
+
+def _whole(bounds: Bounds) -> Any:
+    return Annotated[int, Field(ge=bounds.least, le=bounds.most)]
+
+
 _KINDS: Mapping[str, tuple[str, Any]] = {
     "MODEL": ("model", Annotated[str, Field(min_length=1)]),
     "DEVICE": ("device", Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")]),
     "COMPUTE_TYPE": ("compute_type", str),
-    "THREADS": ("threads", Whole),
-    "BEAM_SIZE": ("beam_size", Annotated[int, Field(ge=1, le=10)]),
-    "HYPOTHESES": ("hypotheses", Annotated[int, Field(ge=0, le=9)]),
-    "BATCH_SIZE": ("batch_size", Annotated[int, Field(ge=0, le=64)]),
-    "LANES": ("lanes", Annotated[int, Field(ge=0, le=16)]),
+    "THREADS": ("threads", _whole(THREADS)),
+    "BEAM_SIZE": ("beam_size", _whole(BEAM_SIZE)),
+    "HYPOTHESES": ("hypotheses", _whole(HYPOTHESES)),
+    "BATCH_SIZE": ("batch_size", _whole(BATCH_SIZE)),
+    "LANES": ("lanes", _whole(LANES)),
     "CACHE_DIR": ("cache_dir", Path),
 }
 
 
 class EnvironmentInvalid(ValueError):
-    """It names the variable and what is wrong with it."""
+    """A variable is wrong. The text names it and the fault."""
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     for name in sorted(environment):
         own = name.removeprefix(_PREFIX)
-        if name.startswith(_PREFIX) and own not in {*_KINDS, *_OF_THE_SERVER}:
+        if name.startswith(_PREFIX) and own not in {*_KINDS, *_SERVER_ONLY}:
             near = difflib.get_close_matches(own, _KINDS, 1)
             hint = f"; did you mean {_PREFIX}{near[0]}?" if near else ""
             raise EnvironmentInvalid(f"{name}: no such setting{hint}")
 
 
 def from_environment(environment: Mapping[str, str]) -> AsrSettings:
-    """
+    """Return the settings.
+
     Raises:
-        EnvironmentInvalid: a variable's value is none that it may have, or there is none of the
-            name.
+        EnvironmentInvalid: A value is not allowed, or no variable has this name.
     """
     _refuse_unknown(environment)
     found: dict[str, Any] = {}

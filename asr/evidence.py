@@ -1,12 +1,12 @@
-"""Judges doubted words by their sound: said for real, doubtful, or not spoken at all.
+"""Judging doubtful words by their sound: spoken, doubtful, or not spoken at all.
 
-A decoder's loop and a person who says one thing again and again leave the same text. Three measures
-of the sound tell them apart:
+A decoder's loop and a person who repeats one sentence produce the same text. Three measures of the
+sound tell them apart:
 
-- Seconds of speech, by a detector that knows hum, noise and music. Where there is none, nobody
-  said the words.
-- Room for the words: nobody says more than so many syllables a second.
-- Likeness: each real repeat sounds like the one before it, about as long ago as the text says.
+- Speech: its length, by a detector that knows hum, noise and music. Without any, nobody said the
+  words.
+- Room: a person says no more than a certain number of syllables a second.
+- Likeness: a real repeat sounds like the one before it, one period earlier by the text.
 
 The limits were measured: see docs/decisions/0019.
 """
@@ -18,8 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.likelihood import WINDOW_BYTES, WINDOW_MS, Likelihood
-from asr.quality import EXPLAINED, NOT_SPOKEN, REPEATS, SPOKEN, is_unspaced, units
+from asr.likelihood import POSSIBLE, PROOF, WINDOW_BYTES, WINDOW_MS, Likelihood
+from asr.quality import EXPLAINED, NOT_SPOKEN, REPEATS, SPOKEN, is_unspaced, split_units
 from asr.speech import SAMPLE_RATE
 
 Floats = NDArray[np.float32]
@@ -29,11 +29,8 @@ _SYLLABLES_PER_S = 9.0
 encoding efficiency" (2019)."""
 _LETTERS_PER_SYLLABLE = 2.5
 _SCRAP_S = 0.5
-"""Silero takes the first notes of music for speech: up to 0.4 s of 33 kinds of sound."""
-_POSSIBLE = 0.2
-_PROOF = 2.0
-"""As the segmenter's candidates: windows in a row from the one likelihood on are speech if they
-sum up to the other."""
+"""Speech shorter than this proves nothing: Silero mistakes the first notes of music for speech, up
+to 0.4 s in 33 kinds of sound."""
 
 _NORMAL = 8_000.0
 _MOST_GAIN = 30.0
@@ -41,30 +38,30 @@ _MOST_GAIN = 30.0
 _FRAME = SAMPLE_RATE // 50
 _WINDOW = 512
 _BAND_EDGES = np.round(np.geomspace(4, 200, 17)).astype(int)
-"""FFT bins between which a band lies: 16 bands from 125 Hz to 6.2 kHz."""
+"""FFT bins at the edges of 16 bands from 125 Hz to 6.2 kHz."""
 _ALIKE_FRAMES = 15
-"""Sound is compared in pieces of 0.3 s: longer ones differ in tempo, shorter ones by chance."""
+"""Frames in a compared piece, 0.3 s: longer ones differ in tempo, shorter ones by chance."""
 _ALIKE = 0.62
-"""Other speech reaches 0.60 at the most; repeats fall below 0.62 in noise only."""
+"""Likeness of a repeat. Other speech reaches 0.60; repeats fall below 0.62 only in noise."""
 _EARLIEST, _LATEST = 0.6, 1.5
-"""Shares of the expected period: a model counts up to half as many repeats again."""
+"""Shares of the expected period: a model may write half as many repeats again."""
 _PERIODIC = 0.6
-"""Share of words that are the same one period before."""
+"""Share of words that equal those one period before."""
 _MOST_UNITS = 1_000
 
 
-def judge(
+def judge_by_sound(
     found: Sequence[str], text: str, language: str, pcm: bytes, likelihood: Likelihood
 ) -> tuple[str, ...]:
-    """Return the marks of doubted words with `SPOKEN`, `NOT_SPOKEN` or neither added.
+    """Return the marks of doubtful words, with `SPOKEN`, `NOT_SPOKEN` or neither added.
 
     Args:
-        likelihood: A speech detector that has heard nothing yet.
+        likelihood: A speech detector without earlier sound.
     """
-    pcm = normalised(pcm)
-    speech = speech_windows(pcm, likelihood)
-    speech_s = speech_seconds(speech)
-    needed_s = syllables(text, language) / _SYLLABLES_PER_S
+    pcm = normalise_level(pcm)
+    speech = find_speech(pcm, likelihood)
+    speech_s = sum_speech_s(speech)
+    needed_s = count_syllables(text, language) / _SYLLABLES_PER_S
     if speech_s == 0 or speech_s < min(needed_s, _SCRAP_S):
         return (*found, NOT_SPOKEN)
     if EXPLAINED.isdisjoint(found):
@@ -72,13 +69,13 @@ def judge(
     if REPEATS.isdisjoint(found):
         said = needed_s <= speech_s
     else:
-        times = copies(units(text, language))
+        times = count_repeats(split_units(text, language))
         said = needed_s <= speech_s * _LATEST and sounds_repeated(pcm, speech, times)
     return (*found, SPOKEN) if said else tuple(found)
 
 
-def normalised(pcm: bytes) -> bytes:
-    """The samples, made louder or softer so that loud ones are as loud as everybody's."""
+def normalise_level(pcm: bytes) -> bytes:
+    """Return the samples, amplified so that loud ones have the same level for all speakers."""
     samples = np.frombuffer(pcm, np.int16).astype(np.float32)
     loud = float(np.quantile(np.abs(samples), 0.99)) if samples.size else 0.0
     if loud < 1.0:
@@ -88,37 +85,37 @@ def normalised(pcm: bytes) -> bytes:
     return made
 
 
-def speech_windows(pcm: bytes, likelihood: Likelihood) -> Floats:
-    """Return the likelihood of speech in each window of `WINDOW_MS`; 0 outside sure stretches."""
+def find_speech(pcm: bytes, likelihood: Likelihood) -> Floats:
+    """Return the likelihood of speech in each window of `WINDOW_MS`; 0 outside proven speech."""
     padded = pcm.ljust(-(-len(pcm) // WINDOW_BYTES) * WINDOW_BYTES, b"\0")
     found = likelihood(padded) if padded else ()
     speech = np.zeros(len(found), np.float32)
     start, weight = 0, 0.0
     for at, likely in enumerate([*found, 0.0]):
-        if likely >= _POSSIBLE:
+        if likely >= POSSIBLE:
             weight += likely
             continue
-        if weight >= _PROOF:
+        if weight >= PROOF:
             speech[start:at] = found[start:at]
         start, weight = at + 1, 0.0
     return speech
 
 
-def speech_seconds(speech: Floats) -> float:
-    """Length of the speech, each window by its likelihood: a chord that is half likely is half."""
+def sum_speech_s(speech: Floats) -> float:
+    """Return the length of the speech in seconds, each window weighted by its likelihood."""
     return float(speech.sum()) * WINDOW_MS / 1000
 
 
-def syllables(text: str, language: str) -> float:
-    """About how many syllables these words have: a character each, or 2.5 letters."""
+def count_syllables(text: str, language: str) -> float:
+    """Estimate the syllables of a text: one for each character, or for 2.5 letters."""
     letters = sum(map(str.isalnum, text))
     return letters if is_unspaced(language) else letters / _LETTERS_PER_SYLLABLE
 
 
-def copies(words: Sequence[str]) -> float:
-    """Count the repeats in a text: its length by the shortest period that most of it has.
+def count_repeats(words: Sequence[str]) -> float:
+    """Count the repeats in a text: its length divided by the shortest period that most of it has.
 
-    1 where it has none. Words that were heard otherwise in some of the repeats do not matter.
+    1 where it has no period. Some repeats may differ in a few words.
     """
     numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
     said = np.array([numbers[word] for word in words[:_MOST_UNITS]])
@@ -131,16 +128,16 @@ def copies(words: Sequence[str]) -> float:
 
 
 def sounds_repeated(pcm: bytes, speech: Floats, times: float) -> bool:
-    """Whether speech sounds as it did one period before or after, if said so many times."""
+    """Whether speech that repeats `times` times sounds like that one period before or after."""
     if times < 2:
         return False
-    return likeness(pcm, speech, times) >= _ALIKE
+    return measure_likeness(pcm, speech, times) >= _ALIKE
 
 
-def likeness(pcm: bytes, speech: Floats, times: float) -> float:
-    """Measure how alike pieces of speech one period apart are: 1 is the same.
+def measure_likeness(pcm: bytes, speech: Floats, times: float) -> float:
+    """Return the likeness of pieces of speech one period apart: 1 for equal ones.
 
-    The period is the length of the speech by `times`.
+    The period is the length of the speech divided by `times`.
     """
     spectra = _spectra(pcm)
     frames = np.arange(len(spectra)) * (_FRAME * 2) // WINDOW_BYTES
@@ -150,15 +147,15 @@ def likeness(pcm: bytes, speech: Floats, times: float) -> float:
     first, last = spoken[0], spoken[-1] + 1
     spectra = spectra[first:last] - spectra[spoken].mean(axis=0)
     spectra /= np.linalg.norm(spectra, axis=1, keepdims=True) + 1e-6
-    best = _likest(spectra, (last - first) / times)[spoken - first]
+    best = _best_likeness(spectra, (last - first) / times)[spoken - first]
     found = best[best > -1]
     return float(found.mean()) if found.size else 0.0
 
 
-def _likest(spectra: Floats, period: float) -> Floats:
-    """Return each frame's likeness to the likest piece about one period before or after.
+def _best_likeness(spectra: Floats, period: float) -> Floats:
+    """Return each frame's best likeness to a piece about one period before or after it.
 
-    -1 where there is none.
+    -1 where no such piece exists.
     """
     best = np.full(len(spectra), -1.0, np.float32)
     least = max(_ALIKE_FRAMES, round(_EARLIEST * period))
@@ -174,7 +171,7 @@ def _likest(spectra: Floats, period: float) -> Floats:
 
 
 def _spectra(pcm: bytes) -> Floats:
-    """Loudness of each band in each frame of 20 ms, as a logarithm."""
+    """Return the logarithm of the power in each band, (frames of 20 ms, bands)."""
     samples = np.frombuffer(pcm, np.int16).astype(np.float32)
     count = len(samples) // _FRAME
     edge = (_WINDOW - _FRAME) // 2

@@ -1,8 +1,9 @@
-"""What is done about overload, step by step. Pure.
+"""The overload ladder: steps by which less is done when transcription falls behind. Pure.
 
-A rung is climbed when the wait that is predicted passes it, and left, one at a time, once the wait
-has stayed below half of it: no flutter about a limit. What costs words is done only about a wait
-that has been too long for a second: not about a few people who stop speaking at once.
+A rung is climbed when the predicted wait passes its limit. It is left, one rung at a time, once the
+wait has stayed below half of the limit, so that a wait near the limit does not flutter. Rungs that
+cost words need a wait that has been too long for a second: a few people who stop speaking at the
+same moment do not count.
 """
 
 from __future__ import annotations
@@ -13,35 +14,37 @@ from enum import IntEnum
 
 
 class Rung(IntEnum):
-    """Each does what those below it do, too."""
+    """Step of the ladder. Each rung includes those below it."""
 
     NONE = 0
     NO_LOOKS = 1
-    """Speech that goes on is not looked at, but for speakers with a recent hit."""
+    """No interim transcripts, but for speakers with a recent hit. The name is part of the event
+    `overload.changed`."""
     GREEDY = 2
-    """Decoded without a beam."""
+    """Decoding without a beam."""
     COALESCE = 3
-    """A speaker's waiting utterances share a window."""
+    """Waiting utterances of a speaker share a window."""
     LATE = 4
-    """Nothing more can be done: what has not been begun by its deadline becomes a gap, as always,
-    and that is to be expected now."""
+    """No step is left: utterances that are not begun by their deadline become gaps, as always, and
+    such gaps are now likely."""
 
 
 CLIMB_S = {Rung.NO_LOOKS: 1.0, Rung.GREEDY: 2.0, Rung.COALESCE: 3.0, Rung.LATE: 10.0}
-"""Predicted wait above which each rung is climbed."""
+"""Predicted wait above which each rung is climbed, in seconds."""
 PATIENCE_S = 1.0
-"""How long the wait must have been above a rung's limit, from `Rung.GREEDY` on."""
+"""Time above the limit before a rung is climbed, from `Rung.GREEDY` on, in seconds."""
 STAY_S = 2.0
-"""How long the wait must have been below half of a rung's limit before it is left."""
+"""Time below half of the limit before a rung is left, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LadderTimes:
-    """
+    """Times of the ladder, in seconds.
+
     Attributes:
         climb_s: Predicted wait above which each rung is climbed.
-        patience_s: How long the wait must have been above it, from `Rung.GREEDY` on.
-        stay_s: How long the wait must have been below half of it before the rung is left.
+        patience_s: Time above that limit before the climb, from `Rung.GREEDY` on.
+        stay_s: Time below half of the limit before a rung is left.
     """
 
     climb_s: Mapping[Rung, float] = field(default_factory=lambda: CLIMB_S)
@@ -50,8 +53,10 @@ class LadderTimes:
 
 
 class Ladder:
-    """Args:
-    now_s: Seconds from any one moment.
+    """Position on the ladder.
+
+    Args:
+        now_s: Current time in seconds, of any clock that only goes forward.
     """
 
     def __init__(self, now_s: float, times: LadderTimes | None = None) -> None:
@@ -60,9 +65,9 @@ class Ladder:
         self._low_since_s: float | None = None
         self._high_since_s: dict[Rung, float] = {}
 
-    def look(self, predicted_s: float, now_s: float) -> Rung:
-        """The rung for a wait of so many seconds."""
-        climbed = self._climbed(predicted_s, now_s)
+    def update_rung(self, predicted_s: float, now_s: float) -> Rung:
+        """Climb or descend for a predicted wait; return the new rung."""
+        climbed = self._highest_due(predicted_s, now_s)
         if climbed > self.rung:
             self.rung, self._low_since_s = climbed, None
         elif self.rung is Rung.NONE or predicted_s > self._times.climb_s[self.rung] / 2:
@@ -73,8 +78,8 @@ class Ladder:
             self.rung, self._low_since_s = Rung(self.rung - 1), now_s
         return self.rung
 
-    def _climbed(self, predicted_s: float, now_s: float) -> Rung:
-        """The highest rung whose limit has been passed for long enough."""
+    def _highest_due(self, predicted_s: float, now_s: float) -> Rung:
+        """Return the highest rung whose limit has been passed for long enough."""
         high = {rung for rung, limit in self._times.climb_s.items() if predicted_s > limit}
         self._high_since_s = {rung: self._high_since_s.get(rung, now_s) for rung in high}
         return max(

@@ -1,4 +1,4 @@
-"""Which language a speaker speaks: detected once or twice, then known until the words go wrong."""
+"""Languages of speakers: detected once or twice, then known until the words go wrong."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from asr.speech import Utterance
 
 _LONG_ENOUGH_MS = 2_000
-"""Shorter speech tells little of its language."""
+"""Length from which speech reveals its language."""
 _SURE = 0.7
+"""Probability from which a detection counts as sure."""
 _GONE_WRONG = -0.8
 """Mean log-probability below which the words may be of another language."""
 
@@ -23,14 +24,16 @@ Ranked = Sequence[tuple[str, float]]
 class _Known:
     language: str
     sure: int = 0
-    """How often in a row it was detected for sure; twice settles it."""
+    """Sure detections in a row, 2 at most. Two settle the language."""
 
 
-class Languages:
-    """What is known of speakers, the longest unheard forgotten first. Safe for several threads.
+class SpeakerLanguages:
+    """Languages of speakers. The speaker silent for longest is forgotten first.
+
+    Safe for several threads.
 
     Args:
-        capacity: Speakers remembered at most.
+        capacity: Speakers remembered.
     """
 
     def __init__(self, capacity: int = 10_000) -> None:
@@ -41,10 +44,11 @@ class Languages:
     def __len__(self) -> int:
         return len(self._known)
 
-    def known(self, utterance: Utterance, allowed: Sequence[str]) -> str | None:
-        """The language to take without detection; None: detect it.
+    def known_language(self, utterance: Utterance, allowed: Sequence[str]) -> str | None:
+        """Return the language to decode with; None: detect it.
 
-        `allowed` are those of the utterance's languages that the model knows; empty: any.
+        Args:
+            allowed: The utterance's languages that the model knows; empty: any.
         """
         if len(allowed) == 1:
             return allowed[0]
@@ -56,11 +60,11 @@ class Languages:
         settled = known.sure >= 2
         return known.language if settled or utterance.duration_ms < _LONG_ENOUGH_MS else None
 
-    def detected(self, utterance: Utterance, allowed: Sequence[str], ranked: Ranked) -> str:
-        """The likeliest language that may be spoken, remembered where the speech was long enough.
+    def record_detection(self, utterance: Utterance, allowed: Sequence[str], ranked: Ranked) -> str:
+        """Return the likeliest allowed language. Remember it if the speech was long enough.
 
-        Probabilities are taken among those that may be spoken. Where the model is not sure, what
-        it heard of this speaker before is kept.
+        Probabilities are relative to those of the allowed languages. Where the model is not sure,
+        the speaker's known language stays.
         """
         possible = [(code, p) for code, p in ranked if not allowed or code in allowed]
         if not possible:  # a model that ranks only some languages
@@ -81,8 +85,15 @@ class Languages:
                 self._remember(utterance, _Known(language, 1))
         return language
 
-    def heard(self, utterance: Utterance, avg_logprob: float) -> bool:
-        """How sure the model was of the words; True: what was known is forgotten for it."""
+    def forget_if_wrong(self, utterance: Utterance, avg_logprob: float) -> bool:
+        """Forget the speaker's language if the words are unlikely in it.
+
+        Args:
+            avg_logprob: Mean log-probability of the words.
+
+        Returns:
+            True if a language was forgotten.
+        """
         if avg_logprob >= _GONE_WRONG:
             return False
         with self._lock:

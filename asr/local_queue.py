@@ -1,4 +1,4 @@
-"""The in-process work queue: threads own the model, and this file alone crosses to them."""
+"""The in-process work queue. Threads own the model; only this file crosses to them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import TypeVar
 
 import structlog
 
-from asr.hearing import (
-    NOT_TRANSCRIBED,
-    Hearing,
+from asr.batch_runner import (
+    BatchRunner,
     ModelBroken,
     NoMemory,
     Outcome,
     Refused,
     Transcribe,
-    way,
+    choose_decoding,
 )
-from asr.in_order import InOrder
 from asr.ladder import Rung
+from asr.reasons import NO_MEMORY, NOT_TRANSCRIBED, STOPPING
+from asr.result_order import ResultOrder
 from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
 from asr.transcriber import Transcriber, WindowedTranscriber
@@ -34,32 +34,32 @@ log = structlog.get_logger()
 _T = TypeVar("_T")
 
 _END = None
-_STOPPING = "the server is stopping"
-_NO_MEMORY = (
+_MEMORY_REMEDY = (
     "the model has too little memory for even one utterance: stop what else uses it, or choose a "
     "smaller EARSHOT_ASR_MODEL"
 )
 _BUDGET_S = 0.2
+"""Time between two checks of the interim budget, in seconds, while only that delays work."""
 _TICK_S = 0.1
 _HUNG_S = 30.0
-"""A large model on a slow CPU is at a window for half as long."""
-_ANY = 1 << 30
-"""The scheduler says how much is heard at once, until memory runs out."""
+"""Time after which a batch counts as hung. A large model on a slow CPU takes half of it."""
+_UNLIMITED = 1 << 30
+"""Batch limit until memory runs out: the scheduler bounds the batch."""
 
 
 class LocalQueue:
     """A bounded `WorkQueue` over a `Transcriber` in this process.
 
-    Each of the model's lanes works on what is most urgent when it becomes free: see
-    `asr.scheduler`. What they hear of one speaker comes out in the order in which it was taken. A
-    batch that fails is tried again in halves, so that only the bad item fails (`asr.hearing`);
-    whatever a model raises, its thread lives on. What has waited until its deadline comes out as
-    `Unheard`, whatever the model does.
+    Each lane that becomes free gets the most urgent batch (`asr.scheduler`). A speaker's results
+    come out in the order in which their batches began. A batch that fails is tried again in halves,
+    so that one bad utterance fails alone (`asr.batch_runner`); a lane's thread survives every
+    exception of the model. An utterance that waits until its deadline comes out as `Unheard`, even
+    while the model hangs.
 
     Args:
-        load: Makes the transcriber; called on the thread of the first lane.
-        settings: With more than one lane the transcriber is called from so many threads.
-        on_batch: Told size and seconds of each batch, on the event loop.
+        load: Makes the transcriber. It is called on the thread of the first lane.
+        settings: Settings of the scheduler. Each lane calls the transcriber from its own thread.
+        on_batch: Called with the size and seconds of each batch, on the event loop.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class LocalQueue:
         self._on_batch = on_batch
         self._lanes = settings.lanes
         self._scheduler = Scheduler(settings, now_s=time.monotonic())
-        self._in_order = InOrder()
+        self._order = ResultOrder()
         self._changed = threading.Condition()
         self._closing = False
         self._drain_until = 0.0
@@ -81,31 +81,31 @@ class LocalQueue:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: list[threading.Thread] = []
         self._deadline_s = settings.deadline_s
-        self._watching: asyncio.Task[None] | None = None
-        self._hearing: Hearing | None = None
-        self._begun: dict[int, tuple[float, Batch]] = {}
-        """When each lane that is at work began, and what on, by its thread."""
+        self._deadlines_task: asyncio.Task[None] | None = None
+        self._runner: BatchRunner | None = None
+        self._running: dict[int, tuple[float, Batch]] = {}
+        """Start and content of each running batch, by the id of its lane's thread."""
         self._over = False
-        self._trouble = ""
+        self._failure = ""
 
     async def start(self) -> Transcriber:
-        """Load the model on its thread; the loaded transcriber, to be asked for its name only.
+        """Load the model on its thread and return it. Callers may only ask for its description.
 
         Raises:
-            Exception: whatever `load` raises.
+            Exception: Any exception of `load`.
         """
         self._loop = asyncio.get_running_loop()
         loaded: asyncio.Future[Transcriber] = self._loop.create_future()
-        self._begin(self._own_model, loaded)
+        self._start_thread(self._load_and_run, loaded)
         transcriber = await loaded
         for _ in range(1, self._lanes):
-            self._begin(self._work_on, transcriber)
-        self._watching = asyncio.create_task(self._deadlines(), name="asr deadlines")
+            self._start_thread(self._run_lane, transcriber)
+        self._deadlines_task = asyncio.create_task(self._enforce_deadlines(), name="asr deadlines")
         return transcriber
 
-    def _begin(self, work: Callable[[_T], None], on: _T) -> None:
+    def _start_thread(self, work: Callable[[_T], None], on: _T) -> None:
         name = f"asr-model-{len(self._threads)}"
-        # A model that hangs must not keep the process from its end.
+        # A daemon, so that a model that hangs does not keep the process alive.
         thread = threading.Thread(target=work, args=(on,), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -118,7 +118,7 @@ class LocalQueue:
             return
         with self._changed:
             if self._closing:
-                gone = [Unheard(utterance, _STOPPING)]
+                gone = [Unheard(utterance, STOPPING)]
             else:
                 gone = self._scheduler.put(utterance, time.monotonic())
                 self._changed.notify()
@@ -134,33 +134,33 @@ class LocalQueue:
 
     @property
     def rung(self) -> Rung:
-        """What is being done about overload."""
+        """Current step of the overload ladder."""
         with self._changed:
-            return self._scheduler.look(time.monotonic())
+            return self._scheduler.update_rung(time.monotonic())
 
     def alive(self) -> bool:
-        """The model's threads are at work."""
+        """Whether the threads of all lanes run."""
         return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
     def unready(self) -> str | None:
-        """Why nothing would be transcribed now, and the remedy; None: it would."""
+        """Return the reason for which nothing is transcribed now, and the remedy; None: ready."""
         if not self.alive():
             return "the recogniser has stopped; restart the server"
         with self._changed:
-            first_s = min((begun_s for begun_s, _ in self._begun.values()), default=math.inf)
+            first_s = min((began_s for began_s, _ in self._running.values()), default=math.inf)
         slowest_s = time.monotonic() - first_s
         if slowest_s > self._deadline_s:
             return (
                 f"the model has been at one batch for {slowest_s:.0f} s; restart the server, and "
                 "look after the model's device if that does not help"
             )
-        return self._trouble or None
+        return self._failure or None
 
     async def close(self, drain_s: float = 2.0) -> None:
-        """Take nothing more, transcribe what waits for so long, end the threads and `results`.
+        """Refuse new utterances, transcribe up to `drain_s`, end the threads and `results`.
 
-        What is not transcribed by then comes out as `Unheard`; what the model is at, if it does
-        not come back within `_HUNG_S`.
+        Utterances that still wait then come out as `Unheard`. So do those of a running batch that
+        does not end within `_HUNG_S`.
         """
         if self._closing:
             return
@@ -174,107 +174,109 @@ class LocalQueue:
             await asyncio.to_thread(self._threads.pop().join, left_s)
         with self._changed:
             self._over = True
-            hung = [one for _, batch in self._begun.values() for one in batch.utterances]
+            hung = [one for _, batch in self._running.values() for one in batch.utterances]
         if hung:
             log.error("asr.model_hung", utterances=len(hung))
-        # What other lanes heard of the same speakers has waited for these.
-        for result in self._in_order.done([(one, Unheard(one, _STOPPING)) for one in hung]):
+        # Results of other lanes for the same speakers were held back for these.
+        for result in self._order.add_results([(one, Unheard(one, STOPPING)) for one in hung]):
             self._finished.put_nowait(result)
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+        if self._deadlines_task is not None:
+            self._deadlines_task.cancel()
+            await asyncio.wait([self._deadlines_task])
         for utterance in self._scheduler.drain():
-            self._finished.put_nowait(Unheard(utterance, _STOPPING))
+            self._finished.put_nowait(Unheard(utterance, STOPPING))
         self._finished.put_nowait(_END)
 
-    def _own_model(self, loaded: asyncio.Future[Transcriber]) -> None:
+    def _load_and_run(self, loaded: asyncio.Future[Transcriber]) -> None:
         assert self._loop is not None
         try:
             transcriber = self._load()
-        except Exception as error:  # noqa: BLE001 - handed to whoever awaits start()
-            self._loop.call_soon_threadsafe(_tell, loaded.set_exception, error)
+        except Exception as error:  # noqa: BLE001 - raised again in `start`
+            self._loop.call_soon_threadsafe(_settle_future, loaded.set_exception, error)
             return
         if isinstance(transcriber, WindowedTranscriber):
             with self._changed:
-                self._scheduler.window_of = transcriber.window_of
-        self._hearing = Hearing(transcriber, _ANY)
-        self._loop.call_soon_threadsafe(_tell, loaded.set_result, transcriber)
-        self._work_on(transcriber)
+                self._scheduler.window_frames = transcriber.window_frames
+        self._runner = BatchRunner(transcriber, _UNLIMITED)
+        self._loop.call_soon_threadsafe(_settle_future, loaded.set_result, transcriber)
+        self._run_lane(transcriber)
 
-    def _work_on(self, transcriber: Transcriber) -> None:
-        while (batch := self._take()) is not None:
-            self._work(transcriber, batch)
+    def _run_lane(self, transcriber: Transcriber) -> None:
+        while (batch := self._wait_for_batch()) is not None:
+            self._run_batch(transcriber, batch)
 
-    def _take(self) -> Batch | None:
-        """The next batch, None once the queue is closed."""
+    def _wait_for_batch(self) -> Batch | None:
+        """Return the next batch; None once the queue is closed."""
         with self._changed:
             while True:
                 now_s = time.monotonic()
                 if self._closing and (not len(self._scheduler) or now_s >= self._drain_until):
                     return None
-                batch, late = self._scheduler.take(now_s)
-                self._give(late)
+                batch, late = self._scheduler.next_batch(now_s)
+                self._emit(late)
                 if batch is not None:
-                    self._in_order.take(batch.utterances)
+                    self._order.expect(batch.utterances)
                     return batch
-                # Looks whose budget is spent wait for it to grow.
+                # Interim utterances wait while their budget is spent.
                 self._changed.wait(_BUDGET_S if len(self._scheduler) else None)
 
-    def _work(self, transcriber: Transcriber, batch: Batch) -> None:
+    def _run_batch(self, transcriber: Transcriber, batch: Batch) -> None:
         assert self._loop is not None
         lane, started_s = threading.get_ident(), time.monotonic()
         with self._changed:
-            self._begun[lane] = started_s, batch
+            self._running[lane] = started_s, batch
         shared = any(len(window) > 1 for window in batch.windows)
-        how = way(transcriber, greedy=batch.greedy, coalesce=shared)
-        results = self._hear(batch.utterances, how)
+        transcribe = choose_decoding(transcriber, greedy=batch.greedy, coalesce=shared)
+        results = self._transcribe(batch.utterances, transcribe)
         seconds = time.monotonic() - started_s
         with self._changed:
-            del self._begun[lane]
+            del self._running[lane]
             if self._over:
                 return
-            self._scheduler.done(batch, time.monotonic())
+            self._scheduler.finish_batch(batch, time.monotonic())
             self._loop.call_soon_threadsafe(self._on_batch, len(results), seconds)
             found = zip(batch.utterances, results, strict=True)
-            self._give(self._in_order.done(found))  # with no other lane between the two
+            self._emit(self._order.add_results(found))  # with no other lane between the two
 
-    def _hear(self, batch: Sequence[Utterance], how: Transcribe) -> list[Transcript | Unheard]:
-        assert self._hearing is not None
+    def _transcribe(
+        self, batch: Sequence[Utterance], transcribe: Transcribe
+    ) -> list[Transcript | Unheard]:
+        assert self._runner is not None
         try:
-            outcomes = self._hearing.hear(batch, how)
+            outcomes = self._runner.run_batch(batch, transcribe)
         except ModelBroken as error:
             log.error("asr.model_broken", reason=str(error))
-            self._trouble = str(error)
+            self._failure = str(error)
             return [Unheard(one, NOT_TRANSCRIBED) for one in batch]
         if any(isinstance(outcome, NoMemory) for outcome in outcomes):
-            self._trouble = _NO_MEMORY
+            self._failure = _MEMORY_REMEDY
         elif any(isinstance(outcome, Transcript) for outcome in outcomes):
-            self._trouble = ""
-        return [_result(*pair) for pair in zip(batch, outcomes, strict=True)]
+            self._failure = ""
+        return [_result_of(*pair) for pair in zip(batch, outcomes, strict=True)]
 
-    async def _deadlines(self) -> None:
+    async def _enforce_deadlines(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             with self._changed:
-                self._give(self._scheduler.late(time.monotonic()))
+                self._emit(self._scheduler.drop_late(time.monotonic()))
 
-    def _give(self, results: Iterable[Transcript | Unheard]) -> None:
+    def _emit(self, results: Iterable[Transcript | Unheard]) -> None:
         assert self._loop is not None
         for result in results:
             self._loop.call_soon_threadsafe(self._finished.put_nowait, result)
 
 
-def _tell(tell: Callable[[_T], None], what: _T) -> None:
-    """To a future that nobody may be waiting for any more."""
+def _settle_future(settle: Callable[[_T], None], value: _T) -> None:
+    """Call a future's `set_result` or `set_exception`, unless the future was cancelled."""
     with contextlib.suppress(asyncio.InvalidStateError):
-        tell(what)
+        settle(value)
 
 
-def _result(utterance: Utterance, outcome: Outcome) -> Transcript | Unheard:
+def _result_of(utterance: Utterance, outcome: Outcome) -> Transcript | Unheard:
     match outcome:
         case Transcript():
             return outcome
         case NoMemory():
-            return Unheard(utterance, "the model has too little memory for it")
+            return Unheard(utterance, NO_MEMORY)
         case Refused():
             return Unheard(utterance, NOT_TRANSCRIBED)

@@ -1,7 +1,7 @@
 """Whisper's mel filters without a matrix product.
 
-numpy's product wakes the threads of its BLAS, which then spin for a tenth of a second, waiting for
-more, on cores that the model could use. Each filter reaches over a few bins only: to sum those on
+numpy's product wakes the threads of its BLAS. They then spin for a tenth of a second, waiting for
+more work, on cores that the model could use. Each filter covers only a few bins: summing those on
 one thread takes two milliseconds.
 """
 
@@ -14,13 +14,13 @@ Power = NDArray[np.float32]
 
 
 class SparseFilters:
-    """Stands in for a dense filter bank on the left of `@`.
+    """Replacement for a dense filter bank on the left of `@`.
 
-    It rounds as a chain of fused multiply-adds does, since a model of int8 may write other words
-    for a difference in the last bit.
+    It rounds like a chain of fused multiply-adds: an int8 model may write other words for a
+    difference in the last bit.
 
     Args:
-        dense: (mels, bins), the weight of each bin in each filter.
+        dense: Weight of each bin in each filter, (mels, bins).
     """
 
     def __init__(self, dense: NDArray[np.float32]) -> None:
@@ -33,7 +33,7 @@ class SparseFilters:
             self._weights[: bins.size, mel, 0] = dense[mel, bins]
 
     def __matmul__(self, power: Power) -> Power:
-        """The power in each filter, (mels, frames), of that in each bin, (bins, frames)."""
+        """Return the power in each filter, (mels, frames), from each bin's, (bins, frames)."""
         total: Power = np.zeros((self._bins.shape[1], power.shape[1]), np.float32)
         for bins, weights in zip(self._bins, self._weights, strict=True):
             exact = weights * power[bins]  # two factors of 24 bits fit into the 53 of a float64

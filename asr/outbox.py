@@ -1,4 +1,4 @@
-"""What waits in this process for its way to the workers."""
+"""Utterances that wait in this process to be sent to Redis. Pure."""
 
 from __future__ import annotations
 
@@ -10,75 +10,78 @@ from asr.speech import Utterance, WorkClass
 
 
 class Outbox:
-    """The classes wait apart. In each the rooms take turns, and of a room the oldest goes first.
+    """One queue for each class. In a queue the rooms take turns; a room's oldest goes first.
 
-    Not for two threads.
+    Not safe for several threads at once.
+
+    Attributes:
+        bytes: Size of the waiting sound.
     """
 
     def __init__(self) -> None:
-        self._classes = {work: _Turns() for work in WorkClass}
+        self._classes = {work: _FairQueue() for work in WorkClass}
         self.bytes = 0
-        """Sound that waits."""
 
     def __len__(self) -> int:
-        return sum(turns.count for turns in self._classes.values())
+        return sum(queue.count for queue in self._classes.values())
 
     def put(self, utterance: Utterance, put_s: float) -> None:
         self._classes[utterance.work].add(utterance, put_s)
         self.bytes += len(utterance.pcm)
 
     def put_back(self, utterance: Utterance, put_s: float) -> None:
-        """It was on its way, and has its place and its turn again."""
+        """Return a popped utterance that could not be sent: it regains its place and turn."""
         self._classes[utterance.work].add(utterance, put_s, again=True)
         self.bytes += len(utterance.pcm)
 
-    def take(self, work: WorkClass) -> Utterance | None:
-        """The next of this class to go."""
-        utterance = self._classes[work].take()
+    def pop_next(self, work: WorkClass) -> Utterance | None:
+        """Remove and return the next utterance of this class; None: none waits."""
+        utterance = self._classes[work].pop_next()
         self.bytes -= len(utterance.pcm) if utterance else 0
         return utterance
 
     def remove(self, utterance: Utterance) -> None:
-        """Nothing where it is gone already."""
+        """Remove an utterance that may wait here."""
         if self._classes[utterance.work].remove(utterance):
             self.bytes -= len(utterance.pcm)
 
-    def least(self) -> Utterance:
-        """What is to leave first: of the least urgent class and the room with most, the oldest."""
-        return next(turns for turns in reversed(self._classes.values()) if turns.count).least()
+    def first_to_drop(self) -> Utterance:
+        """Return the oldest utterance of the fullest room in the least urgent class."""
+        queue = next(queue for queue in reversed(self._classes.values()) if queue.count)
+        return queue.first_to_drop()
 
-    def waiting(self) -> Mapping[WorkClass, int]:
-        """How many, by class."""
-        return {work: turns.count for work, turns in self._classes.items()}
+    def count_waiting(self) -> Mapping[WorkClass, int]:
+        return {work: queue.count for work, queue in self._classes.items()}
 
     def behind_s(self, now_s: float) -> Mapping[WorkClass, float]:
-        """For how long the oldest of a class has waited."""
+        """Return the seconds that the oldest utterance of each class has waited."""
         return {
-            work: max((now_s - put_s for put_s in turns.oldest()), default=0.0)
-            for work, turns in self._classes.items()
+            work: max((now_s - put_s for put_s in queue.oldest()), default=0.0)
+            for work, queue in self._classes.items()
         }
 
 
 @dataclass(slots=True)
 class _Room:
-    """
+    """A room with waiting utterances.
+
     Attributes:
-        turns: That it has had, counted on from where the others were when it came.
-        waiting: When each was put, and itself; the oldest first.
+        turns: Turns that the room has had. A new room starts at the count of the others.
+        waiting: Utterances with the time of their put, the oldest first.
     """
 
     turns: int
     waiting: list[tuple[float, Utterance]] = field(default_factory=list)
 
 
-class _Turns:
+class _FairQueue:
     def __init__(self) -> None:
         self.count = 0
         self._rooms: dict[str, _Room] = {}
         self._turn = 0
-        """The most that a room had which was taken from."""
+        """Most turns of any room that was served."""
         self._ahead: dict[str, int] = {}
-        """Rooms of which nothing waits, and that have had more than that."""
+        """Turns of rooms where nothing waits and that have had more turns than `_turn`."""
 
     def add(self, utterance: Utterance, put_s: float, *, again: bool = False) -> None:
         room = self._rooms.get(utterance.room_id)
@@ -89,7 +92,7 @@ class _Turns:
         room.turns -= again
         self.count += 1
 
-    def take(self) -> Utterance | None:
+    def pop_next(self) -> Utterance | None:
         if not self._rooms:
             return None
         room_id, room = min(
@@ -100,7 +103,7 @@ class _Turns:
             self._ahead = {id_: had for id_, had in self._ahead.items() if had > self._turn}
         _, utterance = room.waiting.pop(0)
         room.turns += 1
-        self._went(room_id)
+        self._count_removed(room_id)
         return utterance
 
     def remove(self, utterance: Utterance) -> bool:
@@ -108,17 +111,17 @@ class _Turns:
         for place, (_, one) in enumerate(room.waiting if room else ()):
             if room and one is utterance:
                 del room.waiting[place]
-                self._went(utterance.room_id)
+                self._count_removed(utterance.room_id)
                 return True
         return False
 
-    def least(self) -> Utterance:
+    def first_to_drop(self) -> Utterance:
         return max(self._rooms.values(), key=lambda room: len(room.waiting)).waiting[0][1]
 
     def oldest(self) -> Iterator[float]:
         return (room.waiting[0][0] for room in self._rooms.values())
 
-    def _went(self, room_id: str) -> None:
+    def _count_removed(self, room_id: str) -> None:
         self.count -= 1
         room = self._rooms[room_id]
         if not room.waiting:

@@ -1,9 +1,9 @@
-"""Signs that a model made words up, as names on the transcript.
+"""Quality marks of a transcript: reasons to doubt that its words were spoken.
 
-Whisper models write fluent text on silence, noise and music, and loop on what they cannot make
-out. Such text is kept and shown with its marks. With one of `DOUBTS` it is for review at most,
-unless the sound explains it (`SPOKEN`); what was surely not said (`NOT_SPOKEN`) raises nothing.
-`asr.evidence` tells which.
+Whisper models write fluent text for silence, noise and music, and repeat themselves on unclear
+sound. Such text is kept and shown with its marks. A text with a mark of `DOUBTS` is for review at
+most, unless the sound explains it (`SPOKEN`). A text that nobody said (`NOT_SPOKEN`) raises no
+alert. `asr.evidence` decides between the two.
 
 The thresholds are Whisper's own (no speech 0.6 with log-probability -1, compression 2.4). The
 phantom phrases are those most often reported of Whisper on sound without speech: Barański et al.,
@@ -26,22 +26,22 @@ from asr.speech import SAMPLE_RATE
 from asr.stitch import UNSPACED
 
 NO_SPEECH = "no_speech"
-"""The model thinks that nobody spoke, and is not sure of its words."""
+"""The model finds no speech and is not sure of its words."""
 COMPRESSION = "compression"
-"""The text compresses as only repetition does."""
+"""The text compresses so well that it must repeat itself."""
 REPETITION = "repetition"
 """The same few words over and over in a row."""
 TOO_FAST = "too_fast"
-"""More words than anybody says in this time."""
+"""More words than a person can say in this time."""
 PHANTOM = "phantom"
-"""A phrase that models are known to write where nobody speaks, where hardly anything is heard."""
+"""A phrase that models often write for silence, on sound with hardly any speech."""
 NOISE = "noise"
-"""Sound as steady as no speech is, hum or music, of whose words the model is not quite sure."""
+"""Sound steadier than any speech, such as hum or music, and a model not quite sure of its words."""
 UNSURE = "unsure"
-"""The model is not sure of its words. Not a doubt that anybody spoke: it may alert."""
+"""The model is not sure of its words. Somebody did speak, so the text may raise an alert."""
 
 SPOKEN = "spoken"
-"""The sound has these words, repeats and all: it explains the marks in `EXPLAINED`."""
+"""The sound has room for these words and their repeats: it explains the marks in `EXPLAINED`."""
 NOT_SPOKEN = "not_spoken"
 """The sound has no speech that could be these words."""
 
@@ -49,18 +49,18 @@ DOUBTS = frozenset({NO_SPEECH, COMPRESSION, REPETITION, TOO_FAST, PHANTOM, NOISE
 """Marks of text that must not raise an alert by itself."""
 REPEATS = frozenset({COMPRESSION, REPETITION})
 EXPLAINED = REPEATS | {TOO_FAST}
-"""Doubts about the text alone, which the sound may dispel."""
+"""Doubts about the text alone, which the sound may remove."""
 MARKS = DOUBTS | {UNSURE, SPOKEN, NOT_SPOKEN}
 
 
 class Trust(StrEnum):
-    """What a transcript's marks make of its words."""
+    """Trust in a transcript's words."""
 
     SURE = "sure"
     DOUBTFUL = "doubtful"
-    """For review at most."""
+    """The words are for review at most."""
     NONE = "none"
-    """Nobody said them."""
+    """Nobody said the words."""
 
 
 _NO_SPEECH = 0.6
@@ -68,16 +68,16 @@ _LEAST_LOGPROB = -1.0
 _COMPRESSION = 2.4
 _TOKENS_PER_S = 8.0
 _CHARACTERS_PER_S = 10.0
-"""Of languages written without spaces, where a character may be one token or three."""
+"""Limit for languages without spaces, where a character may be one token or three."""
 _LEAST_MS = 1_000
-"""A short shout is not measured by its rate."""
+"""Length that a shorter utterance counts as: a shout has no rate."""
 _LOOPED_WORDS = 12
 _LOOPED_TIMES = 4
 _LONGEST_LOOP = 8
 
 _FRAME = SAMPLE_RATE // 50
 _STANDS_OUT = 4.0
-"""Amplitude of speech over the floor beneath it: 12 dB."""
+"""Amplitude of speech relative to the background: 12 dB."""
 _AUDIBLE = 10 ** (-50 / 20) * 32768
 _HARDLY_ACTIVE = 0.2
 _PERHAPS_NO_SPEECH = 0.3
@@ -93,7 +93,7 @@ _PHANTOM_WHOLE = frozenset(
         "字幕", "音乐", "音樂",
     }
 )  # fmt: skip
-"""All that was written."""
+"""Phantom phrases that are the whole text."""
 _PHANTOM_PART = (
     "thanks for watching", "thank you for watching", "thanks for listening",
     "please subscribe", "like and subscribe", "subscribe to my channel",
@@ -103,19 +103,19 @@ _PHANTOM_PART = (
     "請不吝點贊", "请不吝點贊", "點贊訂閱", "点赞订阅", "明镜与点点", "明鏡與點點", "優優獨播劇場",
     "感谢观看", "感謝觀看", "感谢收看", "感謝收看",
 )  # fmt: skip
-"""Anywhere in it."""
+"""Phantom phrases anywhere in the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What is known of a text.
+    """Measures of a text and its sound.
 
     Attributes:
-        tokens: Of the text, as the model counts.
+        tokens: Number of the model's tokens in the text.
         no_speech: The model's probability that nobody spoke.
-        avg_logprob: Of its tokens, in the mean.
-        active: Share of the sound that stands out as speech does (`active_share`).
-        swing_db: Between its loud and its soft moments (`level_swing_db`).
+        avg_logprob: Mean log-probability of the tokens.
+        active: Share of the sound that stands out like speech (`active_share`).
+        swing_db: Difference between loud and soft moments (`level_swing_db`).
     """
 
     text: str
@@ -128,36 +128,36 @@ class Signs:
     swing_db: float
 
 
-def marks(signs: Signs) -> tuple[str, ...]:
-    """The marks that a text deserves; none where there is no text."""
+def find_marks(signs: Signs) -> tuple[str, ...]:
+    """Return the marks of a text; none where it is empty."""
     if not signs.text:
         return ()
     found = {
         NO_SPEECH: _no_speech(signs),
         COMPRESSION: compression_ratio(signs.text) > _COMPRESSION,
-        REPETITION: loops(units(signs.text, signs.language)),
+        REPETITION: has_loop(split_units(signs.text, signs.language)),
         TOO_FAST: _too_fast(signs),
-        PHANTOM: _hardly_heard(signs) and is_phantom(signs.text),
+        PHANTOM: _hardly_audible(signs) and is_phantom(signs.text),
         NOISE: signs.swing_db < _STEADY_DB and signs.avg_logprob < _NOT_QUITE_SURE,
         UNSURE: signs.avg_logprob < _LEAST_LOGPROB,
     }
-    return tuple(mark for mark, deserved in found.items() if deserved)
+    return tuple(mark for mark, present in found.items() if present)
 
 
-def nothing_said(signs: Signs) -> bool:
-    """Plainly nothing: the model thinks that nobody spoke, and no sound stands out either."""
+def nobody_spoke(signs: Signs) -> bool:
+    """Whether both the model and the level say that nobody spoke."""
     return _no_speech(signs) and signs.active < _HARDLY_ACTIVE
 
 
-def doubted(names: Sequence[str]) -> bool:
+def is_doubtful(names: Sequence[str]) -> bool:
     """Whether text with these marks must not raise an alert by itself."""
     return trust(names) is not Trust.SURE
 
 
 def trust(names: Sequence[str]) -> Trust:
-    """Return how far words with these marks are to be believed.
+    """Return the trust in words with these marks.
 
-    Marks of workers that did not judge the sound yet are doubtful.
+    Workers of an older release do not judge the sound. Their marked words are doubtful.
     """
     if NOT_SPOKEN in names:
         return Trust.NONE
@@ -168,13 +168,13 @@ def trust(names: Sequence[str]) -> Trust:
 
 
 def compression_ratio(text: str) -> float:
-    """By how much zlib shortens the text."""
+    """Return the text's length relative to its length compressed by zlib."""
     data = text.encode()
     return len(data) / len(zlib.compress(data))
 
 
-def loops(units: Sequence[str]) -> bool:
-    """Up to eight words said four times or more in a row, together at least twelve."""
+def has_loop(units: Sequence[str]) -> bool:
+    """Whether up to eight words come four times or more in a row, at least twelve in all."""
     for length in range(1, _LONGEST_LOOP + 1):
         same = 0
         for at in range(length, len(units)):
@@ -186,15 +186,15 @@ def loops(units: Sequence[str]) -> bool:
 
 
 def is_phantom(text: str) -> bool:
-    """The text is, or holds, what models write where nobody speaks."""
+    """Whether the text is, or contains, a phrase that models write for silence."""
     plain = _plain(text)
     return plain in _PHANTOM_WHOLE or any(phrase in plain for phrase in _PHANTOM_PART)
 
 
 def active_share(pcm: bytes) -> float:
-    """Share of 20 ms frames that are audible and stand out of what lies beneath (0 to 1).
+    """Return the share of 20 ms frames that are audible and above the background, 0 to 1.
 
-    Silence, hum and steady noise have hardly any; speech with its pauses and syllables has most.
+    Silence, hum and steady noise have hardly any such frames; in speech most are.
     """
     levels = _levels(pcm)
     if not levels.size:
@@ -204,7 +204,7 @@ def active_share(pcm: bytes) -> float:
 
 
 def level_swing_db(pcm: bytes) -> float:
-    """How much louder its loud moments are than its soft ones (90 % and 10 % of 20 ms frames)."""
+    """Return the difference between the 90th and 10th percentile of 20 ms frames, in dB."""
     levels = _levels(pcm)
     if not levels.size:
         return 0.0
@@ -213,7 +213,7 @@ def level_swing_db(pcm: bytes) -> float:
 
 
 def _levels(pcm: bytes) -> NDArray[np.float64]:
-    """Amplitude (RMS) of each whole frame."""
+    """Return the amplitude (RMS) of each whole frame."""
     samples = np.frombuffer(pcm[: len(pcm) // (2 * _FRAME) * 2 * _FRAME], np.int16)
     frames = samples.reshape(-1, _FRAME).astype(np.float64)
     levels: NDArray[np.float64] = np.sqrt((frames**2).mean(axis=1))
@@ -227,11 +227,11 @@ def _no_speech(signs: Signs) -> bool:
 def _too_fast(signs: Signs) -> bool:
     seconds = max(signs.duration_ms, _LEAST_MS) / 1000
     if is_unspaced(signs.language):
-        return len(units(signs.text, signs.language)) / seconds > _CHARACTERS_PER_S
+        return len(split_units(signs.text, signs.language)) / seconds > _CHARACTERS_PER_S
     return signs.tokens / seconds > _TOKENS_PER_S
 
 
-def _hardly_heard(signs: Signs) -> bool:
+def _hardly_audible(signs: Signs) -> bool:
     return (
         signs.active < _HARDLY_ACTIVE
         or signs.no_speech > _PERHAPS_NO_SPEECH
@@ -244,13 +244,13 @@ def is_unspaced(language: str) -> bool:
     return language in UNSPACED
 
 
-def units(text: str, language: str) -> list[str]:
-    """Words; characters where a language has no spaces."""
+def split_units(text: str, language: str) -> list[str]:
+    """Return the words of a text; its characters where the language has no spaces."""
     plain = _plain(text)
     return [*plain.replace(" ", "")] if is_unspaced(language) else plain.split()
 
 
 def _plain(text: str) -> str:
-    """Lower case, letters and digits only, one space between words."""
+    """Return the text in lower case, with letters and digits only and single spaces."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join("".join(c if c.isalnum() else " " for c in folded).split())

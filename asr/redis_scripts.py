@@ -1,29 +1,29 @@
-"""What is done to the streams in one step: each script is atomic, also over a crash of Redis.
+"""Lua scripts that change the streams. Each is atomic, also over a crash of Redis.
 
-    PREFIX work:CLASS       stream of what waits or is being worked on
-    PREFIX job:JOB          "Q": queued; "D" and a message: done, with what came of it
-    PREFIX results:SERVER   stream of what came of that server's work: `job` and `body`
-    PREFIX bell             a list with a token for each new entry, on which idle workers wait
-    PREFIX bytes            sound in the work streams
-    PREFIX claims, dead     counters; PREFIX letters: stream of what was given up, without its sound
-    earshot:VERSION:workers sorted set of workers by when they expire; ...worker:ID says more
+    PREFIX work:CLASS       stream of entries that wait or that a worker has
+    PREFIX job:JOB          state of a job: "Q", queued; "D" and a message, done with this result
+    PREFIX results:SERVER   stream of that server's results: `job` and `body`
+    PREFIX bell             list with a token for each new entry; idle workers wait on it
+    PREFIX bytes            size of the sound in the work streams
+    PREFIX claims, dead     counters
+    PREFIX letters          stream of entries given up, without their sound
+    earshot:VERSION:workers sorted set of worker ids by the time at which each expires
+    earshot:VERSION:worker:ID  status of a worker
 
-The prefix is `earshot:VERSION:MODEL:`, VERSION that of the wire: releases that do not understand
-one another never meet, nor do servers and workers of another model; a server says what it lacks.
+The prefix is `earshot:VERSION:MODEL:`, with the version of the wire format. So releases that do not
+understand one another never meet, nor do servers and workers of different models.
 
-An entry leaves its stream when it is settled and not before: whoever dies in between loses nothing.
-Scripts work out further key names from the prefix, which a single Redis (no cluster) allows.
+An entry leaves its stream only once its job has a result: a process that dies before loses nothing.
+Scripts make further key names from the prefix, which a single Redis (no cluster) allows.
 """
 
 from __future__ import annotations
 
+from asr.reasons import NO_WORKER_IN_TIME, OVERLOADED, WORKERS_FAILED
 from asr.speech import WorkClass
 from asr.wire import VERSION
 
 GROUP = "workers"
-OVERLOADED = "transcription is overloaded"
-TOO_LATE = "no worker transcribed it in time"
-FAILED_AGAIN = "its workers failed again and again"
 
 _CLASSES = ", ".join(f"'{work}'" for work in WorkClass)
 
@@ -56,14 +56,14 @@ end
 local function is_done(job)
   return redis.call('GETRANGE', P .. 'job:' .. job, 0, 0) == 'D'
 end
--- Off its stream, whether delivered or not.
+-- Remove an entry from its stream, whether a worker has it or not.
 local function remove(class, id, size)
   redis.call('XACK', work(class), GROUP, id)
   if redis.call('XDEL', work(class), id) == 1 then
     redis.call('DECRBY', P .. 'bytes', size)
   end
 end
--- First writer wins: what comes of a job is told once, whoever else worked on it.
+-- Store a job's result. The first writer wins, so a server gets each result once.
 local function settle(job, server, keep_ms, body)
   if is_done(job) then return 0 end
   redis.call('SET', P .. 'job:' .. job, 'D' .. body, 'PX', keep_ms)
@@ -77,24 +77,24 @@ local function bury(class, job, entry, deliveries, reason)
   redis.call('XADD', P .. 'letters', 'MAXLEN', '~', 1000, '*', 'job', job, 'class', class,
     'utterance', entry.utterance, 'bytes', entry.size, 'deliveries', deliveries, 'reason', reason)
 end
--- As if it had been idle for a day: the next who looks claims it, and its deliveries stay counted.
+-- Make a lease a day old: the next worker claims the entry, and its deliveries stay counted.
 local function give_back(class, id, consumer)
   redis.call('XCLAIM', work(class), GROUP, consumer, 0, id, 'IDLE', 86400000, 'JUSTID')
 end
--- Nobody need work on this one: it is done already, or too late.
-local function idle_work(class, id, entry)
+-- Remove an entry whose job is done or too late; true if it was.
+local function remove_if_useless(class, id, entry)
   if is_done(entry.job) then
     remove(class, id, entry.size)
     return true
   end
   if tonumber(entry.expires) < now() then
-    settle(entry.job, entry.server, entry.keep, lost('{TOO_LATE}'))
+    settle(entry.job, entry.server, entry.keep, lost('{NO_WORKER_IN_TIME}'))
     remove(class, id, entry.size)
     return true
   end
   return false
 end
-local function handed(class, id, deliveries, entry)
+local function handed_out(class, id, deliveries, entry)
   return {{ class, id, deliveries, entry.job, entry.server, entry.utterance, entry.size,
     entry.expires - now(), entry.keep, entry.rung or '0', entry.body }}
 end
@@ -125,8 +125,9 @@ if state then return {{ 'done', string.sub(state, 2) }} end
 local entries = 0
 for _, each in ipairs(CLASSES) do entries = entries + redis.call('XLEN', work(each)) end
 if entries == 0 then redis.call('SET', P .. 'bytes', 0) end
--- Full: the oldest of the least urgent class leaves; if none is less urgent, the new one waits.
-local function least()
+-- Full: the oldest entry of the least urgent class leaves. If no class is less urgent than the new
+-- entry's, the new entry is refused.
+local function first_to_drop()
   for i = #CLASSES, 1, -1 do
     if CLASSES[i] == class then return nil end
     local found = oldest_waiting(CLASSES[i])
@@ -135,7 +136,7 @@ local function least()
 end
 while entries >= most_entries
     or tonumber(redis.call('GET', P .. 'bytes') or 0) + #body > most_bytes do
-  local from, id, entry = least()
+  local from, id, entry = first_to_drop()
   if not from then return {{ 'full' }} end
   settle(entry.job, entry.server, entry.keep, lost('{OVERLOADED}'))
   remove(from, id, entry.size)
@@ -152,26 +153,26 @@ return {{ 'queued' }}
 )
 """PREFIX CLASS JOB SERVER UTTERANCE LEFT_MS KEEP_MS MOST_ENTRIES MOST_BYTES RUNG BODY"""
 
-TAKE = (
+FETCH = (
     _COMMON
     + """
 local consumer, free = ARGV[2], tonumber(ARGV[3])
 prepare()
-local taken = {}
+local entries = {}
 for _, class in ipairs(CLASSES) do
-  while #taken < free do
-    local read = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', free - #taken,
+  while #entries < free do
+    local read = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', free - #entries,
       'STREAMS', work(class), '>')
     if not read then break end
     for _, found in ipairs(read[1][2]) do
       local entry = named(found[2])
-      if not idle_work(class, found[1], entry) then
-        taken[#taken + 1] = handed(class, found[1], 1, entry)
+      if not remove_if_useless(class, found[1], entry) then
+        entries[#entries + 1] = handed_out(class, found[1], 1, entry)
       end
     end
   end
 end
-return taken
+return entries
 """
 )
 """PREFIX CONSUMER FREE"""
@@ -190,22 +191,22 @@ for _, class in ipairs(CLASSES) do
     local id, deliveries = one[1], one[4]
     local found = redis.call('XRANGE', work(class), id, id)[1]
     if in_hand[id] then
-      -- ours, and slow
+      -- this worker has it, and is slow
     elseif not found then
       redis.call('XACK', work(class), GROUP, id)
     else
       local entry = named(found[2])
-      if idle_work(class, id, entry) then
-        -- gone
+      if remove_if_useless(class, id, entry) then
+        -- removed
       elseif deliveries >= most then
-        settle(entry.job, entry.server, entry.keep, lost('{FAILED_AGAIN}'))
-        bury(class, entry.job, entry, deliveries, '{FAILED_AGAIN}')
+        settle(entry.job, entry.server, entry.keep, lost('{WORKERS_FAILED}'))
+        bury(class, entry.job, entry, deliveries, '{WORKERS_FAILED}')
         remove(class, id, entry.size)
         given_up[#given_up + 1] = entry.utterance
       else
         redis.call('XCLAIM', work(class), GROUP, consumer, idle_ms, id)
         redis.call('INCR', P .. 'claims')
-        return {{ given_up, handed(class, id, deliveries + 1, entry) }}
+        return {{ given_up, handed_out(class, id, deliveries + 1, entry) }}
       end
     end
   end
@@ -249,13 +250,13 @@ CANCEL = (
     + f"""
 for i = 3, #ARGV do
   if not is_done(ARGV[i]) then
-    redis.call('SET', P .. 'job:' .. ARGV[i], 'D' .. lost('{TOO_LATE}'), 'PX', ARGV[2])
+    redis.call('SET', P .. 'job:' .. ARGV[i], 'D' .. lost('{NO_WORKER_IN_TIME}'), 'PX', ARGV[2])
   end
 end
 return #ARGV
 """
 )
-"""PREFIX KEEP_MS [JOB]...: nobody waits for them any more."""
+"""PREFIX KEEP_MS [JOB]..."""
 
 SWEEP = (
     _COMMON
@@ -265,9 +266,9 @@ for _, class in ipairs(CLASSES) do
   for _, found in ipairs(redis.call('XRANGE', work(class), '-', '+', 'COUNT', 20)) do
     local entry = named(found[2])
     if tonumber(entry.expires) >= now() then break end
-    idle_work(class, found[1], entry)
+    remove_if_useless(class, found[1], entry)
   end
-  -- Who is gone and has nothing left. With something left, the group would forget it with them.
+  -- Forget consumers that are gone. One with pending entries stays: they would be lost with it.
   for _, one in ipairs(redis.call('XINFO', 'CONSUMERS', work(class), GROUP)) do
     local consumer = named(one)
     if consumer.pending == 0 and consumer.idle > {3_600_000} then
@@ -278,9 +279,9 @@ end
 return 1
 """
 )
-"""PREFIX: what nobody took in time leaves, so that Redis keeps nothing without end."""
+"""PREFIX. Removes entries that no worker took in time, so that Redis keeps nothing for ever."""
 
-LOOK = (
+OVERVIEW = (
     _COMMON
     + """
 prepare()
@@ -294,14 +295,14 @@ end
 redis.call('ZREMRANGEBYSCORE', ALL .. 'workers', '-inf', at)
 local workers = {}
 for _, id in ipairs(redis.call('ZRANGE', ALL .. 'workers', 0, 999)) do
-  local says = redis.call('GET', ALL .. 'worker:' .. id)
-  if says then workers[#workers + 1] = says end
+  local status = redis.call('GET', ALL .. 'worker:' .. id)
+  if status then workers[#workers + 1] = status end
 end
 return { classes, workers, tonumber(redis.call('GET', P .. 'bytes') or 0),
   tonumber(redis.call('GET', P .. 'claims') or 0), tonumber(redis.call('GET', P .. 'dead') or 0) }
 """
 )
-"""PREFIX: how much waits, who works, what became of the rest."""
+"""PREFIX"""
 
 BEAT = (
     _COMMON

@@ -1,11 +1,9 @@
-"""The door to Redis: what servers and workers ask of the streams, and how Redis fails."""
+"""The door to Redis: the streams that servers and workers share."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from hashlib import sha1, sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,116 +16,46 @@ from redis.backoff import NoBackoff
 from asr import redis_scripts as scripts
 from asr.ladder import Rung
 from asr.speech import Utterance, WorkClass
+from asr.stream_records import (
+    Enqueued,
+    Overview,
+    StreamEntry,
+    StreamLimits,
+    WorkerStatus,
+    format_worker,
+    parse_entry,
+    parse_worker,
+)
 from asr.wire import VERSION
 
 _CONNECT_S, _ANSWER_S, _BLOCK_S = 3.0, 5.0, 1.0
-_AT_ONCE = 100
+_RESULTS_AT_ONCE = 100
 
 
 class StreamsAway(Exception):
-    """Redis cannot be asked now; the same may succeed later. Its text says where and why."""
+    """Redis fails now; a later attempt may succeed. The text says where and why."""
 
 
 class StreamsRefused(StreamsAway):
-    """Redis answers and does not let us in, or the address is none: somebody must change it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the work of all servers together may take in Redis.
-
-    Attributes:
-        entries, bytes: Utterances, and their sound. Beyond either, the oldest of the least urgent
-            class leaves unheard.
-    """
-
-    entries: int = 1_000
-    bytes: int = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """An entry in a worker's hand.
-
-    Attributes:
-        deliveries: How often it was handed out, this time included.
-        left_ms: Until nobody waits for it any more.
-        rung: What was being done about overload when it was sent.
-        body: The utterance, as `asr.wire` writes it.
-    """
-
-    work: str
-    id: str
-    deliveries: int
-    job: str
-    server: str
-    utterance: str
-    size: int
-    left_ms: int
-    keep_ms: int
-    rung: Rung
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSeen:
-    """What a worker's last beat said."""
-
-    model: str
-    device: str
-    batch: int
-    busy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """How the streams of a model stand.
-
-    Attributes:
-        waiting: Utterances that no worker has, of all servers, by class.
-        behind_s: How long the oldest of them has waited, by class.
-        workers: Of every model.
-        bytes: Sound that Redis holds.
-        claims, dead: So many entries were claimed from dead workers, and given up, ever.
-    """
-
-    waiting: Mapping[WorkClass, int]
-    behind_s: Mapping[WorkClass, float]
-    workers: Sequence[WorkerSeen]
-    bytes: int
-    claims: int
-    dead: int
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """What came of putting a job into its stream.
-
-    Attributes:
-        full: There is no room, and nothing less urgent to make room.
-        done: What is known to have come of it already, as `asr.wire` writes it.
-    """
-
-    full: bool = False
-    done: bytes | None = None
+    """Redis refuses access, or the address is invalid: an operator must change a setting."""
 
 
 class Streams:
     """The streams of one model in one Redis.
 
+    Every call may raise StreamsAway. Redis may or may not have run it then; each call may be
+    repeated.
+
     Attributes:
-        where: The address, without its password.
-        prefix: What the keys of this model begin with.
+        where: Address without its password.
+        prefix: Beginning of this model's keys.
 
     Raises:
-        StreamsRefused: the address is none.
-
-    Every call may raise StreamsAway; whether it then took place is not known, and each may be
-    repeated.
+        StreamsRefused: The address is invalid.
     """
 
     def __init__(self, url: str, model: str, *, answer_s: float = _ANSWER_S) -> None:
-        self.where = shown(url)
+        self.where = address_without_password(url)
         self._answer_s = answer_s
         self.prefix = f"earshot:{VERSION}:{model}:"
         try:
@@ -135,8 +63,8 @@ class Streams:
                 url,
                 protocol=2,
                 socket_connect_timeout=_CONNECT_S,
-                socket_timeout=None,  # below: its own may swallow a cancellation on Python 3.11
-                retry=Retry(NoBackoff(), 0),  # whoever calls knows how long to wait
+                socket_timeout=None,  # `_do` has one: redis's may swallow a cancellation on 3.11
+                retry=Retry(NoBackoff(), 0),  # the caller knows how long to wait
             )
         except (ValueError, TypeError) as error:
             raise StreamsRefused(
@@ -145,9 +73,10 @@ class Streams:
             ) from error
 
     async def check(self) -> None:
-        """
+        """Ask Redis for an answer.
+
         Raises:
-            StreamsRefused: a wrong password, say.
+            StreamsRefused: The password is wrong, for example.
         """
         await self._do("PING")
 
@@ -165,62 +94,63 @@ class Streams:
         server: str,
         left_ms: int,
         keep_ms: int,
-        limits: Limits,
+        limits: StreamLimits,
         rung: Rung = Rung.NONE,
-    ) -> Put:
+    ) -> Enqueued:
+        """Add a job to the stream of its class. A job that Redis knows is not added again."""
         answer = await self._run(
             scripts.ENQUEUE,
             *(utterance.work, job, server, utterance.id, left_ms, keep_ms),
             *(limits.entries, limits.bytes, int(rung), body),
         )
-        return Put(answer[0] == b"full", answer[1] if answer[0] == b"done" else None)
+        return Enqueued(answer[0] == b"full", answer[1] if answer[0] == b"done" else None)
 
-    async def results(self, server: str, cursor: str) -> list[tuple[str, str, bytes]]:
-        """Cursor, job and message of what is finished after `cursor`; waits a second for some."""
+    async def read_results(self, server: str, cursor: str) -> list[tuple[str, str, bytes]]:
+        """Wait up to a second for results after `cursor`; return each cursor, job and message."""
         answer = await self._do(
-            *("XREAD", "COUNT", _AT_ONCE, "BLOCK", int(_BLOCK_S * 1000)),
+            *("XREAD", "COUNT", _RESULTS_AT_ONCE, "BLOCK", int(_BLOCK_S * 1000)),
             *("STREAMS", f"{self.prefix}results:{server}", cursor),
         )
         found = []
         for id_, fields in answer[0][1] if answer else ():
-            named = fields if isinstance(fields, dict) else _named(fields)
+            named = fields if isinstance(fields, dict) else _pair_up(fields)
             found.append((id_.decode(), named[b"job"].decode(), named[b"body"]))
         return found
 
     async def forget_results(self, server: str, upto: str) -> None:
-        """They are in the server's hands."""
+        """Delete the results up to this cursor: the server has them."""
         after = upto.partition("-")
         await self._do(
             "XTRIM", f"{self.prefix}results:{server}", "MINID", f"{after[0]}-{int(after[2]) + 1}"
         )
 
-    async def states(self, jobs: Sequence[str]) -> list[bytes | None]:
-        """Of each job: None if Redis does not know it, b"" if it waits, or what came of it."""
+    async def read_states(self, jobs: Sequence[str]) -> list[bytes | None]:
+        """Return each job's result; b"" while it waits, None where Redis does not know it."""
         if not jobs:
             return []
         found = await self._do("MGET", *(f"{self.prefix}job:{job}" for job in jobs))
         return [None if state is None else state[1:] for state in found]
 
-    async def cancel(self, jobs: Sequence[str], keep_ms: int) -> None:
-        """Nobody waits for them any more."""
+    async def cancel_jobs(self, jobs: Sequence[str], keep_ms: int) -> None:
+        """Mark jobs as too late, so that no worker begins them."""
         if jobs:
             await self._run(scripts.CANCEL, keep_ms, *jobs)
 
     async def drop_results(self, server: str) -> None:
-        """The server is gone for good."""
+        """Delete the results of a server that will not come back."""
         await self._do("DEL", f"{self.prefix}results:{server}")
 
-    async def sweep(self) -> None:
-        """Have what nobody took in time leave."""
+    async def sweep_expired(self) -> None:
+        """Remove the entries that no worker took in time."""
         await self._run(scripts.SWEEP)
 
-    async def look(self) -> Overview:
-        classes, workers, size, claims, dead = await self._run(scripts.LOOK)
+    async def read_overview(self) -> Overview:
+        classes, workers, size, claims, dead = await self._run(scripts.OVERVIEW)
         named = {WorkClass(name.decode()): rest for name, *rest in classes}
         return Overview(
             waiting={work: max(0, waiting) for work, (waiting, _) in named.items()},
             behind_s={work: max(0, behind) / 1000 for work, (_, behind) in named.items()},
-            workers=[seen for says in workers if (seen := _seen(says)) is not None],
+            workers=[status for each in workers if (status := parse_worker(each)) is not None],
             bytes=size,
             claims=claims,
             dead=dead,
@@ -228,32 +158,36 @@ class Streams:
 
     # Workers
 
-    async def take(self, worker: str, free: int) -> list[Handed]:
-        """At most so many entries, the most urgent first; at once."""
-        return [_handed(entry) for entry in await self._run(scripts.TAKE, worker, free)]
+    async def fetch_entries(self, worker: str, free: int) -> list[StreamEntry]:
+        """Return up to `free` entries, the most urgent first. Does not wait for any."""
+        return [parse_entry(entry) for entry in await self._run(scripts.FETCH, worker, free)]
 
-    async def wait(self) -> None:
-        """Until there is something new, a second at most."""
+    async def wait_for_entries(self) -> None:
+        """Wait for a new entry, a second at most."""
         await self._do("BLPOP", f"{self.prefix}bell", int(_BLOCK_S))
 
-    async def claim(
+    async def claim_entry(
         self, worker: str, *, idle_ms: int, most_deliveries: int, in_hand: Sequence[str]
-    ) -> tuple[Handed | None, list[str]]:
-        """One entry of a worker that has had it for too long, and the ids of utterances given up.
+    ) -> tuple[StreamEntry | None, list[str]]:
+        """Claim one entry whose lease is older than `idle_ms`.
 
         Args:
-            in_hand: Ids of entries that this worker has and works on.
+            most_deliveries: Deliveries after which an entry is given up instead.
+            in_hand: Ids of entries that this worker has itself.
+
+        Returns:
+            The entry, and the ids of utterances given up.
         """
         answer = await self._run(scripts.CLAIM, worker, idle_ms, most_deliveries, *in_hand)
         given_up = [utterance.decode() for utterance in answer[0]]
-        return (_handed(answer[1]) if len(answer) > 1 else None), given_up
+        return (parse_entry(answer[1]) if len(answer) > 1 else None), given_up
 
-    async def complete(self, entry: Handed, body: bytes, dead_letter: str = "") -> bool:
-        """Tell what came of it; False: another worker has told first.
+    async def complete_entry(self, entry: StreamEntry, body: bytes, dead_letter: str = "") -> bool:
+        """Write an entry's result; False: another worker has written one first.
 
         Args:
-            body: As `asr.wire` writes it.
-            dead_letter: Why it is given up; empty: it is not.
+            body: The result, encoded by `asr.wire`.
+            dead_letter: Reason for giving the entry up; empty for a transcript.
         """
         first = await self._run(
             scripts.COMPLETE,
@@ -262,24 +196,18 @@ class Streams:
         )
         return bool(first)
 
-    async def give_back(self, worker: str, entries: Sequence[Handed]) -> None:
-        """For others to claim, at once."""
+    async def give_back_entries(self, worker: str, entries: Sequence[StreamEntry]) -> None:
+        """End the leases, so that other workers may claim the entries at once."""
         if entries:
             pairs = [part for entry in entries for part in (entry.work, entry.id)]
             await self._run(scripts.GIVE_BACK, worker, *pairs)
 
-    async def beat(self, worker: str, seen: WorkerSeen, ttl_ms: int) -> None:
-        """This worker lives."""
-        says = {
-            "model": seen.model,
-            "device": seen.device,
-            "batch": seen.batch,
-            "busy": seen.busy,
-        }
-        await self._run(scripts.BEAT, worker, ttl_ms, json.dumps(says))
+    async def send_heartbeat(self, worker: str, status: WorkerStatus, ttl_ms: int) -> None:
+        """List this worker as alive for `ttl_ms`."""
+        await self._run(scripts.BEAT, worker, ttl_ms, format_worker(status))
 
-    async def leave(self, worker: str) -> int:
-        """This worker goes. What it still has is given back: so many entries."""
+    async def remove_worker(self, worker: str) -> int:
+        """Give back all that this worker has and unlist it; return how many entries it had."""
         return int(await self._run(scripts.LEAVE, worker))
 
     async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
@@ -297,7 +225,7 @@ class Streams:
             raise _ScriptUnknown from None
         except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
             raise StreamsRefused(
-                f"Redis at {self.where} refuses us ({_told(error)}); is the password in "
+                f"Redis at {self.where} refuses us ({_first_line(error)}); is the password in "
                 "EARSHOT_REDIS_URL right?"
             ) from None
         except TimeoutError:
@@ -305,63 +233,29 @@ class Streams:
                 f"Redis at {self.where} does not answer within {self._answer_s:g} s"
             ) from None
         except (exceptions.RedisError, OSError) as error:
-            raise StreamsAway(f"Redis at {self.where} fails: {_told(error)}") from None
+            raise StreamsAway(f"Redis at {self.where} fails: {_first_line(error)}") from None
 
 
 class _ScriptUnknown(Exception):
-    """Redis was restarted, or has never seen it."""
+    """Redis has restarted since it was sent the script, or never was sent it."""
 
 
 def job_id(utterance: Utterance, model: str) -> str:
-    """The same for the same look at the same speech by the same model: 32 hexadecimal digits."""
+    """Return the id of one utterance, one revision and one model: 32 hexadecimal digits."""
     key = "\x1f".join((utterance.id, str(utterance.revision), model))
     return sha256(key.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def _handed(entry: Sequence[Any]) -> Handed:
-    work, id_, deliveries, job, server, utterance, size, left_ms, keep_ms, rung, body = entry
-    return Handed(
-        work.decode(),
-        id_.decode(),
-        int(deliveries),
-        job.decode(),
-        server.decode(),
-        utterance.decode(errors="replace"),
-        int(size),
-        int(left_ms),
-        int(keep_ms),
-        _rung(rung),
-        body,
-    )
-
-
-def _rung(told: bytes) -> Rung:
-    """A later release may have others."""
-    return Rung(min(int(told), max(Rung)))
-
-
-def _seen(says: bytes) -> WorkerSeen | None:
-    """None where a later release's worker says something else."""
-    try:
-        found = json.loads(says)
-        return WorkerSeen(
-            str(found["model"]), str(found["device"]), int(found["batch"]), bool(found["busy"])
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _named(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+def _pair_up(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _told(error: Exception) -> str:
-    """Redis's own words, which repeat no argument but may be long."""
+def _first_line(error: Exception) -> str:
+    """Return Redis's own words, cut short. They repeat no argument."""
     return (str(error) or type(error).__name__).splitlines()[0][:200]
 
 
-def shown(url: str) -> str:
-    """The address without its password."""
+def address_without_password(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""

@@ -1,9 +1,9 @@
 """Models of Whisper's real shapes with random weights: real cost, nonsense text.
 
-Throughput can be measured with them where no weights can be had. A model decodes a settled number
-of tokens and then ends by itself, in greedy and in beam search, so that a measurement needs no
-special decoding: the position encodings push towards the end-of-text token from one position on,
-and away from it before.
+They measure throughput where no real weights are available. A model decodes a fixed number of
+tokens and then ends by itself, in greedy and in beam search, so that a measurement needs no special
+decoding: the position encodings push towards the end-of-text token from one position on, and away
+from it before.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from asr.models import micro_directory
 Weights = NDArray[np.float32]
 
 TOKENS = 24
-"""What about 5 s of English speech decodes to."""
+"""Number of tokens for about 5 s of English speech."""
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8", "int8_float16", "int8_bfloat16")
 
 _TEXT_TOKENS = 50_257
 _AUDIO_POSITIONS = 1500
 _TEXT_POSITIONS = 448
 _PROMPT_TOKENS = 4
-_QUIET_WORDS = 82
-"""Whisper suppresses so many that are no speech: brackets, music, symbols."""
+_SUPPRESSED = 82
+"""Number of tokens that Whisper suppresses: brackets, music, symbols."""
 _PUSH = 4.0
 _POOL = 1 << 22
 _LANGUAGES = (
@@ -83,10 +83,10 @@ SHAPES = {
 def build(
     shape: Shape, directory: Path, *, quantization: str, tokens: int = TOKENS, seed: int = 0
 ) -> Path:
-    """Write a converted model that faster-whisper and CTranslate2 load; its directory.
+    """Write a converted model that faster-whisper and CTranslate2 load; return its directory.
 
     Args:
-        tokens: How many it decodes for any sound, 1 to 200.
+        tokens: Number of tokens that it decodes for any sound, 1 to 200.
     """
     spec = whisper_spec.WhisperSpec(
         shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads
@@ -98,9 +98,9 @@ def build(
     spec.register_vocabulary(names)
     start = shape.end_of_text + 1
     first_language = start + 1
-    # As many as Whisper's own list has: every one costs something for every item at every step.
+    # As long as Whisper's own list: each costs something for every item at every step.
     others = first_language + shape.languages
-    spec.config.suppress_ids = [*range(_QUIET_WORDS), start, *range(others, others + 6)]
+    spec.config.suppress_ids = [*range(_SUPPRESSED), start, *range(others, others + 6)]
     spec.config.suppress_ids_begin = [shape.end_of_text]
     spec.config.lang_ids = list(range(first_language, first_language + shape.languages))
     layers = range(shape.decoder_layers // 2, shape.decoder_layers)
@@ -178,7 +178,7 @@ class _Weights:
         spec.beta = np.zeros(self._shape.width, np.float32)
 
     def _normal(self, *size: int, scale: float) -> Weights:
-        """Runs of one pool of random numbers: large models would take a minute to draw."""
+        """Return runs of a pool of random numbers: for large models drawing all takes a minute."""
         count = int(np.prod(size))
         values = np.empty(count, np.float32)
         at = 0
@@ -213,7 +213,7 @@ def _special_tokens(shape: Shape) -> list[str]:
 
 
 def _tokenizer(shape: Shape) -> tuple[dict[str, Any], list[str]]:
-    """The demo model's tokenizer with made-up words up to Whisper's size; all names by id."""
+    """Return the demo model's tokenizer, filled up to Whisper's size, and all names by id."""
     tokenizer: dict[str, Any] = json.loads((micro_directory() / "tokenizer.json").read_text())
     vocabulary: dict[str, int] = tokenizer["model"]["vocab"]
     for word in _made_up():
@@ -237,7 +237,7 @@ def _tokenizer(shape: Shape) -> tuple[dict[str, Any], list[str]]:
 
 
 def _made_up() -> Iterator[str]:
-    """Pronounceable words, each with the byte-level mark of a space before it."""
+    """Yield pronounceable words, each after the byte-level mark of a space."""
     syllables = [first + vowel for first in "bdfgklmnprstvz" for vowel in "aeiou"]
     for count in (2, 3):
         for parts in product(syllables, repeat=count):

@@ -1,7 +1,7 @@
 """The door to onnxruntime: Silero's detector, which tells speech from noise, hum and music.
 
-Its model comes with faster-whisper's package. That is not imported for it, since it would load
-CTranslate2 as well (https://github.com/snakers4/silero-vad).
+Its model (https://github.com/snakers4/silero-vad) comes with faster-whisper's package. This module
+does not import that package, which would load CTranslate2 as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from asr.models import ModelUnavailable
 
 _WINDOW = WINDOW_BYTES // 2
 _CONTEXT = 64
-"""Samples of the window before that the model sees again."""
+"""Samples of the previous window that are part of the input."""
 _STATE = (1, 1, 128)
 
 Floats = NDArray[np.float32]
@@ -30,7 +30,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """Of what was heard: the end of the last window, and the model's own state."""
+    """Detector's memory: the end of the last window and the model's state."""
 
     end: Floats = field(default_factory=lambda: np.zeros(_CONTEXT, np.float32))
     h: Floats = field(default_factory=lambda: np.zeros(_STATE, np.float32))
@@ -51,7 +51,7 @@ class Silero:
         )
 
     def listen(self) -> Likelihood:
-        """A listener for one track; many may listen at once."""
+        """Return a detector for one track. Detectors may run at the same time."""
         memory = before = _Memory()
 
         def likelihood(pcm: bytes, *, again: bool = False) -> Sequence[float]:
@@ -60,8 +60,8 @@ class Silero:
             samples = np.frombuffer(pcm, np.int16).astype(np.float32) / np.float32(32768)
             windows: Floats = samples.reshape(-1, _WINDOW)
             ends = np.vstack([before.end, windows[:-1, -_CONTEXT:]])
-            heard = {"input": np.hstack([ends, windows]), "h": before.h, "c": before.c}
-            found, h, c = self._session.run(None, heard)
+            inputs = {"input": np.hstack([ends, windows]), "h": before.h, "c": before.c}
+            found, h, c = self._session.run(None, inputs)
             memory = _Memory(windows[-1, -_CONTEXT:], h, c)
             return [float(each) for each in np.ravel(found)]
 
@@ -69,11 +69,11 @@ class Silero:
 
 
 @functools.cache
-def silero() -> Silero:
-    """Return the one of this process.
+def load_silero() -> Silero:
+    """Return the detector of this process.
 
     Raises:
-        ModelUnavailable: its model is not where faster-whisper keeps it.
+        ModelUnavailable: The model is not where faster-whisper keeps it.
     """
     spec = importlib.util.find_spec("faster_whisper")
     assets = Path(spec.origin).parent / "assets" if spec is not None and spec.origin else None

@@ -1,4 +1,7 @@
-"""What the recogniser is given and what it returns. Shared by every stage from the segmenter on."""
+"""Utterances and transcripts: input and output of the recogniser.
+
+Every stage from the segmenter on uses them.
+"""
 
 from __future__ import annotations
 
@@ -13,31 +16,31 @@ SAMPLE_RATE = 16_000
 
 
 class EndedBy(StrEnum):
-    """Why an utterance ended."""
+    """Cause of an utterance's end."""
 
     SILENCE = "silence"
     LENGTH = "length"
-    """Cut inside unbroken speech; the next part overlaps this one."""
+    """A cut inside unbroken speech. The next part overlaps this one."""
     LEFT = "left"
     """The speaker's track ended."""
     OPEN = "open"
-    """It has not: a look at speech that goes on."""
+    """No end yet: the utterance is interim."""
 
 
 class WorkClass(StrEnum):
-    """How urgent an utterance is; the first is worked on first."""
+    """Urgency of an utterance, the most urgent class first."""
 
     HOT_FINAL = "hot_final"
-    """Of a speaker or room with a recent hit, or what confirms a provisional alert."""
+    """A final of a speaker or room with a recent hit, or one that settles a provisional alert."""
     FINAL = "final"
     HOT_PARTIAL = "hot_partial"
     PARTIAL = "partial"
     RETRY = "retry"
-    """Heard again after a worker failed it."""
+    """A further attempt after a worker failed."""
 
 
-LOOKS = frozenset({WorkClass.HOT_PARTIAL, WorkClass.PARTIAL})
-"""Speech that goes on: its end will be heard whatever comes of these."""
+INTERIM_CLASSES = frozenset({WorkClass.HOT_PARTIAL, WorkClass.PARTIAL})
+"""Classes of interim utterances. The whole utterance follows even if these are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,16 @@ class Utterance:
     """A stretch of one speaker's speech.
 
     Attributes:
-        id: Made from room, speaker, start and part (`utterance_id`), so that hearing the same
-            audio twice finds the first.
-        started_at: When the first sample was spoken (UTC).
+        id: Id made from room, speaker, start and part (`utterance_id`), so that the same audio
+            always has the same id.
+        started_at: Time of the first sample (UTC).
         pcm: int16 mono little-endian samples at `SAMPLE_RATE`.
         part: 0, or the number of the cut this part follows in unbroken speech.
-        overlap_ms: How much of the start repeats the end of the part before.
-        languages: ISO 639-1 codes that may be spoken; empty: any that the model knows.
-        work: How urgent it is.
-        revision: 0 once the speech has ended; n for the nth look at speech that goes on, which
-            has the id that the whole will have.
+        overlap_ms: Length of the beginning that repeats the end of the previous part.
+        languages: ISO 639-1 codes of allowed languages; empty: all that the model knows.
+        work: Urgency.
+        revision: 0 for a final utterance; n for the nth interim one, which has the id of the final
+            utterance to come.
     """
 
     id: str
@@ -97,13 +100,13 @@ class Transcript:
     """The words of one utterance.
 
     Attributes:
-        text: As the model wrote it, stripped; empty where it heard no speech.
-        words: With times; empty where the model was not asked for them.
-        hypotheses: Further readings of the same audio, best first, without `text` itself.
-        marks: Names of doubts about the text; see `asr.quality` for their meaning.
-        model: Name of the model that wrote it.
-        provisional: The speaker had not finished.
-        revision: As in `Utterance`.
+        text: The model's text, stripped; empty where it found no speech.
+        words: Words with times; empty where the model was not asked for them.
+        hypotheses: Further readings of the same audio, the best first, without `text` itself.
+        marks: Quality marks; see `asr.quality` for their meaning.
+        model: Name of the model.
+        provisional: Whether the transcript is interim.
+        revision: Revision of the utterance.
     """
 
     utterance_id: str
@@ -123,14 +126,14 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """An utterance that got no transcript, and why. Never silent: it becomes a gap event."""
+    """An utterance without a transcript, and the reason. It becomes a gap event."""
 
     utterance: Utterance
     reason: str
 
 
 def utterance_id(room_id: str, speaker_id: str, started_at: datetime, part: int) -> str:
-    """The id that the same stretch of the same speaker always gets: 24 hexadecimal digits."""
+    """Return the id of this stretch of this speaker's speech: 24 hexadecimal digits."""
     key = "\x1f".join(
         (room_id, speaker_id, started_at.isoformat(timespec="milliseconds"), str(part))
     )

@@ -1,8 +1,8 @@
-"""Joins the transcripts of two parts of one unbroken stretch of speech at the cut between them.
+"""Joining the transcripts of two parts of unbroken speech at the cut between them.
 
-The second part repeats the last `overlap_ms` of the first, so that the words around the cut were
-written down twice, perhaps differently and perhaps halved. Which writing is right cannot be known:
-all plausible joins are given, and whoever matches them takes what any of them says.
+The second part repeats the last `overlap_ms` of the first. So the words around the cut are
+transcribed twice, perhaps differently, perhaps cut in half. Nothing shows which version is right.
+So all plausible joins are returned, for the matcher to search them all.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from dataclasses import dataclass
 from asr.speech import Transcript, Word
 
 _CARRIED = 40
-"""Words of the first part that a join carries along: longer than any phrase over a cut."""
+"""Words of the first part in a join: more than in any phrase over a cut."""
 _SLACK_MS = 150
-"""How far a model's word times are off."""
+"""Error of a model's word times."""
 _UNTIMED_WORDS = 5
-"""Words that half a second of overlap may hold, where their times are not known."""
+"""Words that half a second of overlap may hold, where words have no times."""
 UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})
-"""Languages written without spaces."""
+"""SpeakerLanguages written without spaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """`text` reads over the cut; from code point `new_from` on it is the second part's.
+    """One reading over the cut.
 
-    What ends at or before `repeated_until` may lie in the overlap, and be in the first part's
-    transcript too.
+    Attributes:
+        text: End of the first part and the second part.
+        new_from: Code point from which the text is the second part's.
+        repeated_until: Code point up to which the text may lie in the overlap, and so be in the
+            first part's transcript too.
     """
 
     text: str
@@ -35,13 +38,14 @@ class Join:
     repeated_until: int
 
 
-def joins(first: Transcript, second: Transcript, overlap_ms: int) -> list[Join]:
-    """Every plausible reading over the cut, the likeliest first.
+def join_parts(first: Transcript, second: Transcript, overlap_ms: int) -> list[Join]:
+    """Return every plausible reading over the cut, the likeliest first.
 
-    A word over the beginning or the end of the overlap is whole in one part and halved in the
-    other: the first part is right before the overlap's middle and the second after it. Where a
-    model's times are off, another place to change over may do better. Without times the two texts
-    are set side by side, less what both say at the cut, with and without the words at their edges.
+    A word over the beginning or the end of the overlap is whole in one part and cut in half in the
+    other: the first part is right before the middle of the overlap, the second after it. Other
+    places for the change cover errors in the model's times. Without times the two texts are put one
+    after the other, without the words that both have at the cut, and with and without the words at
+    their edges.
     """
     if first.words and second.words:
         places = (overlap_ms // 2, 0, overlap_ms, overlap_ms // 4, overlap_ms * 3 // 4)
@@ -51,8 +55,8 @@ def joins(first: Transcript, second: Transcript, overlap_ms: int) -> list[Join]:
     return list(dict.fromkeys(found))
 
 
-def end_of(transcript: Transcript, last_ms: int) -> int:
-    """Code points of what is said in the last so many milliseconds, or a little more."""
+def count_tail(transcript: Transcript, last_ms: int) -> int:
+    """Count the code points of the last `last_ms` of a transcript, or slightly more."""
     words = _words(transcript)
     if transcript.words:
         length_ms = round((transcript.ended_at - transcript.started_at).total_seconds() * 1000)
@@ -65,7 +69,7 @@ def end_of(transcript: Transcript, last_ms: int) -> int:
 
 
 def _timed(first: Transcript, second: Transcript, overlap_ms: int, place_ms: int) -> Join:
-    """Change from the first part to the second `place_ms` into the overlap."""
+    """Join the parts with the change `place_ms` into the overlap."""
     length_ms = round((first.ended_at - first.started_at).total_seconds() * 1000)
     head = [w.text for w in first.words if _middle(w) < length_ms - overlap_ms + place_ms]
     tail = [w for w in second.words if _middle(w) >= place_ms]
@@ -74,10 +78,10 @@ def _timed(first: Transcript, second: Transcript, overlap_ms: int, place_ms: int
 
 
 def _untimed(first: Transcript, second: Transcript, left: int, right: int) -> Join:
-    """Leave out `left` words before the cut and `right` words after it."""
+    """Join the parts without `left` words before the cut and `right` words after it."""
     head, tail = _words(first), _words(second)[right:]
     head = head[: len(head) - left]
-    tail = tail[_common(head, tail) :]
+    tail = tail[_count_common(head, tail) :]
     return _join(head, tail, _UNTIMED_WORDS, _space(second))
 
 
@@ -95,8 +99,8 @@ def _middle(word: Word) -> float:
     return (word.start_ms + word.end_ms) / 2
 
 
-def _common(head: Sequence[str], tail: Sequence[str]) -> int:
-    """The most words with which `head` ends and `tail` begins."""
+def _count_common(head: Sequence[str], tail: Sequence[str]) -> int:
+    """Count the words with which both `head` ends and `tail` begins."""
     most = min(len(head), len(tail), _CARRIED)
     return next((n for n in range(most, 0, -1) if list(head[-n:]) == list(tail[:n])), 0)
 

@@ -1,4 +1,4 @@
-"""The seam between the queue and a model."""
+"""Port between the work queue and a model."""
 
 from __future__ import annotations
 
@@ -10,44 +10,47 @@ from asr.speech import Transcript, Utterance
 
 
 class Effort(StrEnum):
-    """How hard the model tries."""
+    """Effort that the model makes for a batch."""
 
     FULL = "full"
-    """As the settings say."""
+    """Beam and further readings of the settings."""
     FAST = "fast"
-    """Greedy and once: for a moment of too much speech."""
+    """Greedy and without further readings, under overload."""
 
 
 class Transcriber(Protocol):
     """Turns utterances into transcripts. May block.
 
-    Called from one thread at a time, unless a queue was told that it has several lanes.
+    It is called from one thread at a time, unless its queue has several lanes.
     """
 
     @property
     def model(self) -> str:
-        """Name for people and for `Transcript.model`."""
+        """Name of the model, as in `Transcript.model`."""
         ...
 
     def describe(self) -> str:
-        """Where and how it runs, such as `cpu, int8`."""
+        """Return device and compute type, such as `cpu, int8`."""
         ...
 
     def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
-        """One transcript for each utterance, in order.
+        """Return one transcript for each utterance, in order.
 
         Raises:
-            TranscriptionFailed: nothing in the batch could be transcribed.
+            TranscriptionFailed: The model refuses the batch.
         """
         ...
 
 
 @runtime_checkable
 class WindowedTranscriber(Transcriber, Protocol):
-    """A transcriber whose queue may group by window, and ask for less in a busy moment."""
+    """A transcriber with windows of several lengths, and options for overload."""
 
-    def window_of(self, duration_ms: int) -> int:
-        """Frames of 10 ms of the window for so much sound; a batch of one length is best."""
+    def window_frames(self, duration_ms: int) -> int:
+        """Return the length of the window for this much sound, in frames of 10 ms.
+
+        A batch of windows of one length is the cheapest.
+        """
         ...
 
     def transcribe(
@@ -57,13 +60,14 @@ class WindowedTranscriber(Transcriber, Protocol):
         effort: Effort = Effort.FULL,
         coalesce: bool = False,
     ) -> list[Transcript]:
-        """As `Transcriber.transcribe`.
+        """Return one transcript for each utterance, like `Transcriber.transcribe`.
 
-        With `coalesce`, utterances of one speaker share the window that the longest has anyway;
-        each gets its own transcript.
+        Args:
+            coalesce: Let utterances of one speaker share the window that the longest needs. Each
+                still gets its own transcript.
         """
         ...
 
 
 class TranscriptionFailed(Exception):
-    """The model refused a batch. Carries no speech."""
+    """The model refused a batch. The text contains no speech."""

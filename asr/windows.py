@@ -1,14 +1,14 @@
-"""How much sound the model is given at once, whatever the utterance's length.
+"""Lengths of the windows of sound that the model gets.
 
-Stock Whisper models know only windows of 30 s. A model that was trained for shorter ones says so in
-`earshot.json` beside its `model.bin`:
+Stock Whisper models know only windows of 30 s. A model that was trained for shorter ones declares
+them in `earshot.json` beside its `model.bin`:
 
     {"dynamic_context": {"frames": [500, 1000, 1500], "margin_ms": 200,
                          "canary": "canary.wav", "words": "what is said in canary.wav"}}
 
-`frames` are the windows' lengths, of 10 ms each; `margin_ms` is what must be left of the window
-after an utterance; `canary` is a clip of 16 kHz mono int16. The declaration is believed only if
-the model hears these words in the shortest window, in every other and in 30 s (`canary_fails`).
+`frames` are the windows' lengths in frames of 10 ms; `margin_ms` must be left of the window after
+an utterance; `canary` is a clip of 16 kHz mono int16. The declaration counts only if the model
+writes these words for the clip in every window, from the shortest to 30 s (`find_canary_failure`).
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asr.limits import LONGEST_UTTERANCE_S
 from asr.models import ModelUnavailable
 from asr.speech import SAMPLE_RATE
 
-FULL = 3_000
-"""Frames of 10 ms in Whisper's own window."""
+FULL = LONGEST_UTTERANCE_S * 100
+"""Length of Whisper's own window, in frames of 10 ms."""
 _SHORTEST = 100
+"""Length of the shortest window that may be declared, in frames."""
 DECLARATION = "earshot.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The lengths that windows may have, in frames of 10 ms, the shortest first.
+    """Allowed lengths of windows, in frames of 10 ms, the shortest first.
 
-    They are fixed: an utterance gets the same window, and so the same words, in any company.
+    They are fixed, so that an utterance gets the same window, and the same words, in every batch.
     """
 
     buckets: Sequence[int] = (FULL,)
     margin_ms: int = 0
 
-    def holding(self, duration_ms: int) -> int:
-        """The shortest window for so much sound and the margin."""
+    def shortest_holding(self, duration_ms: int) -> int:
+        """Return the shortest window that holds this much sound and the margin."""
         frames = -(-(duration_ms + self.margin_ms) // 10)
         at = bisect_left(self.buckets, frames)
         return self.buckets[at] if at < len(self.buckets) else FULL
@@ -49,7 +51,7 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class DynamicContext:
-    """What a model declares."""
+    """Declaration of a model."""
 
     frames: Sequence[int]
     margin_ms: int
@@ -61,11 +63,11 @@ class DynamicContext:
         return Windows((*self.frames, FULL), self.margin_ms)
 
 
-def declared(directory: Path) -> DynamicContext | None:
-    """What the model in this directory declares; None: nothing.
+def read_declaration(directory: Path) -> DynamicContext | None:
+    """Return the declaration of the model in this directory; None: there is none.
 
     Raises:
-        ModelUnavailable: the declaration is there but cannot be understood.
+        ModelUnavailable: The declaration is invalid.
     """
     path = directory / DECLARATION
     if not path.is_file():
@@ -76,7 +78,7 @@ def declared(directory: Path) -> DynamicContext | None:
             raise ValueError("it is no object")
         if "dynamic_context" not in content:
             return None
-        return _understood(content["dynamic_context"], directory)
+        return _parse_declaration(content["dynamic_context"], directory)
     except (OSError, EOFError, wave.Error, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(
             f"{path} is no declaration of dynamic context ({type(error).__name__}: {error}); "
@@ -84,18 +86,21 @@ def declared(directory: Path) -> DynamicContext | None:
         ) from error
 
 
-def canary_fails(context: DynamicContext, hear: Callable[[bytes, int], str]) -> str | None:
-    """Why the model does not bear the windows that it declares; None: it does.
+def find_canary_failure(
+    context: DynamicContext, transcribe: Callable[[bytes, int], str]
+) -> str | None:
+    """Return why the model cannot be trusted with its declared windows; None: it can.
 
-    `hear` gives the words of samples in a window of so many frames.
+    Args:
+        transcribe: Returns the words of samples in a window of this many frames.
     """
     for frames in (FULL, *context.frames):
-        if hear(context.canary, frames) != context.words:
+        if transcribe(context.canary, frames) != context.words:
             return f"it does not hear the canary's words in a window of {frames / 100:g} s"
     return None
 
 
-def _understood(content: Any, directory: Path) -> DynamicContext:
+def _parse_declaration(content: Any, directory: Path) -> DynamicContext:
     frames = tuple(content["frames"])
     margin_ms, words = content.get("margin_ms", 0), content["words"]
     if not all(type(each) is int for each in (*frames, margin_ms)) or type(words) is not str:
@@ -106,7 +111,7 @@ def _understood(content: Any, directory: Path) -> DynamicContext:
         raise ValueError(f"frames lie between {_SHORTEST} and {FULL}")
     if any(each % 2 for each in frames):
         raise ValueError("frames are even: the encoder halves them")
-    canary = _samples(directory / content["canary"])
+    canary = _read_samples(directory / content["canary"])
     if len(canary) // 2 > frames[0] * SAMPLE_RATE // 100:
         raise ValueError("the canary is longer than the shortest window")
     if not words:
@@ -114,7 +119,7 @@ def _understood(content: Any, directory: Path) -> DynamicContext:
     return DynamicContext(frames, margin_ms, canary, words)
 
 
-def _samples(path: Path) -> bytes:
+def _read_samples(path: Path) -> bytes:
     with wave.open(str(path), "rb") as file:
         if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (SAMPLE_RATE, 1, 2):
             raise ValueError("the canary is 16 kHz mono int16")

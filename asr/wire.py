@@ -1,9 +1,9 @@
-"""Utterances and what becomes of them, as bytes between machines.
+"""Wire format of utterances and their results between machines.
 
     "es"  version  kind  header bytes  sound bytes | header: JSON | sound: int16 little-endian
 
-Whoever reads trusts nothing: a message that is not exactly as written here is refused with its
-reason, which carries no speech.
+The reader trusts nothing. It refuses every message that is not exactly of this form, with a reason
+that contains no speech.
 """
 
 from __future__ import annotations
@@ -16,34 +16,38 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
+from asr.limits import LONGEST_UTTERANCE_S
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance, Word, WorkClass
 
 VERSION = 1
-LONGEST_S = 30
-"""An utterance is at most as long as a model's window."""
 
 _PREFIX = struct.Struct(">2sBBII")
 _MAGIC = b"es"
 _LONGEST_HEADER = 1 << 20
-_LONGEST_SOUND = LONGEST_S * SAMPLE_RATE * 2
+"""Bytes of a header."""
+_LONGEST_SOUND = LONGEST_UTTERANCE_S * SAMPLE_RATE * 2
+"""Bytes of sound."""
 _LONGEST_NAME = 1024
+"""Characters of an id, a code or a reason."""
 _LONGEST_TEXT = 100_000
+"""Characters of a text."""
 _MOST_ITEMS = 10_000
-_MOST = 2**31
+_NUMBER_END = 2**31
+"""Bound that every whole number is below."""
 
 _T = TypeVar("_T")
 
 
 class WireError(ValueError):
-    """What is wrong with a message, in one sentence without speech."""
+    """A message is invalid. The text is one sentence without speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An utterance got no transcript; whoever put it still has its sound.
+    """An utterance without a transcript. Its server still has the sound.
 
     Attributes:
-        reason: As in `asr.speech.Unheard`.
+        reason: Reason, as in `asr.speech.Unheard`.
     """
 
     reason: str
@@ -55,10 +59,10 @@ _UTTERANCE, _TRANSCRIPT, _LOST = 1, 2, 3
 
 
 def encode(message: Message) -> bytes:
-    """
+    """Return a message as bytes.
+
     Raises:
-        WireError: it is nothing that `decode` would take: no sound, half a sample, too long, a
-            number that is none.
+        WireError: `decode` would refuse it: no sound, half a sample, too long, not a number.
     """
     match message:
         case Utterance():
@@ -71,9 +75,10 @@ def encode(message: Message) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """
+    """Return the message in these bytes.
+
     Raises:
-        WireError: it says what is wrong.
+        WireError: The bytes are no valid message.
     """
     kind, header, sound = _unpacked(data)
     fields = _Fields(header)
@@ -89,7 +94,7 @@ def decode(data: bytes) -> Message:
             raise WireError(f"a message of kind {kind}, which this version does not know")
     if kind != _UTTERANCE and sound:
         raise WireError(f"{len(sound)} bytes of sound where none belong")
-    fields.all_read()
+    fields.refuse_unknown()
     return message
 
 
@@ -102,7 +107,7 @@ def _packed(kind: int, header: dict[str, object], sound: bytes = b"") -> bytes:
         raise WireError(f"a header of {len(text)} bytes; {_LONGEST_HEADER} at most")
     data = _PREFIX.pack(_MAGIC, VERSION, kind, len(text), len(sound)) + text + sound
     if kind != _UTTERANCE:
-        decode(data)  # what a model made up is refused here, where it is known whose it is
+        decode(data)  # refuse invalid results here, where the utterance is known
     return data
 
 
@@ -120,7 +125,7 @@ def _unpacked(data: bytes) -> tuple[int, dict[str, Any], bytes]:
     if header_size > _LONGEST_HEADER:
         raise WireError(f"a header of {header_size} bytes; {_LONGEST_HEADER} at most")
     if sound_size > _LONGEST_SOUND:
-        raise WireError(f"{sound_size} bytes of sound; {LONGEST_S} s at most")
+        raise WireError(f"{sound_size} bytes of sound; {LONGEST_UTTERANCE_S} s at most")
     whole = _PREFIX.size + header_size + sound_size
     if len(data) != whole:
         how = "truncated" if len(data) < whole else "too long"
@@ -142,9 +147,10 @@ def _no_number(name: str) -> NoReturn:
 
 
 def check_sound(pcm: bytes) -> None:
-    """
+    """Refuse sound that no recogniser can use.
+
     Raises:
-        WireError: it is none that a recogniser hears: none at all, half a sample, or too long.
+        WireError: The sound is empty, ends in half a sample, or is too long.
     """
     if not pcm:
         raise WireError("it has no sound")
@@ -152,7 +158,7 @@ def check_sound(pcm: bytes) -> None:
         raise WireError(f"{len(pcm)} bytes of sound: half a sample too much or too little")
     if len(pcm) > _LONGEST_SOUND:
         seconds = len(pcm) / 2 / SAMPLE_RATE
-        raise WireError(f"{seconds:.1f} s of sound; {LONGEST_S} s at most")
+        raise WireError(f"{seconds:.1f} s of sound; {LONGEST_UTTERANCE_S} s at most")
 
 
 def _utterance_header(utterance: Utterance) -> dict[str, object]:
@@ -231,7 +237,7 @@ def _word(found: object) -> Word | None:
     match found:
         case [str(text), int(start_ms), int(end_ms), int() | float() as probability] if (
             not any(isinstance(value, bool) for value in found)
-            and max(abs(start_ms), abs(end_ms)) < _MOST
+            and max(abs(start_ms), abs(end_ms)) < _NUMBER_END
             and math.isfinite(probability)  # 1e999 is JSON, and infinite
             and 0 <= probability <= 1
         ):
@@ -247,7 +253,7 @@ def _instant(at: datetime) -> str:
 
 
 class _Fields:
-    """A header's fields, each of its type or refused by name; never shows a value."""
+    """Fields of a header. A field of a wrong type is refused by its name, without its value."""
 
     def __init__(self, header: dict[str, Any]) -> None:
         self._header = header
@@ -278,8 +284,8 @@ class _Fields:
 
     def number(self, name: str) -> int:
         value = self._take(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
-            raise WireError(f"{name} is not a whole number from 0 to {_MOST - 1}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _NUMBER_END:
+            raise WireError(f"{name} is not a whole number from 0 to {_NUMBER_END - 1}")
         return value
 
     def flag(self, name: str) -> bool:
@@ -306,7 +312,7 @@ class _Fields:
                 raise
             raise WireError(f"{name} is none that this version knows") from None
 
-    def all_read(self) -> None:
+    def refuse_unknown(self) -> None:
         if self._header:
             raise WireError(f"{len(self._header)} fields that this version does not know")
 

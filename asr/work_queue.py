@@ -1,4 +1,4 @@
-"""The seam between listening and recognition: utterances in, transcripts out."""
+"""Port between listening and recognition: utterances in, transcripts out."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from asr.speech import Transcript, Unheard, Utterance
 
 
 class WorkQueue(Protocol):
-    """Bounded: when full, the oldest waiting utterance leaves as `Unheard`, never in silence."""
+    """Bounded queue of utterances for a transcriber.
+
+    When it is full, the oldest waiting utterance leaves as `Unheard`; none leaves unreported.
+    """
 
     def put(self, utterance: Utterance) -> None:
-        """Never blocks. Every utterance put comes out of `results` exactly once."""
+        """Add an utterance, without blocking. It comes out of `results` exactly once."""
         ...
 
     def results(self) -> AsyncIterator[Transcript | Unheard]:
-        """In the order in which they are finished; ends when the queue is closed and empty."""
+        """Yield results as they are finished, until the queue is closed and empty."""
         ...
 
     @property
     def rung(self) -> Rung:
-        """What is being done about overload."""
+        """Current step of the overload ladder."""
         ...
 
     def waiting(self) -> int:
-        """Utterances not yet given to the model."""
+        """Count the utterances that the model has not been given yet."""
         ...

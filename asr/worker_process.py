@@ -1,4 +1,4 @@
-"""A worker as a process: its model, its signals, and one clear line where it cannot be."""
+"""A worker as a process: model, signals, and one sentence where it cannot start."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import structlog
 
-from asr.cuda import CudaUnavailable, out_of_memory, remedy
-from asr.hearing import ModelBroken
+from asr.batch_runner import ModelBroken
+from asr.cuda import CudaUnavailable, out_of_memory, suggest_remedy
 from asr.models import ModelUnavailable, model_name
 from asr.redis_streams import Streams, StreamsRefused
 from asr.settings import AsrSettings
@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 
 class WorkerFailed(Exception):
-    """Its text is one sentence for a person, with the remedy.
+    """A worker could not start or go on. The text is one sentence with the remedy.
 
     Attributes:
-        exit_code: 1: it could not go on; 2: a setting is wrong.
+        exit_code: 1 for a failure, 2 for a wrong setting.
     """
 
     def __init__(self, text: str, exit_code: int) -> None:
@@ -40,14 +40,14 @@ def run_worker(
     batch: int,
     times: WorkerTimes | None = None,
 ) -> None:
-    """Transcribe until SIGTERM or SIGINT; a second signal does not wait for the batch.
+    """Transcribe until SIGTERM or SIGINT. A second signal ends the process at once.
 
     Args:
-        load: Raises ModelUnavailable, or whatever the model does.
-        batch: Utterances given to the model at once.
+        load: Makes the transcriber. Raises ModelUnavailable, or any exception of the model.
+        batch: Most utterances in a batch.
 
     Raises:
-        WorkerFailed: no model, no device, no memory, no Redis.
+        WorkerFailed: The model, device, memory or Redis is missing.
     """
     if not redis_url:
         raise WorkerFailed(
@@ -76,7 +76,7 @@ async def _run(
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        if worker.stopping:  # what it has is claimed by others, as after a crash
+        if worker.stopping:  # others claim its entries, as after a crash
             os._exit(1)
         worker.stop()
 
@@ -95,9 +95,12 @@ def _load(settings: AsrSettings, load: Callable[[AsrSettings], Transcriber]) -> 
         if isinstance(error, CudaUnavailable):
             text, code = f"EARSHOT_ASR_DEVICE: {error}", 2
         elif out_of_memory(error):
-            text, code = f"the model {settings.model} does not start: {remedy(error)}", 1
+            text, code = f"the model {settings.model} does not start: {suggest_remedy(error)}", 1
         elif isinstance(error, ModelUnavailable):
             text, code = f"EARSHOT_ASR_MODEL: {error}", 2
         else:
-            text, code = f"the model {settings.model} does not start ({error}): {remedy(error)}", 1
+            text, code = (
+                f"the model {settings.model} does not start ({error}): {suggest_remedy(error)}",
+                1,
+            )
         raise WorkerFailed(text, code) from error

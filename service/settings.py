@@ -6,16 +6,22 @@ import difflib
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from asr import limits
 from asr.cuda import CudaUnavailable, parse_device
 from asr.settings import AsrSettings
 from service.errors import ConfigurationError
 
 _PREFIX = "EARSHOT_"
+
+
+def _bounded(bounds: limits.Bounds, description: str) -> Any:
+    """Return a setting with a recogniser's default and bounds."""
+    return Field(bounds.default, ge=bounds.least, le=bounds.most, description=description)
 
 
 class Settings(BaseSettings):
@@ -32,8 +38,8 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None, description="Redis over which workers transcribe (redis://...); empty: done here."
     )
-    redis_mb: int = Field(
-        256, ge=1, le=65_536, description="Sound that Redis holds at most, MiB, of all servers."
+    redis_mb: int = _bounded(
+        limits.STREAM_MIB, "Sound that Redis holds at most, MiB, of all servers."
     )
     admin_key: str | None = Field(
         None, min_length=16, description="The first admin key, in place of a made one."
@@ -74,20 +80,23 @@ class Settings(BaseSettings):
         "auto", description="Where the model runs: auto, cpu, cuda, or cuda:1 (the second GPU)."
     )
     asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
-    asr_threads: int = Field(0, ge=0, le=256, description="CPU threads a window; 0: one.")
-    asr_beam_size: int = Field(5, ge=1, le=10, description="Beam width; 1: greedy, faster.")
-    asr_hypotheses: int = Field(
-        0, ge=0, le=9, description="Further readings for rules that ask for them; below the beam."
+    asr_threads: int = _bounded(limits.THREADS, "CPU threads a window; 0: one.")
+    asr_beam_size: int = _bounded(limits.BEAM_SIZE, "Beam width; 1: greedy, faster.")
+    asr_hypotheses: int = _bounded(
+        limits.HYPOTHESES, "Further readings for rules that ask for them; below the beam."
     )
-    asr_batch_size: int = Field(
-        0, ge=0, le=64, description="Windows a batch at most; 0: 8 on CUDA, 1 on a CPU."
+    asr_batch_size: int = _bounded(
+        limits.BATCH_SIZE, "Windows a batch at most; 0: 8 on CUDA, 1 on a CPU."
     )
-    asr_lanes: int = Field(
-        0, ge=0, le=16, description="Batches heard at once; 0: 1 on CUDA, the cores on a CPU."
+    asr_lanes: int = _bounded(
+        limits.LANES, "Batches heard at once; 0: 1 on CUDA, the cores on a CPU."
     )
-    asr_queue: int = Field(200, ge=1, le=100_000, description="Utterances that may wait.")
+    asr_queue: int = _bounded(limits.CAPACITY, "Utterances that may wait.")
     asr_deadline_s: float = Field(
-        30.0, ge=1, le=600, description="Seconds after which an unheard utterance is a gap."
+        float(limits.DEADLINE_S.default),
+        ge=limits.DEADLINE_S.least,
+        le=limits.DEADLINE_S.most,
+        description="Seconds after which an unheard utterance is a gap.",
     )
     asr_cache_dir: Path | None = Field(None, description="Folder of fetched models.")
     policy_dir: Path | None = Field(None, description="Folder of policy packs; empty: shipped.")

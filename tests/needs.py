@@ -142,7 +142,10 @@ REDIS = Need(
     "redis-server",
     "redis",
     (
+        "tests/asr/test_redis_away.py",
+        "tests/asr/test_redis_overload.py",
         "tests/asr/test_redis_queue.py",
+        "tests/asr/test_redis_streams.py",
         "tests/asr/test_worker.py",
         "tests/contracts/test_work_queues.py",
         "tests/test_processes.py",

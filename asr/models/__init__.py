@@ -1,4 +1,4 @@
-"""The demo model, and where others come from."""
+"""The demo model, and directories of other models."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ MICRO_NOTICE = "demo model: understands only the simulated voices"
 
 
 class ModelUnavailable(Exception):
-    """Its text is one sentence for a person, with the remedy."""
+    """A model cannot be used. The text is one sentence with the remedy."""
 
 
 def micro_directory() -> Path:
-    """The demo model's directory, shipped with the package."""
+    """Return the directory of the demo model, which comes with the package."""
     return Path(__file__).parent / "micro"
 
 
 def model_name(model: str) -> str:
-    """What a model is called wherever it is: a directory's own name, else the name given."""
+    """Return a model's name: the last part of a directory's path, else the name itself."""
     path = Path(model).expanduser()
     return path.resolve().name if model[:1] in ("/", ".", "~") or path.exists() else model
 
@@ -27,7 +27,7 @@ def check_directory(path: Path) -> None:
     """Refuse a directory that is not a converted Whisper model.
 
     Raises:
-        ModelUnavailable: it says which file is missing and how a directory is made.
+        ModelUnavailable: Says which file is missing and how to make a directory.
     """
     needed = ("model.bin", "config.json", "tokenizer.json")
     if not path.is_dir():

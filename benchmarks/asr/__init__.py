@@ -1,5 +1,5 @@
-"""`earshot bench asr`: what a model transcribes, on a CPU beside its peers and on a GPU.
+"""`earshot bench asr`: speed and accuracy of a model, on a CPU beside its peers and on a GPU.
 
-`python -m benchmarks.asr` is the part for one model of a real shape alone. It needs
-ctranslate2, numpy and click, and nothing else of what earshot needs.
+`python -m benchmarks.asr` measures only a model of a real shape. It needs ctranslate2, numpy and
+click, and none of the other packages that earshot needs.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.asr --shape NAME`: for a machine that has little else."""
+"""`python -m benchmarks.asr --shape NAME`, for a machine with few packages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.errors import Failed
 @click.option("--shape", type=click.Choice(sorted(SHAPES)), required=True)
 @shape_options
 def main(shape: str, **options: Any) -> None:
-    """Throughput and latency of a model of a real shape with random weights."""
+    """Measure throughput and latency of a model of a real shape with random weights."""
     try:
         code = measure_shape(shape, options)
     except Failed as failure:

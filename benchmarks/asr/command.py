@@ -1,4 +1,4 @@
-"""`earshot bench asr`: this CPU beside the peers, or one model of a real shape on any device."""
+"""`earshot bench asr`: this CPU beside the peers, or a model of a real shape on any device."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.asr.loaded import loaded
 from benchmarks.asr.material import utterances
 from benchmarks.asr.monologue import monologue
 from benchmarks.asr.options import measure_shape, shape_options
-from benchmarks.asr.progress import Run, came_to_its_end, end_if_stuck
+from benchmarks.asr.progress import Run, cancel_timeout, set_timeout
 from benchmarks.asr.whisper_live import whisper_live
 from service.commands.rows import finish
 from service.errors import ConfigurationError
@@ -48,28 +48,28 @@ _CPU_ONLY = ("only", "rounds", "peer")
 )
 @click.pass_context
 def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
-    """What a model transcribes.
+    """Measure transcription.
 
-    Without --shape: the demo model and a random one of tiny's shape on this CPU beside
-    faster-whisper, utterances for a second of processor time; the demo model and the server's queue
-    at 80 and at 150 % of what they can do; how soon a grave phrase in a monologue is told of; and
-    how many live speakers are heard within a second.
+    Without --shape: utterances per second of processor time, by the demo model and by a random one
+    of tiny's shape, on this CPU beside faster-whisper; waits in the server's queue at 80 % and
+    150 % of its capacity; the time from a grave phrase in a monologue to its alert; and the number
+    of live speakers who are transcribed within a second.
     With --shape: throughput by batch size, and speaking streams by latency, on --device. --device
-    and the options around it go with --shape, --only, --rounds and --whisper-live without it.
+    and its options need --shape; --only, --rounds and --whisper-live exclude it.
     """
-    _refuse_strangers(context, shape)
+    _refuse_useless_options(context, shape)
     if shape is not None:
         sys.exit(measure_shape(shape, options))
-    configure_logs("auto", "warning")  # the table is what is read
+    configure_logs("auto", "warning")  # only the table matters
     run = Run(options["limit_s"], options["json_file"])
-    end_if_stuck(run)
+    set_timeout(run)
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, int8")
     try:
         for part in options["only"] or _PARTS:
             _measure(part, run, options["rounds"], options["peer"])
     finally:
         code = finish(run.rows, run.json_file) if run.rows else 1
-        came_to_its_end()
+        cancel_timeout()
     sys.exit(code)
 
 
@@ -80,7 +80,7 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
         case "tiny":
             with tempfile.TemporaryDirectory(prefix="earshot-bench-") as folder:
                 tiny = build(SHAPES["tiny"], Path(folder) / "tiny", quantization="int8")
-                # One round takes as long as three of the demo model, and is as sure.
+                # One round takes as long as three of the demo model, and is as accurate.
                 compare("random tiny", tiny, utterances(), run, rounds=1, meaning=False)
         case "loaded":
             loaded(MICRO, micro_directory(), run, seconds=_LIVE_S)
@@ -88,17 +88,17 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
             monologue(micro_directory(), run, rounds=_MONOLOGUES)
         case "live":
             model = micro_directory()
-            ways: dict[str, Crowd] = {
+            systems: dict[str, Crowd] = {
                 f"{MICRO}, {WHOLE}": earshot(model, short=False),
                 f"{MICRO}, {SHORT}": earshot(model, short=True),
             }
             if peer is not None:
-                ways[f"{MICRO}, WhisperLive"] = whisper_live(peer, model)
-            live(ways, run, seconds=_LIVE_S)
+                systems[f"{MICRO}, WhisperLive"] = whisper_live(peer, model)
+            live(systems, run, seconds=_LIVE_S)
 
 
-def _refuse_strangers(context: click.Context, shape: str | None) -> None:
-    """An option that would change nothing is a mistake of whoever gave it."""
+def _refuse_useless_options(context: click.Context, shape: str | None) -> None:
+    """Refuse options that would have no effect."""
     given = {
         name
         for name in context.params
@@ -108,7 +108,7 @@ def _refuse_strangers(context: click.Context, shape: str | None) -> None:
         raise ConfigurationError(
             "--only, --rounds and --whisper-live are of the parts without --shape; leave them out"
         )
-    strangers = given - {"shape", *_CPU_ONLY, "json_file", "limit_s"}
-    if shape is None and strangers:
-        names = ", ".join(sorted(f"--{name.replace('_', '-')}" for name in strangers))
+    useless = given - {"shape", *_CPU_ONLY, "json_file", "limit_s"}
+    if shape is None and useless:
+        names = ", ".join(sorted(f"--{name.replace('_', '-')}" for name in useless))
         raise ConfigurationError(f"{names} goes with --shape; add --shape NAME")

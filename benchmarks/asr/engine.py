@@ -1,4 +1,4 @@
-"""One model on one device, driven as closely as the product drives it: features to tokens."""
+"""One model on one device, used as the product uses it: features to tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ except ImportError:  # a GPU machine that has the model's library alone
 
 Features = NDArray[np.float32]
 FRAMES_A_SECOND = 100
-SAMPLE_RATE = 16_000
 
 
 class OutOfMemory(Exception):
@@ -29,11 +28,11 @@ class OutOfMemory(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and how a model runs.
+    """Device and settings of a model.
 
     Attributes:
-        threads: On a CPU, of one batch.
-        lanes: Batches that it works on at once, each from a thread of its own.
+        threads: CPU threads for one batch.
+        lanes: Batches decoded at the same time, each from its own thread.
     """
 
     device: str
@@ -44,10 +43,10 @@ class Placement:
 
 
 class Engine:
-    """Used by as many threads at once as it has lanes.
+    """A loaded model. As many threads as it has lanes may use it at once.
 
     Raises:
-        Failed: CUDA or one of its libraries is missing, with the remedy.
+        Failed: CUDA or one of its libraries is missing. The text has the remedy.
     """
 
     def __init__(self, shape: Shape, directory: Path, placement: Placement) -> None:
@@ -71,11 +70,11 @@ class Engine:
         return str(self._model.compute_type)
 
     def run(self, features: Features) -> list[int]:
-        """Encode and decode a batch of (batch, mels, frames); how many tokens each got.
+        """Encode and decode a batch, (batch, mels, frames); return the tokens that each got.
 
         Raises:
-            OutOfMemory: with a smaller batch it may work.
-            Failed: anything else that the device refuses.
+            OutOfMemory: The batch is too large for the device.
+            Failed: The device refuses the batch.
         """
         try:
             encoded = self._model.encode(ctranslate2.StorageView.from_array(features))
@@ -91,10 +90,11 @@ class Engine:
         return [len(result.sequences_ids[0]) for result in results]
 
     def encode(self, features: Features) -> None:
-        """Encode a batch and wait for it: brought back to the processor, it is done.
+        """Encode a batch and wait for the end: the result is copied to the host.
 
         Raises:
-            As `run`.
+            OutOfMemory: The batch is too large for the device.
+            Failed: The device refuses the batch.
         """
         try:
             self._model.encode(ctranslate2.StorageView.from_array(features), to_cpu=True)
@@ -103,9 +103,10 @@ class Engine:
 
 
 def refuse_missing(device: str) -> None:
-    """
+    """Refuse a device that this machine does not have.
+
     Raises:
-        Failed: there is no such device here.
+        Failed: The device is missing.
     """
     if device == "cuda" and cuda_devices() == 0:
         raise Failed(
@@ -119,7 +120,7 @@ def cuda_devices() -> int:
 
 
 def failure(error: Exception) -> OutOfMemory | Failed:
-    """What a device's complaint comes to, with the remedy."""
+    """Return an exception with the remedy for a device's error."""
     said = str(error)
     if "out of memory" in said.lower() or "bad allocation" in said.lower():
         return OutOfMemory(said)
@@ -138,7 +139,10 @@ def has_features() -> bool:
 
 
 def feature_maker(shape: Shape, frames: int) -> Callable[[Features], Features]:
-    """From samples at 16 kHz to a window of features; where it cannot, the same window always."""
+    """Return a function from samples at 16 kHz to a window of features.
+
+    Without faster-whisper the function returns the same window for all samples.
+    """
     if FeatureExtractor is None:
         window = random_windows(shape, 1, frames)[0]
         return lambda samples: window
@@ -154,7 +158,7 @@ def feature_maker(shape: Shape, frames: int) -> Callable[[Features], Features]:
 
 
 def random_windows(shape: Shape, count: int, frames: int) -> Features:
-    """Windows of features of noise, (count, mels, frames)."""
+    """Return windows of random features, (count, mels, frames)."""
     random = np.random.default_rng(0)
     size = (count, shape.mels, frames)
     return random.standard_normal(size, dtype=np.float32) * np.float32(0.5)

@@ -1,4 +1,4 @@
-"""How much a model does that is kept at work from as many threads as it has lanes."""
+"""Throughput of a model that is busy on all its lanes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 FEWEST_RUNS = 2
 
 
-def over_and_over(
+def measure_rate(
     work: Callable[[], object], utterances: int, *, seconds: float, lanes: int
 ) -> tuple[float, float]:
-    """Utterances a second, and a second of processor time; each lane once more to warm up.
+    """Return utterances per second, and per second of processor time, after a warm-up.
 
     Args:
-        utterances: In each call of `work`.
+        utterances: Utterances in each call of `work`.
     """
 
     def lane(until: float) -> int:

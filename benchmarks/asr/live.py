@@ -1,7 +1,7 @@
-"""Live speakers on this machine: how many are heard a second after they end, and what each costs.
+"""Live speakers on this machine: the number transcribed within a second, and the cost of each.
 
-Every client says the shipped sentences in real time with 1.2 s between them, fed as PCM through the
-segmenter of a live track and the queue of the server.
+Every client says the shipped sentences in real time, 1.2 s apart. They go as PCM through a live
+track's segmenter and the server's queue.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import Protocol
 
 import numpy as np
 
+from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
+from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
-from asr.whisper import WhisperTranscriber, batch_size, lanes, load
+from asr.whisper import WhisperTranscriber
 from asr.windows import Windows
 from benchmarks.asr.material import Sentence, Sound, voices
 from benchmarks.asr.progress import Run
@@ -38,9 +40,9 @@ WHOLE = "earshot, 30 s windows"
 SHORT = "earshot, windows as short as the model allows"
 _CLIENTS_BARS = {WHOLE: 40, SHORT: 100}
 _ENOUGH = 2.5
-"""Beyond so many times the bar more clients are not tried."""
-_TOLD_S = 6.0
-"""How long after the last sentence what still waits is waited for."""
+"""Multiple of the bar from which more clients are not tried."""
+_DRAIN_S = 6.0
+"""Longest wait for transcripts after the last sentence, in seconds."""
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -55,24 +57,24 @@ class Spoken:
 
 @dataclass(slots=True)
 class Client:
-    """One speaker's track and where its sentences lie in it."""
+    """One speaker's track and the places of its sentences."""
 
     name: str
     sound: Sound
     spoken: Sequence[Spoken]
     heard: dict[int, tuple[float, str]] = field(default_factory=dict)
-    """For each sentence, seconds from its end to its transcript, and the text."""
+    """Seconds from the end of each sentence to its transcript, and the text."""
 
-    def hear(self, segment: Segment, at_s: float, text: str) -> None:
-        """A segment's text, `at_s` seconds after the track began."""
+    def add_text(self, segment: Segment, at_s: float, text: str) -> None:
+        """Add a segment's text, which came `at_s` seconds after the track began."""
         for number, sentence in enumerate(self.spoken):
             if segment.start < sentence.end and segment.end > sentence.start:
                 self.heard[number] = (at_s - sentence.end / SAMPLE_RATE, text)
 
 
 @dataclass(frozen=True, slots=True)
-class Listened:
-    """What came of a number of clients."""
+class CrowdResult:
+    """Result of a number of clients."""
 
     clients: int
     waits: Sequence[float]
@@ -81,46 +83,48 @@ class Listened:
     cores: float
 
     def at(self, share: float) -> float:
-        """The percentile; a sentence that was not heard counts as never."""
+        """Return a percentile of the waits. A missing sentence counts as an infinite wait."""
         position = int(share * self.sentences)
         return self.waits[position] if position < len(self.waits) else float("inf")
 
 
 class Crowd(Protocol):
-    """Lets so many clients speak to a server; what came of them."""
+    """Lets a number of clients speak to a server."""
 
-    async def __call__(self, count: int, *, seconds: float) -> Listened: ...
+    async def __call__(self, count: int, *, seconds: float) -> CrowdResult: ...
 
 
-def live(ways: Mapping[str, Crowd], run: Run, *, seconds: float) -> None:
-    """Keep the rows of each way, ours first: more clients, in turn, until they wait too long.
+def live(systems: Mapping[str, Crowd], run: Run, *, seconds: float) -> None:
+    """Measure each system, ours first, with more and more clients until they wait too long.
 
     Raises:
-        Failed: a server does not start.
+        Failed: A server does not start.
     """
-    most = dict.fromkeys(ways, 0)
+    most = dict.fromkeys(systems, 0)
     cores: dict[int, float] = {}
-    going = dict(ways)
+    going = dict(systems)
     for count in CLIENTS:
-        for way, crowd in list(going.items()):
-            if not run.enough_for(seconds + _TOLD_S + 2, f"{way}, {count} clients"):
-                going.pop(way)
+        for system, crowd in list(going.items()):
+            if not run.enough_for(seconds + _DRAIN_S + 2, f"{system}, {count} clients"):
+                going.pop(system)
                 continue
             found = asyncio.run(crowd(count, seconds=seconds))
-            peer = next(iter(ways)) if count in cores else None
-            _keep(f"{way}, {count} clients", found, run, peer, cores.get(count))
+            peer = next(iter(systems)) if count in cores else None
+            _keep(f"{system}, {count} clients", found, run, peer, cores.get(count))
             cores.setdefault(count, found.cores)
             if found.at(0.95) <= _BAR_S:
-                most[way] = count
+                most[system] = count
             if found.at(0.95) > _ENOUGH * _BAR_S:
-                going.pop(way)
-    for way, clients_ in most.items():
-        bar = next((bar for ours, bar in _CLIENTS_BARS.items() if way.endswith(ours)), None)
-        name = f"{way}, clients at p95 <= {_BAR_S:g} s"
+                going.pop(system)
+    for system, clients_ in most.items():
+        bar = next((bar for ours, bar in _CLIENTS_BARS.items() if system.endswith(ours)), None)
+        name = f"{system}, clients at p95 <= {_BAR_S:g} s"
         run.keep(Row(name, clients_, "clients", bar, least=True))
 
 
-def _keep(name: str, found: Listened, run: Run, peer: str | None, peer_cores: float | None) -> None:
+def _keep(
+    name: str, found: CrowdResult, run: Run, peer: str | None, peer_cores: float | None
+) -> None:
     exact = 100 * found.exact / found.sentences
     for share in (0.5, 0.95):
         wait = found.at(share)
@@ -137,17 +141,17 @@ def _keep(name: str, found: Listened, run: Run, peer: str | None, peer_cores: fl
 
 
 def earshot(model: Path, *, short: bool) -> Crowd:
-    """Our segmenter, queue and transcriber; in windows of 30 s, or as the model allows."""
+    """Return our segmenter, queue and transcriber, with windows of 30 s or the model's own."""
     settings = AsrSettings(model=str(model), device="cpu", compute_type="int8")
 
-    async def crowd(count: int, *, seconds: float) -> Listened:
+    async def crowd(count: int, *, seconds: float) -> CrowdResult:
         return await _listen(count, settings, seconds, short=short)
 
     return crowd
 
 
 def clients(count: int, seconds: float) -> list[Client]:
-    """Speakers who begin at different times, `seconds` of each, sentences whole."""
+    """Return speakers who begin at different times, with `seconds` of whole sentences each."""
     known = voices()
     return [
         _client(f"client-{number}", known[number % len(known)], number, count, seconds)
@@ -174,11 +178,11 @@ def _client(
         turn += 1
 
 
-async def _listen(count: int, settings: AsrSettings, seconds: float, *, short: bool) -> Listened:
+async def _listen(count: int, settings: AsrSettings, seconds: float, *, short: bool) -> CrowdResult:
     speakers = clients(count, seconds)
 
     def model() -> WhisperTranscriber:
-        loaded = load(settings)
+        loaded = load_whisper(settings)
         if not short:
             loaded.windows = Windows()
         return loaded
@@ -197,7 +201,7 @@ async def _listen(count: int, settings: AsrSettings, seconds: float, *, short: b
         await _speak(speakers, queue, waiting, began)
         cores = (time.process_time() - spent) / (time.monotonic() - began)
     finally:
-        await queue.close(drain_s=_TOLD_S)
+        await queue.close(drain_s=_DRAIN_S)
         await results
     heard = [client.heard[number] for client in speakers for number in client.heard]
     exact = sum(
@@ -207,7 +211,7 @@ async def _listen(count: int, settings: AsrSettings, seconds: float, *, short: b
         if number in client.heard
     )
     sentences = sum(len(client.spoken) for client in speakers)
-    return Listened(count, sorted(wait for wait, _ in heard), sentences, exact, cores)
+    return CrowdResult(count, sorted(wait for wait, _ in heard), sentences, exact, cores)
 
 
 async def _speak(
@@ -216,7 +220,7 @@ async def _speak(
     waiting: dict[str, tuple[Client, Segment]],
     began: float,
 ) -> None:
-    """Feed every track in real time, a tenth of a second at once."""
+    """Feed every track in real time, in steps of a tenth of a second."""
     tracks = [(client, Segmenter(webrtc_vad())) for client in speakers]
     longest = max(len(client.sound) for client in speakers)
     for at in range(0, longest, _CHUNK):
@@ -258,6 +262,6 @@ async def _results(
         match result:
             case Transcript():
                 client, segment = waiting.pop(result.utterance_id)
-                client.hear(segment, time.monotonic() - began, result.text)
+                client.add_text(segment, time.monotonic() - began, result.text)
             case Unheard(utterance):
                 waiting.pop(utterance.id, None)

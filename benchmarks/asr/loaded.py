@@ -1,9 +1,9 @@
-"""The server's queue and the demo model under a load that does not wait for them: arrivals come by
-chance at a share of what the model can do, whatever it has left.
+"""The server's queue and the demo model under an open-loop load: random arrivals at a share of the
+model's capacity.
 
-At 80 % it tells how long each class waits, and how much a room that talks for half of all slows
-the others. At 150 % it tells that everything sent comes out, as words, late words or a gap, and how
-soon all is as before once the load is gone.
+At 80 % it measures the wait of each class, and how much a room with half of all speech slows the
+others. At 150 % it checks that everything sent comes out, as words, late words or a gap, and
+measures the time until the overload ladder is down again.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asr.ladder import Rung
+from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
+from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Transcript, Unheard, Utterance, WorkClass
-from asr.whisper import batch_size, lanes, load
 from benchmarks.asr.material import utterances
 from benchmarks.asr.progress import Run
 from service.commands.rows import Row
@@ -38,21 +39,22 @@ _DRAIN_S = 60.0
 
 @dataclass(slots=True)
 class _Load:
-    """What was put, when, and what came of it."""
+    """Utterances put, the times of their puts, and their results."""
 
     put_s: dict[tuple[str, int], float] = field(default_factory=dict)
     put: dict[tuple[str, int], Utterance] = field(default_factory=dict)
     waits_s: dict[tuple[str, int], float] = field(default_factory=dict)
     unheard: Counter[str] = field(default_factory=Counter)
     gaps: int = 0
-    """Finals that were not heard: each would be a gap event."""
+    """Finals without a transcript. Each would be a gap event."""
 
     @property
     def out(self) -> int:
-        """How many are still on their way."""
+        """Number of utterances without a result."""
         return len(self.put) - len(self.waits_s) - sum(self.unheard.values())
 
-    def of(self, work: WorkClass | None = None, *, but: str = "") -> list[float]:
+    def sorted_waits(self, work: WorkClass | None = None, *, but: str = "") -> list[float]:
+        """Return the waits of a class, without those of the room `but`."""
         return sorted(
             wait
             for key, wait in self.waits_s.items()
@@ -61,14 +63,14 @@ class _Load:
 
 
 def loaded(model: str, directory: Path, run: Run, *, seconds: float) -> None:
-    """Keep the rows of the open loop and of the overload."""
+    """Measure the open loop and the overload, and keep the rows."""
     asyncio.run(_loaded(model, directory, run, seconds))
 
 
 async def _loaded(model: str, directory: Path, run: Run, seconds: float) -> None:
     settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8")
     queue = LocalQueue(
-        lambda: load(settings),
+        lambda: load_whisper(settings),
         settings=SchedulerSettings(
             capacity=10_000, batch_size=batch_size(settings), lanes=lanes(settings)
         ),
@@ -93,25 +95,25 @@ async def _loaded(model: str, directory: Path, run: Run, seconds: float) -> None
 
 
 async def _capacity(queue: LocalQueue, load_: _Load) -> float:
-    """Utterances a second while there is always one waiting; the ladder is let rest before."""
+    """Return utterances per second while one always waits. Wait until the ladder is down."""
     said = [one.utterance for one in utterances()]
-    for utterance in said[:4]:  # the first ones are slower
+    for utterance in said[:4]:  # a warm-up
         _put(queue, load_, utterance)
-    await _settled(load_)
+    await _wait_for_results(load_)
     began = time.monotonic()
     for number, utterance in enumerate(said):
         _put(queue, load_, replace(utterance, id=f"capacity {number}"))
         await _until(lambda: load_.out <= 1)
-    await _settled(load_)
+    await _wait_for_results(load_)
     rate = len(said) / (time.monotonic() - began)
-    await _rested(queue)
+    await _wait_until_calm(queue)
     return rate
 
 
 async def _offer(
     queue: LocalQueue, load_: _Load, a_second: float, seconds: float, *, hot: bool
 ) -> _Load:
-    """Offer so many utterances a second; what came of these once all are settled."""
+    """Offer `a_second` utterances per second; return their results once all are there."""
     before = set(load_.put)
     dice = random.Random(1)
     said = [one.utterance for one in utterances()]
@@ -121,8 +123,8 @@ async def _offer(
         await asyncio.sleep(max(0.0, began + due_s - time.monotonic()))
         room = _HOT if hot and dice.random() < 0.5 else f"room-{dice.randrange(1, _ROOMS)}"
         _put(queue, load_, _next(dice, said, room, len(load_.put)))
-    await _settled(load_)
-    await _rested(queue)
+    await _wait_for_results(load_)
+    await _wait_until_calm(queue)
     mine = set(load_.put) - before
     return _Load(
         {key: load_.put_s[key] for key in mine},
@@ -133,15 +135,15 @@ async def _offer(
 
 def _next(dice: random.Random, said: Sequence[Utterance], room: str, number: int) -> Utterance:
     work = dice.choices([one for one, _ in _CLASSES], [share for _, share in _CLASSES])[0]
-    look = work is WorkClass.PARTIAL
+    interim = work is WorkClass.PARTIAL
     return replace(
         dice.choice(said),
         id=f"utterance {number}",
         room_id=room,
         speaker_id=f"{room} {dice.randrange(40)}",
         work=work,
-        revision=1 if look else 0,
-        ended_by=EndedBy.OPEN if look else EndedBy.SILENCE,
+        revision=1 if interim else 0,
+        ended_by=EndedBy.OPEN if interim else EndedBy.SILENCE,
     )
 
 
@@ -162,12 +164,12 @@ async def _results(queue: LocalQueue, load_: _Load) -> None:
                 load_.gaps += not utterance.provisional
 
 
-async def _settled(load_: _Load) -> None:
+async def _wait_for_results(load_: _Load) -> None:
     await _until(lambda: load_.out == 0)
 
 
-async def _rested(queue: LocalQueue) -> float:
-    """Seconds until nothing is done about overload any more."""
+async def _wait_until_calm(queue: LocalQueue) -> float:
+    """Return the seconds until the overload ladder is down."""
     began = time.monotonic()
     await _until(lambda: queue.rung is Rung.NONE)
     return time.monotonic() - began
@@ -175,7 +177,7 @@ async def _rested(queue: LocalQueue) -> float:
 
 async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(_DRAIN_S):
-        while not holds():  # noqa: ASYNC110 - the queue's own loop is what is measured
+        while not holds():  # noqa: ASYNC110 - the measured queue has no event for it
             await asyncio.sleep(0.005)
 
 
@@ -183,8 +185,10 @@ def _keep_open_loop(model: str, run: Run, even: _Load, hot: _Load) -> None:
     for work, _ in _CLASSES:
         for share in (0.5, 0.95, 0.99):
             name = f"{model}, at 80 % of capacity, {work}, p{round(100 * share)} of the wait"
-            run.keep(Row(name, round(1000 * _rank(even.of(work), share)), "ms"))
-    quiet, beside = (_rank(each.of(WorkClass.FINAL, but=_HOT), 0.95) for each in (even, hot))
+            run.keep(Row(name, round(1000 * _rank(even.sorted_waits(work), share)), "ms"))
+    quiet, beside = (
+        _rank(each.sorted_waits(WorkClass.FINAL, but=_HOT), 0.95) for each in (even, hot)
+    )
     name = f"{model}, a room that talks for half of all, p95 of the others' finals"
     run.keep(Row(name, round(beside / quiet, 3), "x", _SLOWER))
 
@@ -212,8 +216,8 @@ async def _overload(
         room = f"room-{dice.randrange(_ROOMS)}"
         _put(queue, load_, _next(dice, said, room, len(load_.put)))
     ended = time.monotonic()
-    await _settled(load_)
-    await _rested(queue)
+    await _wait_for_results(load_)
+    await _wait_until_calm(queue)
     normal_s = time.monotonic() - ended
     watching = False
     await watcher
@@ -221,16 +225,16 @@ async def _overload(
     waits = [load_.waits_s[key] for key in mine if key in load_.waits_s]
     late = sum(wait > _LATE_S for wait in waits)
     left = sum(load_.unheard.values()) - unheard
-    way = f"{model}, at 150 % of capacity"
-    run.keep(Row(f"{way}, sent", len(mine), "utterances"))
-    run.keep(Row(f"{way}, heard within {_LATE_S:g} s", len(waits) - late, "utterances"))
-    run.keep(Row(f"{way}, heard later", late, "utterances"))
-    run.keep(Row(f"{way}, gaps", load_.gaps - gaps, "utterances"))
-    run.keep(Row(f"{way}, looks left out", left - (load_.gaps - gaps), "looks"))
+    name = f"{model}, at 150 % of capacity"
+    run.keep(Row(f"{name}, sent", len(mine), "utterances"))
+    run.keep(Row(f"{name}, heard within {_LATE_S:g} s", len(waits) - late, "utterances"))
+    run.keep(Row(f"{name}, heard later", late, "utterances"))
+    run.keep(Row(f"{name}, gaps", load_.gaps - gaps, "utterances"))
+    run.keep(Row(f"{name}, looks left out", left - (load_.gaps - gaps), "looks"))
     missing = len(mine) - (len(load_.waits_s) - heard) - left
-    run.keep(Row(f"{way}, unaccounted for", missing, "utterances", 0))
-    run.keep(Row(f"{way}, highest rung of the ladder", int(highest), "of 4"))
-    run.keep(Row(f"{way}, its end to normal", round(normal_s, 1), "s", _NORMAL_S))
+    run.keep(Row(f"{name}, unaccounted for", missing, "utterances", 0))
+    run.keep(Row(f"{name}, highest rung of the ladder", int(highest), "of 4"))
+    run.keep(Row(f"{name}, its end to normal", round(normal_s, 1), "s", _NORMAL_S))
 
 
 def _rank(values: Sequence[float], share: float) -> float:

@@ -1,4 +1,4 @@
-"""The shipped clips of the simulation as utterances of many speakers."""
+"""Clips of the simulation as utterances of many speakers."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An utterance and what is said in it."""
+    """An utterance and its words."""
 
     utterance: Utterance
     text: str
 
 
 def voices() -> list[list[Sentence]]:
-    """The sentences of each shipped voice."""
+    """Return the sentences of each shipped voice."""
     return [
         [_sentence(line.text, read_clip(line.clip)) for line in speaker.lines]
         for speaker in load_script(DEMO_SCRIPT).speakers
@@ -58,7 +58,7 @@ def _sentence(text: str, clip: Sound) -> Sentence:
 
 
 def utterances() -> list[Said]:
-    """64 utterances of 16 speakers in turn; a longer one is several lines with 0.3 s between."""
+    """Return 64 utterances of 16 speakers in turn. A long one has several lines, 0.3 s apart."""
     known = voices()
     return [
         _said(known[speaker % len(known)], speaker, turn)

@@ -1,9 +1,9 @@
-"""How soon a grave phrase in the middle of unbroken speech is told of.
+"""Time from a grave phrase in the middle of unbroken speech to its alert.
 
-Several speakers talk for 20 s each without a pause, in real time, and say one phrase that breaks a
-rule somewhere in it. The segmenter, the looks, the queue, the policies and the alerts' database are
-the server's own; the packets are left out, and the words come from the script: the model hears
-every window and takes its time, but the demo model understands one sentence at once, not a speech.
+Several speakers talk for 20 s each without a pause, in real time. Somewhere each says one phrase
+that breaks a rule. The segmenter, the interim utterances, the queue, the policies and the database
+of alerts are the server's. There are no packets, and the words come from the script: the model
+decodes every window in its usual time, but the demo model understands single sentences only.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
+from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Transcript, Utterance, Word, utterance_id
-from asr.whisper import WhisperTranscriber, batch_size, lanes, load
+from asr.whisper import WhisperTranscriber
 from benchmarks.asr.material import Sentence, Sound, voices
 from benchmarks.asr.progress import Run
 from policies.load import load_folder
@@ -57,17 +59,22 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class _Speech:
-    """One speaker's speech; its words, each with the second at which it ends, and the second at
-    which the phrase has been said."""
+    """One speaker's speech.
+
+    Attributes:
+        words: Words with their ends, in seconds.
+        said_s: End of the phrase, in seconds.
+        alerted_s: Time of its alert, in seconds; None: no alert.
+    """
 
     sound: Sound
     words: Sequence[tuple[float, str]]
     said_s: float
-    told_s: float | None = None
+    alerted_s: float | None = None
 
 
-class _Prompted:
-    """The model's time, and the script's words as far as they were said in the window."""
+class _Scripted:
+    """Transcriber with the model's time, and the script's words in the window as its text."""
 
     def __init__(
         self, model: WhisperTranscriber, script: Mapping[str, Sequence[tuple[float, str]]]
@@ -80,23 +87,25 @@ class _Prompted:
         return self._model.describe()
 
     def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
-        return [self._prompted(one) for one in self._model.transcribe(batch)]
+        return [self._from_script(one) for one in self._model.transcribe(batch)]
 
-    def _prompted(self, heard: Transcript) -> Transcript:
-        words = self._words(heard)
+    def _from_script(self, decoded: Transcript) -> Transcript:
+        words = self._words(decoded)
         return replace(
-            heard,
+            decoded,
             text=" ".join(word.text for word in words),
-            words=words if heard.words else (),  # the model times them at a cut and in a look
+            words=words
+            if decoded.words
+            else (),  # the model times parts of a cut and interim utterances
             marks=(),
         )
 
-    def _words(self, heard: Transcript) -> list[Word]:
-        from_s = (heard.started_at - _START).total_seconds()
-        to_s = (heard.ended_at - _START).total_seconds()
+    def _words(self, decoded: Transcript) -> list[Word]:
+        from_s = (decoded.started_at - _START).total_seconds()
+        to_s = (decoded.ended_at - _START).total_seconds()
         words: list[Word] = []
         start_ms = 0
-        for end_s, text in self._script[heard.speaker_id]:
+        for end_s, text in self._script[decoded.speaker_id]:
             if from_s < end_s <= to_s:
                 end_ms = round((end_s - from_s) * 1000)
                 words.append(Word(text, start_ms, end_ms, 1.0))
@@ -106,7 +115,7 @@ class _Prompted:
 
 @dataclass(slots=True)
 class _Track:
-    """What the ear does, for sound that comes as samples."""
+    """An ear for sound that comes as samples."""
 
     listener: Listener
     speech: _Speech
@@ -116,7 +125,8 @@ class _Track:
     place: tuple[int, int] = (-1, -1)
     ended: dict[str, Utterance] = field(default_factory=dict)
 
-    def look(self, position: int) -> Utterance | None:
+    def interim_utterance(self, position: int) -> Utterance | None:
+        """Return an interim utterance up to this sample; None: none is due."""
         if not self.looks.due(self.segmenter.since, position, self.segmenter.pausing_ms):
             return None
         segment = self.segmenter.glimpse()
@@ -143,7 +153,7 @@ class _Track:
 
 
 def monologue(directory: Path, run: Run, *, rounds: int) -> None:
-    """Keep the rows of so many rounds of four speakers at once."""
+    """Measure rounds of four speakers at once and keep the rows."""
     speeches: list[_Speech] = []
     for number in range(rounds):
         if not run.enough_for(_LONG_S + 10, f"monologues, round {number + 1}"):
@@ -151,14 +161,14 @@ def monologue(directory: Path, run: Run, *, rounds: int) -> None:
         speeches += asyncio.run(_round(directory, number))
     if not speeches:
         return
-    told = sorted(one.told_s - one.said_s for one in speeches if one.told_s is not None)
-    way = "a grave phrase in a 20 s monologue to its alert"
+    delays = sorted(one.alerted_s - one.said_s for one in speeches if one.alerted_s is not None)
+    name = "a grave phrase in a 20 s monologue to its alert"
     for share in (0.5, 0.95):
         at = int(share * len(speeches))
-        if at < len(told):
+        if at < len(delays):
             bar = _BAR_S if share > 0.9 else None
-            run.keep(Row(f"{way}, p{round(100 * share)}", round(told[at], 2), "s", bar))
-    run.keep(Row(f"{way}, never told", len(speeches) - len(told), f"of {len(speeches)}", 0))
+            run.keep(Row(f"{name}, p{round(100 * share)}", round(delays[at], 2), "s", bar))
+    run.keep(Row(f"{name}, never told", len(speeches) - len(delays), f"of {len(speeches)}", 0))
 
 
 async def _round(directory: Path, number: int) -> list[_Speech]:
@@ -169,7 +179,7 @@ async def _round(directory: Path, number: int) -> list[_Speech]:
     settings = AsrSettings(model=str(directory), device="cpu", compute_type="int8")
     script = {f"speaker-{at}": one.words for at, one in enumerate(speeches)}
     queue = LocalQueue(
-        lambda: _Prompted(load(settings), script),
+        lambda: _Scripted(load_whisper(settings), script),
         settings=SchedulerSettings(batch_size=batch_size(settings), lanes=lanes(settings)),
     )
     tracks = {f"speaker-{at}": _track(f"speaker-{at}", one) for at, one in enumerate(speeches)}
@@ -195,20 +205,20 @@ async def _round(directory: Path, number: int) -> list[_Speech]:
                 track = tracks[result.speaker_id]
                 if result.provisional:
                     await provisional.seen(result)
-                    told = await alerts.get(alert_id(result.utterance_id)) is not None
+                    alerted = await alerts.get(alert_id(result.utterance_id)) is not None
                 else:
                     utterance = track.ended[result.utterance_id]
                     provisional.ended(utterance)
-                    told = bool(reader.read(utterance, result, None).matches)
-                if told and track.speech.told_s is None:
-                    track.speech.told_s = time.monotonic() - began
+                    alerted = bool(reader.read(utterance, result, None).matches)
+                if alerted and track.speech.alerted_s is None:
+                    track.speech.alerted_s = time.monotonic() - began
 
-        hearing = asyncio.create_task(results(), name="bench results")
+        reading = asyncio.create_task(results(), name="bench results")
         try:
             await _speak(list(tracks.values()), queue, provisional, began)
         finally:
             await queue.close()
-            await hearing
+            await reading
             await database.close()
     return speeches
 
@@ -225,8 +235,8 @@ async def _speak(
                 utterance = track.utterance(segment, 0)
                 track.ended[utterance.id] = utterance
                 queue.put(utterance)
-            if (look := track.look(end)) is not None:
-                provisional.look(track.listener, look)
+            if (interim := track.interim_utterance(end)) is not None:
+                provisional.look(track.listener, interim)
 
 
 def _again(track: _Track) -> None:
@@ -234,7 +244,7 @@ def _again(track: _Track) -> None:
 
 
 def _speech(dice: random.Random, voice: Sequence[Sentence], matcher: Matcher) -> _Speech:
-    """Sentences of one voice without a pause, one among them that gravely breaks a rule."""
+    """Return sentences of one voice without a pause. One of them gravely breaks a rule."""
     grave = [sentence for sentence in voice if _is_grave(sentence, matcher)]
     harmless = [sentence for sentence in voice if not _breaks(sentence, matcher)]
     pause = np.zeros(SAMPLE_RATE // 10, np.int16)

@@ -1,4 +1,4 @@
-"""The options of one model of a real shape, and what they come to."""
+"""Options for a model of a real shape, and the measurement that they describe."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ from typing import Any
 
 import click
 
+from asr.limits import LONGEST_UTTERANCE_S
 from asr.shapes import QUANTIZATIONS, SHAPES
 from benchmarks.asr.engine import Placement
-from benchmarks.asr.progress import Run, came_to_its_end, end_if_stuck
+from benchmarks.asr.progress import Run, cancel_timeout, set_timeout
 from benchmarks.asr.shape import Plan, default_threads, measure
 from service.commands.out_file import OutFile
 from service.commands.rows import finish
 
 _OPTIONS = (
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
-    click.option("--compute-type", help="As CTranslate2 names it; int8, on CUDA float16."),
-    click.option("--quantization", type=click.Choice(QUANTIZATIONS), help="Of the model's file."),
+    click.option("--compute-type", help="Type in CTranslate2's terms; int8, on CUDA float16."),
+    click.option(
+        "--quantization",
+        type=click.Choice(QUANTIZATIONS),
+        help="Type of the weights in the model's file.",
+    ),
     click.option("--beam-size", type=click.IntRange(1, 20), default=1, show_default=True),
-    click.option("--threads", type=click.IntRange(1, 256), help="Of a model on a CPU."),
+    click.option("--threads", type=click.IntRange(1, 256), help="CPU threads for a batch."),
     click.option(
         "--lanes",
         type=click.IntRange(1, 16),
         default=1,
         show_default=True,
-        help="Batches that the model works on at once.",
+        help="Batches decoded at the same time.",
     ),
     click.option(
         "--window",
         "window_s",
-        type=click.FloatRange(1, 30),
-        default=30.0,
+        type=click.FloatRange(1, LONGEST_UTTERANCE_S),
+        default=float(LONGEST_UTTERANCE_S),
         show_default=True,
         help="Seconds encoded.",
     ),
@@ -43,12 +48,12 @@ _OPTIONS = (
         type=click.FloatRange(0.5, 600),
         default=5.0,
         show_default=True,
-        help="How long each batch size is measured; streams for 8 s at least.",
+        help="Time for each batch size; streams take 8 s at least.",
     ),
     click.option(
         "--max-batch",
         type=click.IntRange(1, 64),
-        help="Utterances in a batch at most while streams are listened to; 1, on CUDA 16.",
+        help="Most utterances in a batch of streams; 1, on CUDA 16.",
     ),
     click.option(
         "--model-dir",
@@ -60,7 +65,7 @@ _OPTIONS = (
         type=click.FloatRange(5, 86_400),
         default=1800.0,
         show_default=True,
-        help="Measure nothing more after so long.",
+        help="Start no measurement after this time.",
     ),
     click.option("--json", "json_file", type=OutFile(), help="Write the rows here."),
 )
@@ -73,13 +78,13 @@ def shape_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def measure_shape(name: str, options: dict[str, Any]) -> int:
-    """The exit code; the table is on stdout, progress on stderr.
+    """Measure and return the exit code. The table is on stdout, progress on stderr.
 
     Raises:
-        Failed: the device cannot be used.
+        Failed: The device cannot be used.
     """
     run = Run(options["limit_s"], options["json_file"])
-    end_if_stuck(run)
+    set_timeout(run)
     cuda = options["device"] == "cuda"
     compute_type = options["compute_type"] or ("float16" if cuda else "int8")
     plan = Plan(
@@ -105,5 +110,5 @@ def measure_shape(name: str, options: dict[str, Any]) -> int:
         measure(plan, run)
     finally:
         code = finish(run.rows, run.json_file) if run.rows else 1
-        came_to_its_end()
+        cancel_timeout()
     return code

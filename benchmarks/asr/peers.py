@@ -1,4 +1,4 @@
-"""faster-whisper as others serve it, with the settings of our own transcriber."""
+"""faster-whisper as other servers use it, with the settings of our transcriber."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _BATCH = 8
 class Peer:
     """One faster-whisper model.
 
-    Equal settings: one language, no fall-back to other temperatures, no timestamps, no text of
-    before, the same beam.
+    The settings are equal: one language, no fall-back to other temperatures, no timestamps, no
+    previous text, the same beam.
     """
 
     def __init__(self, directory: Path, *, threads: int, beam_size: int) -> None:
@@ -37,7 +37,7 @@ class Peer:
         }
 
     def one_by_one(self, sounds: Sequence[bytes]) -> list[str]:
-        """`transcribe` of each behind a lock, as servers with a shared model do it."""
+        """Call `transcribe` for each behind a lock, like servers with a shared model."""
         texts = []
         for pcm in sounds:
             with self._lock:
@@ -48,7 +48,7 @@ class Peer:
         return texts
 
     def batched(self, sounds: Sequence[bytes]) -> str:
-        """All of them as clips of one recording, which is how the pipeline batches: one text."""
+        """Transcribe all as clips of one recording, the form that the pipeline batches."""
         clips, at = [], 0.0
         for pcm in sounds:
             end = at + len(pcm) / 2 / SAMPLE_RATE

@@ -1,4 +1,4 @@
-"""The transcriber that the server runs, on the same model: features, decoding, text and all."""
+"""The server's whole transcriber on the same model: features, decoding and text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, EndedBy, Utterance
 from asr.transcriber import Transcriber
 from benchmarks.asr.engine import Placement
-from benchmarks.asr.lanes import over_and_over
+from benchmarks.asr.lanes import measure_rate
 
 _load: Callable[[AsrSettings], Transcriber] | None
 try:
-    from asr.whisper import load
+    from asr.loading import load_whisper
 except ImportError:  # a GPU machine that has the model's library alone
     _load = None
 else:
-    _load = load
+    _load = load_whisper
 
 _SPOKEN_S = 5
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,11 +29,11 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 def product_rate(
     directory: Path, placement: Placement, *, batch: int, seconds: float
 ) -> float | None:
-    """Utterances of 5 s a second through the server's transcriber; None where it is not there.
+    """Return the 5 s utterances per second of the server's transcriber; None: not installed.
 
     Raises:
-        ModelUnavailable: it does not load there.
-        TranscriptionFailed: the model refused a batch.
+        ModelUnavailable: The model does not load.
+        TranscriptionFailed: The model refuses a batch.
     """
     if _load is None:
         return None
@@ -48,7 +48,7 @@ def product_rate(
     )
     transcriber = _load(settings)
     utterances = [_noise(number) for number in range(batch)]
-    rate, _ = over_and_over(
+    rate, _ = measure_rate(
         lambda: transcriber.transcribe(utterances), batch, seconds=seconds, lanes=placement.lanes
     )
     return rate

@@ -1,4 +1,4 @@
-"""How long a measurement may take, and what it tells meanwhile."""
+"""Time limit and progress of a measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GRACE_S = 30
 
 @dataclass(slots=True)
 class Run:
-    """Rows as they come, written at once, so that a run cut short leaves what it measured."""
+    """Rows of a measurement. Each is written at once, so that a run cut short loses none."""
 
     limit_s: float
     json_file: Path | None = None
@@ -36,17 +36,17 @@ class Run:
         return self.started + self.limit_s - time.monotonic()
 
     def enough_for(self, seconds: float, what: str) -> bool:
-        """Whether there is time for it; says so where there is not."""
+        """Whether `seconds` are left. If not, print what is not measured."""
         if self.left() >= seconds:
             return True
         self.say(f"not measured, --limit-s is used up: {what}")
         return False
 
 
-def end_if_stuck(run: Run) -> None:
-    """End the process where a device call never returns; the rows so far are written."""
+def set_timeout(run: Run) -> None:
+    """End the process after its time limit, even in a device call that never returns."""
     faulthandler.dump_traceback_later(max(1.0, run.left()) + _GRACE_S, exit=True)
 
 
-def came_to_its_end() -> None:
+def cancel_timeout() -> None:
     faulthandler.cancel_dump_traceback_later()

@@ -1,4 +1,4 @@
-"""A model of a real shape on this machine: throughput by batch, then streams by latency."""
+"""A model of a real shape on this machine: throughput by batch size, then streams by latency."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr.limits import LONGEST_UTTERANCE_S
 from asr.models import ModelUnavailable
 from asr.shapes import TOKENS, Shape, build
 from asr.transcriber import TranscriptionFailed
@@ -26,15 +27,14 @@ from benchmarks.asr.engine import (
     random_windows,
     refuse_missing,
 )
-from benchmarks.asr.lanes import FEWEST_RUNS, over_and_over
+from benchmarks.asr.lanes import FEWEST_RUNS, measure_rate
 from benchmarks.asr.product import product_rate
 from benchmarks.asr.progress import Run
-from benchmarks.asr.streams import Waits, arrivals, listen
+from benchmarks.asr.streams import Waits, arrivals, run_streams
 from service.commands.rows import Row
 from service.errors import Failed
 
 BATCHES = (1, 2, 4, 8, 16, 32)
-WHOLE_S = 30.0
 _NO_GAIN = 0.8
 _SPEAKING = 250
 _SHARES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -46,14 +46,14 @@ _BARRED = "large-v3-turbo"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure.
+    """A measurement.
 
     Attributes:
-        quantization: How the weights are kept in the model's file.
-        window_s: What is encoded of an utterance: 30 s at most.
-        seconds: How long each batch size and each number of streams is measured.
-        most: Utterances in one batch at most, while streams are listened to.
-        directory: Keeps the built model; None: a temporary folder.
+        quantization: Type of the weights in the model's file.
+        window_s: Length of the window, in seconds.
+        seconds: Time for each batch size and each number of streams.
+        most: Most utterances in a batch of streams.
+        directory: Folder in which the model is kept; None: a temporary one.
     """
 
     shape: Shape
@@ -70,15 +70,15 @@ class Plan:
 
     @property
     def whole(self) -> bool:
-        """Windows as long as the server's, for a model that declares no others."""
-        return self.window_s == WHOLE_S
+        """Whether windows are as long as the server's for a model that declares no others."""
+        return self.window_s == LONGEST_UTTERANCE_S
 
 
 def measure(plan: Plan, run: Run) -> None:
-    """Keep the rows in `run`.
+    """Measure and keep the rows in `run`.
 
     Raises:
-        Failed: the device cannot be used.
+        Failed: The device cannot be used.
     """
     refuse_missing(plan.placement.device)
     with _model(plan, run) as directory:
@@ -107,7 +107,7 @@ def measure(plan: Plan, run: Run) -> None:
 
 @contextmanager
 def _model(plan: Plan, run: Run) -> Iterator[Path]:
-    """The built model: once for ever in a folder that is kept, else for this run."""
+    """Yield the model's directory. In a folder of the user's it is built only once."""
     name = f"random-{plan.shape.name}-{plan.quantization}-{TOKENS}"
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as temporary:
         directory = (plan.directory or Path(temporary)) / name
@@ -119,12 +119,12 @@ def _model(plan: Plan, run: Run) -> Iterator[Path]:
 
 
 def _throughput(plan: Plan, run: Run, engine: Engine) -> tuple[float, int]:
-    """Utterances a second at the best batch size, and that size; zeros where it has none."""
+    """Return utterances per second at the best batch size, and that size; zeros if none fits."""
     best = (0.0, 0)  # rate, size
     for size in BATCHES:
         once = plan.placement.lanes * size / best[0] if best[1] else 0.0
         needed = max(3 * plan.seconds, (FEWEST_RUNS + 1) * once)
-        if not run.enough_for(needed + _share_of_streams(plan, run), f"batch of {size}"):
+        if not run.enough_for(needed + _reserve_for_streams(plan, run), f"batch of {size}"):
             break
         windows = random_windows(plan.shape, size, plan.frames)
         try:
@@ -152,16 +152,16 @@ def _throughput(plan: Plan, run: Run, engine: Engine) -> tuple[float, int]:
 def _rate(
     work: Callable[[Features], object], windows: Features, seconds: float, lanes: int
 ) -> tuple[float, float]:
-    return over_and_over(lambda: work(windows), len(windows), seconds=seconds, lanes=lanes)
+    return measure_rate(lambda: work(windows), len(windows), seconds=seconds, lanes=lanes)
 
 
-def _share_of_streams(plan: Plan, run: Run) -> float:
-    """What is kept back for the streams: half of the time, or what they need."""
+def _reserve_for_streams(plan: Plan, run: Run) -> float:
+    """Return the seconds reserved for the streams: half of the time, or as much as they need."""
     return min(run.limit_s / 2, len(_SHARES) * (max(plan.seconds, _STREAMS_S) + 1))
 
 
 def _streams(plan: Plan, run: Run, engine: Engine, best: float) -> None:
-    """250 speaking streams where the device may keep up, then up to what it can do at most."""
+    """Measure 250 speaking streams if the device may keep up, then shares of its capacity."""
     period = _period_s()
     capacity = best * period
     run.say(f"a stream speaks an utterance every {period:.2f} s: at most {capacity:.0f} streams")
@@ -172,37 +172,37 @@ def _streams(plan: Plan, run: Run, engine: Engine, best: float) -> None:
     for count in sorted(counts, key=lambda count: (count != _SPEAKING, count)):
         if not run.enough_for(max(plan.seconds, _STREAMS_S) + 5, f"{count} streams"):
             break
-        heard = _listen(plan, run, engine, count)
-        if heard is not None:
-            measured.append(heard)
+        waits = _measure_streams(plan, run, engine, count)
+        if waits is not None:
+            measured.append(waits)
     for bar in (_FAST_S, _SOON_S):
         held = max((one.streams for one in measured if one.at(0.95) <= bar), default=0)
         name = f"{_name(plan)}, speaking streams at p95 <= {bar:g} s"
         run.keep(Row(name, held, "streams"))
 
 
-def _listen(plan: Plan, run: Run, engine: Engine, count: int) -> Waits | None:
+def _measure_streams(plan: Plan, run: Run, engine: Engine, count: int) -> Waits | None:
     features = feature_maker(plan.shape, plan.frames)
     seconds = max(plan.seconds, _STREAMS_S)
     try:
-        heard = listen(engine, features, count, seconds=seconds, most=plan.most)
+        waits = run_streams(engine, features, count, seconds=seconds, most=plan.most)
     except OutOfMemory:
         run.say(f"{count} streams: out of the device's memory; give a smaller --max-batch")
         return None
-    if not heard.seconds:
+    if not waits.seconds:
         run.say(f"{count} streams: nothing was heard in time")
-        return heard
-    if heard.unheard:
-        run.say(f"{count} streams: {heard.unheard} utterances were not heard in time")
+        return waits
+    if waits.unheard:
+        run.say(f"{count} streams: {waits.unheard} utterances were not heard in time")
     for share in (0.5, 0.95, 0.99):
-        if not np.isfinite(heard.at(share)):
+        if not np.isfinite(waits.at(share)):
             break
         percentile = f"p{round(100 * share)}"
         name = f"{_name(plan)}, {count} speaking streams, end of speech to transcript, {percentile}"
         barred = share == 0.95 and count == _SPEAKING and _bar(plan) is not None
-        run.keep(Row(name, round(1000 * heard.at(share)), "ms", 1000 * _FAST_S if barred else None))
-    run.say(f"{count} streams: {heard.mean_batch:.1f} utterances in a batch in the mean")
-    return heard
+        run.keep(Row(name, round(1000 * waits.at(share)), "ms", 1000 * _FAST_S if barred else None))
+    run.say(f"{count} streams: {waits.mean_batch:.1f} utterances in a batch in the mean")
+    return waits
 
 
 def _product(plan: Plan, run: Run, directory: Path, batch: int) -> None:
@@ -232,7 +232,7 @@ def _name(plan: Plan) -> str:
 
 
 def _bar(plan: Plan) -> float | None:
-    """What the large models must reach on a GPU; nothing else has a bar."""
+    """Return the rate that the large models must reach on a GPU; None: no bar."""
     barred = plan.shape.name == _BARRED and plan.placement.device == "cuda" and plan.whole
     return _UTTERANCES_BAR if barred else None
 

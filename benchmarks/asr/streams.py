@@ -1,8 +1,8 @@
-"""Speaking streams beside each other in real time, and how long their utterances wait.
+"""Speaking streams in real time, and the waits of their utterances.
 
-Every stream speaks (log-normal, about 4 s in the mean, 0.6 s to 15 s) and pauses for 0.6 s, for
-ever: a room full of people who never let go of the word. An utterance arrives when it ends,
-whatever the model is doing; the model takes all that waits, up to `most`, whenever it is free.
+Each stream speaks (log-normal, 4 s on average, 0.6 s to 15 s), pauses for 0.6 s, and so on without
+end: a room full of people who all talk. An utterance arrives when it ends, also while the model is
+busy. Whenever the model is free, it gets all that waits, up to `most`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.asr.engine import SAMPLE_RATE, Engine, Features
+from asr.speech import SAMPLE_RATE
+from benchmarks.asr.engine import Engine, Features
 
 PAUSE_S = 0.6
 _SHORTEST_S, _LONGEST_S = 0.6, 15.0
@@ -27,13 +28,19 @@ _FEATURE_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
+    """End of an utterance, and its length, in seconds."""
+
     at_s: float
     spoken_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Seconds from the end of each utterance to its transcript, sorted; of the arrived."""
+    """Seconds from the end of each utterance to its transcript, sorted.
+
+    Attributes:
+        unheard: Utterances that were not transcribed in time.
+    """
 
     streams: int
     seconds: tuple[float, ...]
@@ -41,7 +48,7 @@ class Waits:
     mean_batch: float
 
     def at(self, share: float) -> float:
-        """The percentile; what was given up on counts as longer than all that was heard."""
+        """Return a percentile. An utterance that was not transcribed counts as the longest wait."""
         position = int(share * (len(self.seconds) + self.unheard))
         return self.seconds[position] if position < len(self.seconds) else float("inf")
 
@@ -61,8 +68,8 @@ def arrivals(streams: int, seconds: float, seed: int = 0) -> list[Arrival]:
     return sorted(found, key=lambda arrival: arrival.at_s)
 
 
-class _Line:
-    """What waits for the model."""
+class _Backlog:
+    """Utterances that wait for the model."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -74,14 +81,14 @@ class _Line:
             self._waiting.append((due, features))
             self._changed.notify()
 
-    def take(self, most: int) -> list[tuple[float, Features]]:
+    def pop_batch(self, most: int) -> list[tuple[float, Features]]:
         with self._changed:
             while self._open and not self._waiting:
                 self._changed.wait()
             return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
-    def end(self) -> None:
-        """What still waits is given up on."""
+    def close(self) -> None:
+        """Drop what still waits and end the lanes."""
         with self._changed:
             self._open = False
             self._waiting.clear()
@@ -89,30 +96,30 @@ class _Line:
 
 
 class _Model(threading.Thread):
-    """A lane of the engine: takes what waits whenever it is free."""
+    """A lane of the engine. Whenever it is free, it takes the next batch."""
 
-    def __init__(self, engine: Engine, line: _Line, most: int) -> None:
+    def __init__(self, engine: Engine, backlog: _Backlog, most: int) -> None:
         super().__init__(name="bench-model")
         self._engine = engine
-        self._line = line
+        self._backlog = backlog
         self._most = most
         self.waits: list[tuple[float, float]] = []
-        """When each utterance ended, and how long it waited."""
+        """End and wait of each utterance, in seconds."""
         self.batches: list[int] = []
-        self.trouble: Exception | None = None
+        self.failure: Exception | None = None
 
     def run(self) -> None:
         try:
-            while batch := self._line.take(self._most):
+            while batch := self._backlog.pop_batch(self._most):
                 self._engine.run(np.stack([window for _, window in batch]))
                 now = time.monotonic()
                 self.waits.extend((due, now - due) for due, _ in batch)
                 self.batches.append(len(batch))
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-            self.trouble = error
+            self.failure = error
 
 
-def listen(
+def run_streams(
     engine: Engine,
     features: Callable[[Features], Features],
     streams: int,
@@ -120,26 +127,31 @@ def listen(
     seconds: float,
     most: int,
 ) -> Waits:
-    """Real time: takes `seconds`, and as long again as the last utterances wait, 4 s at most.
+    """Run streams in real time, for `seconds` and up to 4 s more for the last utterances.
 
     Raises:
-        Failed, OutOfMemory: what the engine raised.
+        Failed: The engine failed.
+        OutOfMemory: The engine ran out of memory.
     """
-    line = _Line()
-    lanes = [_Model(engine, line, most) for _ in range(engine.lanes)]
+    backlog = _Backlog()
+    lanes = [_Model(engine, backlog, most) for _ in range(engine.lanes)]
     coming = arrivals(streams, seconds)
     for lane in lanes:
         lane.start()
     began = time.monotonic()
-    _speak(coming, began, features, line, lanes)
+    _speak(coming, began, features, backlog, lanes)
     until = time.monotonic() + _PATIENCE_S
-    while _heard(lanes) < len(coming) and not _trouble(lanes) and time.monotonic() < until:
+    while (
+        _count_transcribed(lanes) < len(coming)
+        and not _failures(lanes)
+        and time.monotonic() < until
+    ):
         time.sleep(0.02)
-    line.end()
+    backlog.close()
     for lane in lanes:
         lane.join()
-    for trouble in _trouble(lanes):
-        raise trouble
+    for failure in _failures(lanes):
+        raise failure
     waits = [wait for lane in lanes for wait in lane.waits]
     heard = sorted(wait for due, wait in waits if due - began >= _WARM_UP_S)
     counted = sum(1 for arrival in coming if arrival.at_s >= _WARM_UP_S)
@@ -152,28 +164,28 @@ def _speak(
     coming: Sequence[Arrival],
     began: float,
     features: Callable[[Features], Features],
-    line: _Line,
+    backlog: _Backlog,
     lanes: Sequence[_Model],
 ) -> None:
-    """Every utterance at its time; features are computed on threads beside the model's."""
+    """Put each utterance at its time. Features are computed on other threads than the model's."""
     samples = int(_LONGEST_S * SAMPLE_RATE) + 1
     noise = np.random.default_rng(1).standard_normal(samples, dtype=np.float32)
 
-    def hear(due: float, spoken_s: float) -> None:
-        line.put(due, features(noise[: int(spoken_s * SAMPLE_RATE)]))
+    def put(due: float, spoken_s: float) -> None:
+        backlog.put(due, features(noise[: int(spoken_s * SAMPLE_RATE)]))
 
     with ThreadPoolExecutor(_FEATURE_THREADS, "bench-features") as pool:
         for arrival in coming:
             due = began + arrival.at_s
             time.sleep(max(0.0, due - time.monotonic()))
-            pool.submit(hear, due, arrival.spoken_s)
-            if _trouble(lanes):
+            pool.submit(put, due, arrival.spoken_s)
+            if _failures(lanes):
                 break
 
 
-def _heard(lanes: Sequence[_Model]) -> int:
+def _count_transcribed(lanes: Sequence[_Model]) -> int:
     return sum(len(lane.waits) for lane in lanes)
 
 
-def _trouble(lanes: Sequence[_Model]) -> list[Exception]:
-    return [lane.trouble for lane in lanes if lane.trouble is not None]
+def _failures(lanes: Sequence[_Model]) -> list[Exception]:
+    return [lane.failure for lane in lanes if lane.failure is not None]

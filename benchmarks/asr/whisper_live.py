@@ -1,9 +1,9 @@
-"""WhisperLive, installed by whoever measures, under the same live speakers.
+"""WhisperLive, which the user installs, with the same live speakers.
 
-Its server runs as a process of its own from its own environment, with one shared model, no voice
-detector (which it would download) and room for every client; a client of its protocol speaks here.
-A sentence counts as heard when its words stand anywhere in the transcript of its time, in what is
-provisional, too.
+Its server runs as a process from its own environment, with one shared model, without a voice
+detector (which it would download) and with room for every client. This process is a client of its
+protocol. A sentence counts as heard once its words are anywhere in the transcript of its time, also
+in an interim one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from asr.speech import SAMPLE_RATE
-from benchmarks.asr.live import Client, Crowd, Listened, clients
+from benchmarks.asr.live import Client, Crowd, CrowdResult, clients
 from service.commands.processor import cpu_s
 from service.errors import Failed
 from service.simulation.word_errors import words
@@ -35,21 +35,21 @@ _SERVE = (
 _NULL = asyncio.subprocess.DEVNULL
 _CHUNK = SAMPLE_RATE // 10
 _START_S = 60.0
-_TOLD_S = 6.0
+_DRAIN_S = 6.0
 _SLACK_S = 0.5
 _GONE_S = 5.0
 
 
 def whisper_live(environment: Path, model: Path) -> Crowd:
-    """Its server from the virtual environment that it is installed in."""
+    """Return a WhisperLive server, run from this virtual environment."""
 
-    async def crowd(count: int, *, seconds: float) -> Listened:
+    async def crowd(count: int, *, seconds: float) -> CrowdResult:
         return await _listen(environment, model, count, seconds)
 
     return crowd
 
 
-async def _listen(environment: Path, model: Path, count: int, seconds: float) -> Listened:
+async def _listen(environment: Path, model: Path, count: int, seconds: float) -> CrowdResult:
     speakers = clients(count, seconds)
     async with _server(environment, model, count) as (url, pid):
         try:
@@ -64,12 +64,12 @@ async def _listen(environment: Path, model: Path, count: int, seconds: float) ->
             ]
             await _speak(connected, speakers, began)
             cores = (cpu_s(pid) - spent) / (time.monotonic() - began)
-            await asyncio.wait(readers, timeout=_TOLD_S)
+            await asyncio.wait(readers, timeout=_DRAIN_S)
             for socket_ in connected:
                 await socket_.close()
     waits = sorted(wait for client in speakers for wait, _ in client.heard.values())
     sentences = sum(len(client.spoken) for client in speakers)
-    return Listened(count, waits, sentences, len(waits), cores)
+    return CrowdResult(count, waits, sentences, len(waits), cores)
 
 
 @contextlib.asynccontextmanager
@@ -138,15 +138,15 @@ async def _speak(
 
 
 async def _read(socket_: ClientConnection, client: Client, began: float) -> None:
-    """Until every sentence was heard, or the connection is closed."""
+    """Read until every sentence is heard, or the connection is closed."""
     with contextlib.suppress(ConnectionClosed):
         while len(client.heard) < len(client.spoken):
             said = json.loads(await socket_.recv())
-            note(client, said.get("segments") or [], time.monotonic() - began)
+            note_segments(client, said.get("segments") or [], time.monotonic() - began)
 
 
-def note(client: Client, segments: Sequence[Mapping[str, Any]], at_s: float) -> None:
-    """Mark the sentences whose words stand in the segments of their time, `at_s` into the track."""
+def note_segments(client: Client, segments: Sequence[Mapping[str, Any]], at_s: float) -> None:
+    """Mark the sentences whose words are in the segments of their time, `at_s` into the track."""
     for number, sentence in enumerate(client.spoken):
         start_s, end_s = sentence.start / SAMPLE_RATE, sentence.end / SAMPLE_RATE
         if number in client.heard or at_s < start_s:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.asr.progress import Run, came_to_its_end, end_if_stuck
+from benchmarks.asr.progress import Run, cancel_timeout, set_timeout
 from benchmarks.ingest import cpu
 from benchmarks.ingest.loss import loss
 from benchmarks.ingest.vad_table import vad_table
@@ -72,7 +72,7 @@ def ingest(
     """
     configure_logs("auto", "warning")  # the table is what is read
     run = Run(limit_s, json_file)
-    end_if_stuck(run)
+    set_timeout(run)
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, loopback")
     try:
         for part in only or _PARTS:
@@ -82,7 +82,7 @@ def ingest(
                 _measure(part, run, tracks=tracks, rounds=rounds, seconds=seconds)
     finally:
         code = finish(run.rows, run.json_file) if run.rows else 1
-        came_to_its_end()
+        cancel_timeout()
     sys.exit(code)
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from asr.loading import load_whisper
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE, Utterance, utterance_id
 from asr.transcriber import Transcriber
-from asr.whisper import load
 from benchmarks.asr.progress import Run
 from benchmarks.ingest.far_end import far_end
 from benchmarks.ingest.heard import RecordingDecoder
@@ -73,7 +73,7 @@ class Outcome:
 
 async def loss(run: Run) -> None:
     """Rows for each network and side."""
-    model = load(AsrSettings(model="micro", device="cpu"))
+    model = load_whisper(AsrSettings(model="micro", device="cpu"))
     clean: Side | None = None
     for network in NETWORKS:
         foreseen = sentences(0).script.seconds + _SETTLE_S + _CONNECT_S + _WORDS_S

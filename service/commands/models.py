@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from asr.loading import fetch_model, model_names
 from asr.models import MICRO, MICRO_NOTICE, ModelUnavailable
-from asr.whisper import fetch, model_names
 from service.errors import Failed
 from service.settings import load_settings
 
@@ -30,6 +30,6 @@ def pull(name: str) -> None:
         click.echo("micro comes with the program")
         return
     try:
-        click.echo(fetch(name, load_settings().asr_cache_dir))
+        click.echo(fetch_model(name, load_settings().asr_cache_dir))
     except ModelUnavailable as error:
         raise Failed(str(error)) from error

@@ -15,9 +15,9 @@ import click
 
 from asr.local_queue import LocalQueue
 from asr.models import MICRO, MICRO_NOTICE
+from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
-from asr.whisper import batch_size, lanes
 from policies.matcher import Matcher
 from service.errors import Failed
 from service.listening.segmenter import Segment, Segmenter, SegmenterSettings

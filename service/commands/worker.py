@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from asr.whisper import batch_size, lanes, load
+from asr.loading import load_whisper
+from asr.parallelism import batch_size, lanes
 from asr.worker_process import WorkerFailed, run_worker
 from service.errors import ConfigurationError, Failed
 from service.logs import configure_logs
@@ -18,7 +19,7 @@ def worker() -> None:
     configure_logs(settings.log_format, settings.log_level)
     asr = settings.asr()
     try:
-        run_worker(asr, settings.redis_url, load=load, batch=lanes(asr) * batch_size(asr))
+        run_worker(asr, settings.redis_url, load=load_whisper, batch=lanes(asr) * batch_size(asr))
     except WorkerFailed as error:
         kind = ConfigurationError if error.exit_code == 2 else Failed
         raise kind(str(error)) from error

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.likelihood import WINDOW_BYTES, WINDOW_MS, Likelihood
+from asr.likelihood import POSSIBLE, PROOF, WINDOW_BYTES, WINDOW_MS, Likelihood
 from service.listening.levels import FLOOR_DBFS, dbfs
 
 _WINDOW = WINDOW_BYTES // 2
@@ -26,11 +26,11 @@ _SURE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CandidateSettings:
-    possible: float = 0.2
+    possible: float = POSSIBLE
     """A window from here on may be speech: short words, children and laughter often get no more."""
     likely: float = 0.35
     """A window from here on is speech, if its neighbours are: Silero's own threshold for ends."""
-    proof: float = 2.0
+    proof: float = PROOF
     """Windows in a row that may be speech are speech if they sum up to this: three that are sure,
     or a quarter of a second of doubt. The attack of a chord gets up to 1.5, and 0.24 s of a spoken
     word at least 2.7."""

@@ -15,6 +15,6 @@ def silero() -> Silero:
         ConfigurationError: its model is not where faster-whisper keeps it.
     """
     try:
-        return detector.silero()
+        return detector.load_silero()
     except ModelUnavailable as error:
         raise ConfigurationError(str(error)) from error

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 import structlog
 
-from asr.cuda import CudaUnavailable, out_of_memory, remedy
+from asr.cuda import CudaUnavailable, out_of_memory, suggest_remedy
+from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
 from asr.models import ModelUnavailable, model_name
+from asr.parallelism import batch_size, lanes
 from asr.redis_queue import RedisQueue
-from asr.redis_streams import Limits, Overview, Streams, StreamsRefused, WorkerSeen
+from asr.redis_streams import Streams, StreamsRefused
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings
+from asr.stream_records import Overview, StreamLimits, WorkerStatus
 from asr.transcriber import Transcriber
-from asr.whisper import batch_size, lanes, load
 from service.errors import ConfigurationError, Failed
 from service.metrics import Metrics
 from service.settings import Settings
@@ -79,8 +81,8 @@ class Workers:
             self.model,
             capacity=settings.asr_queue,
             deadline_s=settings.asr_deadline_s,
-            limits=Limits(bytes=settings.redis_mb * 1024 * 1024),
-            on_look=self._measure,
+            limits=StreamLimits(bytes=settings.redis_mb * 1024 * 1024),
+            on_overview=self._measure,
         )
         metrics.redis_up.set_function(lambda: 0 if self.queue.overview is None else 1)
 
@@ -95,7 +97,7 @@ class Workers:
     def unready(self) -> str | None:
         return self.queue.unready()
 
-    def workers(self) -> Sequence[WorkerSeen]:
+    def workers(self) -> Sequence[WorkerStatus]:
         overview = self.queue.overview
         return () if overview is None else overview.workers
 
@@ -135,14 +137,14 @@ def load_model(settings: AsrSettings) -> Transcriber:
         Failed: there is too little memory for it.
     """
     try:
-        return load(settings)
+        return load_whisper(settings)
     except CudaUnavailable as error:
         raise ConfigurationError(f"EARSHOT_ASR_DEVICE: {error}") from error
     except ModelUnavailable as error:
         raise ConfigurationError(f"EARSHOT_ASR_MODEL: {error}") from error
     except Exception as error:
         if out_of_memory(error):
-            text = f"the model {settings.model} does not start: {remedy(error)}"
+            text = f"the model {settings.model} does not start: {suggest_remedy(error)}"
             raise Failed(text) from error
         raise
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from asr.quality import Trust, trust
 from asr.speech import EndedBy, Transcript, Utterance
-from asr.stitch import Join, end_of, joins
+from asr.stitch import Join, count_tail, join_parts
 from policies.match import Match
 from policies.matcher import Matcher
 from policies.recent import Recent
@@ -191,7 +191,9 @@ def _over_the_cut(
         live, shadow = (list(filter(fresh, each)) for each in (verdict.live, verdict.shadow))
         return Reading(join.text, live, join.new_from, shadow)
 
-    readings = [read(join) for join in joins(before.transcript, transcript, utterance.overlap_ms)]
+    readings = [
+        read(join) for join in join_parts(before.transcript, transcript, utterance.overlap_ms)
+    ]
     return _without_what_was_carried(max(readings, key=lambda reading: len(reading.matches)))
 
 
@@ -202,7 +204,7 @@ def _told_at_the_end(before: _Part, overlap_ms: int) -> frozenset[_Rule]:
     """
     if trust(before.transcript.marks) is Trust.DOUBTFUL:
         return frozenset()
-    told_from = len(before.reading.text) - end_of(before.transcript, overlap_ms)
+    told_from = len(before.reading.text) - count_tail(before.transcript, overlap_ms)
     return frozenset(
         (match.pack, match.rule_id)
         for match in (*before.reading.matches, *before.reading.shadow)

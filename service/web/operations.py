@@ -10,7 +10,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from asr.redis_streams import WorkerSeen
+from asr.stream_records import WorkerStatus
 from asr.work_queue import WorkQueue
 from service.access.authenticate import Caller
 from service.access.dependency import allow
@@ -39,7 +39,7 @@ class Recogniser(Protocol):
         """Why nothing is transcribed now, and the remedy; None: it is."""
         ...
 
-    def workers(self) -> Sequence[WorkerSeen] | None:
+    def workers(self) -> Sequence[WorkerStatus] | None:
         """Whoever works for this server and others; None: it works by itself."""
         ...
 

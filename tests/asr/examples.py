@@ -34,7 +34,7 @@ def a_transcript(
 
 
 def written(utterance: Utterance, text: str = "words") -> Transcript:
-    """What a model makes of this utterance."""
+    """Return a transcript of this utterance."""
     return Transcript(
         utterance.id,
         utterance.room_id,

@@ -1,4 +1,4 @@
-"""Sounds in which nobody speaks, made by rule and seed: int16 mono samples at 16 kHz."""
+"""Sounds without speech, made by rule and seed: int16 mono samples at 16 kHz."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asr.speech import SAMPLE_RATE
 
 Sound = NDArray[np.float64]
 Maker = Callable[[np.random.Generator, int], Sound]
-"""A number generator and how many samples; the sound's own loudness, about 1 at its peaks."""
+"""Makes a number of samples from a random generator, with peaks of about 1."""
 
 
 def _time(count: int) -> Sound:
@@ -24,7 +24,7 @@ def _silence(chance: np.random.Generator, count: int) -> Sound:
 
 
 def _tilted(chance: np.random.Generator, count: int, exponent: float) -> Sound:
-    """Noise whose amplitude falls with frequency to this power: 0 white, 0.5 pink, 1 brown."""
+    """Return noise with an amplitude of 1 / frequency ** exponent: 0 white, 0.5 pink, 1 brown."""
     spectrum = np.fft.rfft(chance.normal(size=count))
     spectrum *= 1 / np.maximum(1.0, np.arange(len(spectrum))) ** exponent
     sound: Sound = np.fft.irfft(spectrum, count)
@@ -32,7 +32,7 @@ def _tilted(chance: np.random.Generator, count: int, exponent: float) -> Sound:
 
 
 def _band(chance: np.random.Generator, count: int, low: float, high: float) -> Sound:
-    """Noise between two frequencies in Hz."""
+    """Return noise between two frequencies, in Hz."""
     spectrum = np.fft.rfft(chance.normal(size=count))
     at = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
     spectrum[(at < low) | (at > high)] = 0
@@ -66,7 +66,7 @@ def _engine(chance: np.random.Generator, count: int) -> Sound:
 def _struck(
     chance: np.random.Generator, count: int, per_s: float, lasts_s: float, pitch: float = 0.0
 ) -> Sound:
-    """Blows at random times, of noise or of a tone, that die away."""
+    """Return blows of noise or of a tone at random times. Each dies away."""
     sound = np.zeros(count)
     size = min(count, round(6 * lasts_s * SAMPLE_RATE))
     fall = np.exp(-_time(size) / lasts_s)
@@ -93,8 +93,7 @@ def _surf(chance: np.random.Generator, count: int) -> Sound:
 
 
 def _crowd(chance: np.random.Generator, count: int) -> Sound:
-    """A hundred voices that nobody can tell apart: noise in a voice's bands, each with a swell of
-    its own."""
+    """Return a crowd's murmur: noise in the bands of a voice, each with its own swell."""
     edges = (150, 300, 500, 800, 1_200, 1_800, 2_700, 4_000)
     times = np.arange(0, 60, 0.15)
     sound = np.zeros(count)
@@ -117,11 +116,11 @@ def _melody(
     vibrato: float = 0.0,
     rise_s: float = 0.0,
 ) -> Sound:
-    """Notes of a scale one after another.
+    """Return notes of a scale one after another.
 
     Args:
-        fall: How fast a note dies away, per second.
-        vibrato: Share of its pitch by which it sways, six times a second.
+        fall: Decay of a note, per second.
+        vibrato: Change of its pitch, as a share, six times a second.
     """
     size = round(SAMPLE_RATE / notes_per_s)
     sound = np.zeros(count)

@@ -1,4 +1,4 @@
-"""A model's streams in the tests' Redis, with servers and workers on them."""
+"""A model's streams in the tests' Redis, with servers and workers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from asr.ladder import CLIMB_S, LadderTimes
-from asr.redis_queue import QueueTimes, RedisQueue
-from asr.redis_streams import Limits, Streams
-from asr.speech import Transcript, Unheard
+from asr.redis_queue import RedisQueue
+from asr.redis_streams import Streams
+from asr.speech import Transcript, Unheard, WorkClass
+from asr.stream_client import QueueTimes
+from asr.stream_records import StreamLimits
 from asr.worker import Worker, WorkerTimes
+from tests.asr.examples import an_utterance
 from tests.asr.scribe import Scribe
 from tests.redis import RedisServer
 
@@ -20,9 +23,9 @@ QUICK = WorkerTimes(claim_every_s=0.1, least_idle_s=0.5, beat_s=0.1, farewell_s=
 QUICK_LADDER = LadderTimes(
     climb_s={rung: limit_s / 4 for rung, limit_s in CLIMB_S.items()}, patience_s=0.25, stay_s=0.5
 )
-QUICK_QUEUE = QueueTimes(look_s=0.1, retry_s=(0.02, 0.05, 0.1))
+QUICK_QUEUE = QueueTimes(overview_s=0.1, retry_s=(0.02, 0.05, 0.1))
 QUICK_OVERLOAD = replace(QUICK_QUEUE, ladder=QUICK_LADDER)
-"""Only for tests of overload: on a busy machine others would meet it by chance."""
+"""Times for tests of overload. On a busy machine other tests would meet it by chance."""
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Stage:
         self,
         *,
         deadline_s: float = 30.0,
-        limits: Limits | None = None,
+        limits: StreamLimits | None = None,
         capacity: int = 100,
         times: QueueTimes = QUICK_QUEUE,
     ) -> RedisQueue:
@@ -91,8 +94,10 @@ async def staged(redis: RedisServer) -> AsyncIterator[Stage]:
         await stage.close()
 
 
-async def some(queue: RedisQueue, count: int, seconds: float = 10.0) -> list[Transcript | Unheard]:
-    """So many results."""
+async def next_results(
+    queue: RedisQueue, count: int, seconds: float = 10.0
+) -> list[Transcript | Unheard]:
+    """Return the next `count` results."""
     found: list[Transcript | Unheard] = []
     async with asyncio.timeout(seconds):
         async for result in queue.results():
@@ -104,5 +109,27 @@ async def some(queue: RedisQueue, count: int, seconds: float = 10.0) -> list[Tra
 
 async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - another process makes it so
+        while not holds():  # noqa: ASYNC110 - another process changes it
             await asyncio.sleep(0.02)
+
+
+def put(queue: RedisQueue, *ids: str, work: WorkClass = WorkClass.FINAL) -> None:
+    for id_ in ids:
+        queue.put(replace(an_utterance(id_), work=work))
+
+
+def behind_s(queue: RedisQueue, work: WorkClass) -> float:
+    """Return the wait of the oldest utterance of a class, in seconds."""
+    return 0.0 if queue.overview is None else queue.overview.behind_s[work]
+
+
+async def wait_until_in_redis(stage: Stage, count: int) -> None:
+    streams = stage.streams()
+    async with asyncio.timeout(5):
+        while sum((await streams.read_overview()).waiting.values()) != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def wait_for_worker(queue: RedisQueue) -> None:
+    """Wait until the queue knows its worker, and that it is busy."""
+    await until(lambda: queue.overview is not None and bool(queue.overview.workers))

@@ -1,4 +1,4 @@
-"""One phrase said again and again, through the path that a live track takes."""
+"""A phrase said several times, through the path of a live track."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Outcome(StrEnum):
     ALERT = "alert"
     REVIEW = "review"
     NOTHING = "nothing"
-    """A mark silenced words that match."""
+    """The words match, but a mark suppressed the match."""
     MISHEARD = "misheard"
-    """The model wrote other words, which match nothing whatever their marks."""
+    """The model wrote other words. They match nothing, with or without marks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What came of a phrase said `times` times.
+class RepeatResult:
+    """Result of a phrase said `times` times.
 
     Attributes:
-        marks: Of its utterances.
-        matches: With these marks.
+        marks: Quality marks of each utterance.
+        matches: Matches of the words with these marks.
         believed: Matches of the same words without any mark.
     """
 
@@ -55,14 +55,14 @@ class Heard:
         return f"{self.outcome:8} {self.times} x {self.phrase:56} {marks}"
 
 
-def repeated(takes: Sequence[bytes], times: int, pause_s: float = 0.0) -> bytes:
-    """The takes in turn."""
+def repeat_recordings(recordings: Sequence[bytes], times: int, pause_s: float = 0.0) -> bytes:
+    """Return the recordings in turn, `times` in all."""
     pause = bytes(2 * round(pause_s * SAMPLE_RATE))
-    return b"".join(takes[n % len(takes)] + pause for n in range(times))
+    return b"".join(recordings[n % len(recordings)] + pause for n in range(times))
 
 
-def utterances(pcm: bytes, language: str) -> Iterator[Utterance]:
-    """As a track is cut: at pauses, and at the longest that an utterance may be."""
+def cut_utterances(pcm: bytes, language: str) -> Iterator[Utterance]:
+    """Cut sound like a live track: at pauses, and at the longest utterance."""
     segmenter = Segmenter(webrtc_vad(), second=silero().listen())
     around = bytes(SAMPLE_RATE), bytes(2 * SAMPLE_RATE)
     segments = [*segmenter.push(around[0] + pcm + around[1]), *segmenter.flush()]
@@ -80,32 +80,34 @@ def utterances(pcm: bytes, language: str) -> Iterator[Utterance]:
         )
 
 
-def hear(transcriber: Transcriber, pcm: bytes, language: str) -> list[tuple[Utterance, Transcript]]:
-    said = list(utterances(pcm, language))
+def transcribe_track(
+    transcriber: Transcriber, pcm: bytes, language: str
+) -> list[tuple[Utterance, Transcript]]:
+    said = list(cut_utterances(pcm, language))
     return [(one, transcriber.transcribe([one])[0]) for one in said]
 
 
-def read(
-    matcher: Matcher, heard: Sequence[tuple[Utterance, Transcript]], phrase: str, times: int
-) -> Heard:
-    unmarked = [(utterance, replace(transcript, marks=())) for utterance, transcript in heard]
-    return Heard(
+def match_repeats(
+    matcher: Matcher, transcribed: Sequence[tuple[Utterance, Transcript]], phrase: str, times: int
+) -> RepeatResult:
+    unmarked = [(utterance, replace(transcript, marks=())) for utterance, transcript in transcribed]
+    return RepeatResult(
         phrase,
         times,
-        [transcript.marks for _, transcript in heard],
-        _matches(matcher, heard),
+        [transcript.marks for _, transcript in transcribed],
+        _matches(matcher, transcribed),
         _matches(matcher, unmarked),
     )
 
 
-def _matches(matcher: Matcher, heard: Sequence[tuple[Utterance, Transcript]]) -> list[Match]:
+def _matches(matcher: Matcher, transcribed: Sequence[tuple[Utterance, Transcript]]) -> list[Match]:
     reader = Reader(lambda: matcher)
-    readings = [reader.read(utterance, transcript, None) for utterance, transcript in heard]
+    readings = [reader.read(utterance, transcript, None) for utterance, transcript in transcribed]
     return [match for reading in readings for match in reading.matches]
 
 
-def table(rows: Sequence[Heard]) -> str:
-    """What came of each, and of how many."""
+def format_table(rows: Sequence[RepeatResult]) -> str:
+    """Return a line for each result, and the count of each outcome."""
     counts = Counter(row.outcome for row in rows)
     total = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
     return "\n".join([*map(str, rows), total])

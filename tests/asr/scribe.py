@@ -1,4 +1,4 @@
-"""A recogniser for tests of queues: what it does with an utterance stands in the utterance's id."""
+"""A transcriber for tests of queues. An utterance's id tells it what to do with the utterance."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.asr.examples import written
 
 @dataclass
 class Scribe:
-    """`asr.transcriber.Transcriber`. Ids say how it fails: `refused`, `broken`, `short`, `nan`,
-    `big` (too little memory beside others), `huge` (even alone), `killer` (of the process),
-    `plague` (afterwards it fails always).
+    """An `asr.transcriber.Transcriber` that fails by id: `refused`, `broken`, `short`, `nan`, `big`
+    (too little memory in a batch), `huge` (too little even alone), `killer` (kills the process),
+    `plague` (fails from then on).
 
     Attributes:
-        free: While not set, it works on its first batch.
-        pace_s: What a batch takes.
+        free: Event that every batch waits for.
+        pace_s: Time that a batch takes, in seconds.
     """
 
     model: str = "scribe"
@@ -72,7 +72,7 @@ def unheard(results: Sequence[Transcript | Unheard]) -> dict[str, str]:
 
 
 def named(results: Sequence[Transcript | Unheard]) -> list[str]:
-    """The utterances that came out, in order, however they did."""
+    """Return the ids of all results, in order, transcripts or not."""
     return [
         result.utterance_id if isinstance(result, Transcript) else result.utterance.id
         for result in results

@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from asr.cuda import CUBLAS, CudaUnavailable, Finders, Place, out_of_memory, prepare_cuda, remedy
+from asr.cuda import (
+    CUBLAS,
+    CudaFinders,
+    CudaUnavailable,
+    Placement,
+    out_of_memory,
+    prepare_cuda,
+    suggest_remedy,
+)
 
 
 class Machine:
-    """What is installed where, and what was loaded."""
+    """A machine with some libraries installed. It records what is loaded."""
 
     def __init__(self, *present: str, devices: int = 1, wheel: Path | None = None) -> None:
         self.present = set(present)
@@ -20,13 +28,13 @@ class Machine:
 
     def prepare(
         self, device: str = "auto", compute_type: str = "auto", cache_dir: Path | None = None
-    ) -> Place:
+    ) -> Placement:
         return prepare_cuda(
             device,
             compute_type,
             count_devices=self.count,
             cache_dir=cache_dir,
-            finders=Finders(self.open, self.folders, self.environment),
+            finders=CudaFinders(self.open, self.folders, self.environment),
         )
 
     def count(self) -> int:
@@ -45,24 +53,24 @@ class Machine:
             yield self.wheel
 
 
-def test_auto_is_the_gpu_where_everything_is_there() -> None:
-    assert Machine(CUBLAS).prepare() == Place("cuda", 0, "float16")
+def test_auto_chooses_the_gpu_where_everything_is_installed() -> None:
+    assert Machine(CUBLAS).prepare() == Placement("cuda", 0, "float16")
 
 
 @pytest.mark.parametrize("devices", [0, -1, 2])
-def test_auto_is_the_cpu_where_something_is_missing(devices: int) -> None:
+def test_auto_chooses_the_cpu_where_something_is_missing(devices: int) -> None:
     machine = Machine(devices=devices)
-    assert machine.prepare() == Place("cpu", 0, "int8")
+    assert machine.prepare() == Placement("cpu", 0, "int8")
 
 
 def test_a_gpu_has_its_number_and_a_compute_type_of_choice() -> None:
     machine = Machine(CUBLAS, devices=2)
-    assert machine.prepare("cuda:1", "int8_float16") == Place("cuda", 1, "int8_float16")
+    assert machine.prepare("cuda:1", "int8_float16") == Placement("cuda", 1, "int8_float16")
 
 
-def test_the_cpu_asks_for_nothing() -> None:
+def test_the_cpu_needs_no_library() -> None:
     machine = Machine(devices=-1)
-    assert machine.prepare("cpu") == Place("cpu", 0, "int8")
+    assert machine.prepare("cpu") == Placement("cpu", 0, "int8")
     assert machine.loaded == []
     assert "CUDA_CACHE_PATH" not in machine.environment
 
@@ -79,7 +87,7 @@ def test_the_cpu_asks_for_nothing() -> None:
         (Machine(), "gpu", "'gpu' is no device"),
     ],
 )
-def test_cuda_that_was_asked_for_and_is_not_there_says_what_to_do(
+def test_a_missing_cuda_that_was_asked_for_is_an_error_with_a_remedy(
     machine: Machine, device: str, says: str
 ) -> None:
     with pytest.raises(CudaUnavailable, match=says):
@@ -94,13 +102,13 @@ def test_the_wheels_library_is_loaded_where_the_system_has_none(tmp_path: Path) 
     assert machine.loaded == paths
 
 
-def test_a_broken_wheel_is_as_none(tmp_path: Path) -> None:
+def test_a_broken_wheel_counts_as_missing(tmp_path: Path) -> None:
     (tmp_path / CUBLAS).touch()
     with pytest.raises(CudaUnavailable, match="is not there"):
         Machine(wheel=tmp_path).prepare("cuda")
 
 
-def test_compiled_kernels_are_kept_beside_the_models_or_where_it_is_said() -> None:
+def test_compiled_kernels_are_cached_with_the_models_or_in_the_folder_set() -> None:
     machine = Machine(CUBLAS)
     machine.prepare()
     assert machine.environment["CUDA_CACHE_PATH"] == "/caches/earshot/cuda-cache"
@@ -113,9 +121,9 @@ def test_compiled_kernels_are_kept_beside_the_models_or_where_it_is_said() -> No
     assert told.environment["CUDA_CACHE_PATH"] == "/mine"
 
 
-def test_out_of_memory_is_seen_through_what_was_made_of_it() -> None:
+def test_out_of_memory_is_found_in_the_chain_of_causes() -> None:
     error = ValueError("the model refused 3 utterances")
     assert not out_of_memory(error)
     error.__cause__ = RuntimeError("CUDA failed with error out of memory")
     assert out_of_memory(error)
-    assert "smaller EARSHOT_ASR_MODEL" in remedy(error)
+    assert "smaller EARSHOT_ASR_MODEL" in suggest_remedy(error)

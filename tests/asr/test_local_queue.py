@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asr.local_queue import LocalQueue
-from asr.scheduler import TOO_LATE, SchedulerSettings
+from asr.reasons import TOO_FAR_BEHIND
+from asr.scheduler import SchedulerSettings
 from asr.speech import Transcript, Unheard, Utterance
 from asr.transcriber import Transcriber
 from tests.asr.examples import an_utterance
@@ -40,17 +41,17 @@ def put(queue: LocalQueue, *ids: str) -> None:
         queue.put(an_utterance(id_))
 
 
-async def rest(queue: LocalQueue) -> list[Transcript | Unheard]:
+async def collect_results(queue: LocalQueue) -> list[Transcript | Unheard]:
     return [result async for result in queue.results()]
 
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not holds():  # noqa: ASYNC110 - another thread makes it so
+        while not holds():  # noqa: ASYNC110 - another thread changes it
             await asyncio.sleep(0.005)
 
 
-async def test_what_is_put_comes_out_in_order_from_one_thread() -> None:
+async def test_utterances_come_out_in_order_from_one_thread() -> None:
     scribe = Scribe()
     queue = a_queue(lambda: scribe)
     assert await queue.start() is scribe
@@ -58,13 +59,13 @@ async def test_what_is_put_comes_out_in_order_from_one_thread() -> None:
     ids = [str(number) for number in range(20)]
     put(queue, *ids)
     await queue.close()
-    assert heard(await rest(queue)) == ids
+    assert heard(await collect_results(queue)) == ids
     assert len(scribe.threads) == 1
     assert threading.get_ident() not in scribe.threads
     assert not queue.alive()
 
 
-async def test_a_lone_utterance_is_not_kept_waiting() -> None:
+async def test_a_single_utterance_does_not_wait_for_a_full_batch() -> None:
     queue = a_queue(Scribe)
     await queue.start()
     put(queue, "lone")
@@ -74,7 +75,7 @@ async def test_a_lone_utterance_is_not_kept_waiting() -> None:
     await queue.close()
 
 
-async def test_what_waits_while_the_model_works_is_the_next_batch() -> None:
+async def test_utterances_that_wait_while_the_model_works_are_the_next_batch() -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = a_queue(lambda: scribe, batch_size=3)
@@ -88,7 +89,7 @@ async def test_what_waits_while_the_model_works_is_the_next_batch() -> None:
     assert scribe.batches == [["a"], ["b", "c", "d"], ["e"]]
 
 
-async def test_beyond_its_capacity_the_oldest_leaves_unheard_at_once() -> None:
+async def test_beyond_the_capacity_the_oldest_leaves_at_once() -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = a_queue(lambda: scribe, capacity=2)
@@ -102,11 +103,11 @@ async def test_beyond_its_capacity_the_oldest_leaves_unheard_at_once() -> None:
     assert unheard(dropped) == dict.fromkeys("ab", "transcription is overloaded")
     scribe.free.set()
     await queue.close()
-    assert heard(await rest(queue)) == ["working", "c", "d"]
+    assert heard(await collect_results(queue)) == ["working", "c", "d"]
 
 
 @pytest.mark.parametrize("how", ["refused", "broken", "short"])
-async def test_of_a_batch_that_fails_only_the_bad_item_is_unheard(how: str) -> None:
+async def test_only_the_bad_utterance_of_a_failing_batch_is_unheard(how: str) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = a_queue(lambda: scribe)
@@ -116,12 +117,12 @@ async def test_of_a_batch_that_fails_only_the_bad_item_is_unheard(how: str) -> N
     put(queue, "a", "b", how, "c", "d")
     scribe.free.set()
     await queue.close()
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert heard(results) == ["first", "a", "b", "c", "d"]
     assert unheard(results) == {how: "the model could not transcribe it"}
 
 
-async def test_a_model_that_breaks_goes_on_with_the_next_batch() -> None:
+async def test_a_lane_goes_on_after_an_exception_of_the_model() -> None:
     queue = a_queue(Scribe)
     await queue.start()
     put(queue, "broken")
@@ -133,7 +134,7 @@ async def test_a_model_that_breaks_goes_on_with_the_next_batch() -> None:
     await queue.close()
 
 
-async def test_closing_takes_nothing_more_and_drains_what_waits() -> None:
+async def test_a_closing_queue_refuses_new_utterances_and_drains() -> None:
     queue = a_queue(Scribe)
     await queue.start()
     put(queue, "a", "b")
@@ -141,12 +142,12 @@ async def test_closing_takes_nothing_more_and_drains_what_waits() -> None:
     await asyncio.sleep(0)
     put(queue, "late")
     await closing
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert heard(results) == ["a", "b"]
     assert unheard(results) == {"late": "the server is stopping"}
 
 
-async def test_closing_gives_up_what_still_waits_when_its_time_is_over() -> None:
+async def test_a_closing_queue_gives_up_the_rest_after_its_time() -> None:
     class Slow(Scribe):
         def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
             time.sleep(0.1)
@@ -157,7 +158,7 @@ async def test_closing_gives_up_what_still_waits_when_its_time_is_over() -> None
     await queue.start()
     put(queue, *map(str, range(50)))
     await queue.close(drain_s=0.25)
-    results = await rest(queue)
+    results = await collect_results(queue)
     came = heard(results) + list(unheard(results))
     assert sorted(came, key=int) == [str(n) for n in range(50)]
     assert set(unheard(results).values()) == {"the server is stopping"}
@@ -169,10 +170,10 @@ async def test_closing_twice_ends_the_results_once() -> None:
     await queue.start()
     await queue.close(drain_s=math.inf)
     await queue.close()
-    assert await rest(queue) == []
+    assert await collect_results(queue) == []
 
 
-async def test_a_model_that_does_not_load_says_so_where_it_was_started() -> None:
+async def test_start_raises_the_exception_of_a_model_that_does_not_load() -> None:
     def load() -> Transcriber:
         raise LookupError("no such model")
 
@@ -181,17 +182,17 @@ async def test_a_model_that_does_not_load_says_so_where_it_was_started() -> None
     with pytest.raises(LookupError, match="no such model"):
         await queue.start()
     await queue.close()
-    assert unheard(await rest(queue)) == {"early": "the server is stopping"}
+    assert unheard(await collect_results(queue)) == {"early": "the server is stopping"}
 
 
 async def test_a_queue_that_was_never_started_closes() -> None:
     queue = a_queue(Scribe)
     put(queue, "early")
     await queue.close()
-    assert list(unheard(await rest(queue))) == ["early"]
+    assert list(unheard(await collect_results(queue))) == ["early"]
 
 
-async def test_giving_up_while_the_model_loads_leaves_nothing() -> None:
+async def test_a_start_cancelled_while_the_model_loads_leaves_no_thread() -> None:
     free = threading.Event()
 
     def load() -> Transcriber:
@@ -207,15 +208,15 @@ async def test_giving_up_while_the_model_loads_leaves_nothing() -> None:
     await asyncio.sleep(0)
     free.set()
     await closing
-    assert await rest(queue) == []
+    assert await collect_results(queue) == []
 
 
-async def test_each_lane_takes_what_comes_while_another_is_at_work() -> None:
+async def test_a_free_lane_works_while_another_is_busy() -> None:
     both = threading.Barrier(2, timeout=10)
 
     class Pair(Scribe):
         def transcribe(self, batch: Sequence[Utterance]) -> list[Transcript]:
-            both.wait()  # nobody is heard unless two are heard at once
+            both.wait()  # passes only if two batches run at once
             return super().transcribe(batch)
 
     scribe = Pair()
@@ -223,11 +224,11 @@ async def test_each_lane_takes_what_comes_while_another_is_at_work() -> None:
     await queue.start()
     put(queue, "a", "b")
     await queue.close(drain_s=10)
-    assert sorted(heard(await rest(queue))) == ["a", "b"]
+    assert sorted(heard(await collect_results(queue))) == ["a", "b"]
     assert len(scribe.threads) == 2
 
 
-async def test_sizes_and_times_of_batches_are_told_on_the_loop() -> None:
+async def test_on_batch_is_called_on_the_loop_with_size_and_seconds() -> None:
     told: list[tuple[int, float, int]] = []
     queue = LocalQueue(
         Scribe,
@@ -267,13 +268,13 @@ async def test_every_utterance_comes_out_exactly_once(
             put(queue, ids[-1])
             assert queue.waiting() <= capacity
     await queue.close(drain_s=drain_s)
-    results = await rest(queue)
+    results = await collect_results(queue)
     came = heard(results) + [one.utterance.id for one in results if isinstance(one, Unheard)]
     assert Counter(came) == Counter(ids)
     assert all("fine" in id_ or "short" in id_ for id_ in heard(results))
 
 
-async def test_what_waits_for_too_long_is_told_while_the_model_is_stuck() -> None:
+async def test_deadlines_are_enforced_while_the_model_hangs() -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = a_queue(lambda: scribe, batch_size=1, deadline_s=0.2)
@@ -283,7 +284,7 @@ async def test_what_waits_for_too_long_is_told_while_the_model_is_stuck() -> Non
     await until(lambda: scribe.batches == [["begun"]])
     put(queue, "late")
     async with asyncio.timeout(5):
-        assert unheard([await anext(results)]) == {"late": TOO_LATE}
+        assert unheard([await anext(results)]) == {"late": TOO_FAR_BEHIND}
     await until(lambda: "at one batch" in (queue.unready() or ""))
     scribe.free.set()
     assert heard([await anext(results)]) == ["begun"]
@@ -291,7 +292,7 @@ async def test_what_waits_for_too_long_is_told_while_the_model_is_stuck() -> Non
     await queue.close()
 
 
-async def test_a_model_that_hangs_does_not_keep_the_queue_from_its_end(
+async def test_a_queue_closes_while_its_model_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("asr.local_queue._HUNG_S", 0.1)
@@ -303,12 +304,12 @@ async def test_a_model_that_hangs_does_not_keep_the_queue_from_its_end(
     await until(lambda: scribe.batches == [["hung"]])
     async with asyncio.timeout(5):
         await queue.close(drain_s=0.1)
-    assert list(unheard(await rest(queue))) == ["hung", "waiting"]
+    assert list(unheard(await collect_results(queue))) == ["hung", "waiting"]
     scribe.free.set()
     await until(lambda: not any(t.name.startswith("asr-model") for t in threading.enumerate()))
 
 
-async def test_what_was_heard_beside_a_batch_that_hangs_comes_out(
+async def test_results_of_other_lanes_come_out_while_one_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("asr.local_queue._HUNG_S", 0.1)
@@ -325,7 +326,7 @@ async def test_what_was_heard_beside_a_batch_that_hangs_comes_out(
     put(queue, "hung", "beside it")
     async with asyncio.timeout(5):
         await queue.close(drain_s=0.2)
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert (list(unheard(results)), heard(results)) == (["hung"], ["beside it"])
     free.set()
     await until(lambda: not any(t.name.startswith("asr-model") for t in threading.enumerate()))
@@ -334,7 +335,7 @@ async def test_what_was_heard_beside_a_batch_that_hangs_comes_out(
 @pytest.mark.parametrize(
     ("id_", "trouble"), [("plague", "fails on silence, too"), ("huge", "too little memory")]
 )
-async def test_a_model_that_hears_nothing_any_more_is_not_ready(id_: str, trouble: str) -> None:
+async def test_a_queue_with_a_failed_model_is_not_ready(id_: str, trouble: str) -> None:
     scribe = Scribe()
     queue = a_queue(lambda: scribe)
     await queue.start()
@@ -350,7 +351,7 @@ async def test_a_model_that_hears_nothing_any_more_is_not_ready(id_: str, troubl
     await queue.close()
 
 
-async def test_batches_are_smaller_once_memory_has_run_out() -> None:
+async def test_batches_shrink_once_memory_has_run_out() -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = a_queue(lambda: scribe)
@@ -373,14 +374,14 @@ async def test_batches_are_smaller_once_memory_has_run_out() -> None:
     ("pcm", "why"),
     [(b"", "no sound"), (b"\0" * 3, "half a sample"), (bytes(32_000 * 31), "30 s at most")],
 )
-async def test_sound_that_cannot_be_heard_is_refused_with_its_reason(pcm: bytes, why: str) -> None:
+async def test_invalid_sound_is_refused_with_a_reason(pcm: bytes, why: str) -> None:
     scribe = Scribe()
     queue = a_queue(lambda: scribe)
     await queue.start()
     queue.put(an_utterance("bad", pcm))
     put(queue, "fine")
     await queue.close()
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert heard(results) == ["fine"]
     assert why in unheard(results)["bad"]
     assert scribe.batches == [["fine"]]

@@ -15,7 +15,7 @@ def test_the_features_are_those_of_the_dense_filters(mels: int) -> None:
     np.testing.assert_allclose(sparse(sound), dense(sound), atol=1e-6)
 
 
-def test_a_filter_that_no_bin_falls_into_gives_nothing() -> None:
+def test_a_filter_without_bins_returns_zero() -> None:
     dense = np.array([[0, 0, 0], [1, 2, 0], [0, 0, 0], [0, 0, 3]], np.float32)
     power = np.array([[1, 10], [2, 20], [3, 30]], np.float32)
     np.testing.assert_array_equal(SparseFilters(dense) @ power, dense @ power)

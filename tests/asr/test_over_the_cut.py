@@ -1,4 +1,4 @@
-"""A phrase over the 12 s cut is matched once, not twice and not never.
+"""A phrase over the 12 s cut is matched exactly once.
 
 From sound to match: the segmenter cuts a monologue, a recogniser of tones writes the parts down,
 the policies match them.
@@ -28,13 +28,13 @@ START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 FILLERS = range(12)
 PHRASE_WORDS = range(12, 20)
 EVEN = (1.0,)
-"""All words are as loud, so that the cut falls anywhere, into words too."""
+"""All words have the same level, so that the cut may fall anywhere, also into a word."""
 UNEVEN = (0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Monologue:
-    """Unbroken speech of `bursts`; `phrase` are the numbers of words said once in it."""
+    """Unbroken speech, with a phrase of these word numbers in it once."""
 
     bursts: Sequence[Burst]
     phrase: Sequence[int]
@@ -47,7 +47,7 @@ class Monologue:
 
 @st.composite
 def monologues(draw: st.DrawFn) -> Monologue:
-    """More than 12 s without a pause, with a phrase somewhere in it: most often near the cut."""
+    """Return more than 12 s without a pause, with a phrase in it, most often near the cut."""
     chance = random.Random(draw(st.integers(0, 1_000_000)))
     gaps = draw(st.sampled_from(((0,), (0, 30), (0, 10, 60, 150))))
     loudness = draw(st.sampled_from((EVEN, UNEVEN)))
@@ -70,7 +70,7 @@ def monologues(draw: st.DrawFn) -> Monologue:
 
 
 def parted(said: Sequence[Burst]) -> list[Burst]:
-    """The same word twice in a row is two words only if there is a gap."""
+    """Return the bursts with a gap between equal words, which would be one word without it."""
     return [
         replace(one, gap_ms=max(one.gap_ms, BLOCK_MS)) if one.word == after.word else one
         for one, after in pairwise([*said, Burst(-1, 0, 0)])
@@ -78,7 +78,7 @@ def parted(said: Sequence[Burst]) -> list[Burst]:
 
 
 def utterances(bursts: Sequence[Burst]) -> list[Utterance]:
-    """The parts into which the segmenter cuts what is said."""
+    """Return the parts into which the segmenter cuts the speech."""
     segmenter = Segmenter(loud)
     pcm = bytes(32 * 600) + sound(bursts) + bytes(32 * 1_000)
     parts = []
@@ -101,7 +101,7 @@ def utterances(bursts: Sequence[Burst]) -> list[Utterance]:
 
 
 def a_reader(*phrases: str, language: str = "en") -> Reader:
-    """Each phrase is a rule of its own."""
+    """Return a reader with a rule for each phrase."""
     named = enumerate(phrases)
     rules = [
         rule(f"r{n}", zh=[phrase]) if language == "zh" else rule(f"r{n}", en=[phrase])
@@ -112,7 +112,7 @@ def a_reader(*phrases: str, language: str = "en") -> Reader:
 
 
 def read(reader: Reader, bursts: Sequence[Burst], listener: Listener) -> list[Reading]:
-    """What is made of each part."""
+    """Return the reading of each part."""
     parts = utterances(bursts)
     transcripts = listener.transcribe(parts)
     return [
@@ -122,7 +122,7 @@ def read(reader: Reader, bursts: Sequence[Burst], listener: Listener) -> list[Re
 
 
 def found(readings: Sequence[Reading]) -> list[str]:
-    """The words of every match, where its spans point to."""
+    """Return the words at the spans of every match."""
     return [
         reading.text[start:end]
         for reading in readings
@@ -156,7 +156,7 @@ def test_a_phrase_written_without_spaces_is_matched_once(
 @given(monologues(), st.sampled_from(("wha", "")))
 @settings(max_examples=100)
 def test_a_phrase_is_matched_once_without_the_times_of_words(said: Monologue, garbled: str) -> None:
-    assume(len(set(said.phrase)) == len(said.phrase))  # else nobody could tell
+    assume(len(set(said.phrase)) == len(said.phrase))  # repeated words would be ambiguous
     assert heard(said, Listener(garbled=garbled, timed=False)) == [said.written("en")]
 
 
@@ -172,7 +172,7 @@ def test_a_phrase_is_matched_once_where_times_are_off(said: Monologue, seed: int
 @given(monologues())
 @settings(max_examples=60)
 def test_words_that_were_not_said_in_a_row_are_no_phrase(said: Monologue) -> None:
-    """Every pair of words that was not said is listened for; only those that were are found."""
+    """The rules have many pairs of words. Only the pairs that were said are matched."""
     spoken = {(one.word, after.word) for one, after in pairwise(said.bursts)}
     unsaid = [f"{WORDS[a]} {WORDS[b]}" for a in FILLERS for b in FILLERS if (a, b) not in spoken]
     assert found(read(a_reader(*unsaid), said.bursts, Listener())) == []
@@ -207,7 +207,7 @@ def test_an_excerpt_begins_with_the_phrase_that_began_before_it() -> None:
 def parts_and_words(
     *texts: str, language: str = "en", overlap_ms: int = 500
 ) -> list[tuple[Utterance, Transcript]]:
-    """Parts of 10 s of one stretch, and what was written down of them, without times."""
+    """Return 10 s parts of one stretch, and their transcripts without times."""
     made = []
     for number, text in enumerate(texts):
         started_at = START + timedelta(milliseconds=number * (10_000 - overlap_ms))
@@ -245,7 +245,7 @@ def parts_and_words(
         (("一二三杀了你", "了你四五"), "zh"),
     ],
 )
-def test_what_is_written_twice_at_a_cut_is_matched_once(
+def test_words_transcribed_twice_at_a_cut_are_matched_once(
     texts: tuple[str, ...], language: str
 ) -> None:
     phrase = "杀了你" if language == "zh" else "kill you"
@@ -287,7 +287,7 @@ def test_an_empty_part_ends_a_phrase_and_breaks_nothing() -> None:
     assert found(readings) == []
 
 
-def test_packs_of_the_room_alone_apply_over_a_cut() -> None:
+def test_only_the_packs_of_the_room_apply_over_a_cut() -> None:
     reader = a_reader("kill you")
     parts = parts_and_words("so kill", "you there")
     assert found([reader.read(*part, frozenset({"other"})) for part in parts]) == []

@@ -22,11 +22,11 @@ from asr.quality import (
     Signs,
     Trust,
     active_share,
-    doubted,
+    find_marks,
+    has_loop,
+    is_doubtful,
     is_phantom,
     level_swing_db,
-    loops,
-    marks,
     trust,
 )
 from tests.listening.sound import clip_16k
@@ -35,27 +35,27 @@ SURE = Signs("we need bread and tea from the market", "en", 2_500, 8, 0.01, -0.1
 
 
 def test_plain_speech_has_no_marks() -> None:
-    assert marks(SURE) == ()
-    assert marks(replace(SURE, text="我们今天去公园散步吧", language="zh", tokens=22)) == ()
+    assert find_marks(SURE) == ()
+    assert find_marks(replace(SURE, text="我们今天去公园散步吧", language="zh", tokens=22)) == ()
 
 
-def test_no_text_has_no_marks_whatever_the_sound() -> None:
-    assert marks(Signs("", "en", 0, 0, 1.0, -9.0, 0.0, 0.0)) == ()
+def test_an_empty_text_has_no_marks() -> None:
+    assert find_marks(Signs("", "en", 0, 0, 1.0, -9.0, 0.0, 0.0)) == ()
 
 
-def test_no_speech_takes_both_the_models_word_and_its_uncertainty() -> None:
-    assert marks(replace(SURE, no_speech=0.9)) == ()
-    assert marks(replace(SURE, avg_logprob=-1.2)) == (UNSURE,)
-    assert marks(replace(SURE, no_speech=0.9, avg_logprob=-1.2)) == (NO_SPEECH, UNSURE)
+def test_no_speech_needs_both_the_models_verdict_and_its_uncertainty() -> None:
+    assert find_marks(replace(SURE, no_speech=0.9)) == ()
+    assert find_marks(replace(SURE, avg_logprob=-1.2)) == (UNSURE,)
+    assert find_marks(replace(SURE, no_speech=0.9, avg_logprob=-1.2)) == (NO_SPEECH, UNSURE)
 
 
-def test_uncertainty_alone_is_no_doubt_that_somebody_spoke() -> None:
-    assert not doubted([UNSURE])
-    assert not doubted([])
-    assert all(doubted([UNSURE, mark]) for mark in DOUBTS)
+def test_uncertainty_alone_does_not_suppress_alerts() -> None:
+    assert not is_doubtful([UNSURE])
+    assert not is_doubtful([])
+    assert all(is_doubtful([UNSURE, mark]) for mark in DOUBTS)
 
 
-def test_only_the_text_s_own_doubts_are_explained_by_the_sound() -> None:
+def test_the_sound_explains_only_marks_about_the_text() -> None:
     assert trust([UNSURE, SPOKEN]) is trust([]) is Trust.SURE
     for mark in DOUBTS:
         assert trust([mark]) is Trust.DOUBTFUL, "as a worker of an earlier release marks it"
@@ -69,10 +69,10 @@ def test_only_the_text_s_own_doubts_are_explained_by_the_sound() -> None:
 def test_a_text_that_repeats_itself_is_marked() -> None:
     looped = "i will see you there " * 12
     assert {COMPRESSION, REPETITION} <= set(
-        marks(replace(SURE, text=looped, tokens=60, duration_ms=28_000))
+        find_marks(replace(SURE, text=looped, tokens=60, duration_ms=28_000))
     )
     looped = "我会在那里见到你" * 6
-    assert REPETITION in marks(
+    assert REPETITION in find_marks(
         replace(SURE, text=looped, language="zh", tokens=60, duration_ms=20_000)
     )
 
@@ -87,8 +87,8 @@ def test_a_text_that_repeats_itself_is_marked() -> None:
         "ha ha ha that is so so funny",
     ],
 )
-def test_what_people_say_twice_or_thrice_is_no_loop(said: str) -> None:
-    assert marks(replace(SURE, text=said, tokens=len(said.split()))) == ()
+def test_two_or_three_repeats_are_no_loop(said: str) -> None:
+    assert find_marks(replace(SURE, text=said, tokens=len(said.split()))) == ()
 
 
 @given(
@@ -96,24 +96,24 @@ def test_what_people_say_twice_or_thrice_is_no_loop(said: str) -> None:
     st.integers(4, 30),
     st.lists(st.sampled_from("klmn"), max_size=5, unique=True),
 )
-def test_a_loop_is_found_whatever_stands_around_it(
+def test_a_loop_is_found_among_other_words(
     looped: list[str], times: int, around: list[str]
 ) -> None:
     row = [*around, *(looped * times), *around]
-    assert loops(row) or len(looped) * times < 12
+    assert has_loop(row) or len(looped) * times < 12
 
 
 @given(st.lists(st.integers(0, 10_000), unique=True, max_size=300))
-def test_words_that_never_come_again_are_no_loop(words: list[int]) -> None:
-    assert not loops([str(word) for word in words])
+def test_different_words_are_no_loop(words: list[int]) -> None:
+    assert not has_loop([str(word) for word in words])
 
 
-def test_more_words_than_anybody_says_are_marked() -> None:
-    assert marks(replace(SURE, tokens=30)) == (TOO_FAST,)
-    assert marks(replace(SURE, text="no no no", tokens=3, duration_ms=300)) == ()
+def test_more_words_than_a_person_can_say_are_marked() -> None:
+    assert find_marks(replace(SURE, tokens=30)) == (TOO_FAST,)
+    assert find_marks(replace(SURE, text="no no no", tokens=3, duration_ms=300)) == ()
     chinese = replace(SURE, text="今天我们去公园散步吧好不好", language="zh", tokens=39)
-    assert marks(chinese) == (), "three tokens a character are not three characters"
-    assert marks(replace(chinese, duration_ms=1_000)) == (TOO_FAST,)
+    assert find_marks(chinese) == (), "three tokens a character are not three characters"
+    assert find_marks(replace(chinese, duration_ms=1_000)) == (TOO_FAST,)
 
 
 @pytest.mark.parametrize(
@@ -130,24 +130,24 @@ def test_more_words_than_anybody_says_are_marked() -> None:
         "谢谢大家。",
     ],
 )
-def test_known_phantoms_are_marked_where_hardly_anything_is_heard(text: str) -> None:
+def test_known_phantoms_are_marked_on_sound_with_hardly_any_speech(text: str) -> None:
     language = "en" if text.isascii() else "zh"
     said = replace(SURE, text=text, language=language, duration_ms=4_000)
     assert is_phantom(text)
-    assert marks(replace(said, active=0.05)) == (PHANTOM,)
-    assert marks(replace(said, no_speech=0.5)) == (PHANTOM,)
-    assert marks(said) == (), "people say it, too"
+    assert find_marks(replace(said, active=0.05)) == (PHANTOM,)
+    assert find_marks(replace(said, no_speech=0.5)) == (PHANTOM,)
+    assert find_marks(said) == (), "people say it, too"
 
 
 @pytest.mark.parametrize("text", ["thank you for the gift card", "you fool", "我字幕看不清", ""])
-def test_what_only_begins_like_a_phantom_is_none(text: str) -> None:
+def test_a_text_that_only_begins_like_a_phantom_is_not_marked(text: str) -> None:
     assert not is_phantom(text)
 
 
-def test_steady_sound_with_words_of_which_the_model_is_not_sure_is_marked() -> None:
-    assert marks(replace(SURE, swing_db=3.0, avg_logprob=-0.4)) == (NOISE,)
-    assert marks(replace(SURE, swing_db=3.0)) == (), "loud noise under plain words"
-    assert marks(replace(SURE, avg_logprob=-0.4)) == ()
+def test_unsure_words_on_steady_sound_are_marked() -> None:
+    assert find_marks(replace(SURE, swing_db=3.0, avg_logprob=-0.4)) == (NOISE,)
+    assert find_marks(replace(SURE, swing_db=3.0)) == (), "loud noise under plain words"
+    assert find_marks(replace(SURE, avg_logprob=-0.4)) == ()
 
 
 def test_speech_under_loud_noise_is_not_as_steady_as_a_tone() -> None:

@@ -1,17 +1,24 @@
-"""Repeated abuse is heard: the demo's violations, said again and again without a pause."""
+"""Repeated abuse: the demo's violations, said several times without a pause."""
 
 from __future__ import annotations
 
 import pytest
 
+from asr.loading import load_whisper
 from asr.settings import AsrSettings
 from asr.transcriber import Transcriber
-from asr.whisper import load
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.packs import demo_packs, shipped_packs
 from service.simulation.script import DEMO_SCRIPT, Line, load_script
-from tests.asr.repeats import Heard, Outcome, hear, read, repeated, table
+from tests.asr.repeats import (
+    Outcome,
+    RepeatResult,
+    format_table,
+    match_repeats,
+    repeat_recordings,
+    transcribe_track,
+)
 from tests.listening.hearing import words
 from tests.listening.sound import clip_16k
 
@@ -22,7 +29,7 @@ VIOLATIONS = [
 
 @pytest.fixture(scope="module", params=[1, 5], ids=["beam 1", "beam 5"])
 def micro(request: pytest.FixtureRequest) -> Transcriber:
-    return load(AsrSettings(beam_size=request.param))
+    return load_whisper(AsrSettings(beam_size=request.param))
 
 
 @pytest.fixture(scope="module")
@@ -43,23 +50,25 @@ def named(line: Line) -> str:
 def test_a_violation_said_again_and_again_is_an_alert(
     micro: Transcriber, demo: Matcher, shipped: Matcher, line: Line
 ) -> None:
-    take = words(clip_16k(line.clip.name))
-    (once,) = [read(shipped, hear(micro, take, "en"), line.text, 1)]
-    rows: list[Heard] = []
+    once_said = words(clip_16k(line.clip.name))
+    (once,) = [match_repeats(shipped, transcribe_track(micro, once_said, "en"), line.text, 1)]
+    rows: list[RepeatResult] = []
     for times in (2, 4, 6, 8):
-        heard = hear(micro, repeated([take], times), "en")
-        rows.append(read(demo, heard, line.text, times))
-        assert line.rule in {match.rule_id for match in rows[-1].matches}, table(rows)
+        heard = transcribe_track(micro, repeat_recordings([once_said], times), "en")
+        rows.append(match_repeats(demo, heard, line.text, times))
+        assert line.rule in {match.rule_id for match in rows[-1].matches}, format_table(rows)
         if once.outcome is Outcome.ALERT:
-            rows.append(read(shipped, heard, line.text, times))
-    assert all(row.outcome is Outcome.ALERT for row in rows), table(rows)
+            rows.append(match_repeats(shipped, heard, line.text, times))
+    assert all(row.outcome is Outcome.ALERT for row in rows), format_table(rows)
 
 
 def test_an_insult_that_a_microphone_plays_on_and_on_is_an_alert_with_its_marks(
     demo: Matcher,
 ) -> None:
-    """As in a Janus room, where this carried the marks of a loop and raised nothing."""
-    pcm = repeated([clip_16k("trudy-insult.opus")], 6)
-    row = read(demo, hear(load(AsrSettings()), pcm, "en"), "you are a stupid idiot", 6)
+    """In a Janus room this sound once got the marks of a loop and raised no alert."""
+    pcm = repeat_recordings([clip_16k("trudy-insult.opus")], 6)
+    row = match_repeats(
+        demo, transcribe_track(load_whisper(AsrSettings()), pcm, "en"), "you are a stupid idiot", 6
+    )
     assert row.outcome is Outcome.ALERT
     assert {"repetition", "compression", "spoken"} <= set(row.marks[0])

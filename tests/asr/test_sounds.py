@@ -1,4 +1,4 @@
-"""What the demo model makes of windows, of utterances that share one, and of no speech."""
+"""The demo model on windows of several lengths, shared windows, and sound without speech."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from asr.loading import load_whisper
 from asr.quality import MARKS
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
 from asr.transcriber import Effort, WindowedTranscriber
-from asr.whisper import WhisperTranscriber, load
+from asr.whisper import WhisperTranscriber
 from asr.windows import FULL, Windows
 from policies.load import load_folder
 from policies.matcher import Matcher
@@ -29,7 +30,7 @@ GRACE = [name for name in SAID if name.startswith("grace")]
 
 @pytest.fixture(scope="module")
 def micro() -> WhisperTranscriber:
-    return load(AsrSettings())
+    return load_whisper(AsrSettings())
 
 
 def a_clip(name: str, **more: object) -> Utterance:
@@ -43,13 +44,13 @@ def test_a_batch_of_several_windows_comes_out_in_its_order(micro: WhisperTranscr
         an_utterance(name, clip_16k(name).ljust(32 * length_ms, b"\0"))
         for name, length_ms in zip(names, lengths_ms, strict=True)
     ]
-    assert [micro.window_of(one.duration_ms) for one in batch] == [500, 1_000, 1_500, FULL]
+    assert [micro.window_frames(one.duration_ms) for one in batch] == [500, 1_000, 1_500, FULL]
     mixed = micro.transcribe([batch[2], batch[0], batch[3], batch[1]])
     assert [one.text for one in mixed] == [SAID[names[at]] for at in (2, 0, 3, 1)]
 
 
 def test_words_have_the_same_times_in_a_short_window(micro: WhisperTranscriber) -> None:
-    whole = load(AsrSettings())
+    whole = load_whisper(AsrSettings())
     whole.windows = Windows()
     for name in GRACE:
         cut = a_clip(name, ended_by=EndedBy.LENGTH)
@@ -71,7 +72,7 @@ def test_utterances_that_share_a_window_each_get_their_own_words(micro: WhisperT
     assert isinstance(micro, WindowedTranscriber)
     batch = [a_clip(name, speaker_id=name.split("-")[0]) for name in SAID]
     for frames in (Windows(), micro.windows):
-        together = load(AsrSettings())
+        together = load_whisper(AsrSettings())
         together.windows = frames
         heard = together.transcribe(batch, coalesce=True)
         assert [one.utterance_id for one in heard] == [one.id for one in batch]
@@ -86,14 +87,14 @@ def test_utterances_that_share_a_window_each_get_their_own_words(micro: WhisperT
         assert all(one.text not in others for one in wrong), "nobody gets another's words"
 
 
-def test_words_of_a_shared_window_have_the_times_that_they_have_alone() -> None:
-    together = load(AsrSettings())
+def test_words_of_a_shared_window_have_the_same_times_as_alone() -> None:
+    together = load_whisper(AsrSettings())
     together.windows = Windows()
     batch = [a_clip(name, speaker_id=name.split("-")[0]) for name in SAID]
     off_ms = []
     for one, heard in zip(batch, together.transcribe(batch, coalesce=True), strict=True):
         (alone,) = together.transcribe([replace(one, ended_by=EndedBy.LENGTH)])
-        if not heard.words or heard.text != alone.text:  # heard alone, or otherwise
+        if not heard.words or heard.text != alone.text:  # decoded alone, or with other words
             continue
         assert " ".join(word.text for word in heard.words) == heard.text
         assert all(0 <= word.start_ms <= word.end_ms <= one.duration_ms for word in heard.words)
@@ -107,13 +108,13 @@ def test_silence_among_utterances_that_share_a_window_has_no_words(
     micro: WhisperTranscriber,
 ) -> None:
     speech, silence = a_clip(GRACE[0]), an_utterance("silence")
-    together = load(AsrSettings())
+    together = load_whisper(AsrSettings())
     together.windows = Windows()
     heard = together.transcribe([speech, silence, replace(speech, id="again")], coalesce=True)
     assert [one.text for one in heard] == [SAID[GRACE[0]], "", SAID[GRACE[0]]]
 
 
-def test_a_look_at_speech_that_goes_on_is_called_so_and_has_times(
+def test_an_interim_transcript_is_marked_as_such_and_has_word_times(
     micro: WhisperTranscriber,
 ) -> None:
     (heard,) = micro.transcribe([a_clip(GRACE[0], revision=2)])
@@ -149,7 +150,7 @@ SOUNDS: dict[str, Callable[[], bytes]] = {
 
 
 def alerts(micro: WhisperTranscriber, pcm: bytes) -> int:
-    """Matches of every shipped pack on what is heard."""
+    """Count the matches of all shipped packs on the transcript of this sound."""
     utterance = an_utterance(pcm=pcm)
     (heard,) = micro.transcribe([utterance])
     matchers = [Matcher(load_folder(folder)) for folder in (shipped_packs(), demo_packs())]

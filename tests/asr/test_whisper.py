@@ -1,11 +1,5 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +7,12 @@ import pytest
 from faster_whisper import WhisperModel
 
 from asr.decoding import Decoder, Features, whole_words
-from asr.models import MICRO, ModelUnavailable, micro_directory
+from asr.loading import load_whisper
+from asr.models import MICRO, micro_directory
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Utterance
-from asr.stitch import UNSPACED
 from asr.transcriber import TranscriptionFailed
-from asr.whisper import WhisperTranscriber, batch_size, lanes, load, model_names
+from asr.whisper import WhisperTranscriber
 from service.simulation.script import DEMO_SCRIPT, load_script
 from tests.asr.examples import START, an_utterance
 from tests.listening.sound import clip_16k
@@ -28,19 +22,19 @@ SAID = {
     for speaker in load_script(DEMO_SCRIPT).speakers
     for line in speaker.lines
 }
-"""What each shipped clip says."""
+"""Words of each shipped clip."""
 
 
 @pytest.fixture(scope="module")
 def micro() -> WhisperTranscriber:
-    return load(AsrSettings())
+    return load_whisper(AsrSettings())
 
 
 def clips() -> list[Utterance]:
     return [an_utterance(name, clip_16k(name)) for name in SAID]
 
 
-def test_every_clip_is_heard_right_in_batches_of_eight_and_alone(
+def test_every_clip_is_transcribed_right_in_batches_of_eight_and_alone(
     micro: WhisperTranscriber,
 ) -> None:
     utterances = clips()
@@ -64,11 +58,11 @@ def test_a_transcript_is_of_its_utterance(micro: WhisperTranscriber) -> None:
     assert not transcript.provisional
 
 
-def test_further_readings_are_others_and_are_given_only_if_they_are_asked_for(
+def test_further_readings_differ_and_come_only_on_request(
     micro: WhisperTranscriber,
 ) -> None:
     utterance = clips()[0]
-    asked = load(AsrSettings(hypotheses=3))
+    asked = load_whisper(AsrSettings(hypotheses=3))
     (transcript,) = asked.transcribe([utterance])
     assert transcript.text == SAID[utterance.id]
     assert 1 <= len(transcript.hypotheses) <= 3
@@ -77,7 +71,7 @@ def test_further_readings_are_others_and_are_given_only_if_they_are_asked_for(
 
 
 class Counting(Decoder):
-    """Keeps how many windows it was given at once."""
+    """A decoder that records the size of each batch."""
 
     def __init__(self) -> None:
         super().__init__(WhisperModel(str(micro_directory()), device="cpu", compute_type="int8"))
@@ -91,7 +85,7 @@ class Counting(Decoder):
 @pytest.mark.parametrize(
     ("utterances", "batches"), [(1, [1]), (4, [4]), (5, [1, 4]), (8, [4, 4]), (10, [5, 5])]
 )
-def test_what_is_more_than_a_lane_s_batch_is_shared_out(
+def test_windows_beyond_one_batch_are_spread_over_the_lanes(
     utterances: int, batches: list[int]
 ) -> None:
     decoder = Counting()
@@ -112,7 +106,7 @@ def test_no_sound_at_all_gives_no_words(micro: WhisperTranscriber) -> None:
     assert [one.text for one in micro.transcribe([an_utterance(pcm=b"")])] == [""]
 
 
-def test_sound_as_long_as_the_window_is_taken(micro: WhisperTranscriber) -> None:
+def test_sound_as_long_as_the_window_is_transcribed(micro: WhisperTranscriber) -> None:
     (transcript,) = micro.transcribe(
         [an_utterance(pcm=clip_16k("walt-coffee.opus").ljust(960_000, b"\0"))]
     )
@@ -145,7 +139,7 @@ def test_words_have_times_where_speech_was_cut(
         assert all(0 < word.probability <= 1 for word in transcript.words)
 
 
-def test_pieces_of_a_word_and_punctuation_are_no_words_of_their_own() -> None:
+def test_pieces_of_a_word_and_punctuation_are_part_of_the_word() -> None:
     def words(*pieces: str, spaced: bool = True) -> list[tuple[str, int, int]]:
         aligned = [
             {"word": piece, "start": 0.1 * n, "end": 0.1 * (n + 1), "probability": 0.5}
@@ -163,7 +157,7 @@ def test_pieces_of_a_word_and_punctuation_are_no_words_of_their_own() -> None:
     assert words() == []
 
 
-def test_a_cut_part_in_which_nothing_is_said_has_no_words(micro: WhisperTranscriber) -> None:
+def test_a_cut_part_without_speech_has_no_words(micro: WhisperTranscriber) -> None:
     (transcript,) = micro.transcribe([an_utterance(part=1)])
     assert (transcript.text, transcript.words) == ("", ())
 
@@ -174,106 +168,6 @@ def test_a_batch_that_the_model_refuses_is_one_failure(micro: WhisperTranscriber
     assert "1 utterances" in str(failed.value)
 
 
-def test_it_says_how_it_runs(micro: WhisperTranscriber) -> None:
+def test_the_description_names_device_and_compute_type(micro: WhisperTranscriber) -> None:
     assert micro.model == MICRO
     assert micro.describe().startswith("cpu, int8")
-
-
-def test_a_gpu_that_cannot_be_used_leaves_the_settings_of_a_cpu(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A device answers, and cuBLAS is not there."""
-    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 1)
-    monkeypatch.setattr("asr.cuda._load_cublas", lambda finders: False)
-    settings = AsrSettings(compute_type="int8_float32")  # a place of its own
-    assert batch_size(settings) == 1
-    assert lanes(settings) == lanes(AsrSettings(device="cpu"))
-
-
-def test_the_demo_model_is_among_the_names() -> None:
-    assert model_names()[0] == MICRO
-    assert "large-v3-turbo" in model_names()
-    assert "zh" in UNSPACED
-
-
-def a_model(folder: Path) -> Path:
-    """A copy of the demo model, to be spoilt."""
-    return shutil.copytree(micro_directory(), folder / "model")
-
-
-def spoil(name: str, content: bytes) -> Callable[[Path], object]:
-    return lambda model: (model / name).write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        spoil("model.bin", b""),
-        spoil("model.bin", b"x" * 1_000),
-        spoil("config.json", b"{"),
-        spoil("tokenizer.json", b"{"),
-        spoil("tokenizer.json", b"{}"),
-        spoil("vocabulary.json", b"["),
-    ],
-)
-def test_a_spoilt_file_is_one_sentence_that_names_the_directory(
-    tmp_path: Path, harm: Callable[[Path], object]
-) -> None:
-    model = a_model(tmp_path)
-    harm(model)
-    with pytest.raises(ModelUnavailable) as unavailable:
-        load(AsrSettings(model=str(model)))
-    assert str(model) in str(unavailable.value)
-    assert "\n" not in str(unavailable.value)
-
-
-@pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json"])
-def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
-    model = a_model(tmp_path)
-    (model / missing).unlink()
-    with pytest.raises(ModelUnavailable, match=f"lacks {missing}"):
-        load(AsrSettings(model=str(model)))
-
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        (AsrSettings(model="/nowhere/at/all"), "/nowhere/at/all is not a directory"),
-        (AsrSettings(model=__file__), "is not a directory"),
-        (AsrSettings(model=str(Path(__file__).parent)), "is not a CTranslate2 Whisper model"),
-        (AsrSettings(device="toaster"), "'toaster' is no device"),
-        (AsrSettings(compute_type="float7"), "as float7"),
-    ],
-)
-def test_what_cannot_be_loaded_says_why(settings: AsrSettings, says: str) -> None:
-    with pytest.raises(ModelUnavailable, match=says):
-        load(settings)
-
-
-def test_an_unknown_name_points_to_the_known_ones() -> None:
-    with pytest.raises(ModelUnavailable, match="no model is called 'tinny'.*models list"):
-        load(AsrSettings(model="tinny"))
-
-
-def test_a_hub_that_cannot_be_reached_is_one_sentence_with_the_remedies(tmp_path: Path) -> None:
-    """In a process of its own: the hub's client reads its address when it is imported."""
-    script = (
-        "from pathlib import Path\n"
-        "from asr.models import ModelUnavailable\n"
-        "from asr.whisper import fetch\n"
-        f"try:\n    fetch('tiny', Path({str(tmp_path)!r}))\n"
-        "except ModelUnavailable as error:\n    print(error)\n"
-    )
-    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | nowhere,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.startswith("the model 'tiny' is not cached and the model hub cannot be")
-    for remedy in ("models pull tiny", "a directory", "EARSHOT_ASR_MODEL=micro"):
-        assert remedy in done.stdout
-    assert done.stdout.count("\n") == 1

@@ -11,25 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from asr.loading import load_whisper
 from asr.models import ModelUnavailable, micro_directory
 from asr.settings import AsrSettings
-from asr.whisper import load
-from asr.windows import DECLARATION, FULL, Windows, canary_fails, declared
+from asr.windows import DECLARATION, FULL, Windows, find_canary_failure, read_declaration
 
 SHORT = Windows((500, 1_000, 1_500, FULL), margin_ms=100)
 
 
 @given(st.integers(0, 30_000))
 def test_a_window_is_the_shortest_that_holds_the_sound_and_the_margin(ms: int) -> None:
-    window = SHORT.holding(ms)
+    window = SHORT.shortest_holding(ms)
     assert window in SHORT.buckets
     assert window == FULL or ms + 100 <= 10 * window
     assert all(ms + 100 > 10 * shorter for shorter in SHORT.buckets if shorter < window)
-    assert Windows().holding(ms) == FULL
+    assert Windows().shortest_holding(ms) == FULL
 
 
 def a_model(folder: Path, **changes: Any) -> Path:
-    """The demo model with another declaration."""
+    """Return a copy of the demo model with another declaration."""
     model = shutil.copytree(micro_directory(), folder / "model")
     content = json.loads((model / DECLARATION).read_text("utf-8"))
     content["dynamic_context"] |= changes
@@ -37,33 +37,33 @@ def a_model(folder: Path, **changes: Any) -> Path:
     return model
 
 
-def test_the_demo_model_declares_short_windows_and_bears_them() -> None:
-    assert load(AsrSettings()).windows.buckets == (500, 1_000, 1_500, FULL)
+def test_the_demo_model_passes_the_check_of_its_short_windows() -> None:
+    assert load_whisper(AsrSettings()).windows.buckets == (500, 1_000, 1_500, FULL)
 
 
-def test_a_model_that_declares_nothing_has_windows_of_30_s(tmp_path: Path) -> None:
+def test_a_model_without_a_declaration_has_windows_of_30_s(tmp_path: Path) -> None:
     model = a_model(tmp_path)
     (model / DECLARATION).unlink()
-    assert load(AsrSettings(model=str(model))).windows.buckets == (FULL,)
+    assert load_whisper(AsrSettings(model=str(model))).windows.buckets == (FULL,)
 
 
-def test_a_model_that_does_not_hear_its_canary_has_windows_of_30_s_and_a_warning(
+def test_a_model_that_fails_its_canary_has_windows_of_30_s_and_a_warning(
     tmp_path: Path,
 ) -> None:
     model = a_model(tmp_path, words="do you want coffee or bread")
     with capture_logs() as logs:
-        transcriber = load(AsrSettings(model=str(model)))
+        transcriber = load_whisper(AsrSettings(model=str(model)))
     assert transcriber.windows.buckets == (FULL,)
     (warning,) = [entry for entry in logs if entry["log_level"] == "warning"]
     assert "does not hear the canary's words in a window of 30 s" in warning["reason"]
 
 
-def test_a_canary_heard_wrong_in_one_short_window_is_told() -> None:
-    context = declared(micro_directory())
+def test_a_canary_that_fails_in_one_short_window_is_reported() -> None:
+    context = read_declaration(micro_directory())
     assert context is not None
     words = context.words
-    assert canary_fails(context, lambda pcm, frames: words) is None
-    why = canary_fails(context, lambda pcm, frames: "" if frames == 1_000 else words)
+    assert find_canary_failure(context, lambda pcm, frames: words) is None
+    why = find_canary_failure(context, lambda pcm, frames: "" if frames == 1_000 else words)
     assert why is not None
     assert "a window of 10 s" in why
 
@@ -85,12 +85,12 @@ def test_a_canary_heard_wrong_in_one_short_window_is_told() -> None:
         ({"canary": "config.json"}, "Error"),
     ],
 )
-def test_a_declaration_that_cannot_be_understood_is_one_sentence_with_its_file(
+def test_an_invalid_declaration_is_an_error_of_one_sentence_with_its_file(
     tmp_path: Path, changes: dict[str, Any], says: str
 ) -> None:
     model = a_model(tmp_path, **changes)
     with pytest.raises(ModelUnavailable, match=says) as unavailable:
-        load(AsrSettings(model=str(model)))
+        load_whisper(AsrSettings(model=str(model)))
     assert str(model / DECLARATION) in str(unavailable.value)
     assert "windows of 30 s" in str(unavailable.value)
 
@@ -100,7 +100,7 @@ def test_a_declaration_that_is_no_object_is_refused(tmp_path: Path, content: str
     model = a_model(tmp_path)
     (model / DECLARATION).write_text(content, "utf-8")
     with pytest.raises(ModelUnavailable, match="is no declaration"):
-        declared(model)
+        read_declaration(model)
 
 
 def test_a_canary_of_another_rate_is_refused(tmp_path: Path) -> None:
@@ -109,4 +109,4 @@ def test_a_canary_of_another_rate_is_refused(tmp_path: Path) -> None:
         file.setparams((1, 2, 8_000, 0, "NONE", ""))
         file.writeframes(bytes(16_000))
     with pytest.raises(ModelUnavailable, match="16 kHz mono int16"):
-        declared(model)
+        read_declaration(model)

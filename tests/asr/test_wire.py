@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr.limits import LONGEST_UTTERANCE_S
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance, Word, WorkClass
-from asr.wire import LONGEST_S, VERSION, Lost, Message, WireError, decode, encode
+from asr.wire import VERSION, Lost, Message, WireError, decode, encode
 from tests.asr.examples import an_utterance, written
 
 MALFORMED = Path(__file__).parent / "malformed"
@@ -31,7 +32,7 @@ words = st.builds(
 )
 
 
-def several(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+def lists_of(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(of, max_size=5).map(tuple)
 
 
@@ -46,7 +47,7 @@ MADE: dict[type, st.SearchStrategy[Any]] = {
         ended_by=st.sampled_from(EndedBy),
         part=numbers,
         overlap_ms=numbers,
-        languages=several(names),
+        languages=lists_of(names),
         work=st.sampled_from(WorkClass),
         revision=numbers,
     ),
@@ -59,9 +60,9 @@ MADE: dict[type, st.SearchStrategy[Any]] = {
         ended_at=instants,
         language=names,
         text=names,
-        words=several(words),
-        hypotheses=several(names),
-        marks=several(names),
+        words=lists_of(words),
+        hypotheses=lists_of(names),
+        marks=lists_of(names),
         model=names,
         provisional=st.booleans(),
         revision=numbers,
@@ -71,7 +72,7 @@ MADE: dict[type, st.SearchStrategy[Any]] = {
 
 
 @pytest.mark.parametrize("kind", get_args(Message))
-def test_every_type_comes_back_as_it_was_sent(kind: type) -> None:
+def test_every_type_survives_the_wire(kind: type) -> None:
     @given(MADE[kind])
     def comes_back(message: Message) -> None:
         assert decode(encode(message)) == message
@@ -80,8 +81,8 @@ def test_every_type_comes_back_as_it_was_sent(kind: type) -> None:
 
 
 @pytest.mark.parametrize("kind", get_args(Message))
-def test_every_field_of_every_type_travels(kind: type) -> None:
-    """Two of a type that differ in one field differ on the wire, too."""
+def test_every_field_of_every_type_is_on_the_wire(kind: type) -> None:
+    """Messages that differ in one field differ on the wire, too."""
 
     @given(MADE[kind], MADE[kind], st.sampled_from([each.name for each in fields(kind)]))
     def differs(one: Any, other: Any, name: str) -> None:
@@ -91,7 +92,7 @@ def test_every_field_of_every_type_travels(kind: type) -> None:
     differs()
 
 
-def test_a_time_of_another_zone_is_the_same_instant() -> None:
+def test_a_time_of_another_zone_stays_the_same_instant() -> None:
     there = datetime.fromisoformat("2030-01-01T14:00:00.5+02:00")
     came = decode(encode(replace(an_utterance(), started_at=there)))
     assert isinstance(came, Utterance)
@@ -99,8 +100,8 @@ def test_a_time_of_another_zone_is_the_same_instant() -> None:
     assert came.started_at.tzinfo is UTC
 
 
-def test_the_longest_utterance_travels() -> None:
-    longest = an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_S))
+def test_the_longest_utterance_survives_the_wire() -> None:
+    longest = an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_UTTERANCE_S))
     assert decode(encode(longest)) == longest
 
 
@@ -109,7 +110,7 @@ def test_the_longest_utterance_travels() -> None:
     [
         (an_utterance(pcm=b""), "no sound"),
         (an_utterance(pcm=b"\0" * 3), "half a sample"),
-        (an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_S + 2)), "30 s at most"),
+        (an_utterance(pcm=bytes(2 * SAMPLE_RATE * LONGEST_UTTERANCE_S + 2)), "30 s at most"),
         (an_utterance("x" * 2000), "id is not a text"),
         (replace(an_utterance(), started_at=datetime(2030, 1, 1)), "without its zone"),  # noqa: DTZ001
         (replace(written(an_utterance()), words=[Word("a", 0, 1, math.nan)]), "not a number"),
@@ -118,7 +119,7 @@ def test_the_longest_utterance_travels() -> None:
         (replace(written(an_utterance()), text="x" * 100_001), "text is not a text"),
     ],
 )
-def test_what_would_be_refused_is_not_sent(message: Message, why: str) -> None:
+def test_an_invalid_message_is_not_encoded(message: Message, why: str) -> None:
     with pytest.raises(WireError, match=why):
         decode(encode(message))
 
@@ -170,22 +171,20 @@ def a_header(**changed: object) -> bytes:
         (whole(b'{"reason":"late"}', kind=3), "2 bytes of sound where none belong"),
     ],
 )
-def test_a_message_that_is_not_as_it_should_be_is_refused_with_its_reason(
-    data: bytes, why: str
-) -> None:
+def test_a_malformed_message_is_refused_with_a_reason(data: bytes, why: str) -> None:
     with pytest.raises(WireError, match=why):
         decode(data)
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
+def test_random_bytes_are_refused(data: bytes) -> None:
     for tried in (data, b"es\x01\x01" + data, b"es\x01\x02" + data):
         with contextlib.suppress(WireError):
             decode(tried)
 
 
 @given(MADE[Utterance], st.data())
-def test_a_message_with_a_byte_changed_is_refused_or_another_message(
+def test_a_message_with_a_changed_byte_is_refused_or_decodes(
     message: Utterance, data: st.DataObject
 ) -> None:
     sent = bytearray(encode(message))
@@ -195,14 +194,14 @@ def test_a_message_with_a_byte_changed_is_refused_or_another_message(
 
 
 @pytest.mark.parametrize("path", sorted(MALFORMED.glob("*.bin")), ids=lambda path: path.stem)
-def test_kept_examples_of_other_programs_stay_refused(path: Path) -> None:
+def test_recorded_malformed_messages_stay_refused(path: Path) -> None:
     expected = path.with_suffix(".txt").read_text().strip()
     with pytest.raises(WireError) as refused:
         decode(path.read_bytes())
     assert str(refused.value) == expected
 
 
-def test_a_refusal_shows_no_speech() -> None:
+def test_a_refusal_contains_no_speech() -> None:
     header = json.dumps({"text": "a secret", "utterance_id": ["a secret"]}).encode()
     with pytest.raises(WireError) as refused:
         decode(whole(header, b"", kind=2))

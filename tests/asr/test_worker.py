@@ -3,22 +3,22 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from asr.batch_runner import ModelBroken
 from asr.cuda import CudaUnavailable
-from asr.hearing import NOT_TRANSCRIBED, ModelBroken
 from asr.models import ModelUnavailable
-from asr.redis_scripts import FAILED_AGAIN
+from asr.reasons import NOT_TRANSCRIBED, WORKERS_FAILED
 from asr.settings import AsrSettings
 from asr.speech import WorkClass
 from asr.transcriber import Transcriber
 from asr.worker import Worker, WorkerTimes
 from asr.worker_process import WorkerFailed, run_worker
 from tests.asr.examples import an_utterance
-from tests.asr.redis_stage import QUICK, Stage, some, staged, until
+from tests.asr.redis_stage import QUICK, Stage, next_results, until
 from tests.asr.scribe import Scribe, heard, unheard
 from tests.redis import RedisServer
 from tests.server import clean_environment
@@ -26,13 +26,7 @@ from tests.server import clean_environment
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
 
-@pytest.fixture
-async def stage(redis: RedisServer) -> AsyncIterator[Stage]:
-    async with staged(redis) as stage:
-        yield stage
-
-
-async def test_stopped_it_finishes_its_batch_and_gives_back_the_rest(stage: Stage) -> None:
+async def test_a_stopped_worker_finishes_its_batch_and_gives_back_the_rest(stage: Stage) -> None:
     queue = await stage.server()
     first, second = Scribe(), Scribe()
     first.free.clear()
@@ -47,11 +41,11 @@ async def test_stopped_it_finishes_its_batch_and_gives_back_the_rest(stage: Stag
     await running
     assert first.batches == [["running"]]
     async with stage.worker(second, batch=1):
-        assert set(heard(await some(queue, 3))) == {"running", "prepared", "waiting"}
+        assert set(heard(await next_results(queue, 3))) == {"running", "prepared", "waiting"}
     assert sorted(second.batches) == [["prepared"], ["waiting"]]
 
 
-async def test_while_the_model_works_the_next_batch_fills_up_most_urgent_first(
+async def test_the_next_batch_fills_up_with_the_most_urgent_entries(
     stage: Stage,
 ) -> None:
     queue = await stage.server()
@@ -67,12 +61,12 @@ async def test_while_the_model_works_the_next_batch_fills_up_most_urgent_first(
         queue.put(an_utterance("another"))
         await until(lambda: len(worker._prepared) == 3)
         scribe.free.set()
-        await some(queue, 5)
+        await next_results(queue, 5)
     assert scribe.batches[1][0] == "hot"
     assert len(scribe.batches[1]) == 3
 
 
-async def test_a_dead_workers_work_is_claimed_and_done_alone(stage: Stage) -> None:
+async def test_an_entry_of_a_dead_worker_is_claimed_and_transcribed_alone(stage: Stage) -> None:
     queue = await stage.server()
     dead = stage.streams()
     for id_ in ("a", "b"):
@@ -81,47 +75,51 @@ async def test_a_dead_workers_work_is_claimed_and_done_alone(stage: Stage) -> No
     taken = 0
     async with asyncio.timeout(5):
         while taken < 2:
-            taken += len(await dead.take("dead", 2 - taken))
+            taken += len(await dead.fetch_entries("dead", 2 - taken))
     scribe = Scribe()
     async with stage.worker(scribe):
-        assert sorted(heard(await some(queue, 2))) == ["a", "b"]
+        assert sorted(heard(await next_results(queue, 2))) == ["a", "b"]
     assert sorted(scribe.batches) == [["a"], ["b"]]
-    assert (await dead.look()).claims == 2
+    assert (await dead.read_overview()).claims == 2
 
 
-async def test_what_failed_every_worker_is_given_up_as_a_dead_letter(stage: Stage) -> None:
+async def test_an_entry_that_failed_every_worker_is_a_dead_letter(stage: Stage) -> None:
     queue = await stage.server()
     queue.put(an_utterance("killer"))
     streams = stage.streams()
     async with asyncio.timeout(5):
-        while not await streams.take("first", 1):  # noqa: ASYNC110
+        while not await streams.fetch_entries("first", 1):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     for worker in ("second", "third"):
-        claimed, _ = await streams.claim(worker, idle_ms=0, most_deliveries=3, in_hand=[])
+        claimed, _ = await streams.claim_entry(worker, idle_ms=0, most_deliveries=3, in_hand=[])
         assert claimed is not None
-    claimed, given_up = await streams.claim("fourth", idle_ms=0, most_deliveries=3, in_hand=[])
+    claimed, given_up = await streams.claim_entry(
+        "fourth", idle_ms=0, most_deliveries=3, in_hand=[]
+    )
     assert (claimed, given_up) == (None, ["killer"])
-    assert unheard(await some(queue, 1)) == {"killer": FAILED_AGAIN}
-    assert (await streams.look()).dead == 1
+    assert unheard(await next_results(queue, 1)) == {"killer": WORKERS_FAILED}
+    assert (await streams.read_overview()).dead == 1
     letter = stage.redis.command("XRANGE", f"{streams.prefix}letters", "-", "+")
-    assert FAILED_AGAIN in letter
+    assert WORKERS_FAILED in letter
     assert "body" not in letter
 
 
-async def test_a_poison_item_is_a_dead_letter_and_the_rest_is_heard(stage: Stage) -> None:
+async def test_a_poison_utterance_is_a_dead_letter_and_the_rest_is_transcribed(
+    stage: Stage,
+) -> None:
     queue = await stage.server()
     for id_ in ("a", "refused", "b", "nan"):
         queue.put(an_utterance(id_))
     async with stage.worker(Scribe()):
-        results = await some(queue, 4)
+        results = await next_results(queue, 4)
     assert sorted(heard(results)) == ["a", "b"]
     reasons = unheard(results)
     assert reasons["refused"] == NOT_TRANSCRIBED
     assert reasons["nan"].startswith("its transcript cannot be sent: language is not a text")
-    assert (await stage.streams().look()).dead == 2
+    assert (await stage.streams().read_overview()).dead == 2
 
 
-async def test_too_little_memory_for_one_alone_is_tried_elsewhere_and_given_up(
+async def test_an_utterance_too_large_for_memory_is_tried_elsewhere_and_given_up(
     stage: Stage,
 ) -> None:
     queue = await stage.server()
@@ -129,13 +127,13 @@ async def test_too_little_memory_for_one_alone_is_tried_elsewhere_and_given_up(
         queue.put(an_utterance(id_))
     scribe = Scribe()
     async with stage.worker(scribe):
-        results = await some(queue, 3)
+        results = await next_results(queue, 3)
     assert sorted(heard(results)) == ["a", "b"]
-    assert unheard(results) == {"huge": FAILED_AGAIN}
+    assert unheard(results) == {"huge": WORKERS_FAILED}
     assert [ids for ids in scribe.batches if "huge" in ids].count(["huge"]) == 3
 
 
-async def test_a_broken_model_gives_everything_back_and_ends_its_worker(stage: Stage) -> None:
+async def test_a_worker_with_a_broken_model_gives_everything_back_and_ends(stage: Stage) -> None:
     queue = await stage.server()
     for id_ in ("a", "plague", "b"):
         queue.put(an_utterance(id_))
@@ -147,11 +145,11 @@ async def test_a_broken_model_gives_everything_back_and_ends_its_worker(stage: S
         sick = property(lambda self: False, lambda self, value: None)
 
     async with stage.worker(Immune()):
-        results = await some(queue, 3)
+        results = await next_results(queue, 3)
     assert sorted(heard(results)) == ["a", "b", "plague"]
 
 
-async def test_a_busy_worker_says_so(stage: Stage) -> None:
+async def test_a_busy_worker_reports_that_it_is_busy(stage: Stage) -> None:
     queue = await stage.server()
     scribe = Scribe()
     scribe.free.clear()
@@ -159,10 +157,10 @@ async def test_a_busy_worker_says_so(stage: Stage) -> None:
         queue.put(an_utterance())
         await until(lambda: any(one.busy for one in queue.overview.workers))  # type: ignore[union-attr]
         scribe.free.set()
-        await some(queue, 1)
+        await next_results(queue, 1)
 
 
-async def test_a_worker_leaves_the_list_when_it_goes(stage: Stage) -> None:
+async def test_a_stopped_worker_leaves_the_list(stage: Stage) -> None:
     queue = await stage.server()
     async with stage.worker(Scribe()):
         await until(lambda: queue.unready() is None)
@@ -198,7 +196,7 @@ def test_a_model_that_does_not_start_ends_the_worker_with_its_remedy(
 
 
 @pytest.mark.parametrize("url", [None, "", "http://x", "redis://:wrong@127.0.0.1:{port}/0"])
-def test_without_a_redis_to_work_for_a_worker_ends(redis: RedisServer, url: str | None) -> None:
+def test_a_worker_without_redis_ends(redis: RedisServer, url: str | None) -> None:
     port = redis.url.rpartition(":")[2].partition("/")[0]
     with pytest.raises(WorkerFailed, match="EARSHOT_REDIS_URL") as failed:
         run_worker(AsrSettings(), url and url.format(port=port), load=lambda _: Scribe(), batch=1)
@@ -215,7 +213,7 @@ def test_without_a_redis_to_work_for_a_worker_ends(redis: RedisServer, url: str 
         ({"EARSHOT_ASR_THREADS": "many"}, 2, "EARSHOT_ASR_THREADS: "),
     ],
 )
-def test_the_command_ends_with_one_clear_line(
+def test_the_command_ends_with_one_line_of_error(
     redis: RedisServer, program: list[str], changed: dict[str, str], code: int, says: str
 ) -> None:
     done = subprocess.run(
@@ -236,6 +234,6 @@ async def test_a_claim_waits_for_five_of_the_slowest_batches(stage: Stage) -> No
         stage.streams(), Scribe, model="m", batch=1, times=replace(QUICK, least_idle_s=10)
     )
     assert worker._idle_ms() == 10_000
-    worker._seconds.extend([0.1] * 99 + [4.0])
+    worker._batch_seconds.extend([0.1] * 99 + [4.0])
     assert worker._idle_ms() == 20_000
     assert WorkerTimes().least_idle_s == 10

@@ -1,7 +1,7 @@
-"""A language of tones, and a recogniser that hears it as it is.
+"""A language of tones, and a transcriber that understands it without errors.
 
-A word is a burst of one frequency. Whatever is cut off at an edge of the sound is garbled, as a
-real model garbles half a word: what can go wrong at a cut goes wrong here, and nothing else.
+A word is a burst of one frequency. A word cut off at an edge of the sound is garbled, as by a real
+model. So everything that can go wrong at a cut goes wrong here, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHARACTERS = tuple("天地人山水火木金土日月星云雨风雪花草石田
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """A word, how long it takes, the silence after it and how loud it is (0 to 1)."""
+    """A word with its length, the silence after it, and its loudness (0 to 1)."""
 
     word: int
     length_ms: int
@@ -31,7 +31,7 @@ class Burst:
 
 
 def sound(bursts: Sequence[Burst]) -> bytes:
-    """int16 mono samples at 16 kHz."""
+    """Return the bursts as int16 mono samples at 16 kHz."""
     phase = 2 * np.pi * np.arange(_BLOCK) / _BLOCK
     pieces = [np.zeros(0)]
     for burst in bursts:
@@ -43,13 +43,13 @@ def sound(bursts: Sequence[Burst]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """`asr.transcriber.Transcriber`.
+    """An `asr.transcriber.Transcriber` for tones.
 
     Attributes:
-        language: "en" writes `WORDS` with spaces, "zh" `CHARACTERS` without.
-        garbled: What half a word is written as; empty: it is left out.
+        language: `en` for `WORDS` with spaces, `zh` for `CHARACTERS` without.
+        garbled: Text for half a word; empty: half words are left out.
         timed: Whether words have times.
-        off_ms: By how much a word's times are wrong, by its number.
+        off_ms: Returns the error of a word's times, by its number.
     """
 
     language: str = "en"
@@ -88,7 +88,7 @@ class Listener:
 
 
 def _runs(pcm: bytes) -> list[tuple[int, int, int]]:
-    """Each burst's word with its beginning and end in milliseconds."""
+    """Return each burst's word with its start and end, in milliseconds."""
     blocks = np.frombuffer(pcm, np.int16)[: len(pcm) // 2 // _BLOCK * _BLOCK]
     spectra = np.abs(np.fft.rfft(blocks.reshape(-1, _BLOCK), axis=1))
     loudest = np.where(spectra.max(axis=1) > 100, spectra.argmax(axis=1), 0)

@@ -20,12 +20,12 @@ from benchmarks.asr import engine
 from benchmarks.asr.command import asr
 from benchmarks.asr.compare import compare
 from benchmarks.asr.engine import Engine, Features
-from benchmarks.asr.lanes import over_and_over
+from benchmarks.asr.lanes import measure_rate
 from benchmarks.asr.live import clients
 from benchmarks.asr.material import UTTERANCES, utterances
 from benchmarks.asr.progress import Run
-from benchmarks.asr.streams import Waits, arrivals, listen
-from benchmarks.asr.whisper_live import note, whisper_live
+from benchmarks.asr.streams import Waits, arrivals, run_streams
+from benchmarks.asr.whisper_live import note_segments, whisper_live
 from service.errors import ConfigurationError, Failed
 
 
@@ -76,7 +76,7 @@ class Instant:
 
 
 def test_every_lane_hears_streams_and_ends() -> None:
-    heard = listen(
+    heard = run_streams(
         cast("Engine", Instant()),
         lambda samples: np.zeros((80, 3000), np.float32),
         40,
@@ -94,7 +94,7 @@ def test_what_every_lane_does_is_counted() -> None:
         calls.append(threading.current_thread().name)
         time.sleep(0.01)
 
-    rate, _ = over_and_over(work, 3, seconds=0.1, lanes=2)
+    rate, _ = measure_rate(work, 3, seconds=0.1, lanes=2)
     assert len(set(calls)) == 2
     assert 0 < rate <= 3 * (len(calls) - 2) / 0.1
 
@@ -141,9 +141,11 @@ def test_words_count_only_in_the_segments_of_their_time() -> None:
     [client] = clients(1, 6.0)
     first = client.spoken[0]
     end_s = first.end / 16_000
-    note(client, [{"text": f" {first.text}", "start": "0.0", "end": "-9.0"}], at_s=end_s)
+    note_segments(client, [{"text": f" {first.text}", "start": "0.0", "end": "-9.0"}], at_s=end_s)
     assert client.heard == {}
-    note(client, [{"text": f"Oh, {first.text}.", "start": "0.0", "end": f"{end_s}"}], end_s + 0.4)
+    note_segments(
+        client, [{"text": f"Oh, {first.text}.", "start": "0.0", "end": f"{end_s}"}], end_s + 0.4
+    )
     wait_s, text = client.heard[0]
     assert (round(wait_s, 6), text) == (0.4, first.text)
 

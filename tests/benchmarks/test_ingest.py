@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from asr.loading import load_whisper
 from asr.settings import AsrSettings
-from asr.whisper import load
 from benchmarks.asr.progress import Run
 from benchmarks.ingest import cpu
 from benchmarks.ingest.far_end import far_end
@@ -117,7 +117,7 @@ def test_a_lost_packet_counts_as_heard_only_where_the_next_one_carries_its_copy(
 
 @pytest.mark.anyio
 async def test_speech_that_the_network_lost_is_mostly_heard_by_its_copies() -> None:
-    model = load(AsrSettings(model="micro", device="cpu", beam_size=1))
+    model = load_whisper(AsrSettings(model="micro", device="cpu", beam_size=1))
     said = {f"speaker-{number}": sentences(number, 1) for number in range(2)}
     outcome = await measure(Network("5%", loss=0.05), model, said)
     assert outcome.dropped > 0

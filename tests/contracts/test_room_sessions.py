@@ -1,4 +1,4 @@
-"""What every way into rooms must do. A new connector belongs into `way` below."""
+"""Contract of every connector. Add a new one to the fixture `hosted`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from service.rooms.actions import RoomAction
 from service.rooms.connector import RoomOver
 from tests.conftest import left_behind
-from tests.contracts.ways import InJanus, Way, Whip, staying
+from tests.contracts.hosted_rooms import HostedRoom, JanusRoom, WhipRoom, running_session
 from tests.janus import Janus
 from tests.rooms.calls import until
 from tests.rooms.fakes import Audience
@@ -31,10 +31,10 @@ def audience() -> Audience:
 
 
 @pytest.fixture(params=["whip", pytest.param("janus", marks=pytest.mark.janus)])
-async def way(request: pytest.FixtureRequest, audience: Audience) -> AsyncIterator[Way]:
+async def hosted(request: pytest.FixtureRequest, audience: Audience) -> AsyncIterator[HostedRoom]:
     before = asyncio.all_tasks()
     if request.param == "whip":
-        whip = Whip(audience)
+        whip = WhipRoom(audience)
         yield whip
         await whip.close()
     else:
@@ -42,123 +42,128 @@ async def way(request: pytest.FixtureRequest, audience: Audience) -> AsyncIterat
         name = request.node.name[:60]
         janus.make_room(name)
         async with speaking(janus, name) as speakers:
-            yield InJanus(audience, janus, speakers, name)
+            yield JanusRoom(audience, janus, speakers, name)
     await until(lambda: not left_behind(before))
 
 
-async def test_a_room_is_heard_and_says_so(way: Way, audience: Audience) -> None:
-    async with staying(way, audience) as stay:
-        assert stay.standing == [""]
-        assert set(way.connector.actions(way.room)) == set(RoomAction)
+async def test_a_session_reports_that_the_room_is_heard(
+    hosted: HostedRoom, audience: Audience
+) -> None:
+    async with running_session(hosted, audience) as running:
+        assert running.states == [""]
+        assert set(hosted.connector.actions(hosted.room)) == set(RoomAction)
 
 
 async def test_each_speaker_is_announced_and_has_a_stream_of_their_own(
-    way: Way, audience: Audience
+    hosted: HostedRoom, audience: Audience
 ) -> None:
-    async with staying(way, audience) as stay:
+    async with running_session(hosted, audience) as running:
         for number, id_ in enumerate(("ann", "bob", "cat"), 1):
-            await way.join(id_)
-            await stay.hears(*("ann", "bob", "cat")[:number])
+            await hosted.join(id_)
+            await running.expect_speakers(*("ann", "bob", "cat")[:number])
         assert [one.name for one in audience.here.values()] == ["Ann", "Bob", "Cat"]
         assert all(one.room_id == "lobby" for one in audience.here.values())
 
 
-async def test_whoever_leaves_has_left_and_may_come_back_as_the_same(
-    way: Way, audience: Audience
+async def test_a_speaker_who_left_may_come_back_under_the_same_id(
+    hosted: HostedRoom, audience: Audience
 ) -> None:
-    async with staying(way, audience) as stay:
-        await way.join("ann")
-        await way.join("bob")
+    async with running_session(hosted, audience) as running:
+        await hosted.join("ann")
+        await hosted.join("bob")
         for times in (1, 2):
-            await stay.hears("ann", "bob")
-            await way.leave("ann")
-            await stay.hears("bob")
+            await running.expect_speakers("ann", "bob")
+            await hosted.leave("ann")
+            await running.expect_speakers("bob")
             assert [id_ for id_, _ in audience.left] == ["ann"] * times
-            await way.join("ann")
-        await stay.hears("ann", "bob")
+            await hosted.join("ann")
+        await running.expect_speakers("ann", "bob")
 
 
 async def test_a_muted_speaker_is_not_heard_until_they_are_unmuted(
-    way: Way, audience: Audience
+    hosted: HostedRoom, audience: Audience
 ) -> None:
-    async with staying(way, audience) as stay:
-        await way.join("ann")
-        await way.join("bob")
-        await stay.hears("ann", "bob")
-        stay.muted.add("ann")
-        assert await stay.session.act(RoomAction.MUTE, "ann", "")
+    async with running_session(hosted, audience) as running:
+        await hosted.join("ann")
+        await hosted.join("bob")
+        await running.expect_speakers("ann", "bob")
+        running.muted.add("ann")
+        assert await running.session.act(RoomAction.MUTE, "ann", "")
         await until(lambda: audience.here["ann"].muted)
-        await stay.silent("ann", beside="bob")
-        stay.muted.discard("ann")
-        assert await stay.session.act(RoomAction.UNMUTE, "ann", "")
+        await running.expect_silence("ann", beside="bob")
+        running.muted.discard("ann")
+        assert await running.session.act(RoomAction.UNMUTE, "ann", "")
         await until(lambda: not audience.here["ann"].muted)
-        await stay.hears("ann", "bob")
+        await running.expect_speakers("ann", "bob")
 
 
 async def test_a_mute_stays_a_mute_when_the_speaker_comes_back(
-    way: Way, audience: Audience
+    hosted: HostedRoom, audience: Audience
 ) -> None:
-    async with staying(way, audience) as stay:
-        await way.join("bob")
-        stay.muted.add("ann")
-        assert await stay.session.act(RoomAction.MUTE, "ann", "")
+    async with running_session(hosted, audience) as running:
+        await hosted.join("bob")
+        running.muted.add("ann")
+        assert await running.session.act(RoomAction.MUTE, "ann", "")
         for _ in range(2):
-            await way.join("ann")
+            await hosted.join("ann")
             await until(lambda: "ann" in audience.here and audience.here["ann"].muted)
-            await stay.silent("ann", beside="bob")
-            await way.leave("ann")
+            await running.expect_silence("ann", beside="bob")
+            await hosted.leave("ann")
             await until(lambda: "ann" not in audience.here)
 
 
-async def test_a_removed_speaker_has_left(way: Way, audience: Audience) -> None:
-    async with staying(way, audience) as stay:
-        await way.join("ann")
-        await way.join("bob")
-        await stay.hears("ann", "bob")
-        way.stay_away("ann")
-        assert await stay.session.act(RoomAction.REMOVE, "ann", "")
-        await stay.hears("bob")
+async def test_a_removed_speaker_has_left(hosted: HostedRoom, audience: Audience) -> None:
+    async with running_session(hosted, audience) as running:
+        await hosted.join("ann")
+        await hosted.join("bob")
+        await running.expect_speakers("ann", "bob")
+        hosted.stay_away("ann")
+        assert await running.session.act(RoomAction.REMOVE, "ann", "")
+        await running.expect_speakers("bob")
         assert audience.left == [("ann", "removed by a moderator")]
 
 
-async def test_an_ended_room_ends_the_stay(way: Way, audience: Audience) -> None:
-    async with staying(way, audience) as stay:
-        await way.join("ann")
-        await stay.hears("ann")
-        way.stay_away("ann")
-        assert await stay.session.act(RoomAction.END, "ann", "")
-        await until(lambda: bool(stay.over))
-        assert isinstance(stay.over[0], RoomOver)
-        assert str(stay.over[0])
+async def test_the_end_of_the_room_ends_the_session(hosted: HostedRoom, audience: Audience) -> None:
+    async with running_session(hosted, audience) as running:
+        await hosted.join("ann")
+        await running.expect_speakers("ann")
+        hosted.stay_away("ann")
+        assert await running.session.act(RoomAction.END, "ann", "")
+        await until(lambda: bool(running.endings))
+        assert isinstance(running.endings[0], RoomOver)
+        assert str(running.endings[0])
 
 
-async def test_somebody_is_told_when_a_speaker_is_warned(way: Way, audience: Audience) -> None:
-    async with staying(way, audience) as stay:
+async def test_a_warning_reaches_the_room_server(hosted: HostedRoom, audience: Audience) -> None:
+    async with running_session(hosted, audience) as running:
         assert (
-            await stay.session.act(RoomAction.WARN, "ann", "please") == "the room server was told"
+            await running.session.act(RoomAction.WARN, "ann", "please")
+            == "the room server was told"
         )
 
 
-async def test_when_a_stay_ends_nothing_is_left_and_nobody_has_left(
-    way: Way, audience: Audience
+async def test_a_session_that_ends_leaves_no_peer_and_reports_no_speaker_as_left(
+    hosted: HostedRoom, audience: Audience
 ) -> None:
-    """Who is there stays there on record: whoever keeps the room says what becomes of them."""
-    async with staying(way, audience) as stay:
-        await way.join("ann")
-        await stay.hears("ann")
-        way.stay_away("ann")
-    assert way.peers() == 0
+    """Speakers stay on record when the session ends: the supervisor decides about them."""
+    async with running_session(hosted, audience) as running:
+        await hosted.join("ann")
+        await running.expect_speakers("ann")
+        hosted.stay_away("ann")
+    assert hosted.peers() == 0
     assert audience.left == []
     assert list(audience.here) == ["ann"]
 
 
-async def test_a_second_stay_hears_whoever_is_there(way: Way, audience: Audience) -> None:
-    async with staying(way, audience) as stay:
-        await way.join("ann")
-        await stay.hears("ann")
+async def test_a_second_session_hears_the_speakers_who_are_still_there(
+    hosted: HostedRoom, audience: Audience
+) -> None:
+    async with running_session(hosted, audience) as running:
+        await hosted.join("ann")
+        await running.expect_speakers("ann")
     audience.room_lost("lobby")
-    async with staying(way, audience) as stay:
-        if isinstance(way, Whip):  # there speakers come to us, and have to come again
-            await way.calls.pop("ann")[0].close()
-            await way.join("ann")
-        await stay.hears("ann")
+    async with running_session(hosted, audience) as running:
+        if isinstance(hosted, WhipRoom):  # with WHIP speakers connect to us, and must connect again
+            await hosted.calls.pop("ann")[0].close()
+            await hosted.join("ann")
+        await running.expect_speakers("ann")

@@ -1,4 +1,4 @@
-"""What every work queue must do. A new one belongs into `make` below."""
+"""Contract of every work queue. Add a new one to the fixture `make`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr.scheduler import ENDED, NEWER
+from asr.reasons import REPLACED, SPEECH_ENDED
 from asr.speech import Transcript, Utterance, WorkClass
 from tests.asr.examples import an_utterance
 from tests.asr.scribe import Scribe, heard, named, unheard
-from tests.contracts.work_queues import FOREVER, QueueMaker, queue_maker, rest
+from tests.contracts.work_queues import FOREVER, QueueMaker, collect_results, queue_maker
 from tests.rooms.calls import until
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ def some(*ids: str) -> list[Utterance]:
     return [an_utterance(id_) for id_ in ids]
 
 
-async def test_a_lone_utterance_comes_back_as_its_words(make: QueueMaker) -> None:
+async def test_an_utterance_comes_back_as_its_transcript(make: QueueMaker) -> None:
     queue = await make.start(Scribe())
     queue.put(an_utterance("lone"))
     async with asyncio.timeout(5):
@@ -41,27 +41,29 @@ async def test_a_lone_utterance_comes_back_as_its_words(make: QueueMaker) -> Non
     assert (result.utterance_id, result.text) == ("lone", "words of lone")
 
 
-async def test_whatever_is_put_comes_out_once(make: QueueMaker) -> None:
+async def test_every_utterance_put_comes_out_once(make: QueueMaker) -> None:
     queue = await make.start(Scribe())
     ids = [str(number) for number in range(60)]
     for one in some(*ids):
         queue.put(one)
     await queue.close(drain_s=FOREVER)
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert Counter(heard(results)) == Counter(ids)
     assert queue.waiting() == 0
 
 
-async def test_utterances_of_one_class_come_out_as_they_were_put(make: QueueMaker) -> None:
+async def test_utterances_of_one_class_come_out_in_the_order_of_their_puts(
+    make: QueueMaker,
+) -> None:
     queue = await make.start(Scribe(), batch=3)
     ids = [str(number) for number in range(20)]
     for one in some(*ids):
         queue.put(one)
     await queue.close(drain_s=FOREVER)
-    assert heard(await rest(queue)) == ids
+    assert heard(await collect_results(queue)) == ids
 
 
-async def test_a_look_that_waits_leaves_for_a_newer_one_and_that_for_the_end(
+async def test_an_interim_utterance_leaves_for_a_newer_one_and_that_for_the_final(
     make: QueueMaker,
 ) -> None:
     scribe = Scribe()
@@ -69,30 +71,32 @@ async def test_a_look_that_waits_leaves_for_a_newer_one_and_that_for_the_end(
     queue = await make.start(scribe, batch=1)
     queue.put(replace(an_utterance("busy"), speaker_id="other"))
     await until(lambda: scribe.batches == [["busy"]])
-    looks = [
+    interim = [
         replace(an_utterance("speech"), work=WorkClass.HOT_PARTIAL, revision=revision)
         for revision in (1, 2)
     ]
     results = queue.results()
-    for newer in (*looks, an_utterance("speech")):
+    for newer in (*interim, an_utterance("speech")):
         queue.put(newer)
     async with asyncio.timeout(5):
-        assert unheard([await anext(results)]) == {"speech": NEWER}
-        assert unheard([await anext(results)]) == {"speech": ENDED}
+        assert unheard([await anext(results)]) == {"speech": REPLACED}
+        assert unheard([await anext(results)]) == {"speech": SPEECH_ENDED}
         scribe.free.set()
         assert [heard([await anext(results)]) for _ in range(2)] == [["busy"], ["speech"]]
     assert queue.waiting() == 0
 
 
 @pytest.mark.parametrize("work", WorkClass)
-async def test_every_class_is_worked_on(make: QueueMaker, work: WorkClass) -> None:
+async def test_utterances_of_every_class_are_transcribed(make: QueueMaker, work: WorkClass) -> None:
     queue = await make.start(Scribe())
     queue.put(replace(an_utterance(), work=work))
     async with asyncio.timeout(5):
         assert isinstance(await anext(queue.results()), Transcript)
 
 
-async def test_putting_never_blocks_and_full_drops_the_oldest_by_name(make: QueueMaker) -> None:
+async def test_a_put_never_blocks_and_a_full_queue_drops_the_oldest_with_a_reason(
+    make: QueueMaker,
+) -> None:
     scribe = Scribe()
     scribe.free.clear()
     queue = await make.start(scribe, capacity=6, batch=1)
@@ -103,7 +107,7 @@ async def test_putting_never_blocks_and_full_drops_the_oldest_by_name(make: Queu
         queue.put(one)
     scribe.free.set()
     await queue.close(drain_s=FOREVER)
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert Counter(named(results)) == Counter(["working", *ids])
     assert set(unheard(results).values()) == {"transcription is overloaded"}
     assert set(ids[-4:]) <= set(heard(results))
@@ -111,7 +115,7 @@ async def test_putting_never_blocks_and_full_drops_the_oldest_by_name(make: Queu
 
 
 @pytest.mark.parametrize("how", ["refused", "broken", "short"])
-async def test_of_a_batch_that_fails_only_the_bad_item_is_unheard(
+async def test_only_the_bad_utterance_of_a_failing_batch_is_unheard(
     make: QueueMaker, how: str
 ) -> None:
     scribe = Scribe()
@@ -123,28 +127,28 @@ async def test_of_a_batch_that_fails_only_the_bad_item_is_unheard(
         queue.put(one)
     scribe.free.set()
     await queue.close(drain_s=FOREVER)
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert sorted(heard(results)) == ["a", "b", "c", "d", "first"]
     assert unheard(results) == {how: "the model could not transcribe it"}
 
 
-async def test_what_comes_too_late_to_be_taken_says_so(make: QueueMaker) -> None:
+async def test_an_utterance_put_after_the_close_comes_out_with_a_reason(make: QueueMaker) -> None:
     queue = await make.start(Scribe())
     closing = asyncio.create_task(queue.close())
     await asyncio.sleep(0)
     queue.put(an_utterance("late"))
     await closing
-    assert unheard(await rest(queue)) == {"late": "the server is stopping"}
+    assert unheard(await collect_results(queue)) == {"late": "the server is stopping"}
 
 
-async def test_closing_at_once_loses_nothing_in_silence(make: QueueMaker) -> None:
+async def test_an_immediate_close_returns_every_utterance(make: QueueMaker) -> None:
     queue = await make.start(Scribe(pace_s=0.05), batch=1)
     ids = [str(number) for number in range(30)]
     for one in some(*ids):
         queue.put(one)
     await asyncio.sleep(0.12)
     await queue.close(drain_s=0)
-    results = await rest(queue)
+    results = await collect_results(queue)
     assert Counter(named(results)) == Counter(ids)
     assert set(unheard(results).values()) == {"the server is stopping"}
 
@@ -153,7 +157,7 @@ async def test_closing_twice_ends_the_results_once(make: QueueMaker) -> None:
     queue = await make.start(Scribe())
     await queue.close()
     await queue.close()
-    assert await rest(queue) == []
+    assert await collect_results(queue) == []
 
 
 @given(
@@ -176,7 +180,7 @@ async def test_every_utterance_comes_out_exactly_once(
             ids.append(f"{kind} {number}")
             queue.put(an_utterance(ids[-1]))
     await queue.close(drain_s=drain_s)
-    results = await rest(queue)
-    await make.end()
+    results = await collect_results(queue)
+    await make.close_all()
     assert Counter(named(results)) == Counter(ids)
     assert all("fine" in id_ for id_ in heard(results))

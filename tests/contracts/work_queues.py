@@ -1,4 +1,4 @@
-"""The work queues, each with a recogniser behind it."""
+"""Each kind of work queue, with a transcriber behind it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from uuid import uuid4
 
 from asr.local_queue import LocalQueue
 from asr.redis_queue import RedisQueue
-from asr.redis_streams import Limits, Streams
+from asr.redis_streams import Streams
 from asr.scheduler import SchedulerSettings
 from asr.speech import Transcript, Unheard
+from asr.stream_records import StreamLimits
 from asr.work_queue import WorkQueue
 from asr.worker import Worker, WorkerTimes
 from tests.asr.redis_stage import QUICK_QUEUE
@@ -31,11 +32,11 @@ class QueueMaker(Protocol):
     """Makes queues of one kind."""
 
     async def start(self, scribe: Scribe, *, capacity: int = 100, batch: int = 8) -> ClosedQueue:
-        """A queue at whose other end `scribe` works already."""
+        """Return a started queue whose utterances `scribe` transcribes."""
         ...
 
-    async def end(self) -> None:
-        """Closes what it made; it may go on making."""
+    async def close_all(self) -> None:
+        """Close the queues made so far."""
         ...
 
 
@@ -50,13 +51,13 @@ class InProcess:
         self._made.append(queue)
         return queue
 
-    async def end(self) -> None:
+    async def close_all(self) -> None:
         while self._made:
             await self._made.pop().close()
 
 
 class OverRedis:
-    """Each queue has a worker in this process, with streams of its own."""
+    """Makes queues over Redis, each with its own streams and a worker in this process."""
 
     def __init__(self, redis: RedisServer) -> None:
         self._redis = redis
@@ -71,7 +72,7 @@ class OverRedis:
             capacity=capacity,
             deadline_s=30,
             times=QUICK_QUEUE,
-            limits=Limits(entries=capacity),
+            limits=StreamLimits(entries=capacity),
         )
         await queue.start()
         self._queues.append(queue)
@@ -79,11 +80,11 @@ class OverRedis:
         worker = Worker(streams, lambda: scribe, model=model, batch=batch, times=QUICK)
         self._workers.append((worker, streams, asyncio.create_task(worker.run())))
         async with asyncio.timeout(5):
-            while queue.unready():  # noqa: ASYNC110 - Redis tells it
+            while queue.unready():  # noqa: ASYNC110 - Redis reports it
                 await asyncio.sleep(0.02)
         return queue
 
-    async def end(self) -> None:
+    async def close_all(self) -> None:
         while self._queues:
             await self._queues.pop().close()
         while self._workers:
@@ -99,10 +100,10 @@ async def queue_maker(kind: str, redis: RedisServer | None) -> AsyncIterator[Que
     try:
         yield made
     finally:
-        await made.end()
+        await made.close_all()
 
 
-async def rest(queue: WorkQueue) -> list[Transcript | Unheard]:
+async def collect_results(queue: WorkQueue) -> list[Transcript | Unheard]:
     return [result async for result in queue.results()]
 
 

@@ -19,17 +19,23 @@ from pathlib import Path
 
 import pytest
 
+from asr.loading import load_whisper
 from asr.quality import Trust, trust
 from asr.settings import AsrSettings
 from asr.speech import SAMPLE_RATE
 from asr.transcriber import Transcriber
-from asr.whisper import load
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.packs import shipped_packs
 from tests.asr.examples import an_utterance
 from tests.asr.no_speech import KINDS, no_speech
-from tests.asr.repeats import Outcome, hear, read, repeated, table
+from tests.asr.repeats import (
+    Outcome,
+    format_table,
+    match_repeats,
+    repeat_recordings,
+    transcribe_track,
+)
 
 MODEL, TAKES = os.environ.get("SPEECH_MODEL", ""), os.environ.get("SPEECH_TAKES", "")
 
@@ -42,7 +48,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module", params=[1, 5], ids=["beam 1", "beam 5"])
 def model(request: pytest.FixtureRequest) -> Transcriber:
-    return load(AsrSettings(model=MODEL, beam_size=request.param))
+    return load_whisper(AsrSettings(model=MODEL, beam_size=request.param))
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +75,17 @@ def test_a_phrase_of_every_pack_said_again_and_again_is_heard(
     rows, misheard = [], []
     for phrase, spoken in takes().items():
         language = phrase.partition("_")[0]
-        once = [read(shipped, hear(model, take, language), phrase, 1) for take in spoken]
+        once = [
+            match_repeats(shipped, transcribe_track(model, take, language), phrase, 1)
+            for take in spoken
+        ]
         if any(not row.matches for row in once):
             misheard.append(phrase)
             continue
         for times in range(2, 9):
-            heard = hear(model, repeated(spoken, times, pause_s), language)
-            rows.append(read(shipped, heard, phrase, times))
-    print(table(rows), f"not heard right once: {', '.join(misheard) or 'none'}", sep="\n")  # noqa: T201
+            heard = transcribe_track(model, repeat_recordings(spoken, times, pause_s), language)
+            rows.append(match_repeats(shipped, heard, phrase, times))
+    print(format_table(rows), f"not heard right once: {', '.join(misheard) or 'none'}", sep="\n")  # noqa: T201
     assert rows
     assert all(row.outcome is not Outcome.NOTHING for row in rows), "a mark silenced a match"
 
@@ -92,7 +101,7 @@ def test_what_a_model_writes_where_nobody_speaks_raises_nothing(
     for pcm in excerpts(kind):
         utterance = an_utterance(pcm=pcm)
         (heard,) = model.transcribe([utterance])
-        row = read(shipped, [(utterance, heard)], kind, 1)
+        row = match_repeats(shipped, [(utterance, heard)], kind, 1)
         assert not row.matches, str(row)
         if heard.marks:
             assert trust(heard.marks) is not Trust.SURE

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from asr.loading import load_whisper
 from asr.redis_queue import RedisQueue
 from asr.redis_streams import Streams
 from asr.settings import AsrSettings
 from asr.speech import Transcript, Utterance
-from asr.whisper import load
 from service.listening.sound_file import read_sound
 from tests.asr.examples import an_utterance
 from tests.drills.worker_crash import WorkerProcess, crash_workers
@@ -43,7 +43,7 @@ async def test_a_worker_killed_while_the_model_works_costs_no_word(
 ) -> None:
     """With the demo model and real speech: the next worker hears what the dead one had."""
     speech = _speech()
-    expected = {each.utterance_id: each.text for each in load(_ON_CPU).transcribe(speech)}
+    expected = {each.utterance_id: each.text for each in load_whisper(_ON_CPU).transcribe(speech)}
     queue = RedisQueue(Streams(redis.url, "micro"), "micro", capacity=200, deadline_s=60)
     await queue.start()
     with WorkerProcess("micro", redis.url, tmp_path / "log", pace_s=0, batch=4) as worker:

@@ -14,8 +14,8 @@ from signal import SIGKILL
 from types import TracebackType
 from typing import Self
 
+from asr.reasons import OVERLOADED
 from asr.redis_queue import RedisQueue
-from asr.redis_scripts import OVERLOADED
 from asr.redis_streams import Streams
 from asr.speech import Transcript, Unheard, Utterance, WorkClass
 from tests.asr.examples import an_utterance

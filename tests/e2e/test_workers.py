@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from asr.parallelism import lanes
 from asr.settings import AsrSettings
-from asr.whisper import lanes
 from service.simulation.run import run
 from tests.processes import Helper
 from tests.redis import RedisServer

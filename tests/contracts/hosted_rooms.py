@@ -1,4 +1,4 @@
-"""The ways into rooms, each with what a test needs to be a speaker in them."""
+"""A room on each kind of room server, with test clients that speak in it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.rooms.fakes import NOW, Audience, Mutes, Notices, Tokens
 from tests.rooms.janus.stage import Speakers
 
 
-class Way(Protocol):
-    """A room on one kind of room server, and people who speak in it."""
+class HostedRoom(Protocol):
+    """A room on one kind of room server, and its speakers."""
 
     @property
     def connector(self) -> RoomConnector: ...
@@ -36,20 +36,20 @@ class Way(Protocol):
     def room(self) -> Room: ...
 
     async def join(self, id_: str) -> None:
-        """Returns once their sound is on its way."""
+        """Join a speaker; return once packets flow."""
         ...
 
     async def leave(self, id_: str) -> None: ...
 
     def stay_away(self, id_: str) -> None:
-        """They do not try to come back when they are thrown out."""
+        """Stop a speaker from joining again after a removal."""
         ...
 
     def peers(self) -> int: ...
 
 
 @dataclass
-class Whip:
+class WhipRoom:
     audience: Audience
     room: Room = field(
         default_factory=lambda: Room(
@@ -94,7 +94,7 @@ class Whip:
 
 
 @dataclass
-class InJanus:
+class JanusRoom:
     audience: Audience
     janus: Janus
     speakers: Speakers
@@ -129,52 +129,59 @@ class InJanus:
 
 
 @dataclass
-class Stay:
-    """A stay in the room, as a keeper makes it."""
+class RunningSession:
+    """A session in the room, like one of the supervisor.
 
-    way: Way
+    Attributes:
+        states: States that the session reported; empty text: the room is heard.
+        endings: Errors that ended the session.
+    """
+
+    hosted: HostedRoom
     audience: Audience
     session: RoomSession
     muted: MutedSpeakers
-    standing: list[str] = field(default_factory=list)
-    over: list[CannotHear] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    endings: list[CannotHear] = field(default_factory=list)
 
-    async def hears(self, *ids: str) -> None:
-        """Exactly these are there, and new packets come from each."""
+    async def expect_speakers(self, *ids: str) -> None:
+        """Wait until exactly these speakers are there and new packets come from each."""
         await until(lambda: set(self.audience.here) == set(ids))
         before = self.audience.heard.copy()
         await until(lambda: all(self.audience.heard[id_] > before[id_] for id_ in ids))
 
-    async def silent(self, id_: str, beside: str) -> None:
-        """Nothing comes from the one while much comes from the other."""
-        await asyncio.sleep(0.2)  # what was on its way
+    async def expect_silence(self, id_: str, beside: str) -> None:
+        """Check that no packet comes from one speaker while many come from the other."""
+        await asyncio.sleep(0.2)  # packets that were on their way
         mute, heard = self.audience.heard[id_], self.audience.heard[beside]
         await until(lambda: self.audience.heard[beside] > heard + 20)
         assert self.audience.heard[id_] == mute
 
 
 @contextlib.asynccontextmanager
-async def staying(
-    way: Way, audience: Audience, muted: MutedSpeakers | None = None
-) -> AsyncIterator[Stay]:
+async def running_session(
+    hosted: HostedRoom, audience: Audience, muted: MutedSpeakers | None = None
+) -> AsyncIterator[RunningSession]:
     muted = muted or MutedSpeakers("lobby", (), Mutes())
-    stay = Stay(way, audience, way.connector.enter(way.room, {}, muted), muted)
-    task = asyncio.create_task(_run(stay), name="stay")
+    running = RunningSession(
+        hosted, audience, hosted.connector.enter(hosted.room, {}, muted), muted
+    )
+    task = asyncio.create_task(_run(running), name="session")
     try:
-        await until(lambda: bool(stay.standing))
-        yield stay
+        await until(lambda: bool(running.states))
+        yield running
     finally:
         task.cancel()
         await asyncio.wait([task])
 
 
-async def _run(stay: Stay) -> None:
-    tell: Callable[[str], None] = stay.standing.append
+async def _run(running: RunningSession) -> None:
+    tell: Callable[[str], None] = running.states.append
     try:
-        await stay.session.run(tell)
+        await running.session.run(tell)
     except* CannotHear as group:
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         assert isinstance(first, CannotHear)
-        stay.over.append(first)
+        running.endings.append(first)

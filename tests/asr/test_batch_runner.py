@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.hearing import Hearing, ModelBroken, NoMemory, Outcome, Refused
+from asr.batch_runner import BatchRunner, ModelBroken, NoMemory, Outcome, Refused
 from asr.speech import Transcript, Utterance
 from tests.asr.examples import an_utterance
 from tests.asr.scribe import Scribe
@@ -29,7 +29,7 @@ def kinds(outcomes: Sequence[Outcome]) -> list[str]:
 )
 def test_every_utterance_has_its_own_outcome(names: list[str], most: int) -> None:
     ids = [f"{name} {number}" for number, name in enumerate(names)]
-    outcomes = Hearing(Scribe(), most).hear(batch(*ids))
+    outcomes = BatchRunner(Scribe(), most).run_batch(batch(*ids))
     for id_, name, outcome in zip(ids, names, outcomes, strict=True):
         match name:
             case "fine" | "big":
@@ -43,14 +43,14 @@ def test_every_utterance_has_its_own_outcome(names: list[str], most: int) -> Non
 
 def test_out_of_memory_batches_are_half_as_large_from_then_on() -> None:
     scribe = Scribe()
-    hearing = Hearing(scribe, 8)
-    assert kinds(hearing.hear(batch("a", "b", "big", "c"))) == ["a", "b", "big", "c"]
-    assert hearing.most == 1
+    runner = BatchRunner(scribe, 8)
+    assert kinds(runner.run_batch(batch("a", "b", "big", "c"))) == ["a", "b", "big", "c"]
+    assert runner.most == 1
     scribe.batches.clear()
-    hearing.hear(batch("d", "e"))
+    runner.run_batch(batch("d", "e"))
     assert scribe.batches == [["d"], ["e"]]
 
 
-def test_a_model_that_fails_on_silence_too_is_broken_and_refuses_nothing() -> None:
+def test_a_model_that_fails_on_silence_is_broken_and_refuses_no_utterance() -> None:
     with pytest.raises(ModelBroken, match="fails on silence"):
-        Hearing(Scribe(), 8).hear(batch("a", "plague", "b"))
+        BatchRunner(Scribe(), 8).run_batch(batch("a", "plague", "b"))

@@ -1,4 +1,4 @@
-"""A batch through a model, whatever the model does: on the thread that owns it."""
+"""Running batches through a model that may fail, on the thread that owns it."""
 
 from __future__ import annotations
 
@@ -15,89 +15,93 @@ from asr.transcriber import Effort, Transcriber, WindowedTranscriber
 
 log = structlog.get_logger()
 
-NOT_TRANSCRIBED = "the model could not transcribe it"
-
 _SILENCE = Utterance(
     "silence", "", "", datetime.fromtimestamp(0, UTC), bytes(2 * SAMPLE_RATE), EndedBy.SILENCE
 )
 
 
 class ModelBroken(Exception):
-    """The model fails on a second of silence, too: it is not the utterances that are bad."""
+    """The model fails on a second of silence, too: the utterances are not to blame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The model fails on this utterance and on nothing else."""
+    """Outcome of an utterance on which the model fails, though not on others."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoMemory:
-    """There was too little memory for it, even alone."""
+    """Outcome of an utterance that does not fit into memory, even alone."""
 
 
 Outcome = Transcript | Refused | NoMemory
 Transcribe = Callable[[Sequence[Utterance]], Sequence[Transcript]]
 
 
-def way(transcriber: Transcriber, *, greedy: bool, coalesce: bool) -> Transcribe:
-    """How a batch is to be transcribed: of a transcriber that knows but one way, that one."""
+def choose_decoding(transcriber: Transcriber, *, greedy: bool, coalesce: bool) -> Transcribe:
+    """Return the transcriber's method with these options, if it has options."""
     if not isinstance(transcriber, WindowedTranscriber):
         return transcriber.transcribe
     effort = Effort.FAST if greedy else Effort.FULL
     return partial(transcriber.transcribe, effort=effort, coalesce=coalesce)
 
 
-class Hearing:
-    """A model and how much it takes at once.
+class BatchRunner:
+    """A model with the largest batch that its memory allows.
 
     Attributes:
-        most: Utterances a batch at most: less than asked for, once memory has run out.
+        most: Most utterances in a batch. It shrinks when memory runs out.
     """
 
     def __init__(self, transcriber: Transcriber, most: int) -> None:
         self._transcriber = transcriber
         self.most = most
 
-    def hear(self, batch: Sequence[Utterance], how: Transcribe | None = None) -> list[Outcome]:
-        """What came of each, in order. A batch that fails is tried again in halves, so that one
-        bad item fails alone.
+    def run_batch(
+        self, batch: Sequence[Utterance], transcribe: Transcribe | None = None
+    ) -> list[Outcome]:
+        """Return an outcome for each utterance, in order.
+
+        A batch that fails is tried again in halves, so that one bad utterance fails alone.
 
         Args:
-            how: The transcriber's own way, with what this batch needs.
+            transcribe: The transcriber's method, with the options for this batch.
 
         Raises:
-            ModelBroken: silence fails, too. Nothing of the batch is refused then.
+            ModelBroken: The model fails on silence, too. No utterance is refused then.
         """
-        how = how or self._transcriber.transcribe
+        transcribe = transcribe or self._transcriber.transcribe
         if len(batch) > self.most:
             most = self.most  # which may shrink meanwhile
-            return self.hear(batch[:most], how) + self.hear(batch[most:], how)
+            return self.run_batch(batch[:most], transcribe) + self.run_batch(
+                batch[most:], transcribe
+            )
         try:
-            transcripts = list(how(batch))
+            transcripts = list(transcribe(batch))
             if [found.utterance_id for found in transcripts] == [one.id for one in batch]:
                 return list(transcripts)
             log.error("asr.batch_mixed_up", batch=len(batch))
-        except Exception as error:  # noqa: BLE001 - whatever a model raises
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
             if out_of_memory(error):
-                return self._with_less(batch, how)
+                return self._run_smaller(batch, transcribe)
             log.warning("asr.batch_failed", batch=len(batch), error=type(error).__name__)
         if len(batch) == 1:
-            self._make_sure()
+            self._check_silence()
             return [Refused()]
         half = len(batch) // 2
-        return self.hear(batch[:half], how) + self.hear(batch[half:], how)
+        return self.run_batch(batch[:half], transcribe) + self.run_batch(batch[half:], transcribe)
 
-    def _with_less(self, batch: Sequence[Utterance], how: Transcribe) -> list[Outcome]:
+    def _run_smaller(self, batch: Sequence[Utterance], transcribe: Transcribe) -> list[Outcome]:
         if len(batch) == 1:
             log.error("asr.out_of_memory", batch=1)
             return [NoMemory()]
         self.most = len(batch) // 2
         log.warning("asr.out_of_memory", batch=len(batch), from_now_on=self.most)
-        return self.hear(batch, how)
+        return self.run_batch(batch, transcribe)
 
-    def _make_sure(self) -> None:
-        """A card that fell off its bus fails everything at once, and would empty every stream."""
+    def _check_silence(self) -> None:
+        """Transcribe silence. A GPU that fell off its bus fails every utterance at once; without
+        this check it would empty every stream."""
         try:
             self._transcriber.transcribe([_SILENCE])
         except Exception as error:
