@@ -10,15 +10,15 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
-
 from policies.language import Language
+from service.rulebook.rules_words import CATEGORIES, NAMES, TAGS, TEXTS, duration
+
 from policies.load import load_folder
 from policies.pack import Pack
 from policies.packs import demo_packs
 from policies.taxonomy import Category
 from service.rulebook import rules_page
 from service.rulebook.rules_page import Kept, page, preferred
-from service.rulebook.rules_words import CATEGORIES, NAMES, TAGS, TEXTS, duration
 from tests.policies.writing import pack, rule
 
 pytestmark = pytest.mark.anyio
