@@ -138,9 +138,20 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-LanguageCode = Annotated[
-    str, GetPydanticSchema(lambda source, handler: core_schema.literal_schema(list(CODES)))
-]
+UNKNOWN_LANGUAGE = "unknown_language"
+"""Type of pydantic's error for a language without a plug-in."""
+
+
+def _language_schema(*_: object) -> core_schema.CoreSchema:
+    return core_schema.custom_error_schema(
+        core_schema.literal_schema(list(CODES)),
+        custom_error_type=UNKNOWN_LANGUAGE,
+        custom_error_message="Input should be one of {known}",
+        custom_error_context={"known": ", ".join(CODES)},
+    )
+
+
+LanguageCode = Annotated[str, GetPydanticSchema(_language_schema)]
 """Code of a language that has a plug-in."""
 _T = TypeVar("_T")
 

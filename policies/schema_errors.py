@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from policies.fields import Translation
+from policies.fields import UNKNOWN_LANGUAGE, Translation
 from policies.finding import Finding, Location, quote
 from policies.listen import Before, Escalation, Except, Group, Near, Scope, When
 from policies.pack import Example, Pack, Rule, Tests
@@ -84,6 +84,9 @@ def _words(where: Location, details: ErrorDetails) -> tuple[str, str]:
         case "enum" | "literal_error":
             known = str(context["expected"]).replace("'", "").replace(" or ", ", ")
             return f"{_value(details['input'])} is not known here", f"use one of {known}"
+        case error if error == UNKNOWN_LANGUAGE:
+            problem = f"{_value(details['input'])} is not a language with a plug-in"
+            return problem, f"use one of {context['known']}"
         case _:
             return details["msg"], "correct it"
 

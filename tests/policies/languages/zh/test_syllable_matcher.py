@@ -63,7 +63,7 @@ def test_an_exact_phrase_is_left_to_the_exact_layer() -> None:
 
 def test_nothing_is_found_in_nothing() -> None:
     assert find("验证码", NEAR, "") == []
-    assert list(SyllableMatcher({}).find(normalize("验证码", ZH))) == []
+    assert list(SyllableMatcher({}).find_hits(normalize("验证码", ZH))) == []
 
 
 @given(
