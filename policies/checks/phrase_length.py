@@ -37,6 +37,11 @@ def _too_short_to_be_loose(written: Written, rules: Mapping[int, Rule]) -> Itera
         return
     tolerance = rules[int(where[1])].match[str(where[3])].tolerance
     sounds = language.sounds
+    offered = {Tolerance.EXACT, Tolerance.BY_LENGTH, *sounds.shortest}
+    if tolerance not in offered:
+        problem = f"tolerance {tolerance} is not offered in '{language.code}'"
+        yield Finding(where, problem, f"set {' or '.join([Tolerance.EXACT, *sounds.shortest])}")
+        return
     least = sounds.shortest.get(tolerance, 0)
     length = sounds.count(words.words) if least else 0
     if length < least:

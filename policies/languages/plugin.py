@@ -18,7 +18,7 @@ CompiledPhrases = Mapping[int, tuple[Normalized, Tolerance]]
 """Phrases by number, each with its tolerance, which is never `BY_LENGTH`."""
 
 FindCue = Callable[[Sequence[str], int, int], str]
-"""Takes words, a start and an end; returns the last cue in that range, empty if there is none."""
+"""Takes words, start and end (exclusive); returns the last cue in that range, or an empty text."""
 
 
 class SoundMatcher(Protocol):
@@ -35,7 +35,7 @@ class SoundSystem:
     Attributes:
         layer: Layer that its matches are reported under.
         unit: Plural noun for what `count` counts, as error messages name it: "syllables".
-        shortest: Fewest units of a phrase, by tolerance; a tolerance that is absent has no limit.
+        shortest: Fewest units of a phrase for each tolerance that the language offers but `EXACT`.
         compile: Makes the matcher of a pack's phrases; it skips those with tolerance `EXACT`.
         count: Returns the units of a phrase, given its normalised words.
         spell: Returns the sounds of normalised words in letters, for people.
