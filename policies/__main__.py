@@ -1,4 +1,4 @@
-"""`python -m policies check|test|match`: packs without the rest of earshot."""
+"""`python -m policies check|test|match`: work on packs without the rest of earshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the words of one reading of a sound stand in another."""
+"""Alignment of two readings of one sound."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 MOST_WORDS = 400
-"""Of a reading that is aligned: an utterance is half a minute at most."""
+"""Most words of a reading to align. An utterance has half a minute at most."""
 
 
-def in_its_place(
+def align_words(
     words: Sequence[str], first: int, last: int, others: Sequence[str]
 ) -> tuple[int, int] | None:
-    """First and last of `others` that stand where `words[first]` to `words[last]` do.
+    """Return first and last of the `others` in the place of `words[first]` to `words[last]`.
 
-    None where there are no others, or too many words to tell.
+    None if there are no others, or too many words to align.
     """
     if not others or max(len(words), len(others)) > MOST_WORDS:
         return None
@@ -28,6 +28,6 @@ def in_its_place(
             places += [max(begin, first) + shift, min(end - 1, last) + shift]
         elif other_end > other_begin:
             places += [other_begin, other_end - 1]
-        else:  # the other reading has nothing here: the word before stands for it
+        else:  # the other reading has no word here: use the word before
             places.append(max(0, min(other_begin, len(others)) - 1))
     return (min(places), max(places)) if places else None

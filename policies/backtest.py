@@ -1,6 +1,6 @@
-"""What other packs would have raised on what was said: new, gone and changed alerts, rule by rule.
+"""Comparison of two sets of packs on record: new, gone and changed alerts, rule by rule.
 
-Pure: the utterances come in, in the order in which they were said, and nothing is written.
+Pure: it takes the utterances in spoken order, and writes nothing.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from policies.spoken import Context, Spoken
 from policies.stored import Stored
 
 MOST_CHANGES = 10_000
-"""Kept to be shown; all are counted."""
+"""Most changes to keep for display; all are counted."""
 
 Name = tuple[str, str]
 """Pack and rule id."""
 
 
 class Kind(StrEnum):
+    """Kinds of change."""
+
     NEW = "new"
     GONE = "gone"
     CHANGED = "changed"
@@ -39,14 +41,15 @@ class Change:
 
     @property
     def name(self) -> Name:
+        """Pack and rule id."""
         found = self.after or self.before
         assert found is not None
-        return name(found)
+        return rule_name(found)
 
 
 @dataclass(slots=True)
 class Counts:
-    """Of one rule. An alert is a hit outside the cool-down of the one before."""
+    """Counts of one rule. An alert is a hit outside the cool-down of the one before."""
 
     hits_before: int = 0
     hits_after: int = 0
@@ -59,11 +62,12 @@ class Counts:
 
 @dataclass(slots=True)
 class Report:
-    """
+    """Result of a back-test.
+
     Attributes:
-        hours: Of speech.
-        rules: By pack and rule id.
-        changes: The first `MOST_CHANGES`.
+        hours: Hours of speech.
+        rules: Counts by pack and rule id.
+        changes: First changes, `MOST_CHANGES` at most.
     """
 
     utterances: int = 0
@@ -72,32 +76,33 @@ class Report:
     changes: list[Change] = field(default_factory=list)
 
     def rate(self, alerts: int) -> float:
-        """Alerts an hour of speech."""
+        """Return alerts per hour of speech."""
         return alerts / self.hours if self.hours else 0.0
 
-    def of(self, name: Name) -> Counts:
+    def counts_of(self, name: Name) -> Counts:
+        """Return the counts of one rule, to be changed."""
         return self.rules.setdefault(name, Counts())
 
 
-def backtest(before: Matcher, after: Matcher, said: Iterable[Stored]) -> Report:
+def compare_packs(before: Matcher, after: Matcher, said: Iterable[Stored]) -> Report:
     """Compare two sets of packs on the same utterances."""
     report = Report()
     sides = Replay(before), Replay(after)
     for stored in said:
         report.utterances += 1
         report.hours += stored.seconds / 3600
-        old, new = (side.hear(stored) for side in sides)
+        old, new = (side.match_utterance(stored) for side in sides)
         _count(report, stored, old, new)
     return report
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What one set of packs makes of an utterance.
+class Replayed:
+    """Matches of one set of packs in an utterance.
 
     Attributes:
-        hits: Every match, live or not.
-        alerts: Those outside their rule's cool-down.
+        hits: All matches, live or not.
+        alerts: Matches outside their rule's cool-down.
     """
 
     hits: Sequence[Match]
@@ -105,14 +110,15 @@ class Heard:
 
 
 class Replay:
-    """Hears utterances one after another, as a room would, with what came before."""
+    """Matches utterances one after another, as in a room, with their context."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
         self._recent = Recent()
         self._alerted: dict[tuple[Name, str, str], float] = {}
 
-    def hear(self, stored: Stored) -> Heard:
+    def match_utterance(self, stored: Stored) -> Replayed:
+        """Match the next utterance."""
         context = Context(
             room_id=stored.room_id,
             speaker_id=stored.speaker_id,
@@ -125,10 +131,10 @@ class Replay:
         verdict = self._matcher.verdict(spoken, context)
         hits = [*verdict.live, *verdict.shadow]
         self._recent.add(stored.room_id, stored.speaker_id, stored.at_s, spoken, hits)
-        return Heard(hits, {name(hit): hit for hit in hits if self._is_alert(hit, stored)})
+        return Replayed(hits, {rule_name(hit): hit for hit in hits if self._is_alert(hit, stored)})
 
     def _is_alert(self, hit: Match, stored: Stored) -> bool:
-        key = (name(hit), stored.room_id, stored.speaker_id)
+        key = (rule_name(hit), stored.room_id, stored.speaker_id)
         last_s = self._alerted.get(key)
         if last_s is not None and stored.at_s - last_s < hit.cooldown_s and not hit.reached:
             return False
@@ -136,27 +142,28 @@ class Replay:
         return True
 
 
-def name(match: Match) -> Name:
+def rule_name(match: Match) -> Name:
+    """Return pack and rule id of a match."""
     return match.pack, match.rule_id
 
 
-def _count(report: Report, stored: Stored, old: Heard, new: Heard) -> None:
+def _count(report: Report, stored: Stored, old: Replayed, new: Replayed) -> None:
     for match in old.hits:
-        report.of(name(match)).hits_before += 1
+        report.counts_of(rule_name(match)).hits_before += 1
     for match in new.hits:
-        report.of(name(match)).hits_after += 1
+        report.counts_of(rule_name(match)).hits_after += 1
     for each in old.alerts:
-        report.of(each).alerts_before += 1
+        report.counts_of(each).alerts_before += 1
     for each in new.alerts:
-        report.of(each).alerts_after += 1
+        report.counts_of(each).alerts_after += 1
     for change in _changes(stored, old, new):
-        counts = report.of(change.name)
+        counts = report.counts_of(change.name)
         setattr(counts, change.kind, getattr(counts, change.kind) + 1)
         if len(report.changes) < MOST_CHANGES:
             report.changes.append(change)
 
 
-def _changes(stored: Stored, old: Heard, new: Heard) -> Iterator[Change]:
+def _changes(stored: Stored, old: Replayed, new: Replayed) -> Iterator[Change]:
     for each in dict.fromkeys((*new.alerts, *old.alerts)):
         before, after = old.alerts.get(each), new.alerts.get(each)
         if before is None:
@@ -168,5 +175,5 @@ def _changes(stored: Stored, old: Heard, new: Heard) -> Iterator[Change]:
 
 
 def _shown(match: Match) -> tuple[object, ...]:
-    """What a moderator sees of a match."""
+    """Return the parts of a match that a moderator sees."""
     return match.severity, match.review, match.spans, match.excused_by

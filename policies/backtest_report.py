@@ -1,4 +1,4 @@
-"""A back-test's report as text."""
+"""Report of a back-test as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONG_AGO_S = 1e9
 
 
 def rules_table(report: Report) -> str:
-    """Alerts of each rule before and after, and the rate of each per hour of speech."""
+    """Return the alerts of each rule before and after, with their rates per hour of speech."""
     rows = [list(_HEADER)]
     for (pack, rule_id), counts in sorted(report.rules.items()):
         rows.append(
@@ -35,7 +35,7 @@ def rules_table(report: Report) -> str:
 
 
 def changes_table(report: Report, most: int) -> str:
-    """The first differences, one a line: what kind, which rule, when and where, and why."""
+    """Return the first changes, one a line: kind, rule, room and time, reason."""
     total = sum(each.new + each.gone + each.changed for each in report.rules.values())
     lines = [f"{total} alerts differ"]
     lines += [_line(change) for change in report.changes[:most]]
@@ -66,7 +66,7 @@ def _line(change: Change) -> str:
 
 
 def _moment(at_s: float) -> str:
-    """A date, where the seconds are those of the clock and not of a recording."""
+    """Return a date if the seconds are a clock's, else the seconds of a recording."""
     if at_s < _LONG_AGO_S:
         return f"{at_s:.1f} s"
     return datetime.fromtimestamp(at_s, UTC).isoformat(sep=" ", timespec="seconds")[:-6]

@@ -1,4 +1,4 @@
-"""What was said before, of the rules that listen over several utterances."""
+"""Earlier utterances, for rules that match over several of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from policies.pack import Rule
 from policies.spoken import Context, Earlier
 
 
-class _Heard(NamedTuple):
+class _Matched(NamedTuple):
     earlier: Earlier
     listener: Listener
     words: Normalized
@@ -21,23 +21,23 @@ class _Heard(NamedTuple):
 
 
 class Before:
-    """The utterances before one, heard again only if a rule asks for them."""
+    """Utterances before one, matched only if a rule asks for them."""
 
     def __init__(self, listeners: Mapping[str, Listener], context: Context) -> None:
         self._listeners = listeners
         self._context = context
-        self._heard: dict[int, _Heard | None] = {}
+        self._matched: dict[int, _Matched | None] = {}
 
-    def found(self, number: int, rule: Rule) -> Iterator[Found]:
-        """What of a rule (with its number) was found in the utterances that count for it."""
+    def find_earlier(self, number: int, rule: Rule) -> Iterator[Found]:
+        """Yield the phrases of a rule, given with its number, in utterances that count for it."""
         if rule.context.utterances == 1:
             return
         counting = [
             place for place, each in enumerate(self._context.earlier) if self._counts(each, rule)
         ]
-        heard = [self._hear(place) for place in counting[-(rule.context.utterances - 1) :]]
-        offset = -sum(len(each.words.words) for each in heard if each)
-        for each in filter(None, heard):
+        matched = [self._match(place) for place in counting[-(rule.context.utterances - 1) :]]
+        offset = -sum(len(each.words.words) for each in matched if each)
+        for each in filter(None, matched):
             language = each.listener.language
             from_s = -each.earlier.ago_s
             said = Said(each.words, language, offset=offset, from_s=from_s, now=False)
@@ -51,13 +51,14 @@ class Before:
         same = not rule.context.same_speaker or earlier.speaker_id == self._context.speaker_id
         return same and 0 <= earlier.ago_s <= rule.context.seconds
 
-    def _hear(self, place: int) -> _Heard | None:
-        if place not in self._heard:
+    def _match(self, place: int) -> _Matched | None:
+        if place not in self._matched:
             earlier = self._context.earlier[place]
             listener = self._listeners.get(earlier.language)
             if listener is None:
-                self._heard[place] = None
+                self._matched[place] = None
             else:
                 words = normalize(earlier.text, listener.language)
-                self._heard[place] = _Heard(earlier, listener, words, listener.hear(words))
-        return self._heard[place]
+                hits = listener.find_phrases(words)
+                self._matched[place] = _Matched(earlier, listener, words, hits)
+        return self._matched[place]

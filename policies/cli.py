@@ -1,6 +1,6 @@
-"""The commands that check, test, try and compare packs: `python -m policies`, `earshot policy`.
+"""Commands to check, test, try and compare packs: `python -m policies`, `earshot policy`.
 
-Exit codes: 0 fine, 1 a pack or file is refused, 2 wrong usage.
+Exit codes: 0 success, 1 a pack or file is refused, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from typing import Any, NoReturn
 
 import click
 
-from policies.backtest import Report
-from policies.backtest import backtest as compare
+from policies.backtest import Report, compare_packs
 from policies.backtest_report import changes_table, rules_table
-from policies.corpus import measure, over_budget, read_corpus
-from policies.explain import explain as explained
+from policies.corpus import find_over_budget, measure_false_alarms, read_corpus
+from policies.explain import explain_in_lines
 from policies.finding import PackInvalid
-from policies.language import Language
+from policies.languages import CODES, guess_language
 from policies.load import load_files, pack_files
 from policies.match import RuleStatus
 from policies.matcher import TRIED, Matcher
 from policies.pack import Pack, Rule
 from policies.packs import shipped_packs
 from policies.spoken import Context, Earlier, Spoken
-from policies.stored import StoredInvalid, language_of, read_file
+from policies.stored import StoredInvalid, read_stored
 
 _VARIABLE = "EARSHOT_POLICY_DIR"
 _CORPUS = "EARSHOT_CORPUS_DIR"
@@ -63,15 +62,14 @@ def _packs_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What is said, by whom, where, and what came before."""
-    languages = click.Choice([each.value for each in Language])
+    """Add the options for a sentence, its speaker, its room and the talk before it."""
     for option in (
         click.option("--tag", "tags", multiple=True, help="Of the room; may be given again."),
         click.option("--room", default="", help="Id of the room."),
         click.option("--role", default="", help="The speaker's."),
         click.option("--before", multiple=True, help="What the speaker said before, in order."),
         click.option("--or", "hypotheses", multiple=True, help="Another reading of the sound."),
-        click.option("--language", type=languages, help="If not as the characters show."),
+        click.option("--language", type=click.Choice(CODES), help="If not as the characters show."),
         click.option("--text", required=True, help="Words as a recogniser would write them."),
     ):
         command = option(command)
@@ -81,7 +79,7 @@ def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
 @policy.command()
 @_paths_argument
 def check(paths: tuple[Path, ...]) -> None:
-    """Say everything that is wrong with packs, or that nothing is."""
+    """Show every error of packs, or that there is none."""
     for path, pack in _loaded(paths):
         examples = sum(sum(_examples(rule)) for rule in pack.policies)
         click.echo(
@@ -122,13 +120,13 @@ def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
         said = read_corpus(corpus)
     except StoredInvalid as invalid:
         _refuse(str(invalid))
-    measured = [measure(matcher, language, talk) for language, talk in said.items()]
+    measured = [measure_false_alarms(matcher, language, talk) for language, talk in said.items()]
     for benign in measured:
         click.echo(
             f"{len(benign.alarms)} false alarms in {benign.hours:.1f} h of benign speech in "
             f"'{benign.language}': {benign.rate():.2f} an hour"
         )
-    over = list(over_budget(packs, measured))
+    over = list(find_over_budget(packs, measured))
     if over:
         _refuse("\n".join(map(str, over)))
 
@@ -137,7 +135,7 @@ def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
 @_sentence_options
 @_packs_option
 def match(paths: tuple[Path, ...], **sentence: Any) -> None:
-    """Show which rules apply to a text, the gravest first. Drafts and shadows are marked."""
+    """Show which rules apply to a text, by severity. Drafts and shadows are marked."""
     matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     verdict = matcher.verdict(*_situation(**sentence))
     for each in (*verdict.live, *verdict.shadow):
@@ -155,9 +153,9 @@ def match(paths: tuple[Path, ...], **sentence: Any) -> None:
 @_sentence_options
 @_packs_option
 def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
-    """Show what each layer hears in a text, and each rule's verdict with its reasons."""
+    """Show what each layer finds in a text, and each rule's verdict with its reasons."""
     matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
-    for line in explained(matcher, *_situation(**sentence)):
+    for line in explain_in_lines(matcher, *_situation(**sentence)):
         click.echo(line)
 
 
@@ -184,25 +182,25 @@ def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
 def backtest(
     drafts: tuple[Path, ...], files: tuple[Path, ...], paths: tuple[Path, ...], show: int
 ) -> None:
-    """Run draft packs over what was said, and show what they would change."""
-    before, after = tried(paths), tried(drafts)
+    """Run draft packs over talk on record, and show what they would change."""
+    before, after = load_matcher(paths), load_matcher(drafts)
     size = sum(path.stat().st_size for path in files)
     with click.progressbar(length=size, label="listening again", file=sys.stderr) as bar:
         try:
-            said = (stored for path in files for stored in read_file(path, bar.update))
-            report = compare(before, after, said)
+            said = (stored for path in files for stored in read_stored(path, bar.update))
+            report = compare_packs(before, after, said)
         except StoredInvalid as invalid:
             _refuse(f"\n{invalid}")
-    tell(report, show)
+    print_report(report, show)
 
 
-def tried(paths: Sequence[Path]) -> Matcher:
-    """Of the packs in files and folders, drafts and shadows too; exits with every error."""
+def load_matcher(paths: Sequence[Path]) -> Matcher:
+    """Compile packs of files and folders, drafts and shadows too; exit with every error."""
     return Matcher([pack for _, pack in _loaded(paths)], TRIED)
 
 
-def tell(report: Report, most: int) -> None:
-    """Print a back-test's report with the first `most` differences."""
+def print_report(report: Report, most: int) -> None:
+    """Print the report of a back-test, with the first `most` differences."""
     click.echo(rules_table(report))
     click.echo(changes_table(report, most))
 
@@ -216,7 +214,7 @@ def _situation(
     room: str,
     tags: tuple[str, ...],
 ) -> tuple[Spoken, Context]:
-    code = language or language_of(text).value
+    code = language or guess_language(text).code
     earlier = [
         Earlier(each, code, "", (len(before) - number) * _TURN_S)
         for number, each in enumerate(before)
@@ -226,7 +224,7 @@ def _situation(
 
 
 def _loaded(paths: Sequence[Path]) -> list[tuple[Path, Pack]]:
-    """The packs with their files; exits with every error if there is one."""
+    """Load packs with their files; exit with every error if there is one."""
     try:
         files: list[Path] = []
         for path in paths or (shipped_packs(),):

@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, and when it only costs time."""
+"""Python's cyclic garbage collector, paused where it only costs time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Nothing that is made while packs are compiled is garbage, and there is much of it: the
-    collector would go over all of it again and again, for nearly half of the time."""
+    """Pause the collector while packs are compiled.
+
+    Nothing made then is garbage, and there is much of it: the collector would scan all of it again
+    and again, for nearly half of the time.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Benign speech in a folder, and how often packs are wrong on it."""
+"""False alarms of packs on a folder of benign speech."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.backtest import Name, Replay, name
-from policies.language import Language
+from policies.backtest import Name, Replay, rule_name
+from policies.languages import CODES
 from policies.match import Match
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.severity import Severity
-from policies.stored import Stored, read_file
+from policies.stored import Stored, read_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +26,34 @@ class FalseAlarm:
 
 @dataclass(frozen=True, slots=True)
 class Benign:
-    """What packs made of benign speech in one language.
+    """False alarms on benign speech in one language.
 
     Attributes:
-        hours: Of speech.
+        language: Code of the language.
+        hours: Hours of speech.
     """
 
-    language: Language
+    language: str
     hours: float
     alarms: Sequence[FalseAlarm]
 
     def rate(self, least: Severity = Severity.LOW) -> float:
-        """False alarms an hour that are at least so grave."""
+        """Return false alarms an hour of a severity of `least` or more."""
         found = sum(alarm.match.severity.rank >= least.rank for alarm in self.alarms)
         return found / self.hours if self.hours else 0.0
 
     def by_rule(self) -> Counter[Name]:
-        return Counter(name(alarm.match) for alarm in self.alarms)
+        """Count the false alarms of each rule."""
+        return Counter(rule_name(alarm.match) for alarm in self.alarms)
 
 
 @dataclass(frozen=True, slots=True)
 class OverBudget:
-    """A rule that is wrong more often than it may be."""
+    """A rule with more false alarms than its budget."""
 
     pack: str
     rule_id: str
-    language: Language
+    language: str
     rate: float
     budget: float
 
@@ -63,31 +65,31 @@ class OverBudget:
         )
 
 
-def read_corpus(folder: Path) -> dict[Language, list[Stored]]:
-    """All `.jsonl` files of a folder, by language.
+def read_corpus(folder: Path) -> dict[str, list[Stored]]:
+    """Read all `.jsonl` files of a folder, by language; languages without a plug-in are left out.
 
     Raises:
         StoredInvalid: With file and line.
     """
-    said: dict[Language, list[Stored]] = {}
+    said: dict[str, list[Stored]] = {}
     for path in sorted(folder.glob("*.jsonl")):
-        for stored in read_file(path):
-            if stored.language in list(Language):
-                said.setdefault(Language(stored.language), []).append(stored)
+        for stored in read_stored(path):
+            if stored.language in CODES:
+                said.setdefault(stored.language, []).append(stored)
     return said
 
 
-def measure(matcher: Matcher, language: Language, said: Iterable[Stored]) -> Benign:
-    """Every match is a false alarm, within a cool-down too."""
+def measure_false_alarms(matcher: Matcher, language: str, said: Iterable[Stored]) -> Benign:
+    """Count every match on benign speech as a false alarm, also within a cool-down."""
     replay, alarms, seconds = Replay(matcher), [], 0.0
     for stored in said:
         seconds += stored.seconds
-        alarms += [FalseAlarm(stored, match) for match in replay.hear(stored).hits]
+        alarms += [FalseAlarm(stored, match) for match in replay.match_utterance(stored).hits]
     return Benign(language, seconds / 3600, alarms)
 
 
-def over_budget(packs: Sequence[Pack], measured: Iterable[Benign]) -> Iterator[OverBudget]:
-    """Rules whose rate on the measured speech is above what they allow themselves."""
+def find_over_budget(packs: Sequence[Pack], measured: Iterable[Benign]) -> Iterator[OverBudget]:
+    """Yield the rules with a higher rate on the measured speech than their budget."""
     for benign in measured:
         counted = benign.by_rule()
         for pack in packs:

@@ -1,4 +1,4 @@
-"""Why rules apply to a sentence or do not: what each layer heard, and each rule's verdict."""
+"""Explanation of a sentence: the hits of each layer, and each rule's verdict with its reasons."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ from dataclasses import dataclass
 from policies.judging.exceptions import ALLOWED
 from policies.judging.found import Found
 from policies.judging.judgement import Judged, Judgement
-from policies.language import Language
 from policies.listen import Near
 from policies.listener import Listener
-from policies.match import Layer, RuleStatus
+from policies.match import AS_WRITTEN, Layer, RuleStatus
 from policies.matcher import Matcher
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized, normalize
 from policies.pack import Rule
-from policies.pronouncing.english import sounds
-from policies.pronouncing.pinyin import spelled, syllable
-from policies.saying import masked
+from policies.saying import mask_words
 from policies.severity import Severity
 from policies.spoken import Context, Spoken
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A phrase or pattern that a layer heard.
+    """A phrase or pattern that a layer found.
 
     Attributes:
-        said: The words of the text.
-        wanted: The phrase or pattern.
-        distance: 0 the same; else the weighted share of its sounds that differ.
+        said: Words of the text.
+        wanted: Phrase or pattern.
+        distance: Weighted share of its sounds that differ; 0 if none does.
     """
 
     said: str
@@ -40,10 +37,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Words that a group of a rule heard.
+    """Words that match a group of a rule.
 
     Attributes:
-        earlier: In an utterance before this one.
+        earlier: They are in an earlier utterance.
     """
 
     text: str
@@ -52,7 +49,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A place at which a rule's conditions hold, and the exceptions that speak for the speaker."""
+    """A place at which a rule's conditions hold, and the exceptions that apply there."""
 
     at: Sequence[Quote]
     score: float
@@ -61,21 +58,24 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
+    """Hits of a rule, and the severity that they raised it to."""
+
     times: int
     raised_to: Severity
 
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What became of a rule of which anything was heard.
+    """Verdict on a rule with a phrase in the sentence.
 
     Attributes:
-        verdict: In words.
-        severity: With which it applies; None where it does not.
-        groups: What each of the rule's groups heard.
-        shortfalls: Why its conditions do not hold.
-        out_of_scope: Why the rule does not apply here; empty if it does.
-        repeated: How often it was repeated and to what severity that raised it, if it did.
+        verdict: Verdict in words.
+        severity: Severity of the match; None if the rule does not apply.
+        groups: Words that match each group of the rule.
+        shortfalls: Reasons that its conditions do not hold.
+        places: Places at which its conditions hold.
+        out_of_scope: Reason that the rule does not apply here; empty if it does.
+        repeated: Effect of repetition; None if there is none.
     """
 
     pack: str
@@ -93,10 +93,13 @@ class RuleVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """
+    """Explanation of a sentence.
+
     Attributes:
-        words: The text as it is compared.
-        layers: What each of them heard, the surest first.
+        words: Normalised text.
+        sounds: Its pronunciation.
+        layers: Hits of each layer, the surest layer first.
+        rules: Verdicts on the rules with a phrase in the sentence.
     """
 
     words: str
@@ -105,27 +108,26 @@ class Explanation:
     rules: Sequence[RuleVerdict]
 
 
-def explanation(matcher: Matcher, spoken: Spoken, context: Context) -> Explanation | None:
-    """None where no rule can have phrases in the language. Words that a rule masks stay masked."""
-    try:
-        language = Language(spoken.language)
-    except ValueError:
+def explain_sentence(matcher: Matcher, spoken: Spoken, context: Context) -> Explanation | None:
+    """Explain a sentence; None if its language has no plug-in. Masked words stay masked."""
+    listener = matcher.listener(spoken.language)
+    if listener is None:
         return None
-    listener = matcher.listener(language)
+    language = listener.language
     words = normalize(spoken.text, language)
     judgements = matcher.judgements(spoken, context)
     hidden = {found.hit.entry for each in judgements if each.rule.mask for found in each.found}
     return Explanation(
         words=language.separator.join(words.words),
-        sounds=_sounds(words, language),
+        sounds=language.sounds.spell(words.words),
         layers=_layers(listener, words, hidden),
         rules=[_rule(each) for each in judgements],
     )
 
 
-def explain(matcher: Matcher, spoken: Spoken, context: Context) -> Iterator[str]:
-    """Line by line, for people."""
-    found = explanation(matcher, spoken, context)
+def explain_in_lines(matcher: Matcher, spoken: Spoken, context: Context) -> Iterator[str]:
+    """Yield the explanation line by line, for people."""
+    found = explain_sentence(matcher, spoken, context)
     if found is None:
         yield f"no rule has phrases in '{spoken.language}'"
         return
@@ -141,19 +143,11 @@ def explain(matcher: Matcher, spoken: Spoken, context: Context) -> Iterator[str]
     yield f"{applying} of {len(found.rules)} rules that heard anything apply"
 
 
-def _sounds(words: Normalized, language: Language) -> str:
-    if language is Language.ZH:
-        coded = ((word, syllable(word)) for word in words.words)
-        return " ".join(spelled(code) if code else word for word, code in coded)
-    return " ".join((sounds(word) or ("?",))[0] for word in words.words)
-
-
 def _layers(
     listener: Listener, words: Normalized, hidden: set[int]
 ) -> dict[Layer, Sequence[Heard]]:
-    hits = listener.hear(words)
-    layers = [Layer.EXACT, Layer.PATTERN]
-    layers.append(Layer.PINYIN if listener.language is Language.ZH else Layer.PHONES)
+    hits = listener.find_phrases(words)
+    layers = (*AS_WRITTEN, listener.language.sounds.layer)
     return {
         layer: [_heard(listener, words, hit, hidden) for hit in hits if hit.layer is layer]
         for layer in layers
@@ -164,7 +158,7 @@ def _heard(listener: Listener, words: Normalized, hit: Hit, hidden: set[int]) ->
     said = listener.language.separator.join(words.words[hit.first : hit.last + 1])
     wanted = listener.wanted[hit.entry]
     if hit.entry in hidden:
-        said, wanted = masked(said), masked(wanted)
+        said, wanted = mask_words(said), mask_words(wanted)
     return Heard(said, wanted, hit.distance)
 
 
@@ -204,7 +198,7 @@ def _verdict(judgement: Judgement) -> str:
 def _quote(found: Found, rule: Rule) -> Quote:
     words = found.said.words.words[found.hit.first : found.hit.last + 1]
     text = found.said.language.separator.join(words)
-    return Quote(masked(text) if rule.mask else text, not found.said.now)
+    return Quote(mask_words(text) if rule.mask else text, not found.said.now)
 
 
 def _place(place: Judged, rule: Rule) -> Holds:

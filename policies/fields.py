@@ -1,15 +1,24 @@
-"""The kinds of values that a pack file is made of."""
+"""Types of the values in a pack file."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    RootModel,
+)
+from pydantic_core import PydanticCustomError, core_schema
 
 from policies.finding import quote
-from policies.language import Language
+from policies.languages import CODES
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _GROUP = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
@@ -22,13 +31,14 @@ _DECIMAL = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 _UNSEEN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
-"""Control characters, and those that show nothing or turn the direction of writing."""
+"""Control characters, invisible ones, and those that turn the direction of writing."""
 MAX_COOLDOWN_S = 24 * 3600
 MAX_PHRASES = 10_000
 _GROUP_FIELDS = frozenset({"phrases", "patterns", "tolerance", "weight"})
 
 
 def refusal(problem: str, remedy: str) -> PydanticCustomError:
+    """Return the error of a value that is refused, for validators to raise."""
     context = {"problem": problem, "remedy": remedy}
     return PydanticCustomError("refused", "{problem}; {remedy}", context)
 
@@ -128,38 +138,57 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Phrases(Part):
-    """By language."""
-
-    en: Annotated[tuple[Phrase, ...], Field(max_length=MAX_PHRASES)] = ()
-    zh: Annotated[tuple[Phrase, ...], Field(max_length=MAX_PHRASES)] = ()
-
-    def of(self, language: Language) -> tuple[str, ...]:
-        return self.zh if language is Language.ZH else self.en
+UNKNOWN_LANGUAGE = "unknown_language"
+"""Type of pydantic's error for a language without a plug-in."""
 
 
-class Patterns(Part):
-    """In RE2, by language; compared with normalised text (`matchers.patterns`)."""
+def _language_schema(*_: object) -> core_schema.CoreSchema:
+    return core_schema.custom_error_schema(
+        core_schema.literal_schema(list(CODES)),
+        custom_error_type=UNKNOWN_LANGUAGE,
+        custom_error_message="Input should be one of {known}",
+        custom_error_context={"known": ", ".join(CODES)},
+    )
 
-    en: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
-    zh: Annotated[tuple[Pattern, ...], Field(max_length=100)] = ()
 
-    def of(self, language: Language) -> tuple[str, ...]:
-        return self.zh if language is Language.ZH else self.en
+LanguageCode = Annotated[str, GetPydanticSchema(_language_schema)]
+"""Code of a language that has a plug-in."""
+_T = TypeVar("_T")
+
+
+class _ByLanguage(RootModel[Mapping[LanguageCode, _T]], Generic[_T]):
+    """A mapping of a pack file whose keys are languages."""
+
+    model_config = ConfigDict(frozen=True)
+    root: Mapping[LanguageCode, _T] = Field(default_factory=dict)
+
+
+class Phrases(_ByLanguage[Annotated[tuple[Phrase, ...], Field(max_length=MAX_PHRASES)]]):
+    """Phrases by language."""
+
+    def in_language(self, code: str) -> tuple[str, ...]:
+        """Return the phrases in one language."""
+        return self.root.get(code, ())
+
+
+class Patterns(_ByLanguage[Annotated[tuple[Pattern, ...], Field(max_length=100)]]):
+    """Patterns in RE2 by language; compared with normalised text (`matchers.patterns`)."""
+
+    def in_language(self, code: str) -> tuple[str, ...]:
+        """Return the patterns in one language."""
+        return self.root.get(code, ())
 
 
 class Translation(Part):
-    """What people read, in one language."""
+    """Title and description in one language, for people."""
 
     title: Line
     description: Prose
 
 
-class Translations(Part):
-    """By language; a language that is not here reads the pack's own words."""
+class Translations(_ByLanguage[Translation]):
+    """Translations by language; other languages show the pack's own words."""
 
-    en: Translation | None = None
-    zh: Translation | None = None
-
-    def of(self, language: Language) -> Translation | None:
-        return self.zh if language is Language.ZH else self.en
+    def in_language(self, code: str) -> Translation | None:
+        """Return the translation into one language; None if there is none."""
+        return self.root.get(code)

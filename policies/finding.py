@@ -1,4 +1,4 @@
-"""What is wrong with a pack, where, and the remedy."""
+"""Errors of a pack: problem, place and remedy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 Location = tuple[str | int, ...]
-"""The way from the top of the file: field names and list indexes from 0."""
+"""Path from the top of the file: field names, and list indexes from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Finding:
     """One error inside a document.
 
     Attributes:
-        line: From 1; None means the line on which `where` is written.
+        line: Line from 1; None for the line of `where`.
     """
 
     where: Location
@@ -28,8 +28,8 @@ class PackError:
     """One error of one file; as text `path:line field: problem; remedy`.
 
     Attributes:
-        line: From 1; None where the file as a whole is meant.
-        field: As in `policies[0].match.phrases.en[2]`; empty where the file as a whole is meant.
+        line: Line from 1; None for the whole file.
+        field: Path such as `policies[0].match.phrases.en[2]`; empty for the whole file.
     """
 
     path: str
@@ -46,19 +46,19 @@ class PackError:
 
 
 class PackInvalid(Exception):
-    """One or several packs are refused. Its text has one line for each error."""
+    """One or several packs are refused. The message has one line for each error."""
 
     def __init__(self, errors: Iterable[PackError]) -> None:
         self.errors = tuple(errors)
         super().__init__("\n".join(map(str, self.errors)))
 
     def __reduce__(self) -> tuple[type[PackInvalid], tuple[tuple[PackError, ...]]]:
-        """Pickle the errors: the text is made of them again."""
+        """Pickle the errors; the message is made from them."""
         return PackInvalid, (self.errors,)
 
 
 def field_name(where: Location) -> str:
-    """`("policies", 0, "id")` as `policies[0].id`."""
+    """Return `("policies", 0, "id")` as `policies[0].id`."""
     name = ""
     for step in where:
         if isinstance(step, int):
@@ -70,10 +70,10 @@ def field_name(where: Location) -> str:
 
 
 def quote(value: str) -> str:
-    """A value of the file on one line: in quotes, escaped and clipped."""
+    """Return a value of the file on one line: in quotes, escaped and clipped."""
     return repr(clip(value))
 
 
 def clip(value: str, limit: int = 60) -> str:
-    """At most `limit` code points, an ellipsis in place of the rest."""
+    """Return at most `limit` code points, with an ellipsis for the rest."""
     return value if len(value) <= limit else value[: limit - 1] + "…"

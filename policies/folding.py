@@ -1,7 +1,7 @@
-"""Characters as the matchers compare them, with the way back to the text as it was.
+"""Characters in the form that the matchers compare, with the way back to the original.
 
-NFKC and case folding (Unicode Standard, 3.13 and annex 15), apostrophes of one kind, invisible
-characters dropped, everything else that is no letter, mark or digit a gap between words.
+NFKC and case folding (Unicode Standard, 3.13 and annex 15). Apostrophes become one kind, invisible
+characters are dropped, and all else but letters, marks and digits is a gap between words.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ _ASCII = {
     for code in range(128)
 }
 _PLAIN_HAN = re.compile("[\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff，。！？、：；“”…]*")
-"""Text in which every code point folds by itself to exactly one."""
+"""Text in which every code point folds to exactly one, whatever its neighbours are."""
 _BY_ITSELF = _ASCII | dict.fromkeys(map(ord, "，。！？、：；“”…"), " ")
 _WORD = re.compile(r"[^ ']+(?:'[^ ']+)*")
 _LONGEST_CLUSTER = 32
-"""Code points. Unicode's stream-safe format allows 30 marks; sorting them takes quadratic time."""
+"""Code points of a cluster. Unicode's stream-safe format allows 30 marks; sorting them takes
+quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A whole text after folding, gaps and stray apostrophes still in it.
+    """A folded text. Gaps and stray apostrophes are still in it.
 
     Attributes:
-        starts: For each code point of `text`, the offset in the original where it comes from.
-        ends: For each code point of `text`, the offset in the original just after it.
+        starts: Offset in the original of each code point of `text`.
+        ends: Offset in the original just after each code point of `text`.
     """
 
     text: str
@@ -43,7 +44,7 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """Any text is taken, lone surrogates too. Time is linear in its length."""
+    """Fold any text, lone surrogates included, in time linear in its length."""
     size = len(text)
     if text.isascii():
         return Folded(text.translate(_ASCII), range(size), range(1, size + 1))
@@ -60,18 +61,18 @@ def fold(text: str) -> Folded:
     return Folded("".join(folded), starts, ends)
 
 
-def words(folded: str) -> Iterator[Span]:
-    """Where each word of a folded text begins and ends: apostrophes only inside words."""
+def find_words(folded: str) -> Iterator[Span]:
+    """Yield the span of each word of a folded text. Apostrophes count only inside words."""
     for word in _WORD.finditer(folded):
         begin, end = word.span()
-        while begin < end and not folded[begin].isalnum():  # a mark with no letter to stand on
+        while begin < end and not folded[begin].isalnum():  # a mark without a letter
             begin += 1
         if begin < end:
             yield begin, end
 
 
 def _clusters(text: str) -> Iterator[Span]:
-    """Stretches that can be normalised one by one: nothing composes or moves across their ends."""
+    """Yield spans that can be normalised one by one: no character composes or moves across them."""
     start = 0
     for here in range(1, len(text)):
         if here - start >= _LONGEST_CLUSTER or not _attaches(text[start:here], text[here]):
@@ -82,7 +83,7 @@ def _clusters(text: str) -> Iterator[Span]:
 
 
 def _attaches(before: str, char: str) -> bool:
-    if char < "\u0300" or "\u3400" <= char <= "\u9fff":  # never second in a composition
+    if char < "\u0300" or "\u3400" <= char <= "\u9fff":  # never the second part of a composition
         return False
     if unicodedata.combining(unicodedata.normalize("NFKD", char)[0]):
         return True

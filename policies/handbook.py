@@ -1,9 +1,9 @@
-"""Writes `README.md` beside this file: every shipped rule, its tests and how often it is wrong.
+"""Write `README.md` beside this file: the shipped rules, their tests and their false alarms.
 
-    python -m policies.handbook                 from what was measured last
-    python -m policies.handbook --corpus DIR    measures anew on the benign speech in DIR first
+    python -m policies.handbook                 with the last measurement
+    python -m policies.handbook --corpus DIR    with a new one on the benign speech in DIR
 
-For developers, after a change to a shipped pack. A test says when it is out of date.
+For developers, after a change to a shipped pack. A test fails when the file is out of date.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from policies.corpus import measure, read_corpus
+from policies.corpus import measure_false_alarms, read_corpus
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.pack import Pack, Rule
@@ -40,17 +40,18 @@ _HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """
+    """A measurement on benign speech.
+
     Attributes:
-        hours: Of benign speech, by language.
-        alarms: By `pack/rule`, then by language; none where there was none.
+        hours: Hours of speech by language.
+        alarms: False alarms by `pack/rule`, then by language; rules without any are left out.
     """
 
     hours: Mapping[str, float] = field(default_factory=dict)
     alarms: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def rate(self, pack: Pack, rule: Rule) -> str:
-        """Of each of the rule's languages."""
+        """Return the false alarms an hour in each language of a rule."""
         found = self.alarms.get(f"{pack.pack}/{rule.id}", {})
         return ", ".join(
             f"{language} {found.get(language, 0) / self.hours[language]:.2f}"
@@ -65,29 +66,33 @@ def main(corpus: Path | None) -> None:
     """Write the README of the shipped packs."""
     packs = load_folder(shipped_packs())
     if corpus is not None:
-        measured = asdict(measured_on(packs, corpus))
+        measured = asdict(measure_packs(packs, corpus))
         MEASURED.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n")
-    README.write_text(handbook(packs, read_measured()), encoding="utf-8")
+    README.write_text(write_handbook(packs, read_measured()), encoding="utf-8")
 
 
-def measured_on(packs: Sequence[Pack], corpus: Path) -> Measured:
-    """Every match of the packs on benign speech."""
+def measure_packs(packs: Sequence[Pack], corpus: Path) -> Measured:
+    """Count every match of the packs on benign speech."""
     matcher = Matcher(packs)
-    found = [measure(matcher, language, said) for language, said in read_corpus(corpus).items()]
+    found = [
+        measure_false_alarms(matcher, language, said)
+        for language, said in read_corpus(corpus).items()
+    ]
     alarms: dict[str, dict[str, int]] = {}
     for benign in found:
         for (pack, rule), count in benign.by_rule().items():
-            alarms.setdefault(f"{pack}/{rule}", {})[benign.language.value] = count
-    hours = {benign.language.value: round(benign.hours, 2) for benign in found}
+            alarms.setdefault(f"{pack}/{rule}", {})[benign.language] = count
+    hours = {benign.language: round(benign.hours, 2) for benign in found}
     return Measured(hours, alarms)
 
 
 def read_measured() -> Measured:
-    """What was measured last."""
+    """Read the last measurement."""
     return Measured(**json.loads(MEASURED.read_text("utf-8")))
 
 
-def handbook(packs: Sequence[Pack], measured: Measured) -> str:
+def write_handbook(packs: Sequence[Pack], measured: Measured) -> str:
+    """Return the README of packs."""
     rules = [rule for pack in packs for rule in pack.policies]
     speech = " and ".join(f"{hours:.1f} h in '{code}'" for code, hours in measured.hours.items())
     intro = _INTRO.format(

@@ -1,4 +1,4 @@
-"""What a rule listens for, when it applies, and what speaks against it."""
+"""Parts of a rule: groups of phrases, conditions, exceptions, scope."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from policies.tolerance import Tolerance
 
 
 class Group(Part):
-    """Phrases and patterns that mean the same to a rule: what it asks for, whom, by which word.
+    """Phrases and patterns that mean the same to a rule.
 
     Attributes:
-        tolerance: How far what was heard may be from a phrase; patterns are always exact.
-        weight: What the group adds to the score where it is heard.
+        tolerance: Largest distance from a phrase; patterns are always exact.
+        weight: Points that the group adds to the score.
     """
 
     phrases: Phrases = Phrases()
@@ -38,12 +38,12 @@ class Group(Part):
 
 
 class Near(Part):
-    """The groups are heard close to one another.
+    """A condition that groups match close to one another.
 
     Attributes:
-        within_words: Words (characters in Chinese) that may lie between them, all together.
-        within_seconds: Seconds from the end of the first to the beginning of the last.
-        ordered: In the order in which `groups` names them.
+        within_words: Most words between them in all; characters in a language without separators.
+        within_seconds: Most seconds from the end of the first to the beginning of the last.
+        ordered: The matches must come in the order of `groups`.
     """
 
     groups: Annotated[tuple[GroupName, ...], Field(min_length=2, max_length=6)]
@@ -59,10 +59,12 @@ class Near(Part):
 
 
 class When(Part):
-    """All that is given must hold; nothing given: any group is heard.
+    """Conditions of a rule: all must hold. Without any, one group is enough.
 
     Attributes:
-        score: The least score, of the groups that are heard together.
+        any: At least one of these groups.
+        all: All of these groups.
+        score: Lowest score of the groups that match together.
     """
 
     any: Annotated[tuple[GroupName, ...], Field(min_length=1, max_length=20)] = ()
@@ -72,23 +74,25 @@ class When(Part):
 
 
 class Effect(StrEnum):
-    """What an exception does to a match."""
+    """Effect of an exception on a match."""
 
     REVIEW = "review"
-    """It stays, at the lowest severity, to be looked at."""
+    """Keep it at the lowest severity, for review."""
     LOWER = "lower"
-    """One severity less."""
+    """Lower its severity by one step."""
     SUPPRESS = "suppress"
-    """It is dropped."""
+    """Drop it."""
 
 
 class Except(Part):
-    """What speaks for the speaker.
+    """Exceptions of a rule.
 
     Attributes:
-        negation: Words (Chinese: characters) before the first hit in which "not", "never" counts.
-        reported_speech: The same for "he said", "I heard" ...
-        allow: Phrases near which (`exceptions.REACH`) the rule does not mean it.
+        negation: Words before the first hit in which "not" or "never" counts; characters in a
+            language without separators.
+        reported_speech: The same for "he said" or "they told me".
+        allow: Phrases that excuse a match near them (`exceptions.REACH`).
+        effect: Effect on an excused match.
     """
 
     negation: Annotated[Whole, Field(ge=1, le=12)] | None = None
@@ -98,11 +102,13 @@ class Except(Part):
 
 
 class Scope(Part):
-    """Where and to whom a rule applies.
+    """Rooms and roles that a rule applies to.
 
     Attributes:
         rooms: Globs of room ids.
-        tags: The room has one of these; none given: any room.
+        exempt_rooms: Globs of room ids that are left out.
+        tags: Tags, of which the room must have one; empty for any room.
+        exempt_roles: Roles of speakers that are left out.
     """
 
     rooms: Annotated[tuple[Line, ...], Field(min_length=1, max_length=100)] = ("*",)
@@ -112,12 +118,12 @@ class Scope(Part):
 
 
 class Before(Part):
-    """How much of what was said before counts together with what is said now.
+    """Earlier utterances that count together with the present one.
 
     Attributes:
-        utterances: This one and those before it.
-        seconds: From the beginning of the earliest to that of this one.
-        same_speaker: Only this speaker's.
+        utterances: Most utterances, the present one included.
+        seconds: Longest time from the beginning of the earliest to the beginning of this one.
+        same_speaker: Only utterances of the same speaker count.
     """
 
     utterances: Annotated[Whole, Field(ge=1, le=10)] = 1
@@ -126,12 +132,13 @@ class Before(Part):
 
 
 class Escalation(Part):
-    """Repetition makes it graver.
+    """A higher severity after repeated hits.
 
     Attributes:
-        count: Hits, this one included.
-        within: How long ago the first of them may be.
-        per: Of this speaker in this room, or of anybody in this room.
+        count: Hits needed, the present one included.
+        within: Greatest age of the first of them, in seconds.
+        per: Hits of this speaker in this room, or of anybody in this room.
+        severity: Severity of the match from then on.
     """
 
     count: Annotated[Whole, Field(ge=2, le=100)]

@@ -1,40 +1,42 @@
-"""One language: every phrase and pattern of all rules, and the layers that hear them."""
+"""Every phrase and pattern of all rules in one language, compiled for matching."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from policies.judging.exceptions import ALLOWED
-from policies.language import Language
+from policies.languages.plugin import LanguagePlugin
 from policies.matchers.exact import ExactPhrases
 from policies.matchers.hit import Hit
 from policies.matchers.patterns import Patterns
-from policies.matchers.phones import EnglishPhones, sound_length
-from policies.matchers.pinyin import MandarinSyllables, syllable_length
-from policies.normalize import Normalized, phrase
+from policies.normalize import Normalized, normalize_phrase
 from policies.pack import Rule
-from policies.tolerance import Tolerance, resolve
+from policies.tolerance import Tolerance, resolve_tolerance
 
 Owner = tuple[int, str]
 """Number of a rule, and one of its groups or `ALLOWED`."""
 
 
 class Listener:
-    """Compiled once, then only read: threads may share it.
+    """Compiled layers of one language. Read-only, so that threads can share it.
 
     Args:
-        rules: With their numbers.
+        rules: Rules with their numbers.
+        language: Language of the phrases to compile.
+
+    Attributes:
+        wanted: Phrases and patterns as written, by their number in `Hit.entry`.
+        owners: Rules and groups of each phrase or pattern, by the same number.
     """
 
-    def __init__(self, rules: Iterable[tuple[int, Rule]], language: Language) -> None:
+    def __init__(self, rules: Iterable[tuple[int, Rule]], language: LanguagePlugin) -> None:
         owners: dict[tuple[str, Tolerance | None], list[Owner]] = {}
         for number, rule in rules:
-            if language in rule.languages:
-                for wanted, tolerance, group in _listened_for(rule, language):
+            if language.code in rule.languages:
+                for wanted, tolerance, group in _phrases_and_patterns(rule, language.code):
                     owners.setdefault((wanted, tolerance), []).append((number, group))
         self.language = language
         self.wanted: Sequence[str] = [wanted for wanted, _ in owners]
-        """Phrases and patterns as written, by their number in `Hit.entry`."""
         self.owners: Sequence[tuple[Owner, ...]] = [
             tuple(dict.fromkeys(o)) for o in owners.values()
         ]
@@ -44,54 +46,59 @@ class Listener:
             if tolerance is None:
                 patterns[entry] = wanted
             else:
-                words = phrase(wanted, language)
+                words = normalize_phrase(wanted, language)
                 if words.words:
-                    phrases[entry] = (words, concrete(tolerance, language, words))
-        self._exact = ExactPhrases({n: words for n, (words, _) in phrases.items()}, language)
+                    phrases[entry] = (words, phrase_tolerance(tolerance, language, words))
+        exact = {number: words for number, (words, _) in phrases.items()}
+        self._exact = ExactPhrases(exact, language.separator)
         self._patterns = Patterns(patterns)
-        sounds = MandarinSyllables if language is Language.ZH else EnglishPhones
-        self._sounds = sounds(phrases)
+        self._sounds = language.sounds.compile(phrases)
 
-    def hear(self, words: Normalized) -> Sequence[Hit]:
-        """Of each phrase and pattern the places at which it was heard, the surest of those that
-        overlap; in the order in which they were said."""
-        exact = [*self._exact.find(words), *self._patterns.find(words)]
+    @property
+    def layers(self) -> tuple[object, ...]:
+        """The compiled layers: exact phrases, patterns, sounds."""
+        return self._exact, self._patterns, self._sounds
+
+    def find_phrases(self, words: Normalized) -> Sequence[Hit]:
+        """Return the hits of all phrases and patterns in the order of their places.
+
+        Of hits of one phrase that overlap, only the surest is returned.
+        """
+        exact = [*self._exact.find_hits(words), *self._patterns.find_hits(words)]
         sure = {(hit.entry, hit.first, hit.last) for hit in exact}
         alike = [
-            hit for hit in self._sounds.find(words) if (hit.entry, hit.first, hit.last) not in sure
+            hit
+            for hit in self._sounds.find_hits(words)
+            if (hit.entry, hit.first, hit.last) not in sure
         ]
         if not alike:
             return sorted(exact, key=_place)
         return sorted(_surest([*exact, *alike]), key=_place)
 
 
-def _listened_for(rule: Rule, language: Language) -> Iterator[tuple[str, Tolerance | None, str]]:
-    """Phrase and tolerance, or pattern and None, with the name of its group."""
+def _phrases_and_patterns(rule: Rule, code: str) -> Iterator[tuple[str, Tolerance | None, str]]:
+    """Yield phrase and tolerance, or pattern and None, with the name of the group."""
     for name, group in rule.match.items():
-        for words in group.phrases.of(language):
+        for words in group.phrases.in_language(code):
             yield words, group.tolerance, name
-        for pattern in group.patterns.of(language):
+        for pattern in group.patterns.in_language(code):
             yield pattern, None, name
-    for words in rule.except_.allow.of(language):
+    for words in rule.except_.allow.in_language(code):
         yield words, Tolerance.EXACT, ALLOWED
 
 
-def concrete(tolerance: Tolerance, language: Language, words: Normalized) -> Tolerance:
-    """How far from a phrase may be heard, given its length."""
+def phrase_tolerance(
+    tolerance: Tolerance, language: LanguagePlugin, words: Normalized
+) -> Tolerance:
+    """Return the tolerance of a phrase, given its length: never `BY_LENGTH`."""
     if tolerance is not Tolerance.BY_LENGTH:
         return tolerance
-    return resolve(tolerance, language, spoken_length(language, words))
-
-
-def spoken_length(language: Language, words: Normalized) -> int:
-    """Sounds of an English phrase, syllables of a Chinese one."""
-    if language is Language.ZH:
-        return syllable_length(words.words)
-    return sound_length(words.words)
+    sounds = language.sounds
+    return resolve_tolerance(tolerance, sounds.count(words.words), sounds.shortest)
 
 
 def _surest(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Of one phrase's hits that overlap, the one that is nearest to it."""
+    """Yield the nearest of the overlapping hits of each phrase."""
     taken: set[tuple[int, int]] = set()
     for hit in sorted(hits, key=lambda hit: (hit.distance, hit.layer, hit.first, hit.last)):
         here = {(hit.entry, word) for word in range(hit.first, hit.last + 1)}

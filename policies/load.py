@@ -1,4 +1,4 @@
-"""Pack files in, packs out; or every error of every file at once."""
+"""Loading of pack files: packs, or every error of every file at once."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from policies.collector import without_collector
 from policies.finding import Finding, PackError, PackInvalid, field_name, quote
 from policies.pack import MAX_RULES, Pack, Rule
 from policies.schema_errors import schema_findings
-from policies.yaml_text import Document, Unreadable, Value, parse
+from policies.yaml_text import Document, Unreadable, Value, parse_yaml
 
 MAX_BYTES = 1_000_000
-"""The largest pack file that is read."""
+"""Largest size of a pack file, in bytes."""
 MAX_ERRORS = 100
-"""The most errors shown of one file; a last one says so if there are more."""
+"""Most errors shown per file; a last one says so if there are more."""
 SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of a pack file, as far as it could be read at all."""
+    """Text of a pack file, with the name that errors call it."""
 
     path: str
     text: str
@@ -40,18 +40,19 @@ class Loaded:
     document: Document
 
     def error(self, finding: Finding) -> PackError:
+        """Return a finding as an error of this file."""
         return _located(self.source.path, finding, self.document)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a pack is to go.
+    """Destination of a pack.
 
     Attributes:
-        name: What the pack must be called; None: as it likes.
-        beside: Packs that it will be used together with, so that no rule's id may be theirs. One
-            of the same name is what it replaces, and does not count.
-        versions: By a pack's name, versions of it that are another text's.
+        name: Name that the pack must have; None for any.
+        beside: Packs in force together with it, whose rule ids it may not use. A pack of its own
+            name is replaced, and does not count.
+        versions: Versions that belong to another text, by the name of the pack.
     """
 
     name: str | None = None
@@ -59,7 +60,7 @@ class Place:
     versions: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def findings(self, value: Value) -> Iterator[Finding]:
-        """What is wrong with a pack here; looks at whatever of a bad pack can be looked at."""
+        """Yield the errors of a pack at this destination; the pack itself may have errors too."""
         if not isinstance(value, dict):
             return
         name = value.get("pack")
@@ -92,7 +93,7 @@ _ANYWHERE = Place()
 
 
 def load_text(text: str, name: str) -> Pack:
-    """A pack from its YAML; in errors, `name` stands for the file.
+    """Load a pack from YAML; errors call the file `name`.
 
     Raises:
         PackInvalid: With every error.
@@ -101,7 +102,7 @@ def load_text(text: str, name: str) -> Pack:
 
 
 def load_source(source: Source, place: Place = _ANYWHERE) -> Loaded:
-    """One pack, and whether it may go where it is to go.
+    """Load one pack, and check that it fits its destination.
 
     Raises:
         PackInvalid: With every error.
@@ -109,8 +110,8 @@ def load_source(source: Source, place: Place = _ANYWHERE) -> Loaded:
     return _load(source, place)
 
 
-def decoded(content: bytes, name: str) -> Source:
-    """The text of a pack from its bytes; in errors, `name` stands for the file.
+def decode_source(content: bytes, name: str) -> Source:
+    """Decode the bytes of a pack file; errors call the file `name`.
 
     Raises:
         PackInvalid: It is too large, or not UTF-8.
@@ -126,16 +127,16 @@ def decoded(content: bytes, name: str) -> Source:
 
 
 def load_pack(path: Path) -> Pack:
-    """One pack.
+    """Load one pack file.
 
     Raises:
         PackInvalid: With every error, or because the file cannot be read.
     """
-    return load_source(read(path)).pack
+    return load_source(read_source(path)).pack
 
 
 def load_folder(path: Path) -> list[Pack]:
-    """All packs directly in a folder, in the order of their file names.
+    """Load all packs directly in a folder, in the order of their file names.
 
     Raises:
         PackInvalid: With every error of every file; no folder and no files are errors too.
@@ -144,7 +145,7 @@ def load_folder(path: Path) -> list[Pack]:
 
 
 def load_files(paths: Sequence[Path]) -> list[Pack]:
-    """Packs that are to be used together: names and ids doubled across them are refused.
+    """Load packs for use together: names and ids doubled across them are refused.
 
     Raises:
         PackInvalid: With every error of every file.
@@ -153,24 +154,28 @@ def load_files(paths: Sequence[Path]) -> list[Pack]:
 
 
 def load_together(paths: Sequence[Path]) -> list[Loaded]:
-    """As `load_files`, with what was read."""
+    """Load packs like `load_files`, and return them with their files.
+
+    Raises:
+        PackInvalid: With every error of every file.
+    """
     loaded: list[Loaded] = []
     errors: list[PackError] = []
     for path in dict.fromkeys(paths):
         try:
-            loaded.append(load_source(read(path)))
+            loaded.append(load_source(read_source(path)))
         except PackInvalid as invalid:
             errors.extend(invalid.errors)
-    errors.extend(doubled(loaded))
+    errors.extend(find_doubled(loaded))
     if errors:
         raise PackInvalid(errors)
     return loaded
 
 
 def load_drafts(texts: Sequence[str], live: Sequence[Pack]) -> list[Pack]:
-    """The live packs with drafts in place of those of the same name, or beside them.
+    """Return the live packs, with drafts beside them or in place of those of the same name.
 
-    In errors, `packs[0]` stands for the first text.
+    Errors call the first draft `packs[0]`.
 
     Raises:
         PackInvalid: With every error of every draft; ids doubled across the packs are errors too.
@@ -184,14 +189,14 @@ def load_drafts(texts: Sequence[str], live: Sequence[Pack]) -> list[Pack]:
             errors.extend(invalid.errors)
     drafts = {each.pack.pack: each.pack for each in loaded}
     kept = [pack for pack in live if pack.pack not in drafts]
-    errors.extend(doubled(loaded, kept))
+    errors.extend(find_doubled(loaded, kept))
     if errors:
         raise PackInvalid(errors)
     return [*kept, *drafts.values()]
 
 
 def pack_files(folder: Path) -> list[Path]:
-    """The packs directly in a folder, in the order of their names.
+    """List the pack files directly in a folder, in the order of their names.
 
     Raises:
         PackInvalid: There is no such folder, or no pack in it.
@@ -206,8 +211,8 @@ def pack_files(folder: Path) -> list[Path]:
     return paths
 
 
-def read(path: Path) -> Source:
-    """The text of a pack file.
+def read_source(path: Path) -> Source:
+    """Read a pack file.
 
     Raises:
         PackInvalid: It cannot be read, is too large, or not UTF-8.
@@ -220,7 +225,7 @@ def read(path: Path) -> Source:
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise _refused(path, problem, "check the name and the permissions") from error
-    return decoded(content, str(path))
+    return decode_source(content, str(path))
 
 
 def _load(source: Source, place: Place) -> Loaded:
@@ -233,7 +238,7 @@ def _load(source: Source, place: Place) -> Loaded:
 def _read_and_checked(source: Source, place: Place) -> Loaded:
     path = source.path
     try:
-        document, findings = parse(source.text)
+        document, findings = parse_yaml(source.text)
     except Unreadable as unreadable:
         raise PackInvalid(_limited(path, unreadable.findings, None)) from None
     pack: Pack | None = None
@@ -249,7 +254,7 @@ def _read_and_checked(source: Source, place: Place) -> Loaded:
 
 
 def _checked(value: Value) -> Iterator[Finding]:
-    """Runs the checks on the rules that fit the schema, so that one bad rule hides no other's."""
+    """Check the rules that fit the schema, so that a bad rule does not hide others' errors."""
     rules = _valid_rules(value)
     faulty: set[object] = set()
     for check in STRUCTURE:
@@ -270,10 +275,12 @@ def _valid_rules(value: Value) -> Mapping[int, Rule]:
     return rules
 
 
-def doubled(loaded: Iterable[Loaded], beside: Iterable[Pack] = ()) -> Iterator[PackError]:
-    """Names and ids that are in several files; within a file the checks have seen to it.
+def find_doubled(loaded: Iterable[Loaded], beside: Iterable[Pack] = ()) -> Iterator[PackError]:
+    """Yield names and ids that are in several files. Within one file the checks find them.
 
-    `beside` are packs that stay as they are.
+    Args:
+        loaded: Packs to check.
+        beside: Packs that stay in force beside them.
     """
     packs: dict[str, str] = {}
     rules = {rule.id: f"the pack {pack.pack}" for pack in beside for rule in pack.policies}

@@ -1,4 +1,4 @@
-"""What the matcher returns."""
+"""Results of the matcher."""
 
 from __future__ import annotations
 
@@ -12,28 +12,34 @@ Span = tuple[int, int]
 
 
 class RuleStatus(StrEnum):
-    """How far a rule has come."""
+    """Stage of a rule."""
 
     DRAFT = "draft"
-    """Only tried out: by its own examples, back-tests and commands."""
+    """Matched by its own examples, back-tests and commands only."""
     SHADOW = "shadow"
-    """Heard in rooms beside the live ones, and never shown as an alert."""
+    """Matched in rooms and counted. It raises no alert."""
     ACTIVE = "active"
     DEPRECATED = "deprecated"
-    """Kept for the record, heard nowhere."""
+    """Kept for the record, matched nowhere."""
 
 
 class Layer(StrEnum):
-    """How what was heard was found to be a phrase, the surest first."""
+    """Kinds of comparison that find a phrase, the surest first."""
 
     EXACT = "exact"
     PATTERN = "pattern"
     PINYIN = "pinyin"
+    """By syllables."""
     PHONES = "phones"
+    """By single sounds."""
+
+
+AS_WRITTEN = (Layer.EXACT, Layer.PATTERN)
+"""Layers that compare the words; the others compare sounds."""
 
 
 class Action(StrEnum):
-    """What a rule suggests. People decide."""
+    """Suggestion of a rule. People decide."""
 
     ALERT = "alert"
     QUEUE_REVIEW = "queue_review"
@@ -48,28 +54,27 @@ class Match:
     """One rule that applies to one utterance, with every place where it does.
 
     Attributes:
-        severity: The rule's, after exceptions and repetition.
-        spans: Where in the text; for a phrase that only another reading of the sound has, the
-            words that stand in its place.
-        explanation: For a moderator, in plain words: what was heard and which rule it breaks.
+        severity: Severity of the rule, after exceptions and repetition.
+        spans: Places in the text. A phrase that only another reading of the sound has is placed at
+            the words that it replaces.
+        explanation: Words that matched and the rule they break, in plain words for a moderator.
         cooldown_s: Seconds after an alert in which a further hit of the rule by the same speaker
             in the same room raises that alert's `repeats` instead of a new alert.
-        rule_version: The rule's own, or its pack's.
-        status: ACTIVE, or SHADOW: not for people's alerts.
-        layer: The surest way in which one of its phrases was found.
-        distance: How far what was heard is from that phrase: 0 the same, else the share of its
-            sounds that differ, weighted.
-        score: The weights of the groups that were heard, each less by its distance.
-        review: To be looked at, not an alarm: an exception speaks for the speaker, or the rule
-            only asks for review.
-        excused_by: The exceptions that speak for the speaker, in words.
-        actions: What the rule suggests.
-        raised_from: The severity before repetition raised it, None where it did not.
-        reached: This hit is the one with which repetition raised the severity: worth an alert of
-            its own within the cool-down.
-        times: Seconds in the utterance from and to which each span was said; empty if not known.
-        reading: 0 where `text` has it, else the number of the hypothesis that does, from 1.
-        title: The rule's.
+        rule_version: Version of the rule, or of its pack.
+        status: ACTIVE, or SHADOW, which raises no alert.
+        layer: Surest layer that found one of its phrases.
+        distance: Weighted share of the phrase's sounds that differ; 0 if none does.
+        score: Weights of the groups that were found, each reduced by its distance.
+        review: A person should look, without alarm: an exception applies, or the rule asks for
+            review only.
+        excused_by: Exceptions that apply, in words.
+        actions: Suggestions of the rule.
+        raised_from: Severity before repetition raised it; None if it did not.
+        reached: Repetition raised the severity with this hit, so that it raises an alert of its own
+            within the cool-down.
+        times: Begin and end of each span in seconds of the utterance; empty if unknown.
+        reading: Number of the hypothesis that has the phrase, from 1; 0 for `text` itself.
+        title: Title of the rule.
     """
 
     pack: str

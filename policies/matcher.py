@@ -1,4 +1,4 @@
-"""Which rules apply to what was said."""
+"""Matcher: the rules that apply to an utterance."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from policies.before import Before
 from policies.collector import without_collector
 from policies.judging.exceptions import ALLOWED
 from policies.judging.found import Found, Said
-from policies.judging.judgement import Judgement, judge
-from policies.language import Language
+from policies.judging.judgement import Judgement, judge_rule
+from policies.languages import load_languages
 from policies.listener import Listener
 from policies.match import Match, RuleStatus
 from policies.normalize import normalize
 from policies.pack import Pack, Rule
-from policies.saying import Reading, say
+from policies.saying import Reading, describe_match
 from policies.spoken import Context, Spoken
 
 HEARD = (RuleStatus.ACTIVE, RuleStatus.SHADOW)
-"""Of the rules with these statuses matches are made in rooms."""
+"""Statuses of the rules that are matched in rooms."""
 TRIED = (*HEARD, RuleStatus.DRAFT)
-"""And of these by examples, back-tests and commands: a draft, too, is held against its budget."""
+"""Statuses of the rules that examples, back-tests and commands match: drafts have budgets too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """
+    """Matches in one utterance.
+
     Attributes:
-        live: What rules that are active found, the gravest first.
-        shadow: What the others found: to be counted and compared, never an alert.
+        live: Matches of active rules, the highest severity first.
+        shadow: Matches of other rules, to be counted and compared. They raise no alert.
     """
 
     live: Sequence[Match]
@@ -37,10 +38,10 @@ class Verdict:
 
 
 class Matcher:
-    """Compiled once and never changed: to change the packs, make another and swap it in.
+    """Packs compiled for matching. Immutable: to change the packs, make another matcher.
 
     Args:
-        statuses: The rules with another one are left out.
+        statuses: Statuses of the rules to match.
     """
 
     __slots__ = ("_listeners", "_most_readings", "_rules")
@@ -53,15 +54,15 @@ class Matcher:
         self._rules: tuple[tuple[Pack, Rule], ...] = tuple(rules)
         numbered = [(number, rule) for number, (_, rule) in enumerate(rules)]
         with without_collector():
-            self._listeners = {each.value: Listener(numbered, each) for each in Language}
+            self._listeners = {each.code: Listener(numbered, each) for each in load_languages()}
         self._most_readings = max((rule.hypotheses for _, rule in rules), default=0)
 
     def match(self, spoken: Spoken, context: Context) -> list[Match]:
-        """One for each active rule that applies, the gravest first, then in the packs' order."""
+        """Return a match for each active rule that applies, by severity, then in packs' order."""
         return list(self.verdict(spoken, context).live)
 
     def verdict(self, spoken: Spoken, context: Context) -> Verdict:
-        """One match for each rule that applies, live and shadow apart."""
+        """Return a match for each rule that applies, live and shadow apart."""
         matches: list[Match] = []
         judged: set[int] = set()
         for reading in self._readings(spoken):
@@ -70,18 +71,23 @@ class Matcher:
                     judged.add(number)
                     if judgement.applies:
                         listener = self._listeners[spoken.language]
-                        matches.append(say(spoken, reading, judgement, listener.wanted))
+                        matches.append(describe_match(spoken, reading, judgement, listener.wanted))
         matches.sort(key=lambda match: -match.severity.rank)
         live = [match for match in matches if match.status is RuleStatus.ACTIVE]
         return Verdict(live, [match for match in matches if match.status is not RuleStatus.ACTIVE])
 
     def judgements(self, spoken: Spoken, context: Context) -> Sequence[Judgement]:
-        """Of every rule of which anything was heard, whether it applies or not, and why."""
+        """Return the judgement on each rule with a phrase in the utterance."""
         return [judgement for _, judgement in self._judgements(spoken, context, 0)]
 
-    def listener(self, language: Language) -> Listener:
-        """What hears one language."""
-        return self._listeners[language.value]
+    def listener(self, code: str) -> Listener | None:
+        """Return the listener for a language; None if it has no plug-in."""
+        return self._listeners.get(code)
+
+    @property
+    def layers(self) -> Sequence[object]:
+        """The compiled layers of all languages."""
+        return [layer for each in self._listeners.values() for layer in each.layers]
 
     def _judgements(
         self, spoken: Spoken, context: Context, reading: int
@@ -90,7 +96,7 @@ class Matcher:
         if listener is None:
             return
         words = normalize(spoken.text, listener.language)
-        hits = listener.hear(words)
+        hits = listener.find_phrases(words)
         if not hits:
             return
         said = Said(words, listener.language, spoken.times)
@@ -104,11 +110,11 @@ class Matcher:
             here = context.packs is None or pack.pack in context.packs
             heard = any(each.group != ALLOWED for each in found[number])
             if here and heard and reading <= rule.hypotheses:
-                everything = [*before.found(number, rule), *found[number]]
-                yield number, judge(pack, rule, everything, spoken, context)
+                everything = [*before.find_earlier(number, rule), *found[number]]
+                yield number, judge_rule(pack, rule, everything, spoken, context)
 
     def _readings(self, spoken: Spoken) -> Iterator[Reading]:
-        """What was said as it was written down, then as it may have been said."""
+        """Yield the text as transcribed, then the other readings of its sound."""
         yield Reading(0, spoken)
         if spoken.new_from == 0 and spoken.text:
             others = spoken.hypotheses[: self._most_readings]

@@ -1,6 +1,6 @@
-"""What a pack file says, as pydantic models: `load` reads them, nothing else makes them from files.
+"""A pack file as pydantic models. Only `load` makes them from files.
 
-Fields that are not here are refused, so that a file never promises what is not carried out.
+Unknown fields are refused, so that a file never promises what the program does not do.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from policies.fields import (
     Decimal,
     GroupName,
+    LanguageCode,
     Line,
     Lines,
     Name,
@@ -27,7 +28,6 @@ from policies.fields import (
     YesNo,
     refusal,
 )
-from policies.language import Language
 from policies.listen import Before, Escalation, Except, Group, Scope, When
 from policies.match import Action, RuleStatus
 from policies.severity import Severity
@@ -42,19 +42,22 @@ def _as_example(value: Any) -> Any:
 
 
 class Example(Part):
-    """Words to try a rule on; in a file, plain text or this.
+    """Words to try a rule on. In a file it may also be plain text.
 
     Attributes:
-        turns: Utterances one after another instead of `text`: the rule is tried on the last.
-        language: If not as the characters show.
-        speaker: Of the turns before the last: the same speaker, or another.
-        role: The speaker's.
+        text: Utterance to try the rule on.
+        turns: Successive utterances instead of `text`: the rule is tried on the last.
+        language: Language of the words; None: as their characters show.
+        same_speaker: The turns before the last have the speaker of the last.
+        role: Role of the speaker.
+        room: Id of the room.
+        tags: Tags of the room.
         hypotheses: Further readings of the same sound.
     """
 
     text: Spoken | None = None
     turns: Annotated[tuple[Spoken, ...], Field(min_length=2, max_length=10)] = ()
-    language: Language | None = None
+    language: LanguageCode | None = None
     same_speaker: YesNo = True
     role: Line | None = None
     room: Line | None = None
@@ -69,7 +72,7 @@ class Example(Part):
 
     @property
     def last(self) -> str:
-        """What the rule is tried on."""
+        """The utterance that the rule is tried on."""
         return self.turns[-1] if self.text is None else self.text
 
 
@@ -78,12 +81,12 @@ _ListOfExamples = tuple[Examples, ...]
 
 
 class Tests(Part):
-    """Examples that are tried whenever the pack is loaded; one that fails refuses the pack.
+    """Examples, tried whenever the pack is loaded. The pack is refused if one fails.
 
     Attributes:
-        must_match: Matches that no exception excuses.
-        must_not_match: Nothing at all.
-        must_excuse: Matches that an exception excuses, to be reviewed or at a lower severity.
+        must_match: Examples that match, and that no exception excuses.
+        must_not_match: Examples that do not match.
+        must_excuse: Examples that match, and that an exception excuses.
     """
 
     must_match: Annotated[_ListOfExamples, Field(min_length=3, max_length=1000)]
@@ -95,18 +98,18 @@ class Rule(Part):
     """One policy of a pack.
 
     Attributes:
-        version: The rule's own; the pack's where it has none.
-        title: For moderators and for a room's members.
-        description: What is listened for and why, for a room's members; shown on `/rules`.
-        translations: Of title and description.
-        owner: Who answers for the rule; the pack's where it has none.
-        references: Where the harm and the rule are explained.
-        false_positives: What it is known to take for a violation.
+        version: Version of the rule; None: that of the pack.
+        title: Title for moderators and for a room's members.
+        description: The harm and the reason for the rule, for a room's members; shown on `/rules`.
+        translations: Title and description in other languages.
+        owner: People who answer for the rule; None: those of the pack.
+        references: Links that explain the harm and the rule.
+        false_positives: Known mistakes of the rule.
         match: Groups by name.
-        hypotheses: How many further readings of the sound are tried; each one less likely.
+        hypotheses: Most further readings of the sound to try; each is less likely.
         cooldown_s: See `Match.cooldown_s`; `cooldown` in the file, with its unit.
-        mask: The words that matched are not written out in explanations.
-        budget_fa_per_hour: False alarms an hour on benign speech above which the rule is refused.
+        mask: Explanations do not spell out the words that matched.
+        budget_fa_per_hour: Most false alarms an hour on benign speech.
     """
 
     id: Name
@@ -116,7 +119,7 @@ class Rule(Part):
     category: Category
     subcategory: str | None = None
     severity: Severity
-    languages: Annotated[tuple[Language, ...], Field(min_length=1)]
+    languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)]
     description: Prose
     translations: Translations = Translations()
     owner: Line | None = None
@@ -137,7 +140,7 @@ class Rule(Part):
 
 
 class Pack(Part):
-    """One file of policies, swapped in and out as a whole."""
+    """One file of rules, put into force and removed as a whole."""
 
     schema_version: SchemaVersion = Field(alias="schema")
     pack: Name
@@ -149,7 +152,7 @@ class Pack(Part):
     policies: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=MAX_RULES)]
 
 
-def words_in(language: Language, told: Pack | Rule) -> Translation:
-    """Title and description in a language; in the pack's own where it has no translation."""
-    own = Translation(title=told.title, description=told.description)
-    return told.translations.of(language) or own
+def words_in(code: str, part: Pack | Rule) -> Translation:
+    """Return title and description in a language; without a translation, the pack's own."""
+    own = Translation(title=part.title, description=part.description)
+    return part.translations.in_language(code) or own

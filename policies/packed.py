@@ -1,8 +1,8 @@
 """Packs and compiled matchers as bytes, to be carried from one process to another.
 
-Compiling is slow and pure Python; what is unpickled here is data, of which only the native
-automatons and patterns are built again. A matcher is carried in pieces, so that whoever unpacks it
-can let other threads run between two of them.
+Compiling is slow and pure Python. Unpickling restores data, and builds only the native automatons
+and patterns again. A matcher is carried in pieces, so that its receiver can let other threads run
+between two of them.
 """
 
 from __future__ import annotations
@@ -14,24 +14,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from policies.collector import without_collector
+from policies.languages import load_language
+from policies.languages.plugin import LanguagePlugin
 from policies.matcher import Matcher
-from policies.matchers.exact import ExactPhrases
-from policies.matchers.patterns import Patterns
-from policies.matchers.phones import EnglishPhones
-from policies.matchers.pinyin import MandarinSyllables
 from policies.pack import Pack, Rule
 
 PROTOCOL = 5
-_APART = (ExactPhrases, Patterns, EnglishPhones, MandarinSyllables)
-"""What is large, and so a piece of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackedMatcher:
-    """
+    """A matcher in pieces.
+
     Attributes:
-        pieces: Pickles of the layers.
-        frame: Pickle of the rest, which refers to pieces by number and to packs by name.
+        pieces: Pickles of the layers, which are large.
+        frame: Pickle of the rest. It refers to pieces by number, to packs by name and to languages
+            by code.
     """
 
     pieces: Sequence[bytes]
@@ -39,10 +37,12 @@ class PackedMatcher:
 
 
 def pack_up(value: object) -> bytes:
+    """Pickle a value."""
     return pickle.dumps(value, PROTOCOL)
 
 
 def unpack_pack(packed: bytes) -> Pack:
+    """Unpickle a pack."""
     pack = pickle.loads(packed)
     assert isinstance(pack, Pack)
     return pack
@@ -51,7 +51,7 @@ def unpack_pack(packed: bytes) -> Pack:
 def pack_up_in_batches(
     values: Sequence[object], size: int, between: Callable[[], object]
 ) -> list[bytes]:
-    """Pickles of lists of at most `size` values; `between` is called after each."""
+    """Pickle values in lists of at most `size`, and call `between` after each list."""
     packed = []
     for start in range(0, len(values), size):
         packed.append(pack_up(list(values[start : start + size])))
@@ -60,9 +60,9 @@ def pack_up_in_batches(
 
 
 def pack_up_matcher(matcher: Matcher, packs: Sequence[Pack]) -> PackedMatcher:
-    """A matcher without the packs that it was compiled of."""
+    """Pickle a matcher without the packs that it was compiled from."""
     written = io.BytesIO()
-    pickler = _Pickler(written, packs)
+    pickler = _Pickler(written, matcher, packs)
     pickler.dump(matcher)
     return PackedMatcher([pack_up(piece) for piece in pickler.pieces], written.getvalue())
 
@@ -70,9 +70,10 @@ def pack_up_matcher(matcher: Matcher, packs: Sequence[Pack]) -> PackedMatcher:
 def unpack_matcher(
     packed: PackedMatcher, packs: Sequence[Pack], between: Callable[[], object]
 ) -> Matcher:
-    """The same matcher, of packs that have the same names and texts.
+    """Unpickle a matcher.
 
     Args:
+        packs: Packs with the names and texts of those that it was compiled from.
         between: Called after each piece.
     """
     pieces = []
@@ -87,8 +88,9 @@ def unpack_matcher(
 
 
 class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, packs: Sequence[Pack]) -> None:
+    def __init__(self, file: io.BytesIO, matcher: Matcher, packs: Sequence[Pack]) -> None:
         super().__init__(file, PROTOCOL)
+        self._layers = {id(layer) for layer in matcher.layers}
         self.pieces: list[object] = []
         self._rules = {
             id(rule): (pack.pack, number)
@@ -101,7 +103,9 @@ class _Pickler(pickle.Pickler):
             return "pack", obj.pack
         if isinstance(obj, Rule):
             return "rule", self._rules[id(obj)]
-        if isinstance(obj, _APART):
+        if isinstance(obj, LanguagePlugin):
+            return "language", obj.code
+        if id(obj) in self._layers:
             self.pieces.append(obj)
             return "piece", len(self.pieces) - 1
         return None
@@ -119,6 +123,8 @@ class _Unpickler(pickle.Unpickler):
         match pid:
             case "pack", name:
                 return self._packs[name]
+            case "language", code:
+                return load_language(code)
             case "rule", (name, number):
                 return self._packs[name].policies[number]
             case _, number:

@@ -1,5 +1,7 @@
-"""What was said in each room lately, and which rules it hit: what rules over several utterances and
-repetition need. In memory only, and bounded; what is on record is remembered after a restart."""
+"""Recent utterances and hits of each room, for rules over several utterances and for repetition.
+
+Bounded, and in memory only: after a restart they are added again from the record.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,13 @@ Name = tuple[str, str]
 """Pack and rule id."""
 
 MOST_UTTERANCES = 40
-"""Kept of a room; a rule looks at ten at most, of one speaker perhaps."""
+"""Utterances kept per room; a rule uses ten at most, perhaps of one speaker only."""
 MOST_HITS = 1_000
-"""Kept of a room; the oldest give way."""
+"""Hits kept per room; beyond it the oldest are dropped."""
 MOST_ROOMS = 2_000
-"""The room that has been silent for longest gives way."""
+"""Rooms kept; beyond it the room that was silent longest is dropped."""
 LONGEST_BEFORE_S = 300.0
-"""The longest that a rule may look back at words (`listen.Before.seconds`)."""
+"""Longest time that a rule can look back (`listen.Before.seconds`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +50,19 @@ class _Room:
 
 
 class Recent:
-    """Of every room what was heard lately. `at_s` counts seconds from any one moment."""
+    """Recent utterances and hits of every room. `at_s` counts seconds from any fixed moment."""
 
     def __init__(self) -> None:
         self._rooms: OrderedDict[str, _Room] = OrderedDict()
 
     def earlier(self, room_id: str, at_s: float) -> Sequence[Earlier]:
-        """What was said in the room before, the oldest first."""
+        """Return the earlier utterances of a room, the oldest first."""
         room = self._rooms.get(room_id)
         said = tuple(room.said) if room else ()
         return _Later(lambda: _before(said, at_s))
 
     def hits(self, room_id: str, at_s: float) -> Sequence[PastHit]:
-        """Rules that applied in the room before."""
+        """Return the rules that applied earlier in a room."""
         room = self._rooms.get(room_id)
         hits = tuple(room.hits) if room else ()
         return _Later(lambda: _hits_before(hits, at_s))
@@ -68,14 +70,14 @@ class Recent:
     def add(
         self, room_id: str, speaker_id: str, at_s: float, spoken: Spoken, matches: Sequence[Match]
     ) -> None:
-        """Remember an utterance and what of it counts as a hit: nothing that is excused does."""
+        """Add an utterance and its hits. A match with an exception does not count as a hit."""
         counting = [(match.pack, match.rule_id) for match in matches if not match.excused_by]
         self.remember(room_id, speaker_id, at_s, spoken, counting)
 
     def remember(
         self, room_id: str, speaker_id: str, at_s: float, spoken: Spoken, rules: Sequence[Name]
     ) -> None:
-        """`rules` are those that the utterance counts as a hit of. In the order of time."""
+        """Add an utterance and the rules that it is a hit of, in the order of time."""
         room = self._rooms.setdefault(room_id, _Room())
         self._rooms.move_to_end(room_id)
         if len(self._rooms) > MOST_ROOMS:
@@ -86,7 +88,7 @@ class Recent:
 
 
 class _Later(Sequence[_T]):
-    """A list that is made when it is first looked at: most of what is said hits nothing."""
+    """A list that is made when it is first read: most utterances match nothing."""
 
     def __init__(self, make: Callable[[], list[_T]]) -> None:
         self._make = make

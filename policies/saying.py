@@ -1,34 +1,36 @@
-"""A judgement as a match: places in the text, and the reasons in plain words."""
+"""Matches made from judgements: places in the text, and the reasons in plain words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from policies.alignment import in_its_place
+from policies.alignment import align_words
 from policies.judging.found import Found, Said
 from policies.judging.judgement import Judgement
 from policies.listen import Effect
-from policies.match import Layer, Match, Span
+from policies.match import AS_WRITTEN, Match, Span
 from policies.normalize import normalize
 from policies.spoken import Spoken
 
 _MOST_QUOTES = 3
 _LONGEST_QUOTE = 120
 _READING_DISCOUNT = 0.9
-"""A score's part that is left with each less likely reading."""
+"""Factor on the score for each less likely reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What may have been said; number 0 is the text itself."""
+    """A reading of the sound; number 0 is the text itself."""
 
     number: int
     spoken: Spoken
 
 
-def say(spoken: Spoken, reading: Reading, judgement: Judgement, wanted: Sequence[str]) -> Match:
-    """The match of a judgement that applies; `wanted` are the phrases by `Hit.entry`."""
+def describe_match(
+    spoken: Spoken, reading: Reading, judgement: Judgement, wanted: Sequence[str]
+) -> Match:
+    """Return the match of a judgement that applies; `wanted` holds the phrases by `Hit.entry`."""
     pack, rule = judgement.pack, judgement.rule
     found = list(_everything(judgement))
     here = [each for each in found if each.said.now]
@@ -74,8 +76,8 @@ def _spans(spoken: Spoken, reading: Reading, found: Sequence[Found]) -> Iterator
         return
     words = normalize(spoken.text, found[0].said.language)
     for each in found:
-        heard = each.said.words.words
-        place = in_its_place(heard, each.hit.first, each.hit.last, words.words)
+        others = each.said.words.words
+        place = align_words(others, each.hit.first, each.hit.last, words.words)
         if place is not None:
             yield words.span(*place)
 
@@ -93,7 +95,7 @@ def _times(spoken: Spoken, spans: Sequence[Span]) -> tuple[tuple[float, float], 
 
 
 def _merge(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """In order; those that share a code point become one."""
+    """Sort spans, and join those that share a code point."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start < merged[-1][1]:
@@ -124,10 +126,11 @@ def _explain(
 
 
 def _unlike(reading: Reading, found: Sequence[Found], wanted: Sequence[str]) -> list[str]:
-    """The phrases that were heard, where the text has other words."""
-    other = (Layer.PHONES, Layer.PINYIN)
+    """Return the phrases that were found where the text has other words."""
     now = [each for each in found if each.said.now]
-    return [wanted[each.hit.entry] for each in now if reading.number or each.hit.layer in other]
+    return [
+        wanted[each.hit.entry] for each in now if reading.number or each.hit.layer not in AS_WRITTEN
+    ]
 
 
 def _notes(judgement: Judgement) -> Iterator[str]:
@@ -147,13 +150,13 @@ def _text(said: Said, each: Found) -> str:
 def _quotes(texts: Iterable[str], mask: bool = False) -> str:
     words = [" ".join(text.split()) for text in texts]
     if mask:
-        words = [masked(each) for each in words]
+        words = [mask_words(each) for each in words]
     short = [w if len(w) <= _LONGEST_QUOTE else w[: _LONGEST_QUOTE - 1] + "…" for w in words]
     different = list(dict.fromkeys(short))
     more = "" if len(different) <= _MOST_QUOTES else f" and {len(different) - _MOST_QUOTES} more"
     return ", ".join(f"“{quote}”" for quote in different[:_MOST_QUOTES]) + more
 
 
-def masked(text: str) -> str:
-    """Each word's first character and a dot for each of the others."""
+def mask_words(text: str) -> str:
+    """Keep the first character of each word, and replace the others by dots."""
     return " ".join(word[0] + "•" * (len(word) - 1) for word in text.split())

@@ -1,4 +1,4 @@
-"""What pydantic says about a document, in our words and with a remedy."""
+"""pydantic's errors about a document, in our words and with a remedy."""
 
 from __future__ import annotations
 
@@ -8,27 +8,20 @@ from difflib import get_close_matches
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from policies.fields import Patterns, Phrases, Translation, Translations
+from policies.fields import UNKNOWN_LANGUAGE, Translation
 from policies.finding import Finding, Location, quote
 from policies.listen import Before, Escalation, Except, Group, Near, Scope, When
 from policies.pack import Example, Pack, Rule, Tests
 
 _MODELS: Mapping[str, type[BaseModel]] = {
     "": Pack,
-    "translations": Translations,
-    "translations.en": Translation,
-    "translations.zh": Translation,
+    "translations.*": Translation,
     "policies": Rule,
-    "policies.translations": Translations,
-    "policies.translations.en": Translation,
-    "policies.translations.zh": Translation,
+    "policies.translations.*": Translation,
     "policies.match.*": Group,
-    "policies.match.*.phrases": Phrases,
-    "policies.match.*.patterns": Patterns,
     "policies.when": When,
     "policies.when.near": Near,
     "policies.except": Except,
-    "policies.except.allow": Phrases,
     "policies.scope": Scope,
     "policies.context": Before,
     "policies.escalate": Escalation,
@@ -38,10 +31,11 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "policies.tests.must_excuse": Example,
 }
 _KEY = "[key]"
-"""What pydantic adds to the place of a mapping's key."""
+"""Step that pydantic adds to the location of a mapping's key."""
 
 
 def schema_findings(error: ValidationError) -> Iterator[Finding]:
+    """Yield a finding for each of pydantic's errors."""
     for details in error.errors(include_url=False):
         if _long_enough(details):
             continue
@@ -51,7 +45,7 @@ def schema_findings(error: ValidationError) -> Iterator[Finding]:
 
 
 def _long_enough(details: ErrorDetails) -> bool:
-    """Whether a list is called too short only because pydantic counts its valid items."""
+    """Return whether pydantic calls a list too short because it counts valid items only."""
     least = details.get("ctx", {}).get("min_length", 0)
     return details["type"] == "too_short" and len(details["input"]) >= least
 
@@ -90,14 +84,18 @@ def _words(where: Location, details: ErrorDetails) -> tuple[str, str]:
         case "enum" | "literal_error":
             known = str(context["expected"]).replace("'", "").replace(" or ", ", ")
             return f"{_value(details['input'])} is not known here", f"use one of {known}"
+        case error if error == UNKNOWN_LANGUAGE:
+            problem = f"{_value(details['input'])} is not a language with a plug-in"
+            return problem, f"use one of {context['known']}"
         case _:
             return details["msg"], "correct it"
 
 
 def _fields(where: Location) -> str:
     steps = [step for step in where[:-1] if isinstance(step, str)]
-    if steps[:2] == ["policies", "match"] and len(steps) > 2:
-        steps[2] = "*"
+    for number, step in enumerate(steps[:-1]):
+        if step in ("match", "translations"):  # a name follows, of a group or a language
+            steps[number + 1] = "*"
     model = _MODELS.get(".".join(steps))
     if model is None:
         return "remove it"

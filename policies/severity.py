@@ -1,4 +1,4 @@
-"""How grave a match is."""
+"""Severity of a match."""
 
 from __future__ import annotations
 
@@ -15,4 +15,5 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
+        """Number in the order, from 0 for low."""
         return list(Severity).index(self)

@@ -1,4 +1,4 @@
-"""What the matcher is given."""
+"""Input of the matcher."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """When a stretch of a text was said.
+    """Times of a part of a text.
 
     Attributes:
-        start: Code-point offset in the text, and `end` the one just after it.
-        from_s: Seconds from the beginning of the utterance, and `to_s` to its end.
+        start: Code-point offset of its begin in the text.
+        end: Code-point offset just after it.
+        from_s: Begin, in seconds of the utterance.
+        to_s: End, in seconds of the utterance.
     """
 
     start: int
@@ -26,12 +28,12 @@ class Spoken:
     """Words of one speaker.
 
     Attributes:
-        text: As recognised.
-        language: ISO 639-1 code ("en", "zh").
-        new_from: Code-point offset in `text`; what ends at or before it was matched earlier and
-            is there only so that a phrase running over it is found.
+        text: Recognised text.
+        language: ISO 639-1 code.
+        new_from: Code-point offset in `text`. The words before it were matched earlier; they are
+            there so that a phrase across the offset is found.
         hypotheses: Further readings of the same sound, likeliest first, without `text` itself.
-        times: When its words were said, in their order; empty where that is not known.
+        times: Times of its words, in their order; empty if unknown.
     """
 
     text: str
@@ -46,7 +48,7 @@ class Earlier:
     """An utterance of the same room before this one.
 
     Attributes:
-        ago_s: Seconds from its beginning to the beginning of this one.
+        ago_s: Seconds from its begin to the begin of the present one.
     """
 
     text: str
@@ -60,7 +62,7 @@ class PastHit:
     """A rule that applied in the same room before.
 
     Attributes:
-        ago_s: Seconds from the beginning of that utterance to the beginning of this one.
+        ago_s: Seconds from the begin of that utterance to the begin of the present one.
     """
 
     pack: str
@@ -71,14 +73,14 @@ class PastHit:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where it was said, by whom, and what came before.
+    """Room and speaker of an utterance, and what came before it.
 
     Attributes:
-        packs: The packs that apply in this room; None means all.
-        role: The speaker's in this room, as the room server gives it.
-        tags: The room's.
-        earlier: What was said in the room before, the oldest first.
-        hits: Rules that applied in the room before, in any order.
+        packs: Packs that apply in this room; None for all.
+        role: Role of the speaker in this room, as the room server gives it.
+        tags: Tags of the room.
+        earlier: Earlier utterances of the room, the oldest first.
+        hits: Rules that applied earlier in the room, in any order.
     """
 
     room_id: str

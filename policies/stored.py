@@ -1,9 +1,8 @@
 """Utterances from a file: one JSON object a line, `{"text": ..., "at": ..., ...}`.
 
-`text` is needed. `at` (seconds, or ISO 8601 with its offset) is when it began, `seconds` how long
-it took, `id` its name; `room` (or `meeting`, `dialogue`), `speaker`, `role` and `language` say
-where, who, how.
-Where times are missing they are reckoned from the words, as people speak. Other fields are ignored.
+`text` is required. `at` is the begin (seconds, or ISO 8601 with an offset), `seconds` the duration,
+`id` the name of the utterance; `room` (or `meeting`, `dialogue`), `speaker`, `role` and `language`
+are its circumstances. Missing times are estimated from the words. Other fields are ignored.
 """
 
 from __future__ import annotations
@@ -16,11 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO, TypeGuard
 
-from policies.language import Language
+from policies.languages import find_language, guess_language
 
-WORDS_A_MINUTE: Mapping[Language, float] = {Language.EN: 150, Language.ZH: 240}
-"""How fast people speak; characters in Chinese."""
-_HAN = re.compile("[\u3400-\u9fff]")
+_WORDS_PER_MINUTE = 150.0
+"""Usual rate of speech in a language without a plug-in, in words with spaces between."""
 _TAG = re.compile(r"\{[a-z]+\}")
 _CLITIC = re.compile(r" '(s|m|re|ve|ll|d|t)\b")
 _ROOMS = ("room", "room_id", "meeting", "dialogue")
@@ -29,12 +27,13 @@ _SPEAKERS = ("speaker", "speaker_id")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """
+    """An utterance on record.
+
     Attributes:
-        at_s: When it began, in seconds from any one moment.
-        seconds: How long it took.
-        id: The utterance's, where it has one.
-        packs: Those that apply in the room; None means all.
+        at_s: Begin, in seconds from any fixed moment.
+        seconds: Duration.
+        id: Id of the utterance; empty if it has none.
+        packs: Packs that apply in the room; None for all.
     """
 
     room_id: str
@@ -49,11 +48,13 @@ class Stored:
 
 
 class StoredInvalid(Exception):
-    """A line is not what it should be. Its text says which and what is wrong, not what is said."""
+    """A line is invalid. The message names the line and the error, and quotes no words."""
 
 
-def read_file(path: Path, told: Callable[[int], object] = lambda size: None) -> Iterator[Stored]:
-    """`told` is called with the bytes of each line once it is read.
+def read_stored(
+    path: Path, on_bytes: Callable[[int], object] = lambda size: None
+) -> Iterator[Stored]:
+    """Yield the utterances of a file, and call `on_bytes` with the size of each line read.
 
     Raises:
         StoredInvalid: With file and line.
@@ -62,19 +63,23 @@ def read_file(path: Path, told: Callable[[int], object] = lambda size: None) -> 
     def lines(file: TextIO) -> Iterator[str]:
         for line in file:
             yield line
-            told(len(line.encode()))
+            on_bytes(len(line.encode()))
 
     try:
         with path.open(encoding="utf-8") as file:
-            yield from read_lines(lines(file), str(path))
+            yield from parse_stored(lines(file), str(path))
     except OSError as error:
         raise StoredInvalid(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError:
         raise StoredInvalid(f"{path}: is not UTF-8 text; save it as UTF-8") from None
 
 
-def read_lines(lines: Iterable[str], name: str) -> Iterator[Stored]:
-    """Raises: StoredInvalid"""
+def parse_stored(lines: Iterable[str], name: str) -> Iterator[Stored]:
+    """Yield the utterances of a file's lines; errors call the file `name`.
+
+    Raises:
+        StoredInvalid: With name and line.
+    """
     now_s = 0.0
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -90,8 +95,8 @@ def _stored(line: str, place: str, now_s: float) -> Stored:
         raise StoredInvalid(f"{place}: is not JSON; write one object a line") from None
     if not isinstance(found, dict) or not isinstance(found.get("text"), str):
         raise StoredInvalid(f'{place}: has no text; write {{"text": ...}}')
-    text = spoken_text(found["text"])
-    language = str(found.get("language") or language_of(text))
+    text = strip_marks(found["text"])
+    language = str(found.get("language") or guess_language(text).code)
     seconds = found.get("seconds")
     return Stored(
         room_id=_first(found, _ROOMS),
@@ -105,24 +110,19 @@ def _stored(line: str, place: str, now_s: float) -> Stored:
     )
 
 
-def spoken_text(text: str) -> str:
-    """Without the marks of corpora: `{laugh}` out, `that 's` as one word."""
+def strip_marks(text: str) -> str:
+    """Remove the marks of corpora: `{laugh}` goes, `that 's` becomes one word."""
     return _CLITIC.sub(r"'\1", _TAG.sub(" ", text))
 
 
-def language_of(text: str) -> Language:
-    """Chinese if any character of it is."""
-    return Language.ZH if _HAN.search(text) else Language.EN
-
-
 def speaking_s(text: str, language: str) -> float:
-    """How long it takes to say."""
-    chinese = language == Language.ZH
-    if chinese:
+    """Estimate the duration of a text in seconds."""
+    plugin = find_language(language)
+    if plugin is not None and not plugin.separator:
         size = sum(map(str.isalnum, text))
     else:
         size = sum(any(map(str.isalnum, word)) for word in text.split())
-    return 60 * size / WORDS_A_MINUTE[Language.ZH if chinese else Language.EN]
+    return 60 * size / (plugin.words_per_minute if plugin else _WORDS_PER_MINUTE)
 
 
 def _first(found: Mapping[str, object], names: Iterable[str]) -> str:

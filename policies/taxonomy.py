@@ -1,4 +1,4 @@
-"""The hazards that a rule may guard against, and nothing else.
+"""Hazards that a rule may guard against.
 
 The names are those of the MLCommons AILuminate hazard taxonomy (mlcommons.org/ailuminate). Three
 of its hazards are left out because they concern an answer's quality or somebody's property, not the
@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 
 class Category(StrEnum):
+    """AILuminate hazards."""
+
     VIOLENT_CRIMES = "violent_crimes"
     SEX_RELATED_CRIMES = "sex_related_crimes"
     CHILD_SEXUAL_EXPLOITATION = "child_sexual_exploitation"
@@ -39,4 +41,4 @@ SUBCATEGORIES: Mapping[Category, tuple[str, ...]] = MappingProxyType(
         Category.SEXUAL_CONTENT: ("explicit",),
     }
 )
-"""Our own finer names, by category."""
+"""Finer names of our own, by category."""

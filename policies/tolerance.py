@@ -1,7 +1,7 @@
-"""How far what was heard may be from a phrase, and how long a phrase must be to be heard so.
+"""The distance up to which words count as a phrase.
 
-A short phrase sounds like much else: under nine sounds (under three syllables in Chinese) nothing
-looser than a homophone can be told from chance.
+A short phrase sounds like many others: below a length that each language states, chance alone finds
+anything looser than a homophone.
 """
 
 from __future__ import annotations
@@ -9,39 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from policies.language import Language
-
 
 class Tolerance(StrEnum):
     EXACT = "exact"
     """The same normalised words."""
     HOMOPHONE = "homophone"
-    """The same sounds, those that recognisers confuse most taken for one another."""
+    """The same sounds, where the sounds that recognisers confuse most count as the same."""
     NEAR = "near"
     LOOSE = "loose"
     BY_LENGTH = "by_length"
-    """Each phrase as near as its length allows."""
+    """For each phrase, the loosest of exact, homophone and near that its length allows."""
 
 
-SHARE: Mapping[Tolerance, float] = {
-    Tolerance.HOMOPHONE: 0.0,
-    Tolerance.NEAR: 0.15,
-    Tolerance.LOOSE: 0.20,
-}
-"""Of an English phrase's sounds, the weighted share that may differ."""
-
-SHORTEST: Mapping[Language, Mapping[Tolerance, int]] = {
-    Language.EN: {Tolerance.HOMOPHONE: 5, Tolerance.NEAR: 9, Tolerance.LOOSE: 12},
-    Language.ZH: {Tolerance.HOMOPHONE: 2, Tolerance.NEAR: 3, Tolerance.LOOSE: 5},
-}
-"""Sounds of an English phrase, syllables of a Chinese one."""
-
-
-def resolve(tolerance: Tolerance, language: Language, length: int) -> Tolerance:
-    """`BY_LENGTH` made concrete for a phrase of so many sounds or syllables."""
+def resolve_tolerance(
+    tolerance: Tolerance, length: int, shortest: Mapping[Tolerance, int]
+) -> Tolerance:
+    """Replace `BY_LENGTH` by the tolerance for a phrase of `length` sounds or syllables."""
     if tolerance is not Tolerance.BY_LENGTH:
         return tolerance
-    shortest = SHORTEST[language]
-    if length >= shortest[Tolerance.NEAR]:
-        return Tolerance.NEAR
-    return Tolerance.HOMOPHONE if length >= shortest[Tolerance.HOMOPHONE] else Tolerance.EXACT
+    for each in (Tolerance.NEAR, Tolerance.HOMOPHONE):
+        if each in shortest and length >= shortest[each]:
+            return each
+    return Tolerance.EXACT

@@ -1,8 +1,8 @@
-"""YAML as we take it: text, lists and mappings, and the line of everything. The only yaml import.
+"""The YAML of packs: text, lists and mappings, each with its line. The only yaml import.
 
-A scalar is the text that is written: `no`, `911`, `12:30` and `null` are words that people say, and
-stay so. Anchors, aliases, tags, doubled keys and a second document are refused. Nothing here
-recurses, so that depth costs no stack.
+A scalar stays the text that is written: people say `no`, `911`, `12:30` and `null`. Anchors,
+aliases, tags, doubled keys and a second document are refused. Nothing here recurses, so that deep
+nesting needs no stack.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 from policies.finding import Finding, Location, clip, quote
 
 MAX_DEPTH = 12
-"""Lists and mappings inside one another; the schema needs six."""
+"""Most lists and mappings inside one another; the schema needs six."""
 
 Value = str | list["Value"] | dict[str, "Value"]
 
@@ -28,20 +28,20 @@ _LOADER = getattr(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's content with the line, from 1, of every key and list item."""
+    """Content of a file, with the line (from 1) of each key and list item."""
 
     value: Value
     lines: Mapping[Location, int]
 
     def line_of(self, where: Location) -> int:
-        """The line of `where`, or of what would contain it."""
+        """Return the line of `where`, or of the nearest value around it."""
         while where not in self.lines:
             where = where[:-1]
         return self.lines[where]
 
 
 class Unreadable(Exception):
-    """The text is not a document. Holds what was found, each with its line."""
+    """The text is not a valid document. Each finding has its line."""
 
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = findings
@@ -49,14 +49,14 @@ class Unreadable(Exception):
 
 
 class _Open:
-    """A list or mapping whose end is not read yet; `add` returns where the value was put."""
+    """A list or mapping whose end has not come yet."""
 
     def __init__(self, where: Location, value: list[Value] | dict[str, Value]) -> None:
         self.where = where
         self.value = value
         self.key: str | None = None
         self.skip = False
-        """The value that comes belongs to a doubled key."""
+        """The next value belongs to a doubled key."""
 
     def next_place(self) -> Location:
         step = len(self.value) if isinstance(self.value, list) else str(self.key)
@@ -72,7 +72,7 @@ class _Open:
 
 
 class _Builder:
-    """Builds a document out of parser events, without recursion."""
+    """Builder of a document from parser events, without recursion."""
 
     def __init__(self) -> None:
         self.roots: list[Value] = []
@@ -81,8 +81,12 @@ class _Builder:
         self.refused: list[Finding] = []
         self._open: list[_Open] = []
 
-    def take(self, event: yaml.Event) -> None:
-        """Raises Unreadable where the nesting is too deep to go on."""
+    def add_event(self, event: yaml.Event) -> None:
+        """Add the next event.
+
+        Raises:
+            Unreadable: The document is nested too deep, or has a key that is not text.
+        """
         line = event.start_mark.line + 1 if event.start_mark else 1
         if getattr(event, "anchor", None) is not None:
             self._refuse_anchor(event, line)
@@ -159,17 +163,17 @@ class _Builder:
         return where
 
 
-def parse(text: str) -> tuple[Document, list[Finding]]:
-    """The document, and doubled keys: the first of each is kept, so that the rest can be checked.
+def parse_yaml(text: str) -> tuple[Document, list[Finding]]:
+    """Return the document, and a finding for each doubled key, of which the first value is kept.
 
     Raises:
-        Unreadable: It is not YAML, or uses what is refused above.
+        Unreadable: The text is not YAML, or uses a refused feature.
     """
     _refuse_unprintable(text)
     builder = _Builder()
     try:
         for event in _events(text):
-            builder.take(event)
+            builder.add_event(event)
     except yaml.YAMLError as error:
         raise Unreadable([*builder.refused, _syntax(error)]) from None
     if builder.refused:
@@ -192,7 +196,7 @@ def _refuse_unprintable(text: str) -> None:
 
 
 def _syntax(error: yaml.YAMLError) -> Finding:
-    """The parser's words name tokens and quote nothing but single characters of the file."""
+    """Return the parser's error. It names tokens, and quotes only single characters of the file."""
     mark = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", None) or "cannot be read")
     remedy = "check indentation, colons and quotes on this line and the one before"

@@ -1,4 +1,4 @@
-"""`earshot bench policy`: how fast rules hear, what they miss, and how often they are wrong."""
+"""`earshot bench policy`: speed, misses and false alarms of rules."""
 
 from benchmarks.policy.command import policy
 

@@ -1,4 +1,4 @@
-"""The command, and what of it can be measured with what is there."""
+"""The command. It measures the parts whose data is present."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from benchmarks.policy import benign, hate, hostile, material, recall, reload, speed
 from benchmarks.policy.recognition import recognition
 from policies.corpus import read_corpus
-from policies.language import Language
+from policies.languages import CODES
 from policies.load import load_folder
 from policies.packs import shipped_packs
 from policies.stored import StoredInvalid
@@ -36,8 +36,8 @@ _PARTS = ("speed", "recall", "recognition", "benign", "hate", "reload", "hostile
 def policy(corpus: Path | None, only: tuple[str, ...], json_file: Path | None) -> None:
     """Matching: speed, recall through recognition errors, false alarms, HateCheck and XSTest.
 
-    Times are processor time of this process, one thread. What needs a file that the corpus does not
-    have is left out with a warning.
+    Times are processor time of this process, one thread. Measurements whose file is not in the
+    corpus are left out with a warning.
     """
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, one thread")
     folder = corpus or load_settings().corpus_dir
@@ -68,7 +68,7 @@ def _measured(part: str, folder: Path | None) -> Iterator[Row]:
             else:
                 yield from benign.benign(packs, read_corpus(folder))
         case "hate":
-            for language in Language:
+            for language in CODES:
                 for file in _files(folder, f"hatecheck_{language}_*.csv"):
                     yield from hate.hatecheck(packs, file, language)
             for file in _files(folder, "xstest_*.csv"):

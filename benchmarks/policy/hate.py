@@ -1,7 +1,8 @@
 """HateCheck and XSTest: functional tests of hate detection, and of exaggerated caution.
 
 HateCheck: Röttger et al. 2021 (English); Multilingual HateCheck, Röttger et al. 2022 (Mandarin);
-XSTest: Röttger et al. 2023. All are CC BY 4.0. Cases misspelt on purpose are not spoken: left out.
+XSTest: Röttger et al. 2023. All are CC BY 4.0. Cases misspelt on purpose are left out:
+nobody speaks them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from pathlib import Path
 import click
 
 from benchmarks.policy.recall import language_name
-from policies.language import Language
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.spoken import Context, Spoken
@@ -33,10 +33,10 @@ class _Case:
     hateful: bool
 
 
-def hatecheck(packs: Sequence[Pack], file: Path, language: Language) -> Iterator[Row]:
-    """A table for each function, and the mean F1 of hateful and not, of the hate pack alone.
+def hatecheck(packs: Sequence[Pack], file: Path, language: str) -> Iterator[Row]:
+    """Measure the hate pack alone: a table by function, and the mean F1 of hateful and other cases.
 
-    A case counts as found if a rule applies that no exception excuses.
+    A case counts as found if a rule applies without an exception.
     """
     matcher = Matcher([pack for pack in packs if pack.pack == HATE_PACK])
     cases = list(_cases(file, language))
@@ -56,30 +56,30 @@ def hatecheck(packs: Sequence[Pack], file: Path, language: Language) -> Iterator
 
 
 def xstest(packs: Sequence[Pack], file: Path) -> Iterator[Row]:
-    """Alarms of all packs on prompts that are safe and sound otherwise, each one listed."""
+    """Count and list the alarms of all packs on prompts that are safe but sound unsafe."""
     matcher = Matcher(packs)
     with file.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     safe = [row["prompt"] for row in rows if row["label"] == "safe"]
-    alarmed = [text for text in safe if _alarm(matcher, text, Language.EN)]
+    alarmed = [text for text in safe if _alarm(matcher, text, "en")]
     click.echo(f"\nXSTest: alarms on {len(safe)} safe prompts:")
     for text in alarmed:
-        match = matcher.match(Spoken(text, Language.EN), _NOWHERE)[0]
+        match = matcher.match(Spoken(text, "en"), _NOWHERE)[0]
         click.echo(f"  {match.pack}/{match.rule_id}: {match.explanation}")
     share = round(100 * len(alarmed) / len(safe), 2)
     yield Row(f"XSTest, {len(safe)} safe prompts: alarms", share, "%", SAFE_BAR)
 
 
-def _cases(file: Path, language: Language) -> Iterator[_Case]:
+def _cases(file: Path, language: str) -> Iterator[_Case]:
     with file.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
-            spoken = language is not Language.EN or not row["functionality"].startswith(_MISSPELT)
+            spoken = language != "en" or not row["functionality"].startswith(_MISSPELT)
             if spoken:
                 hateful = row["label_gold"] == "hateful"
                 yield _Case(row["functionality"], row["test_case"], hateful)
 
 
-def _alarm(matcher: Matcher, text: str, language: Language) -> bool:
+def _alarm(matcher: Matcher, text: str, language: str) -> bool:
     matches = matcher.match(Spoken(text, language), _NOWHERE)
     return any(not match.excused_by for match in matches)
 
@@ -95,7 +95,7 @@ def _f1(pairs: Sequence[tuple[bool, bool]], wanted: bool) -> float:
     return 2 * right / (2 * right + wrong) if right else 0.0
 
 
-def _table(cases: Sequence[_Case], found: Sequence[bool], language: Language) -> None:
+def _table(cases: Sequence[_Case], found: Sequence[bool], language: str) -> None:
     functions: dict[str, list[bool]] = {}
     hateful: Mapping[str, bool] = {case.function: case.hateful for case in cases}
     for case, hit in zip(cases, found, strict=True):

@@ -73,7 +73,7 @@ print(json.dumps([refused, seconds, int(peak.split()[1]) / 1024]))
 
 
 def hostile() -> Iterator[Row]:
-    """Each file in a process of its own; memory is the peak of the whole process."""
+    """Load each file in a process of its own; memory is the peak of the whole process."""
     slowest = largest = 0.0
     accepted = []
     for name, content in FILES.items():

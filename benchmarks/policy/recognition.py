@@ -1,7 +1,7 @@
-"""What rules hear in real recognition output: synthetic voices, the micro model, and noise.
+"""Matches in real recognition output: synthetic voices, the micro model, and noise.
 
-The shipped clips, and the demo pack's own examples in three voices where espeak-ng and flite are
-installed. The micro model knows 418 words and writes nothing else: noise makes it write others.
+The clips are the shipped ones and, where espeak-ng and flite are installed, the examples of the
+demo pack in three voices. The micro model knows 418 words: under noise it writes others of them.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from service.simulation.word_errors import word_errors, words
 RECALL_BAR = 0.95
 _HZ = 16_000
 _NOISES_DB = (None, 20, 15, 10, 5)
-"""Clean, and white noise so many dB under the speech."""
+"""Levels of white noise, in dB under the speech; None for clean sound."""
 _HYPOTHESES = 4
-"""As many as the default beam gives."""
+"""Hypotheses that the default beam gives."""
 _VOICES = ("grace", "mallory", "trudy")
 _NEEDS = ("espeak-ng", "flite")
 _NOWHERE = Context("room", "speaker")
@@ -47,7 +47,7 @@ _START = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """`rule` must match; None: nothing may."""
+    """A sentence in sound. `rule` must match; None: no rule may."""
 
     text: str
     rule: str | None
@@ -55,10 +55,10 @@ class _Clip:
 
 
 def recognition() -> Iterator[Row]:
-    """The clips that the model hears right when they are clean, then under more and more noise.
+    """Measure all clips clean, and those that the model then gets right also under rising noise.
 
-    Of a sentence outside its grammar the model writes another sentence, which no rule about sounds
-    can make good, but further readings of the sound may: that is counted on all clips.
+    The model turns a sentence outside its grammar into another sentence. No comparison of sounds
+    can mend that, but further readings may: the rows on all clips show it.
     """
     packs = load_folder(demo_packs())
     model = load_model(AsrSettings(model=MICRO, device="cpu", hypotheses=_HYPOTHESES))
@@ -116,7 +116,7 @@ def _error_rate(clips: Sequence[_Clip], heard: Sequence[Transcript]) -> float:
 
 
 def _exact(pack: Pack) -> Pack:
-    """The same without tolerance."""
+    """Return a pack with exact phrases only."""
     return _changed(pack, tolerance=Tolerance.EXACT)
 
 

@@ -1,8 +1,8 @@
-"""Packs swapped while a thousand utterances a second are matched.
+"""Packs replaced while a thousand utterances a second are matched.
 
-The live policies of the service are changed again and again, each change checked, on record and
-swapped in. Every utterance must be matched, by one version alone: each has two rules for it, which
-must come from the same.
+The live policies are changed again and again: each change is checked, recorded and put into force.
+Every utterance must be matched by one version alone: each version has two rules for it, and both
+matches must come from the same version.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from policies.language import Language
 from policies.spoken import Context, Spoken
 from service.clock import utc_now
 from service.commands.rows import Row
@@ -48,13 +47,12 @@ _RULE = """  - id: {id}
     tests: {{must_match: [verification code, a verification code, the verification code],
             must_not_match: [a, b, c]}}
 """
-_SPOKEN = Spoken("so read me the very vacation code that we have just sent to you", Language.EN)
+_SPOKEN = Spoken("so read me the very vacation code that we have just sent to you", "en")
 _NOWHERE = Context("room", "speaker")
 
 
 class _Changing:
-    """A thread in which one change after another is sent, as to `PUT /v1/policies/bench`: checked,
-    compiled, put on record in a database, swapped in."""
+    """Thread that sends one change after another, as `PUT /v1/policies/bench` does."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -96,6 +94,7 @@ class _Changing:
 
 
 def reload() -> Iterator[Row]:
+    """Measure matching while packs are replaced."""
     configure_logs("auto", "warning")  # not a line for every swap
     matched = mixed = unmatched = 0
     with TemporaryDirectory() as folder, _Changing(Path(folder)) as changing:

@@ -1,4 +1,4 @@
-"""How long matching takes, in processor time of this process, beside what others take."""
+"""Time of matching beside that of other libraries, in processor time of this process."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import TypeVar
 from ahocorasick_rs import AhoCorasick
 from rapidfuzz import fuzz, process
 
-from benchmarks.policy.material import Material, listening, pack_text, phrases
-from policies.language import Language
+from benchmarks.policy.material import Material, draw_phrases, pack_text, phrase_pack
+from policies.languages import load_language
 from policies.load import load_text
 from policies.matcher import Matcher
 from policies.matchers.exact import ExactPhrases
-from policies.normalize import normalize, phrase
+from policies.normalize import normalize, normalize_phrase
 from policies.spoken import Context, Spoken
 from service.commands.rows import Row
 
 _T = TypeVar("_T")
 
 _SIZES = (100, 1_000, 10_000)
+_EN = load_language("en")
 _MOST = _SIZES[-1]
 _ROUNDS = 3
 _FEW = 100
@@ -33,36 +34,37 @@ MEAN_BAR_MS, P99_BAR_MS = 0.5, 1.5
 LOAD_BAR_S = 1.0
 
 
-def loading(material: Mapping[Language, Material]) -> Iterator[Row]:
-    """A pack file of 10,000 phrases to a matcher, examples tried, the lexicon read for it.
+def loading(material: Mapping[str, Material]) -> Iterator[Row]:
+    """Measure a pack file of 10,000 phrases up to its matcher, with examples and the lexicon.
 
-    Comes first in the run, so that nothing is remembered.
+    It must come first in the run, while no cache is filled.
     """
-    listed = phrases(material[Language.EN], Language.EN, _MOST)
-    text = pack_text(listed, Language.EN)
+    listed = draw_phrases(material["en"], "en", _MOST)
+    text = pack_text(listed, "en")
     took_s = _seconds(lambda: Matcher([load_text(text, "bench")]))
     yield Row("loading 10,000 phrases", round(took_s, 2), "s", LOAD_BAR_S)
 
 
-def speed(material: Mapping[Language, Material]) -> Iterator[Row]:
-    english, chinese = material[Language.EN], material[Language.ZH]
+def speed(material: Mapping[str, Material]) -> Iterator[Row]:
+    """Measure the time of matching one sentence."""
+    english, chinese = material["en"], material["zh"]
     for size in _SIZES:
-        listed = phrases(english, Language.EN, size)
-        took = _each_us(Matcher([listening(listed, Language.EN)]), english, Language.EN)
+        listed = draw_phrases(english, "en", size)
+        took = _each_us(Matcher([phrase_pack(listed, "en")]), english, "en")
         name = f"15 English words, {size:,} phrases, all layers"
         bars = (MEAN_BAR_MS, P99_BAR_MS) if size == _MOST else (None, None)
         yield Row(f"{name}, mean", round(sum(took) / len(took) / 1000, 3), "ms", bars[0])
         yield Row(f"{name}, p99", round(took[len(took) * 99 // 100] / 1000, 3), "ms", bars[1])
     yield from _exact(english)
-    listed = phrases(chinese, Language.ZH, _MOST)
-    took = _each_us(Matcher([listening(listed, Language.ZH)]), chinese, Language.ZH)
+    listed = draw_phrases(chinese, "zh", _MOST)
+    took = _each_us(Matcher([phrase_pack(listed, "zh")]), chinese, "zh")
     name = "25 Chinese characters, 10,000 phrases, all layers, mean"
     yield Row(name, round(sum(took) / len(took), 1), "us", CHINESE_BAR_US)
     yield from _linear(english)
 
 
-def _each_us(matcher: Matcher, material: Material, language: Language) -> list[float]:
-    """Of every sentence the shortest of some rounds, sorted: what others do is not counted."""
+def _each_us(matcher: Matcher, material: Material, language: str) -> list[float]:
+    """Return each sentence's shortest time, which leaves out other programs' work; sorted."""
     rounds = []
     for _ in range(_ROUNDS):
         took = []
@@ -76,13 +78,13 @@ def _each_us(matcher: Matcher, material: Material, language: Language) -> list[f
 
 
 def _exact(material: Material) -> Iterator[Row]:
-    """The exact layer alone on normalised words, and what others take for the same."""
-    listed = phrases(material, Language.EN, _MOST)
-    heard = [normalize(sentence, Language.EN) for sentence in material.sentences]
-    layer = ExactPhrases({n: phrase(p, Language.EN) for n, p in enumerate(listed)}, Language.EN)
-    ours = _mean_us(lambda words: list(layer.find(words)), heard)
+    """Measure the exact layer alone on normalised words, and other libraries on the same."""
+    listed = draw_phrases(material, "en", _MOST)
+    heard = [normalize(sentence, _EN) for sentence in material.sentences]
+    layer = ExactPhrases({n: normalize_phrase(p, _EN) for n, p in enumerate(listed)}, _EN.separator)
+    ours = _mean_us(lambda words: list(layer.find_hits(words)), heard)
     texts = [f" {words.text} " for words in heard]
-    bare = AhoCorasick([f" {phrase(p, Language.EN).text} " for p in listed], store_patterns=False)
+    bare = AhoCorasick([f" {normalize_phrase(p, _EN).text} " for p in listed], store_patterns=False)
     bare_us = _mean_us(lambda text: bare.find_matches_as_indexes(text, overlapping=True), texts)
     pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, listed))})\b")
     re_us = _mean_us(pattern.findall, texts[:_FEW])
@@ -97,23 +99,23 @@ def _exact(material: Material) -> Iterator[Row]:
         own, ratio = f"{name}, exact layer beside {peer}", round(ours / peer_us, 4)
         yield Row(own, round(ours, 2), "us", EXACT_BAR_US, False, peer, ratio)
         yield Row(f"{name}, {peer}", round(peer_us, 2), "us")
-    matcher = Matcher([listening(listed, Language.EN)])
-    spoken = [Spoken(text, Language.EN) for text in material.sentences[:_FEW]]
+    matcher = Matcher([phrase_pack(listed, "en")])
+    spoken = [Spoken(text, "en") for text in material.sentences[:_FEW]]
     all_us = _mean_us(lambda one: matcher.match(one, _NOWHERE), spoken)
     ratio = round(all_us / fuzzy_us, 4)
     peer = "rapidfuzz partial_ratio >= 85"
     own = f"{name}, all layers beside {peer}"
     yield Row(own, round(all_us, 1), "us", None, False, peer, ratio)
     yield Row(f"{name}, {peer}", round(fuzzy_us, 1), "us")
-    normalizing = _mean_us(lambda text: normalize(text, Language.EN), material.sentences)
+    normalizing = _mean_us(lambda text: normalize(text, _EN), material.sentences)
     yield Row("15 English words, normalising", round(normalizing, 1), "us")
 
 
 def _linear(material: Material) -> Iterator[Row]:
-    """A text ten times as long must take ten times as long, and not a hundred."""
-    matcher = Matcher([listening(phrases(material, Language.EN, 1_000), Language.EN)])
+    """Measure that a text ten times as long takes ten times as long, not a hundred times."""
+    matcher = Matcher([phrase_pack(draw_phrases(material, "en", 1_000), "en")])
     short = " ".join(material.sentences[:100])
-    spoken = [Spoken(" ".join([short] * times), Language.EN) for times in (1, 10)]
+    spoken = [Spoken(" ".join([short] * times), "en") for times in (1, 10)]
     one, ten = (_mean_us(lambda each: matcher.match(each, _NOWHERE), [each]) for each in spoken)
     yield Row("time for ten times the text", round(ten / one, 1), "x", 15.0)
 

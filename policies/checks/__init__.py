@@ -1,4 +1,4 @@
-"""What the schema cannot say about a pack: one check a file, all run over the rules that fit it."""
+"""Checks beyond the schema, one a file. They run over the rules that fit the schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from policies.finding import Finding
 from policies.pack import Rule
 
 Check = Callable[[Mapping[int, Rule]], Iterable[Finding]]
-"""Takes a pack's rules by their index in `policies`."""
+"""Takes the rules of a pack by their index in `policies`."""
 
 STRUCTURE: tuple[Check, ...] = (
     duplicate_ids,
@@ -29,6 +29,6 @@ STRUCTURE: tuple[Check, ...] = (
     self_harm,
     subcategories,
 )
-"""Independent of one another."""
+"""Checks of a rule's structure, independent of one another."""
 
 __all__ = ["STRUCTURE", "Check", "inline_tests"]

@@ -1,4 +1,4 @@
-"""Two rules of a pack cannot have one id: alerts name the rule by it."""
+"""Rules that share an id: alerts name a rule by its id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A phrase that says the same as an earlier one of its group is a slip for another phrase."""
+"""Phrases that repeat an earlier one of their group: a slip for another phrase."""
 
 from __future__ import annotations
 

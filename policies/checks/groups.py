@@ -1,4 +1,4 @@
-"""`when` names groups that are there, each group is named, and the score can be reached."""
+"""Groups that `when` names and that do not exist, or that it does not name; scores out of reach."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def groups(rules: Mapping[int, Rule]) -> Iterator[Finding]:
                 where = ("policies", index, "match", name)
                 yield Finding(where, "is not used in when", "name it there, or remove it")
         for name, group in rule.match.items():
-            if not any(
-                (*group.phrases.en, *group.phrases.zh, *group.patterns.en, *group.patterns.zh)
-            ):
+            if not any((*group.phrases.root.values(), *group.patterns.root.values())):
                 where = ("policies", index, "match", name)
                 yield Finding(where, "listens for nothing", "add phrases or patterns")
         most = sum(group.weight for group in rule.match.values())

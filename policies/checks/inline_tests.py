@@ -1,24 +1,23 @@
-"""Every rule does on its own examples what they say."""
+"""Examples of each rule, tried on the rule."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from policies import stored
 from policies.finding import Finding, Location, quote
-from policies.language import Language
+from policies.languages import guess_language
 from policies.match import Match, RuleStatus
 from policies.matcher import Matcher
 from policies.pack import Example, Pack, Rule
 from policies.spoken import Context, Earlier, Spoken
 
 _TURN_S = 3.0
-"""Seconds from the beginning of one turn of an example to that of the next."""
+"""Seconds from the begin of one turn of an example to the begin of the next."""
 _SPEAKER, _ANOTHER = "speaker", "another"
 
 
 def inline_tests(rules: Mapping[int, Rule]) -> Iterator[Finding]:
-    """Needs rules without other findings."""
+    """Try the examples of rules without other findings."""
     for index, rule in rules.items():
         matcher = Matcher([_alone(rule)])
         for kind, examples in (
@@ -28,25 +27,25 @@ def inline_tests(rules: Mapping[int, Rule]) -> Iterator[Finding]:
         ):
             for number, example in enumerate(examples):
                 where = ("policies", index, "tests", kind, number)
-                language = language_of(example)
+                language = example_language(example)
                 if language not in rule.languages:
                     problem = f"is read as '{language}', which is not in languages"
                     yield Finding(where, problem, f"add {language} to languages, or remove it")
                     continue
-                matches = matcher.match(*situation(example))
+                matches = matcher.match(*spoken_example(example))
                 yield from _judged(where, kind, example, matches)
 
 
-def language_of(example: Example) -> Language:
-    """As it says; else Chinese if any character of it is."""
-    return example.language or stored.language_of(example.last)
+def example_language(example: Example) -> str:
+    """Return the code of an example's language: as it says, else as its characters show."""
+    return example.language or guess_language(example.last).code
 
 
-def situation(example: Example) -> tuple[Spoken, Context]:
-    """What a matcher is given for an example."""
+def spoken_example(example: Example) -> tuple[Spoken, Context]:
+    """Return the input of a matcher for an example."""
     before = example.turns[:-1]
     speaker = _SPEAKER if example.same_speaker else _ANOTHER
-    language = language_of(example)
+    language = example_language(example)
     earlier = [
         Earlier(text, language, speaker, (len(before) - number) * _TURN_S)
         for number, text in enumerate(before)

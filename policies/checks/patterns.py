@@ -1,24 +1,23 @@
-"""Patterns are RE2, of a sane size, and match something."""
+"""Patterns that are not RE2, are too large, or match everything."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from policies.finding import Finding
-from policies.language import Language
-from policies.matchers.patterns import PatternRefused, compiled
+from policies.matchers.patterns import PatternRefused, compile_pattern
 from policies.pack import Rule
 
 MAX_PATTERNS = 200
-"""Of a pack, all rules together: each is tried on everything that is said."""
+"""Most patterns of a pack: each is tried on every utterance."""
 
 
 def patterns(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     listed = [
-        (index, each.patterns.of(language))
+        (index, patterns)
         for index, rule in rules.items()
         for each in rule.match.values()
-        for language in Language
+        for patterns in each.patterns.root.values()
     ]
     count = sum(len(patterns) for _, patterns in listed)
     if count > MAX_PATTERNS:
@@ -28,11 +27,11 @@ def patterns(rules: Mapping[int, Rule]) -> Iterator[Finding]:
         return
     for index, rule in rules.items():
         for name, group in rule.match.items():
-            for language in Language:
-                for number, pattern in enumerate(group.patterns.of(language)):
+            for language, listed_here in group.patterns.root.items():
+                for number, pattern in enumerate(listed_here):
                     try:
-                        compiled(pattern)
+                        compile_pattern(pattern)
                     except PatternRefused as refused:
-                        kind = ("patterns", language.value, number)
+                        kind = ("patterns", language, number)
                         where = ("policies", index, "match", name, *kind)
                         yield Finding(where, str(refused), refused.remedy)

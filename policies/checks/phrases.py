@@ -1,26 +1,27 @@
-"""Every phrase of some rules."""
+"""Phrases of rules, with their places."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from policies.finding import Location
-from policies.language import Language
-from policies.normalize import Normalized, phrase
+from policies.languages import load_languages
+from policies.languages.plugin import LanguagePlugin
+from policies.normalize import Normalized, normalize_phrase
 from policies.pack import Rule
 
-Written = tuple[Location, str, Language, Normalized]
-"""Where a phrase is in the file, the phrase, its language and its words."""
+Written = tuple[Location, str, LanguagePlugin, Normalized]
+"""Place of a phrase in the file, the phrase, its language and its words."""
 
 
 def every_phrase(rules: Mapping[int, Rule]) -> Iterator[Written]:
-    """Of all groups and of the allowed phrases."""
+    """Yield the phrases of all groups, and the allowed phrases."""
     for index, rule in rules.items():
-        for language in Language:
+        for language in load_languages():
             for name, group in rule.match.items():
-                where = ("policies", index, "match", name, "phrases", language.value)
-                for number, written in enumerate(group.phrases.of(language)):
-                    yield (*where, number), written, language, phrase(written, language)
-            allow = ("policies", index, "except", "allow", language.value)
-            for number, written in enumerate(rule.except_.allow.of(language)):
-                yield (*allow, number), written, language, phrase(written, language)
+                where = ("policies", index, "match", name, "phrases", language.code)
+                for number, written in enumerate(group.phrases.in_language(language.code)):
+                    yield (*where, number), written, language, normalize_phrase(written, language)
+            allow = ("policies", index, "except", "allow", language.code)
+            for number, written in enumerate(rule.except_.allow.in_language(language.code)):
+                yield (*allow, number), written, language, normalize_phrase(written, language)

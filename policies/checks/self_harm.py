@@ -1,4 +1,4 @@
-"""Whoever speaks of harming themselves is offered help. Nothing here may be held against them."""
+"""Actions against people who speak of harming themselves: rules may only offer them help."""
 
 from __future__ import annotations
 

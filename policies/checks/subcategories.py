@@ -1,4 +1,4 @@
-"""A sub-category belongs to its category."""
+"""Sub-categories that do not belong to their category."""
 
 from __future__ import annotations
 

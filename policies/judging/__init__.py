@@ -1,1 +1,1 @@
-"""From phrases that were heard to whether a rule applies: one question a file."""
+"""Judgement of rules on the phrases that were found: one question a file."""

@@ -1,4 +1,4 @@
-"""Whether what was found is what a rule waits for."""
+"""Conditions of a rule, tested on the phrases that were found."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Occurrence:
     """One place at which a rule's conditions hold.
 
     Attributes:
-        found: What makes it one.
-        beside: What else had to be heard.
-        score: Of all of it.
+        found: Phrases of the narrowest condition.
+        beside: Phrases of the other conditions.
+        score: Score of all of them.
     """
 
     found: tuple[Found, ...]
@@ -26,13 +26,14 @@ class Occurrence:
 
     @property
     def everything(self) -> tuple[Found, ...]:
+        """All phrases of the occurrence."""
         return (*self.found, *self.beside)
 
 
-def occurrences(
+def find_occurrences(
     when: When, groups: Mapping[str, Group], found: Sequence[Found]
 ) -> Iterator[Occurrence]:
-    """Every place at which `when` holds; `found` is in the order in which it was said."""
+    """Yield each place at which `when` holds. `found` must be in spoken order."""
     heard: dict[str, list[Found]] = {}
     for each in found:
         if each.group in groups:
@@ -47,7 +48,10 @@ def occurrences(
 def _places(
     when: When, groups: Mapping[str, Group], heard: Mapping[str, Sequence[Found]]
 ) -> tuple[Sequence[tuple[Found, ...]], tuple[Found, ...]]:
-    """The places of the narrowest condition, and what the others found; none if one fails."""
+    """Return the places of the narrowest condition and the phrases of the others.
+
+    Both are empty if a condition fails.
+    """
     conditions: list[Sequence[tuple[Found, ...]]] = []
     if when.near is not None:
         conditions.append(list(_near(when.near, heard)))
@@ -73,7 +77,7 @@ def _of(names: Sequence[str], heard: Mapping[str, Sequence[Found]]) -> tuple[Fou
 
 
 def _near(near: Near, heard: Mapping[str, Sequence[Found]]) -> Iterator[tuple[Found, ...]]:
-    """For each place that may begin it, the nearest of every other group after it."""
+    """Yield each phrase that may come first, with the nearest of each other group after it."""
     if not all(group in heard for group in near.groups):
         return
     starts = {group: [each.first for each in heard[group]] for group in near.groups}
@@ -112,7 +116,7 @@ def _is_near(near: Near, place: Sequence[Found]) -> bool:
 
 
 def _between(place: Sequence[Found]) -> int:
-    """Words from the first to the last that belong to none of them."""
+    """Count the words between the first and the last phrase that are in no phrase."""
     words, end = 0, place[0].last
     for each in place[1:]:
         words += max(0, each.first - end - 1)
@@ -121,7 +125,7 @@ def _between(place: Sequence[Found]) -> int:
 
 
 def _score(groups: Mapping[str, Group], found: Sequence[Found]) -> float:
-    """The groups' weights, each less by how far its nearest phrase was."""
+    """Sum the groups' weights, each reduced by the distance of its nearest phrase."""
     nearest: dict[str, float] = {}
     for each in found:
         nearest[each.group] = min(nearest.get(each.group, 1.0), each.hit.distance)

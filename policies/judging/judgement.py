@@ -1,14 +1,14 @@
-"""One rule and one utterance: what was found, whether it applies, and why or why not."""
+"""Judgement of one rule on one utterance, with its reasons."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from policies.judging.conditions import Occurrence, occurrences
-from policies.judging.exceptions import ALLOWED, excuses
+from policies.judging.conditions import Occurrence, find_occurrences
+from policies.judging.exceptions import ALLOWED, find_excuses
 from policies.judging.found import Found
-from policies.judging.repetition import Raised, raised
+from policies.judging.repetition import Raised, raise_severity
 from policies.judging.scope import out_of_scope
 from policies.listen import Effect
 from policies.match import Action
@@ -19,7 +19,7 @@ from policies.spoken import Context, Spoken
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A place at which a rule's conditions hold, and what speaks for the speaker there."""
+    """A place at which a rule's conditions hold, and the exceptions that apply there."""
 
     occurrence: Occurrence
     excused_by: tuple[str, ...]
@@ -27,15 +27,16 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """
+    """One rule's verdict on one utterance.
+
     Attributes:
-        found: Everything of the rule's groups and allowed phrases that was heard.
-        places: Where its conditions hold, with new words in each.
-        scope: Why the rule does not apply here, empty if it does.
-        counting: The places that make the match: those that nothing excuses, else all.
-        severity: After exceptions and repetition.
+        found: All phrases of the rule's groups, and allowed phrases, that were found.
+        places: Places at which its conditions hold, with new words in each.
+        scope: Reason that the rule does not apply here; empty if it does.
+        counting: Places that make the match: those without an exception, else all.
+        severity: Severity after exceptions and repetition.
         review: See `Match.review`.
-        applies: There is a match.
+        raised: Effect of repetition; None if there is none.
     """
 
     pack: Pack
@@ -50,22 +51,24 @@ class Judgement:
 
     @property
     def applies(self) -> bool:
+        """Whether there is a match."""
         excused = self.excused_by and self.rule.except_.effect is Effect.SUPPRESS
         return bool(self.counting) and not self.scope and not excused
 
     @property
     def excused_by(self) -> tuple[str, ...]:
+        """Exceptions that apply, in words."""
         reasons = (reason for place in self.counting for reason in place.excused_by)
         return tuple(dict.fromkeys(reasons))
 
 
-def judge(
+def judge_rule(
     pack: Pack, rule: Rule, found: Sequence[Found], spoken: Spoken, context: Context
 ) -> Judgement:
-    """`found` is in the order in which it was said, earlier utterances first."""
+    """Judge a rule. `found` must be in spoken order, earlier utterances first."""
     places = [
         Judged(occurrence, _excuses(rule, occurrence, found))
-        for occurrence in occurrences(rule.when, rule.match, found)
+        for occurrence in find_occurrences(rule.when, rule.match, found)
         if any(each.said.now and each.span[1] > spoken.new_from for each in occurrence.everything)
     ]
     counting = [place for place in places if not place.excused_by] or places
@@ -74,7 +77,7 @@ def judge(
     if excused:
         severity = _lowered(severity, rule.except_.effect)
     elif counting:
-        higher = raised(rule.escalate, severity, (pack.pack, rule.id), context)
+        higher = raise_severity(rule.escalate, severity, (pack.pack, rule.id), context)
         severity = higher.severity if higher else severity
     return Judgement(
         pack=pack,
@@ -93,7 +96,7 @@ def judge(
 def _excuses(rule: Rule, occurrence: Occurrence, found: Sequence[Found]) -> tuple[str, ...]:
     here = [each for each in occurrence.found if each.said.now]
     allowed = [each for each in found if each.group == ALLOWED and each.said.now]
-    return excuses(rule.except_, here, allowed) if here else ()
+    return find_excuses(rule.except_, here, allowed) if here else ()
 
 
 def _lowered(severity: Severity, effect: Effect) -> Severity:

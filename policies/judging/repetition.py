@@ -1,4 +1,4 @@
-"""Repetition makes a rule's hits graver."""
+"""Severity raised by repetition."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from policies.spoken import Context, PastHit
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """
+    """A severity raised by repetition.
+
     Attributes:
-        count: Hits, this one included, that raised it.
-        reached: This hit is the one that did.
+        count: Hits, the present one included.
+        reached: The present hit is the one that raised it.
     """
 
     severity: Severity
@@ -23,12 +24,14 @@ class Raised:
     reached: bool
 
 
-def raised(
+def raise_severity(
     steps: Sequence[Escalation], severity: Severity, name: tuple[str, str], context: Context
 ) -> Raised | None:
-    """The gravest step that the hits of a rule reach; None where none is above `severity`.
+    """Return the highest step that a rule's hits reach; None if none is above `severity`.
 
-    `name` is pack and rule id; `context.hits` holds what came before, this hit is not in it.
+    Args:
+        name: Pack and rule id.
+        context: Its `hits` are the earlier hits, without the present one.
     """
     best: Raised | None = None
     for step in steps:

@@ -1,4 +1,4 @@
-"""Where and to whom a rule applies."""
+"""Scope of a rule: its rooms, tags and roles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from policies.spoken import Context
 
 
 def out_of_scope(scope: Scope, context: Context) -> str:
-    """Why the rule does not apply here, in words; empty if it does."""
+    """Return the reason that a rule does not apply here, in words; empty if it does."""
     if context.role and context.role in scope.exempt_roles:
         return f"the role {context.role} is exempt"
     if not any(fnmatchcase(context.room_id, glob) for glob in scope.rooms):

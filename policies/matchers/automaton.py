@@ -1,4 +1,4 @@
-"""Many strings in one pass, by Aho-Corasick. The only ahocorasick_rs import."""
+"""Search for many strings in one pass, by Aho-Corasick. The only ahocorasick_rs import."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ahocorasick_rs import AhoCorasick
 
 
 class Automaton:
-    """Compiled once, then only read: threads may share it. Takes no empty string.
+    """Compiled strings, none of them empty. Read-only, so that threads can share it.
 
-    Pickled as its strings, and compiled again where it is unpickled.
+    A pickle holds the strings; unpickling compiles them again.
     """
 
     def __init__(self, wanted: Sequence[str]) -> None:
@@ -20,8 +20,8 @@ class Automaton:
     def __reduce__(self) -> tuple[type[Automaton], tuple[Sequence[str]]]:
         return Automaton, (self._wanted,)
 
-    def find(self, text: str) -> Sequence[tuple[int, int, int]]:
-        """The number of each string found with its half-open place, overlaps included."""
+    def find_strings(self, text: str) -> Sequence[tuple[int, int, int]]:
+        """Return number, start and end (exclusive) of each string in a text, overlaps included."""
         if self._found is None:
             return ()
         return self._found.find_matches_as_indexes(text, overlapping=True)

@@ -1,4 +1,4 @@
-"""How many edits turn one string into another. The only rapidfuzz import."""
+"""Edit distance of two strings. The only rapidfuzz import."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
 """Phrases word for word.
 
-Where words are written apart, phrase and text are padded with spaces, so that a phrase is found
-only between word boundaries.
+Where a language separates words, phrases and text are padded with the separator, so that a phrase
+is found only between word boundaries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from policies.language import Language
 from policies.match import Layer
 from policies.matchers.automaton import Automaton
 from policies.matchers.hit import Hit
@@ -16,31 +15,34 @@ from policies.normalize import Normalized
 
 
 class ExactPhrases:
-    """Compiled once, then only read: threads may share it.
+    """Compiled phrases. Read-only, so that threads can share it.
 
     Args:
-        phrases: By number; each must have a word in it.
+        phrases: Phrases by number, each of at least one word.
+        separator: Text between two words of the language.
     """
 
-    def __init__(self, phrases: Mapping[int, Normalized], language: Language) -> None:
-        self._pad = language.separator
+    def __init__(self, phrases: Mapping[int, Normalized], separator: str) -> None:
+        self._pad = separator
         entries: dict[str, list[int]] = {}
         for number, phrase in phrases.items():
             entries.setdefault(f"{self._pad}{phrase.text}{self._pad}", []).append(number)
         self._entries = tuple(map(tuple, entries.values()))
         self._automaton = Automaton(list(entries))
 
-    def find(self, heard: Normalized) -> Iterator[Hit]:
-        """Every phrase at every place, overlaps included."""
+    def find_hits(self, words: Normalized) -> Iterator[Hit]:
+        """Yield each phrase at each place, overlaps included."""
         pad = len(self._pad)
-        for found, start, end in self._automaton.find(f"{self._pad}{heard.text}{self._pad}"):
-            # Both pads cost the same: the phrase's first is where the text's first was added.
-            first, last = heard.word_at(start), heard.word_at(end - 2 * pad - 1)
-            if pad or self._whole(heard, start, end):
+        for found, start, end in self._automaton.find_strings(
+            f"{self._pad}{words.text}{self._pad}"
+        ):
+            # Both pads have one length: the phrase's pad lies where the text's pad was added.
+            first, last = words.word_at(start), words.word_at(end - 2 * pad - 1)
+            if pad or self._whole(words, start, end):
                 for entry in self._entries[found]:
                     yield Hit(entry, first, last, Layer.EXACT)
 
     @staticmethod
-    def _whole(heard: Normalized, start: int, end: int) -> bool:
-        """Whether no Latin word is cut by the place's edges."""
-        return heard.begins_at(start) and (end == len(heard.text) or heard.begins_at(end))
+    def _whole(words: Normalized, start: int, end: int) -> bool:
+        """Return whether the range cuts no word: without separators, Latin words are longer."""
+        return words.begins_at(start) and (end == len(words.text) or words.begins_at(end))

@@ -1,4 +1,4 @@
-"""What every matcher finds."""
+"""Result of every matcher."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from policies.match import Layer
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A phrase or pattern at one place.
+    """A phrase or pattern at one place of a text.
 
     Attributes:
-        entry: Its number, as the matcher was given it.
-        first: Number of the first normalised word of the place.
-        last: Number of the last one.
-        distance: 0 the same; else the weighted share of its sounds that differ.
+        entry: Number that the matcher was given for it.
+        first: Number of the first normalised word.
+        last: Number of the last normalised word.
+        distance: Weighted share of the phrase's sounds that differ; 0 if none does.
     """
 
     entry: int

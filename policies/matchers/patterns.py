@@ -1,7 +1,7 @@
-"""Operators' patterns in RE2: linear time whatever they are. The only re2 import.
+"""Operators' patterns in RE2, which takes linear time for any pattern. The only re2 import.
 
-A pattern is compared with the normalised text, so that one for digits (`(?:\\d ){6}\\d`) hears them
-spoken one by one, in words or in figures alike.
+Patterns are compared with the normalised text: one for digits (`(?:\\d ){6}\\d`) finds them whether
+they were written in words or in figures.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from policies.matchers.hit import Hit
 from policies.normalize import Normalized
 
 MAX_MEMORY = 1 << 18
-"""Bytes that one compiled pattern may take."""
+"""Most bytes of one compiled pattern."""
 _ALL_MEMORY = 32 << 20
+"""Most bytes of the pattern that joins them all."""
 
 
 class PatternRefused(Exception):
-    """A pattern is not RE2, too large, or matches no text at all as well as any other.
-
-    Its text says which.
-    """
+    """A pattern is not RE2, is too large, or matches the empty text. The message says which."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
@@ -32,12 +30,12 @@ class PatternRefused(Exception):
 
 
 class Patterns:
-    """Compiled once, then only read: threads may share it.
+    """Compiled patterns. Read-only, so that threads can share it.
 
-    Pickled as its patterns, and compiled again where it is unpickled.
+    A pickle holds the patterns as text; unpickling compiles them again.
 
     Args:
-        patterns: By number.
+        patterns: Patterns by number.
 
     Raises:
         PatternRefused
@@ -45,31 +43,31 @@ class Patterns:
 
     def __init__(self, patterns: Mapping[int, str]) -> None:
         self._wanted = patterns
-        self._patterns = tuple((entry, compiled(each)) for entry, each in patterns.items())
+        self._patterns = tuple((entry, compile_pattern(each)) for entry, each in patterns.items())
         self._any = _any_of(tuple(patterns.values()))
 
     def __reduce__(self) -> tuple[type[Patterns], tuple[Mapping[int, str]]]:
         return Patterns, (self._wanted,)
 
-    def find(self, heard: Normalized) -> Iterator[Hit]:
-        """The places of every pattern; those of one pattern do not overlap."""
-        if not self._patterns or (self._any and self._any.search(heard.text) is None):
+    def find_hits(self, words: Normalized) -> Iterator[Hit]:
+        """Yield each place of each pattern; those of one pattern do not overlap."""
+        if not self._patterns or (self._any and self._any.search(words.text) is None):
             return
         for entry, pattern in self._patterns:
-            for found in pattern.finditer(heard.text):
+            for found in pattern.finditer(words.text):
                 start, end = found.span()
-                words = heard.text[start:end]
-                start += len(words) - len(words.lstrip())
-                end -= len(words) - len(words.rstrip())
+                found_text = words.text[start:end]
+                start += len(found_text) - len(found_text.lstrip())
+                end -= len(found_text) - len(found_text.rstrip())
                 if start < end:
-                    first, last = heard.word_at(start), heard.word_at(end - 1)
+                    first, last = words.word_at(start), words.word_at(end - 1)
                     yield Hit(entry, first, last, Layer.PATTERN)
 
 
 def _any_of(patterns: Sequence[str]) -> Any:
-    """One pattern for all: most of what is said fits none. None where it would be too large.
+    """Join the patterns into one, because most utterances match none; None if it is too large.
 
-    RE2's own sets would do the same, but say nothing when they run out of memory.
+    RE2's own sets would do the same, but do not report that they ran out of memory.
     """
     try:
         joined = "|".join(f"(?:{pattern})" for pattern in patterns)
@@ -78,8 +76,12 @@ def _any_of(patterns: Sequence[str]) -> Any:
         return None
 
 
-def compiled(pattern: str) -> Any:
-    """Raises: PatternRefused"""
+def compile_pattern(pattern: str) -> Any:
+    """Compile a pattern.
+
+    Raises:
+        PatternRefused
+    """
     try:
         found = re2.compile(pattern, _options(MAX_MEMORY))
     except re2.error as error:

@@ -1,4 +1,4 @@
-"""The packs that come with the program."""
+"""Packs that come with the program."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def shipped_packs() -> Path:
-    """The folder of those for real rooms."""
+    """Return the folder of the packs for real rooms."""
     return Path(__file__).parent
 
 
 def demo_packs() -> Path:
-    """The folder of the one in the words of the demonstration model: for that model, no other.
+    """Return the folder of the pack in the words of the demonstration model, for that model only.
 
-    Apart from the shipped ones, because it speaks of the same harms under the same names.
+    It is not among the shipped packs, because it has rules for the same harms under the same names.
     """
     return Path(__file__).parent / "demo"

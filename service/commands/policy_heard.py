@@ -13,7 +13,7 @@ import click
 from pydantic import TypeAdapter
 
 from policies import cli
-from policies.backtest import backtest as compare
+from policies.backtest import compare_packs
 from policies.stored import Stored
 from service.clock import utc_now
 from service.commands.report_tables import report_tables
@@ -120,13 +120,13 @@ def backtest(
             raise click.UsageError("--since, --until and --room go with --stored")
         context.invoke(cli.backtest, drafts=drafts, files=files, paths=paths, show=show)
         return
-    before, after = cli.tried(paths), cli.tried(drafts)
+    before, after = cli.load_matcher(paths), cli.load_matcher(drafts)
     said, total = asyncio.run(_said(since, until, room))
     with click.progressbar(said, label="listening again", file=sys.stderr) as bar:
-        found = compare(before, after, bar)
+        found = compare_packs(before, after, bar)
     if len(said) < total:
         click.echo(f"of {total} utterances the newest {len(said)}", err=True)
-    cli.tell(found, show)
+    cli.print_report(found, show)
 
 
 async def _said(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from policies.backtest import Change, Kind, Report, backtest
+from policies.backtest import Change, Kind, Report, compare_packs
 from policies.load import load_drafts
 from policies.match import Match, RuleStatus
 from policies.matcher import Matcher
@@ -194,7 +194,7 @@ def compare(
     before = Matcher(packs, statuses)
     after = Matcher(load_drafts(drafts, packs), statuses)
     utterances = [stored for batch in said for stored in _batch(batch)]
-    return _told(backtest(before, after, utterances), utterances, left_out)
+    return _told(compare_packs(before, after, utterances), utterances, left_out)
 
 
 def _batch(pickled: bytes) -> Sequence[Stored]:

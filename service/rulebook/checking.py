@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from policies.collector import without_collector
-from policies.corpus import OverBudget, measure, over_budget, read_corpus
+from policies.corpus import OverBudget, find_over_budget, measure_false_alarms, read_corpus
 from policies.finding import Finding, PackError, PackInvalid
-from policies.load import Loaded, Place, Source, load_source, read
+from policies.load import Loaded, Place, Source, load_source, read_source
 from policies.matcher import TRIED, Matcher
 from policies.pack import Pack
 from policies.stored import StoredInvalid
@@ -69,8 +69,8 @@ def _measured(loaded: Loaded, corpus: Path) -> Report:
     if not said:
         return Report(loaded, warnings=(UNMEASURED,))
     matcher = Matcher([loaded.pack], TRIED)
-    measured = [measure(matcher, language, talk) for language, talk in said.items()]
-    over = list(over_budget([loaded.pack], measured))
+    measured = [measure_false_alarms(matcher, language, talk) for language, talk in said.items()]
+    over = list(find_over_budget([loaded.pack], measured))
     budgets = [
         Budget(
             rule.id,
@@ -91,7 +91,7 @@ def _measured(loaded: Loaded, corpus: Path) -> Report:
 def check_file(path: Path, corpus: Path | None) -> Report:
     """A file taken by itself."""
     try:
-        source = read(path)
+        source = read_source(path)
     except PackInvalid as invalid:
         return Report(None, invalid.errors)
     return check(source, Place(), corpus)

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from policies.finding import PackInvalid
-from policies.load import Loaded, Source, decoded, doubled
+from policies.load import Loaded, Source, decode_source, find_doubled
 from policies.match import RuleStatus
 from policies.matcher import HEARD, Matcher
 from policies.pack import Pack
@@ -130,7 +130,7 @@ class LivePolicies:
         async with self._changing:
             live = await self._expect(name, matching)
             try:
-                source = decoded(content, name)
+                source = decode_source(content, name)
             except PackInvalid as invalid:
                 self._count(Origin.API, "refused")
                 raise Refused(invalid.errors) from None
@@ -158,7 +158,7 @@ class LivePolicies:
         """What `put` would say, under the name that the text gives itself."""
         async with self._trying:
             try:
-                source = decoded(content, "")
+                source = decode_source(content, "")
             except PackInvalid as invalid:
                 return Checked(None, None, None, invalid.errors, (), ())
             found = _NAMED.search(source.text)
@@ -233,7 +233,7 @@ class LivePolicies:
         return Change(brought, True, ready.warnings)
 
     async def _follow(self, files: Sequence[Loaded], origin: Origin) -> None:
-        if errors := list(doubled(files)):
+        if errors := list(find_doubled(files)):
             raise PackInvalid(errors)
         newest = {each.pack: each for each in await self._store.newest()}
         filed = {each.pack: each for each in await self._store.newest(FROM_FILES)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from policies.language import Language
+from policies.fields import LanguageCode
+from policies.languages import CODES
 from policies.match import RuleStatus
 from policies.pack import Pack, Rule
 from policies.severity import Severity
@@ -31,8 +32,8 @@ class ShownRule:
     category: Category
     subcategory: str | None
     severity: Severity
-    languages: Sequence[Language]
-    translations: Mapping[Language, Words]
+    languages: Sequence[LanguageCode]
+    translations: Mapping[LanguageCode, Words]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class ShownPack:
     version_id: int
     title: str
     description: str
-    translations: Mapping[Language, Words]
+    translations: Mapping[LanguageCode, Words]
     policies: Sequence[ShownRule]
 
 
@@ -122,6 +123,6 @@ def _rule(pack: Pack, rule: Rule) -> ShownRule:
     )
 
 
-def _translations(told: Pack | Rule) -> dict[Language, Words]:
-    found = ((language, told.translations.of(language)) for language in Language)
-    return {language: Words(words.title, words.description) for language, words in found if words}
+def _translations(told: Pack | Rule) -> dict[str, Words]:
+    found = ((code, told.translations.in_language(code)) for code in CODES)
+    return {code: Words(words.title, words.description) for code, words in found if words}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from policies.explain import Explanation, Heard, RuleVerdict, explanation
-from policies.language import Language
+from policies.explain import Explanation, Heard, RuleVerdict, explain_sentence
+from policies.fields import LanguageCode
 from policies.match import Match
 from policies.matcher import Matcher
 from policies.spoken import Context, Spoken
@@ -22,7 +22,7 @@ class Tried:
     """
 
     text: str
-    language: Language
+    language: LanguageCode
     role: str = ""
     packs: frozenset[str] | None = None
 
@@ -43,7 +43,7 @@ class Verdict:
         matches: Of rules that apply, the gravest first; those of `active` ones would be alerts.
     """
 
-    language: Language
+    language: LanguageCode
     words: str
     sounds: str
     layers: Sequence[LayerHeard]
@@ -54,7 +54,7 @@ class Verdict:
 def judge_sentence(matcher: Matcher, tried: Tried) -> Verdict:
     context = Context("", "", tried.packs, role=tried.role)
     spoken = Spoken(tried.text, tried.language)
-    why = explanation(matcher, spoken, context) or Explanation("", "", {}, ())
+    why = explain_sentence(matcher, spoken, context) or Explanation("", "", {}, ())
     verdict = matcher.verdict(spoken, context)
     return Verdict(
         language=tried.language,

@@ -12,10 +12,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from policies.language import Language
+from policies.fields import LanguageCode
+from policies.languages import guess_language
 from policies.match import RuleStatus
 from policies.matcher import HEARD, TRIED
-from policies.stored import language_of
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
@@ -64,7 +64,7 @@ class Sentence(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: Text = Field(description="As a recogniser would write it.")
-    language: Language | None = Field(None, description="Left out: as the characters show.")
+    language: LanguageCode | None = Field(None, description="Left out: as the characters show.")
     role: str = Field("", max_length=100, description="The speaker's.")
     packs: PackNames | None = Field(None, description="Names of packs; left out: all.")
     draft: str | None = Field(
@@ -92,7 +92,7 @@ async def match_policies(body: Sentence, parts: Parts, _: Tries) -> Verdict:
     statuses = body.statuses or (HEARD if body.draft is None else TRIED)
     tried = Tried(
         body.text,
-        body.language or language_of(body.text),
+        body.language or guess_language(body.text).code,
         role=body.role,
         packs=None if body.packs is None else frozenset(body.packs),
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from policies.alignment import MOST_WORDS, in_its_place
+from policies.alignment import MOST_WORDS, align_words
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ def test_words_stand_where_others_do(
     words: str, place: tuple[int, int], others: str, found: str
 ) -> None:
     other = others.split()
-    placed = in_its_place(words.split(), *place, other)
+    placed = align_words(words.split(), *place, other)
     assert placed is not None
     assert " ".join(other[placed[0] : placed[1] + 1]) == found
 
 
 def test_where_there_is_nothing_nothing_stands() -> None:
-    assert in_its_place(["a"], 0, 0, []) is None
-    assert in_its_place(["a"] * (MOST_WORDS + 1), 0, 0, ["a"]) is None
+    assert align_words(["a"], 0, 0, []) is None
+    assert align_words(["a"] * (MOST_WORDS + 1), 0, 0, ["a"]) is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from policies.backtest import MOST_CHANGES, Counts, Kind, Report, backtest
+from policies.backtest import MOST_CHANGES, Counts, Kind, Report, compare_packs
 from policies.backtest_report import changes_table, rules_table
 from policies.matcher import Matcher
 from policies.pack import Pack, Rule
@@ -23,7 +23,7 @@ def said(*texts: str, every_s: float = 60.0, room: str = "r", speaker: str = "an
 
 def compare(before: Pack | Rule, after: Pack | Rule, talk: list[Stored]) -> Report:
     packs = [each if isinstance(each, Pack) else pack(each) for each in (before, after)]
-    return backtest(Matcher([packs[0]]), Matcher([packs[1]]), talk)
+    return compare_packs(Matcher([packs[0]]), Matcher([packs[1]]), talk)
 
 
 def test_alerts_that_come_go_and_change_are_told_apart() -> None:

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from policies.corpus import measure, over_budget, read_corpus
-from policies.language import Language
+from policies.corpus import find_over_budget, measure_false_alarms, read_corpus
 from policies.matcher import Matcher
 from policies.severity import Severity
 from policies.stored import Stored
@@ -16,7 +15,7 @@ TALK = [
 
 def test_every_match_on_benign_speech_is_a_false_alarm() -> None:
     packs = [pack(rule("high", ["gift card"], severity="high"), rule("low", ["gift", "card"]))]
-    measured = measure(Matcher(packs), Language.EN, TALK)
+    measured = measure_false_alarms(Matcher(packs), "en", TALK)
     assert measured.hours == 1.0
     assert (measured.rate(), measured.rate(Severity.HIGH)) == (2.0, 1.0)
     assert measured.by_rule() == {("a-pack", "high"): 1, ("a-pack", "low"): 1}
@@ -26,7 +25,7 @@ def test_a_rule_over_its_budget_is_named_with_the_remedy() -> None:
     tight = rule("tight", ["gift card"], budget_fa_per_hour="0.5")
     wide = rule("wide", ["gift card"], budget_fa_per_hour="1")
     packs = [pack(tight, wide, rule("without", ["gift card"]))]
-    (over,) = over_budget(packs, [measure(Matcher(packs), Language.EN, TALK)])
+    (over,) = find_over_budget(packs, [measure_false_alarms(Matcher(packs), "en", TALK)])
     assert str(over) == (
         "a-pack/tight: 1.00 false alarms an hour on benign speech in 'en', more than its budget "
         "of 0.5; narrow the rule, or raise budget_fa_per_hour"
@@ -39,6 +38,6 @@ def test_a_corpus_is_read_by_language(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("not talk")
     said = read_corpus(tmp_path)
     assert {language: [s.text for s in talk] for language, talk in said.items()} == {
-        Language.EN: ["hello"],
-        Language.ZH: ["你好"],
+        "en": ["hello"],
+        "zh": ["你好"],
     }

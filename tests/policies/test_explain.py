@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.explain import explain
+from policies.explain import explain_in_lines
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.spoken import Context, Spoken
@@ -10,7 +10,7 @@ from tests.policies.writing import ANYWHERE, pack, rule
 
 
 def explained(text: str, *packs: Pack, language: str = "en", context: Context = ANYWHERE) -> str:
-    return "\n".join(explain(Matcher(packs), Spoken(text, language), context))
+    return "\n".join(explain_in_lines(Matcher(packs), Spoken(text, language), context))
 
 
 def codes(**more: object) -> Pack:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.folding import fold, words
+from policies.folding import find_words, fold
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=80)
 """Lone surrogates and unassigned code points too."""
@@ -17,7 +17,7 @@ TRICKY = st.text(
 
 def folded(text: str) -> str:
     found = fold(text).text
-    return " ".join(found[begin:end] for begin, end in words(found))
+    return " ".join(found[begin:end] for begin, end in find_words(found))
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,20 @@ def test_a_good_pack_is_read_as_written() -> None:
     (rule,) = pack.policies
     assert (pack.schema_version, pack.pack, pack.version) == (1, "written", "1.0.0")
     assert (rule.id, rule.severity, rule.cooldown_s) == ("scam-codes", "high", 30)
-    assert rule.match["words"].phrases.en == ("read me the code", "your card number")
+    assert rule.match["words"].phrases.in_language("en") == ("read me the code", "your card number")
 
 
 def test_words_that_yaml_takes_for_other_things_stay_words() -> None:
     match = "match: {words: {phrases: {en: [no way, 911, 12:30, null, yes]}}}"
     tests = "tests: {must_match: [dial 911, null, at 12:30], must_not_match: [no, 1.0, on]}"
     pack = load_text(pack_text(rule_text(match=match, tests=tests)), "p.yaml")
-    assert pack.policies[0].match["words"].phrases.en == ("no way", "911", "12:30", "null", "yes")
+    assert pack.policies[0].match["words"].phrases.in_language("en") == (
+        "no way",
+        "911",
+        "12:30",
+        "null",
+        "yes",
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from policies.checks.inline_tests import situation
+from policies.checks.inline_tests import spoken_example
 from policies.load import load_folder
 from policies.matcher import TRIED, Matcher
 from policies.pack import Pack
@@ -30,7 +30,7 @@ def sentences(packs: list[Pack]) -> Iterator[tuple[Spoken, Context]]:
         for rule in pack.policies:
             tests = rule.tests
             for example in (*tests.must_match, *tests.must_not_match, *tests.must_excuse):
-                yield situation(example)
+                yield spoken_example(example)
 
 
 def test_a_matcher_that_was_carried_hears_what_the_first_one_does(packs: list[Pack]) -> None:

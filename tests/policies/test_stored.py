@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from policies.stored import Stored, StoredInvalid, read_file, read_lines, spoken_text
+from policies.stored import Stored, StoredInvalid, parse_stored, read_stored, strip_marks
 
 
 def read(*lines: str) -> list[Stored]:
-    return list(read_lines(lines, "talk.jsonl"))
+    return list(parse_stored(lines, "talk.jsonl"))
 
 
 def test_a_line_says_who_spoke_where_when_and_what() -> None:
@@ -29,7 +29,7 @@ def test_missing_times_are_reckoned_from_the_words() -> None:
 
 
 def test_the_marks_of_corpora_are_taken_out() -> None:
-    assert spoken_text("that 's {laugh} what I 'm saying") == "that's   what I'm saying"
+    assert strip_marks("that 's {laugh} what I 'm saying") == "that's   what I'm saying"
 
 
 @pytest.mark.parametrize(
@@ -51,15 +51,15 @@ def test_a_line_that_is_wrong_is_named(line: str, problem: str) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoredInvalid, match=r"no\.jsonl: cannot be read"):
-        list(read_file(tmp_path / "no.jsonl"))
+        list(read_stored(tmp_path / "no.jsonl"))
     (tmp_path / "bad.jsonl").write_bytes(b"\xff\xfe")
     with pytest.raises(StoredInvalid, match=r"bad\.jsonl: is not UTF-8 text"):
-        list(read_file(tmp_path / "bad.jsonl"))
+        list(read_stored(tmp_path / "bad.jsonl"))
 
 
 def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
     path.write_text('{"text": "é"}\n{"text": "b"}\n', encoding="utf-8")
     told: list[int] = []
-    assert len(list(read_file(path, told.append))) == 2
+    assert len(list(read_stored(path, told.append))) == 2
     assert sum(told) == path.stat().st_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from policies.finding import PackInvalid
+from policies.languages import load_language
 from policies.load import load_text
 from policies.match import Match
 from policies.matcher import Matcher
@@ -12,6 +13,7 @@ from policies.pack import Pack, Rule
 from policies.spoken import Context, Spoken
 
 ANYWHERE = Context(room_id="room", speaker_id="speaker")
+EN, ZH = load_language("en"), load_language("zh")
 
 
 def rule(
@@ -54,7 +56,7 @@ def hear(
 
 
 def heard(text: str, *packs: Pack, language: str = "en", new_from: int = 0) -> list[str]:
-    """What was found, in the words of the text."""
+    """Return the words of the text at every span."""
     found = hear(text, *packs, language=language, new_from=new_from)
     return [text[start:end] for match in found for start, end in match.spans]
 

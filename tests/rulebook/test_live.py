@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from policies.finding import PackInvalid
-from policies.language import Language
 from policies.spoken import Context, Spoken
 from service.errors import StoreAway
 from service.feed.ports import Recorded
@@ -292,8 +291,8 @@ async def test_a_draft_is_tried_in_the_place_of_its_pack_and_changes_nothing(
 ) -> None:
     live = await started(store, text_of())
     draft = text_of(version="9.0.0", word="number")
-    number = Tried("now read me the number", Language.EN)
-    code = Tried("now read me the code", Language.EN)
+    number = Tried("now read me the number", "en")
+    code = Tried("now read me the code", "en")
     assert (await live.trial(number, draft=draft)).matches
     assert not (await live.trial(code, draft=draft)).matches
     assert not (await live.trial(number)).matches

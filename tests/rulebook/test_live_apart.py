@@ -10,7 +10,6 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from policies.language import Language
 from service.metrics import Metrics
 from service.rulebook.child_process import ChildAway, ChildProcess
 from service.rulebook.folder import PolicyFolder, load_files
@@ -112,8 +111,8 @@ async def test_a_long_text_is_tried_apart_and_a_sentence_by_what_is_in_force(
     live: LivePolicies, child: ChildProcess
 ) -> None:
     sentence = "now read me the code"
-    found = await live.trial(Tried(sentence, Language.EN))
+    found = await live.trial(Tried(sentence, "en"))
     assert not runs(child)
-    apart = await live.trial(Tried(sentence + " and so on" * 900, Language.EN))
+    apart = await live.trial(Tried(sentence + " and so on" * 900, "en"))
     assert runs(child)
     assert found.matches == apart.matches != []

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from string import Formatter
 
@@ -11,15 +11,16 @@ from httpx import ASGITransport, AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.language import Language
+from policies.languages import DEFAULT, load_language, load_languages
+from policies.languages.page_words import PageWords
+from policies.languages.plugin import LanguagePlugin
 from policies.load import load_folder
 from policies.pack import Pack
 from policies.packs import demo_packs
 from policies.taxonomy import Category
 from service.rulebook import rules_page
 from service.rulebook.rules_page import Kept, page, preferred
-from service.rulebook.rules_words import CATEGORIES, NAMES, TAGS, TEXTS, duration
-from tests.policies.writing import pack, rule
+from tests.policies.writing import EN, ZH, pack, rule
 
 pytestmark = pytest.mark.anyio
 
@@ -27,8 +28,13 @@ KEPT = Kept(talk_hours=24, alert_days=30)
 SHIPPED = load_folder(demo_packs())
 
 
+def words(language: LanguagePlugin) -> PageWords:
+    assert language.page_words is not None
+    return language.page_words
+
+
 class Page(HTMLParser):
-    """What a browser makes of it."""
+    """The page as a browser parses it."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -55,7 +61,7 @@ class Page(HTMLParser):
 
 @dataclass(frozen=True)
 class Shipped:
-    """As much of the live policies as the page reads."""
+    """The part of the live policies that the page uses."""
 
     packs: Sequence[Pack] = field(default_factory=lambda: SHIPPED)
 
@@ -80,29 +86,29 @@ async def client() -> AsyncIterator[AsyncClient]:
 @pytest.mark.parametrize(
     ("query", "accepted", "language"),
     [
-        ("", None, Language.EN),
-        ("", "zh-CN,zh;q=0.9,en;q=0.8", Language.ZH),
-        ("", "fr", Language.EN),
-        ("?lang=zh", "en", Language.ZH),
-        ("?lang=en", "zh", Language.EN),
-        ("?lang=fr", "zh", Language.ZH),
-        ("?lang=", "zh", Language.ZH),
+        ("", None, EN),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", ZH),
+        ("", "fr", EN),
+        ("?lang=zh", "en", ZH),
+        ("?lang=en", "zh", EN),
+        ("?lang=fr", "zh", ZH),
+        ("?lang=", "zh", ZH),
     ],
 )
 async def test_members_read_it_in_the_language_they_ask_for_or_prefer(
-    client: AsyncClient, query: str, accepted: str | None, language: Language
+    client: AsyncClient, query: str, accepted: str | None, language: LanguagePlugin
 ) -> None:
     headers = {"Accept-Language": accepted} if accepted else {}
     found = await client.get("/rules" + query, headers=headers)
     assert found.status_code == 200
-    assert found.headers["content-language"] == TAGS[language]
+    assert found.headers["content-language"] == language.tag
     assert found.headers["vary"] == "Accept-Language"
     assert found.headers["content-type"] == "text/html; charset=utf-8"
     shown = Page(found.text)
-    assert shown.all("html") == [{"lang": TAGS[language]}]
-    assert TEXTS[language].title in shown.text
+    assert shown.all("html") == [{"lang": language.tag}]
+    assert words(language).title in shown.text
     current = [link["lang"] for link in shown.all("a") if link.get("aria-current") == "page"]
-    assert current == [TAGS[language]]
+    assert current == [language.tag]
 
 
 async def test_the_page_runs_no_script_and_has_no_style_of_its_own(client: AsyncClient) -> None:
@@ -123,15 +129,15 @@ async def test_head_answers_like_get(client: AsyncClient) -> None:
     assert dict(head.headers) == dict((await client.get("/rules")).headers)
 
 
-@pytest.mark.parametrize("language", list(Language))
-def test_every_shipped_rule_stands_there_without_its_severity(language: Language) -> None:
+@pytest.mark.parametrize("language", load_languages(), ids=lambda each: each.code)
+def test_every_shipped_rule_stands_there_without_its_severity(language: LanguagePlugin) -> None:
     shown = Page(page(SHIPPED, KEPT, language))
     rules = [each for shipped in SHIPPED for each in shipped.policies]
     for each in rules:
-        told = each.translations.of(language) or each
-        assert told.title in shown.text
-        assert told.description in shown.text
-        assert CATEGORIES[language][each.category] in shown.text
+        shown_words = each.translations.in_language(language.code) or each
+        assert shown_words.title in shown.text
+        assert shown_words.description in shown.text
+        assert words(language).categories[each.category] in shown.text
         assert each.category not in shown.text, "the name in plain words only"
     assert "critical" not in shown.text
     marked = {tag for tag, attributes in shown.tags if "lang" in attributes}
@@ -141,10 +147,10 @@ def test_every_shipped_rule_stands_there_without_its_severity(language: Language
 
 
 def test_what_has_no_translation_is_shown_in_english_and_says_so() -> None:
-    shown = Page(page([pack(rule())], KEPT, Language.ZH))
+    shown = Page(page([pack(rule())], KEPT, ZH))
     assert "Title of a-rule" in shown.text
     assert shown.all("h3")[-1] == {"lang": "en"}
-    shown = Page(page([pack(rule())], KEPT, Language.EN))
+    shown = Page(page([pack(rule())], KEPT, EN))
     assert shown.all("h3")[-1] == {}
 
 
@@ -152,7 +158,7 @@ def test_markup_in_a_pack_stays_text() -> None:
     bad = "<script>alert(1)</script> & \"quoted\" 'too'"
     words = {"title": bad, "description": bad}
     written = rule(title=bad, description=bad, translations={"zh": words})
-    for language in Language:
+    for language in load_languages():
         shown = Page(page([pack(written)], KEPT, language))
         assert not shown.all("script")
         assert shown.text.count(bad) == 2
@@ -170,53 +176,63 @@ def test_markup_in_a_pack_stays_text() -> None:
     ],
 )
 def test_members_are_told_how_long_words_are_kept(kept: Kept, english: str, chinese: str) -> None:
-    assert english in Page(page([], kept, Language.EN)).text
-    assert chinese in Page(page([], kept, Language.ZH)).text
+    assert english in Page(page([], kept, EN)).text
+    assert chinese in Page(page([], kept, ZH)).text
 
 
 @pytest.mark.parametrize(
     ("accepted", "language"),
     [
-        ("", Language.EN),
-        ("*", Language.EN),
-        ("zh", Language.ZH),
-        ("ZH-hant-TW", Language.ZH),
-        ("en;q=0.5, zh;q=0.9", Language.ZH),
-        ("en;q=0.9, zh;q=0.5", Language.EN),
-        ("en-US,zh", Language.EN),
-        ("fr, zh;q=0.1", Language.ZH),
-        ("zh;q=0, en;q=0.1", Language.EN),
-        ("zh;q=0", Language.EN),
-        ("zh;q=high", Language.EN),
-        ("zh;q=nan", Language.EN),
-        ("zhuang", Language.EN),
-        ("fr," * 1000 + "zh", Language.EN),
+        ("", EN),
+        ("*", EN),
+        ("zh", ZH),
+        ("ZH-hant-TW", ZH),
+        ("en;q=0.5, zh;q=0.9", ZH),
+        ("en;q=0.9, zh;q=0.5", EN),
+        ("en-US,zh", EN),
+        ("fr, zh;q=0.1", ZH),
+        ("zh;q=0, en;q=0.1", EN),
+        ("zh;q=0", EN),
+        ("zh;q=high", EN),
+        ("zh;q=nan", EN),
+        ("zhuang", EN),
+        ("fr," * 1000 + "zh", EN),
     ],
 )
-def test_the_browser_s_preference(accepted: str, language: Language) -> None:
+def test_the_browser_s_preference(accepted: str, language: LanguagePlugin) -> None:
     assert preferred(accepted) is language
 
 
 @given(st.text())
 def test_any_preference_gives_a_language(accepted: str) -> None:
-    assert preferred(accepted) in Language
+    assert preferred(accepted) in load_languages()
 
 
-def test_every_language_has_every_word() -> None:
-    for by_language in (TEXTS, NAMES, TAGS, CATEGORIES):
-        assert set(by_language) == set(Language)
-    for language in Language:
-        assert set(CATEGORIES[language]) == set(Category)
-        assert len(TEXTS[language].promises) == len(TEXTS[Language.EN].promises)
-        for template, names in (
-            (TEXTS[language].kept, {"talk", "alerts"}),
-            (TEXTS[language].not_kept, {"alerts"}),
-            (TEXTS[language].version, {"version"}),
-        ):
-            assert {name for _, name, _, _ in Formatter().parse(template) if name} == names
+def test_a_language_without_words_for_the_page_says_so_in_the_default_language() -> None:
+    language = replace(
+        load_language(DEFAULT), code="eo", name="Esperanto", tag="eo", page_words=None
+    )
+    shown = Page(page([pack(rule(title="Kodo"))], KEPT, language))
+    assert shown.all("html") == [{"lang": "en"}]
+    assert words(load_language(DEFAULT)).title in shown.text
+    assert "This page is not translated into Esperanto." in shown.text
+
+
+@pytest.mark.parametrize("language", load_languages(), ids=lambda each: each.code)
+def test_every_language_has_every_word(language: LanguagePlugin) -> None:
+    text = words(language)
+    assert set(text.categories) == set(Category)
+    assert len(text.promises) == len(words(EN).promises)
+    for template, names in (
+        (text.kept, {"talk", "alerts"}),
+        (text.not_kept, {"alerts"}),
+        (text.version, {"version"}),
+        (text.untranslated, {"language"}),
+    ):
+        assert {name for _, name, _, _ in Formatter().parse(template) if name} == names
 
 
 def test_durations_in_words() -> None:
-    assert duration(25, Language.EN) == "25 hours"
-    assert duration(72, Language.EN) == "3 days"
-    assert duration(720, Language.ZH) == "30 天"
+    assert words(EN).duration(25) == "25 hours"
+    assert words(EN).duration(72) == "3 days"
+    assert words(ZH).duration(720) == "30 天"

@@ -3,21 +3,21 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.language import Language
+from policies.languages.plugin import LanguagePlugin
 from policies.matchers.exact import ExactPhrases
 from policies.normalize import normalize
+from tests.policies.writing import EN, ZH
 
-EN, ZH = Language.EN, Language.ZH
 WRITTEN = ["gift", "Card", "don't", "café", "cafe\u0301", "ﬁve", "-", "😀", "..."]
 WORDS = st.lists(st.sampled_from(WRITTEN), max_size=8).map(" ".join)
 
 
-def find(phrases: list[str], text: str, language: Language) -> list[tuple[int, str]]:
+def find(phrases: list[str], text: str, language: LanguagePlugin) -> list[tuple[int, str]]:
     words = normalize(text, language)
     written = {number: normalize(phrase, language) for number, phrase in enumerate(phrases)}
     return [
         (hit.entry, text[slice(*words.span(hit.first, hit.last))])
-        for hit in ExactPhrases(written, language).find(words)
+        for hit in ExactPhrases(written, language.separator).find_hits(words)
     ]
 
 

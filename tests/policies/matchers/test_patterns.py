@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from policies.language import Language
-from policies.matchers.patterns import PatternRefused, Patterns, compiled
+from policies.languages.plugin import LanguagePlugin
+from policies.matchers.patterns import PatternRefused, Patterns, compile_pattern
 from policies.normalize import normalize
+from tests.policies.writing import EN, ZH
 
 
-def find(patterns: list[str], text: str, language: Language = Language.EN) -> list[tuple[int, str]]:
+def find(patterns: list[str], text: str, language: LanguagePlugin = EN) -> list[tuple[int, str]]:
     words = normalize(text, language)
     return [
         (hit.entry, text[slice(*words.span(hit.first, hit.last))])
-        for hit in Patterns(dict(enumerate(patterns))).find(words)
+        for hit in Patterns(dict(enumerate(patterns))).find_hits(words)
     ]
 
 
@@ -19,7 +20,7 @@ def test_digits_are_heard_in_words_and_in_figures() -> None:
     pattern = [r"\d \d \d \d"]
     assert find(pattern, "it is five five one two, okay") == [(0, "five five one two")]
     assert find(pattern, "it is 5512, okay") == [(0, "5512")]
-    assert find([r"\d{4}"], "尾号五五一二", Language.ZH) == [(0, "五五一二")]
+    assert find([r"\d{4}"], "尾号五五一二", ZH) == [(0, "五五一二")]
 
 
 def test_every_place_of_every_pattern_is_found() -> None:
@@ -47,7 +48,7 @@ def test_where_none_fits_nothing_is_found() -> None:
 )
 def test_what_is_not_re2_or_fits_everything_is_refused(pattern: str, problem: str) -> None:
     with pytest.raises(PatternRefused) as caught:
-        compiled(pattern)
+        compile_pattern(pattern)
     assert str(caught.value).startswith(problem)
     assert caught.value.remedy
 

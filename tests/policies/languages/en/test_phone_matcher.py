@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.language import Language
-from policies.matchers.phones import EnglishPhones, sound_length
+from policies.languages.en.phone_matcher import PhoneMatcher, count_sounds
 from policies.normalize import normalize
 from policies.tolerance import Tolerance
+from tests.policies.writing import EN
 
-EN = Language.EN
 NEAR, LOOSE, HOMOPHONE = Tolerance.NEAR, Tolerance.LOOSE, Tolerance.HOMOPHONE
 ORDINARY = (
     "so i think we could meet at the station and then walk over to the market because it is "
@@ -25,7 +24,7 @@ def find(phrases: list[tuple[str, Tolerance]], text: str) -> list[tuple[int, str
     words = normalize(text, EN)
     return sorted(
         (hit.entry, text[slice(*words.span(hit.first, hit.last))])
-        for hit in EnglishPhones(listed).find(words)
+        for hit in PhoneMatcher(listed).find_hits(words)
     )
 
 
@@ -87,7 +86,7 @@ def test_nothing_is_found_in_nothing() -> None:
     ("phrase", "length"), [("die", 2), ("gift card", 8), ("verification code", 14), ("bird", 3)]
 )
 def test_an_r_coloured_vowel_counts_once(phrase: str, length: int) -> None:
-    assert sound_length(normalize(phrase, EN).words) == length
+    assert count_sounds(normalize(phrase, EN).words) == length
 
 
 @given(

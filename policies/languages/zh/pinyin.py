@@ -1,4 +1,4 @@
-"""How Mandarin sounds: syllables without tones, one code point each. The only pypinyin import."""
+"""Mandarin syllables without tones, one code point each. The only pypinyin import."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ALIKE_INITIALS: Mapping[str, str] = {"zh": "z", "ch": "c", "sh": "s", "n": "l"}
 _ALIKE_FINALS: Mapping[str, str] = {
     "ang": "an", "eng": "en", "ing": "in", "iang": "ian", "uang": "uan",
 }  # fmt: skip
-"""What many speakers, and so recognisers, take for one another."""
+"""Sounds that many speakers, and so recognisers, do not tell apart."""
 
 _DIGIT_NAMES: Mapping[str, str] = dict(
     zip("0123456789", "ling yi er san si wu liu qi ba jiu".split(), strict=True)
@@ -32,7 +32,7 @@ _DIGIT_NAMES: Mapping[str, str] = dict(
 
 @lru_cache(maxsize=65_536)
 def syllable(char: str) -> str:
-    """The usual reading of one character or digit as one code point; empty if it is not Chinese."""
+    """Return the usual reading of a character or digit as a code point; empty if not Chinese."""
     if len(char) != 1:
         return ""
     if char in _DIGIT_NAMES:
@@ -41,10 +41,10 @@ def syllable(char: str) -> str:
 
 
 def readings(chars: Sequence[str]) -> Sequence[tuple[str, ...]]:
-    """For each character or digit of a phrase its readings, each as one code point.
+    """Return the readings of each character or digit of a phrase, each reading as one code point.
 
-    The usual one, which a text is read with, and the one that it has in these words; rare and
-    archaic ones are left out. None for what is not Chinese.
+    They are the usual reading, which a text is read with, and the reading in these words; rare and
+    archaic ones are left out. A word that is not Chinese has none.
     """
     usual = [syllable(char) for char in chars]
     meant = usual
@@ -55,19 +55,19 @@ def readings(chars: Sequence[str]) -> Sequence[tuple[str, ...]]:
 
 
 @lru_cache(maxsize=4096)
-def alike(coded: str) -> str:
-    """The one code point that stands for every syllable taken for this one."""
+def merge_syllable(coded: str) -> str:
+    """Return the code point that stands for all syllables that sound like this one."""
     initial, final = _apart(coded)
     return _coded(_ALIKE_INITIALS.get(initial, initial), _ALIKE_FINALS.get(final, final))
 
 
-def spelled(coded: str) -> str:
-    """The letters of a code point of `syllable`."""
+def spell_syllable(coded: str) -> str:
+    """Return the letters of a code point of `syllable`."""
     return "".join(_apart(coded))
 
 
 def _usual(marked: str) -> str:
-    """The first of the readings, without its tone."""
+    """Return the first of the readings, without its tone."""
     apart = unicodedata.normalize("NFD", marked.split(",")[0]).replace("u\u0308", "v")
     return "".join(char for char in apart if not unicodedata.combining(char))
 

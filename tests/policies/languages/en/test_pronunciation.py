@@ -5,9 +5,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from policies.pronouncing.english import sounds
-from policies.pronouncing.make_lexicon import LEXICON, lexicon_text
-from policies.pronouncing.phones import PHONES
+from policies.languages.en.make_lexicon import LEXICON, lexicon_text
+from policies.languages.en.phones import PHONES
+from policies.languages.en.pronunciation import pronounce
 
 
 @pytest.mark.parametrize(
@@ -27,15 +27,15 @@ from policies.pronouncing.phones import PHONES
     ],
 )
 def test_a_word_is_said_as_in_the_lexicon_or_as_it_is_spelt(word: str, said: str) -> None:
-    assert sounds(word)[0] == said
+    assert pronounce(word)[0] == said
 
 
 def test_a_word_may_be_said_in_several_ways() -> None:
-    assert set(sounds("read")) == {"rid", "red"}
+    assert set(pronounce("read")) == {"rid", "red"}
 
 
 def test_what_has_no_letters_has_no_sound() -> None:
-    assert sounds("你好") == ()
+    assert pronounce("你好") == ()
 
 
 @pytest.mark.skipif(find_spec("misaki") is None, reason="misaki is not for this Python")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What was said, word by word, and where each word comes from.
+    """Normalised words, with the written words that each comes from.
 
     Attributes:
         texts: The words.
@@ -22,11 +22,12 @@ class Words:
 
 
 def as_written(words: Sequence[str]) -> Words:
+    """Return the written words unchanged."""
     return Words(words, range(len(words)), range(len(words)))
 
 
 class Writer:
-    """Collects the words that others are turned into."""
+    """Collects normalised words one after another."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -34,7 +35,7 @@ class Writer:
         self.lasts: list[int] = []
 
     def add(self, texts: Sequence[str], first: int, last: int) -> None:
-        """Words that come from the written words `first` to `last`."""
+        """Add words that come from the written words `first` to `last`."""
         if len(texts) == 1:  # nearly always
             self.texts.append(texts[0])
             self.firsts.append(first)
@@ -45,4 +46,5 @@ class Writer:
         self.lasts.extend([last] * len(texts))
 
     def words(self) -> Words:
+        """Return the words that were added."""
         return Words(self.texts, self.firsts, self.lasts)

@@ -4,19 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.language import Language
-from policies.matchers.pinyin import MandarinSyllables
+from policies.languages.zh.syllable_matcher import SyllableMatcher
 from policies.normalize import normalize
 from policies.tolerance import Tolerance
+from tests.policies.writing import ZH
 
-ZH = Language.ZH
 NEAR, LOOSE, HOMOPHONE = Tolerance.NEAR, Tolerance.LOOSE, Tolerance.HOMOPHONE
 
 
 def find(phrase: str, tolerance: Tolerance, text: str) -> list[str]:
     words = normalize(text, ZH)
-    syllables = MandarinSyllables({0: (normalize(phrase, ZH), tolerance)})
-    return sorted(text[slice(*words.span(hit.first, hit.last))] for hit in syllables.find(words))
+    syllables = SyllableMatcher({0: (normalize(phrase, ZH), tolerance)})
+    return sorted(
+        text[slice(*words.span(hit.first, hit.last))] for hit in syllables.find_hits(words)
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_an_exact_phrase_is_left_to_the_exact_layer() -> None:
 
 def test_nothing_is_found_in_nothing() -> None:
     assert find("验证码", NEAR, "") == []
-    assert list(MandarinSyllables({}).find(normalize("验证码", ZH))) == []
+    assert list(SyllableMatcher({}).find_hits(normalize("验证码", ZH))) == []
 
 
 @given(

@@ -1,6 +1,6 @@
-"""How English words sound, in the letters of `phones`: from the lexicon, else from their spelling.
+"""Pronunciation of English words in the letters of `phones`, from the lexicon or the spelling.
 
-The lexicon is made from the word lists of misaki (Apache-2.0), see `make_lexicon`.
+`make_lexicon` makes the lexicon from the word lists of misaki (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SAID: Mapping[str, str] = {
     "0": "zirO", "1": "wxn", "2": "tu", "3": "Tri", "4": "fcr", "5": "fIv", "6": "syks",
     "7": "sevxn", "8": "At", "9": "nIn",
 }  # fmt: skip
-"""As they are said in the middle of a sentence; digits by name."""
+"""Sounds of small words in the middle of a sentence, and of digits by name."""
 
 _LETTERS: Mapping[str, str] = {
     "a": "A", "b": "bi", "c": "si", "d": "di", "e": "i", "f": "ef", "g": "Ji", "h": "AC", "i": "I",
@@ -25,7 +25,7 @@ _LETTERS: Mapping[str, str] = {
     "r": "qr", "s": "es", "t": "ti", "u": "ju", "v": "vi", "w": "dxbxlju", "x": "eks", "y": "wI",
     "z": "zi",
 }  # fmt: skip
-"""By name, as in abbreviations."""
+"""Names of the letters, for abbreviations."""
 
 _SPELLINGS: tuple[tuple[str, str], ...] = (
     ("tion", "Sxn"), ("sion", "Zxn"), ("ture", "Cxr"), ("ight", "It"), ("eigh", "A"),
@@ -41,7 +41,7 @@ _SPELLINGS: tuple[tuple[str, str], ...] = (
     ("q", "k"), ("r", "r"), ("s", "s"), ("t", "t"), ("u", "x"), ("v", "v"), ("w", "w"),
     ("x", "ks"), ("y", "i"), ("z", "z"),
 )  # fmt: skip
-"""Letters and their usual sound, the longest first."""
+"""Usual sound of letters, the longest group first."""
 
 _ENDINGS: tuple[tuple[str, str], ...] = (("'s", "z"), ("s", "z"), ("ed", "d"), ("ing", "yN"))
 _LONGEST_ABBREVIATION = 4
@@ -49,14 +49,14 @@ _LONGEST_ABBREVIATION = 4
 
 @cache
 def _lexicon() -> Mapping[str, str]:
-    """Word -> pronunciations with a space between."""
+    """Map each word to its pronunciations, separated by spaces."""
     lines = gzip.decompress(_LEXICON.read_bytes()).decode().splitlines()
     return dict(line.split("\t") for line in lines)
 
 
 @lru_cache(maxsize=65_536)
-def sounds(word: str) -> tuple[str, ...]:
-    """Every way in which a normalised word is said, the likeliest first; none for other scripts."""
+def pronounce(word: str) -> tuple[str, ...]:
+    """Return the pronunciations of a normalised word, likeliest first; none for other scripts."""
     if word in _SAID:
         return (_SAID[word],)
     listed = _lexicon().get(word)

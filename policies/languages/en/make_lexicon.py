@@ -1,10 +1,10 @@
-"""Makes `lexicon.gz` from the American English word lists of the package misaki.
+"""Make `lexicon.gz` from the American English word lists of the package misaki.
 
-    python -m policies.pronouncing.make_lexicon
+    python -m policies.languages.en.make_lexicon
 
 For developers. misaki (Apache-2.0) writes pronunciations in IPA; only its data files are read,
-nothing of it is imported. Words of other than letters and apostrophes are left out, stress is
-dropped, and sounds are written in the letters of `phones`.
+nothing of it is imported. Words with characters other than letters and apostrophes are left out,
+stress is dropped, and sounds are written in the letters of `phones`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FROM_IPA = str.maketrans(
 
 
 def lexicon_text() -> str:
-    """A line for each word: the word, a tab, its pronunciations with a space between."""
+    """Return a line for each word: the word, a tab, its pronunciations with a space between."""
     words: dict[str, list[str]] = {}
     for name in _LISTS:
         listed: Mapping[str, object] = json.loads(_data(name).read_text("utf-8"))
@@ -44,7 +44,7 @@ def lexicon_text() -> str:
 
 
 def _readings(listed: object) -> Iterator[str]:
-    """The verb first: rules listen for what people do."""
+    """Yield the pronunciations, the verb's first: rules listen for actions."""
     if isinstance(listed, str):
         yield listed.translate(_FROM_IPA)
     elif isinstance(listed, dict):

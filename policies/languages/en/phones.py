@@ -1,12 +1,12 @@
-"""The sounds of American English, one ASCII letter each, and how alike two of them are.
+"""The sounds of American English, one ASCII letter each, and the distance between them.
 
     b d f g h j k l m n p r s t v w z   as in IPA
     N sing  S ship  Z measure  C chip  J jam  T thin  D then
     i beat  y bit  e bet  a bat  q cot  c caught  x cut, about  U book  u boot
     A day  I my  O go  W now  Y boy
 
-The r-coloured vowel of "bird" is `x` and `r`. Two sounds of one class are what recognisers confuse
-most: voiced and voiceless pairs, nasals, neighbouring vowels.
+The r-coloured vowel of "bird" is `x` and `r`. A class holds the sounds that recognisers
+confuse most: voiced and voiceless pairs, nasals, neighbouring vowels.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ PHONES = "".join(_CLASSES) + _ALONE
 _FOLDED = str.maketrans({phone: each[0] for each in _CLASSES for phone in each})
 
 SAME_CLASS, BOTH_VOWELS, DIFFERENT = 0.25, 0.5, 1.0
-"""What it costs to hear one sound for another."""
+"""Costs of hearing one sound as another."""
 _WEAK: Mapping[str, float] = {"x": 0.5, "y": 0.5, "h": 0.5, "t": 0.6, "d": 0.6, "r": 0.6}
-"""What speakers swallow most: reduced vowels, h, final stops, r."""
+"""Costs of sounds that speakers often swallow: reduced vowels, h, final stops, r."""
 _VOWEL, _CONSONANT = 0.6, 0.8
 
 SKIP: Mapping[str, float] = {
     phone: _WEAK.get(phone, _VOWEL if phone in VOWELS else _CONSONANT) for phone in PHONES
 }
-"""What it costs to leave a sound out, or to put one in."""
+"""Cost of leaving a sound out, or of putting one in."""
 LEAST = 0.5
-"""The least that an edit costs which `fold` does not hide."""
+"""Lowest cost of an edit that `fold_phones` does not hide."""
 
 
-def fold(phones: str) -> str:
-    """Each sound as the first of its class."""
+def fold_phones(phones: str) -> str:
+    """Replace each sound by the first of its class."""
     return phones.translate(_FOLDED)
 
 
@@ -45,7 +45,7 @@ def _costs() -> dict[str, dict[str, float]]:
     for one, other in product(PHONES, PHONES):
         if one == other:
             cost = 0.0
-        elif fold(one) == fold(other):
+        elif fold_phones(one) == fold_phones(other):
             cost = SAME_CLASS
         else:
             cost = BOTH_VOWELS if one in VOWELS and other in VOWELS else DIFFERENT
@@ -56,8 +56,8 @@ def _costs() -> dict[str, dict[str, float]]:
 SUBSTITUTE: Mapping[str, Mapping[str, float]] = _costs()
 
 
-def distance(one: str, other: str, most: float) -> float:
-    """The cost of turning one string of sounds into another; infinite once it is above `most`."""
+def phone_distance(one: str, other: str, most: float) -> float:
+    """Return the cost of turning one string of sounds into another; infinite above `most`."""
     row = [0.0]
     for phone in other:
         row.append(row[-1] + SKIP[phone])
@@ -82,9 +82,9 @@ def distance(one: str, other: str, most: float) -> float:
 
 
 def costs_by_phone(one: str, other: str) -> list[float]:
-    """What each sound of `one` costs in the cheapest way to turn it into `other`.
+    """Return the cost of each sound of `one` in the cheapest change of `one` into `other`.
 
-    A sound of `other` that was put in counts for the one before it (the first one, at the front).
+    The cost of a sound that is put in counts for the sound before it; at the front, for the first.
     """
     rows = [[0.0]]
     for phone in other:
@@ -111,6 +111,6 @@ def costs_by_phone(one: str, other: str) -> list[float]:
     return costs
 
 
-def length(phones: str) -> int:
-    """How many sounds, the r-coloured vowel counted as one: what shortest lengths are given in."""
+def count_phones(phones: str) -> int:
+    """Count sounds, the r-coloured vowel as one; the shortest lengths of phrases count so."""
     return len(phones) - phones.count("xr")

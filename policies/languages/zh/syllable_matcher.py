@@ -1,7 +1,7 @@
-"""Mandarin phrases by their syllables, whatever characters they were written with.
+"""Mandarin phrases by their syllables, in any characters.
 
-A homophone has the same syllables without tones; near takes initials and finals that accents merge
-for one another (zh z, n l, ang an ...); loose leaves room for one syllable more, less or different.
+A homophone has the same syllables without tones. Near also treats initials and finals that accents
+merge as the same (zh z, n l, ang an ...). Loose also allows one syllable more, less or different.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
+from policies.languages.zh.pinyin import merge_syllable, readings, spell_syllable, syllable
 from policies.match import Layer
 from policies.matchers.automaton import Automaton
 from policies.matchers.distance import edits
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized
-from policies.pronouncing.pinyin import alike, readings, syllable
 from policies.tolerance import Tolerance
 
 _MOST_READINGS = 64
-"""Of one phrase, over all its characters that can be read in several ways."""
+"""Most readings of one phrase, over all its characters with several readings."""
 _OTHER = "\uffff"
-"""A word that no phrase has."""
+"""Code of a word that is in no phrase."""
 _ALIKE_COST = 0.25
-"""Of a syllable, where only what is taken for it was heard."""
+"""Cost of a syllable, relative to a different one, that only accents make the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class _Reading:
     merged: str
 
 
-class MandarinSyllables:
-    """Compiled once, then only read: threads may share it.
+class SyllableMatcher:
+    """Matcher of phrases by syllables, compiled once and read-only: threads may share it.
 
     Args:
-        phrases: By number, with how far from each may be heard; an exact one is left out.
+        phrases: Phrases by number, with their tolerances; exact ones are left out.
     """
 
     def __init__(self, phrases: Mapping[int, tuple[Normalized, Tolerance]]) -> None:
@@ -60,21 +60,21 @@ class MandarinSyllables:
         self._near, self._near_readings = Automaton(list(near)), tuple(map(tuple, near.values()))
         self._halves, self._loose = Automaton(list(halves)), tuple(map(tuple, halves.values()))
 
-    def find(self, heard: Normalized) -> Iterator[Hit]:
-        """Every stretch that is near enough to a phrase, overlaps included."""
+    def find_hits(self, words: Normalized) -> Iterator[Hit]:
+        """Yield each range of words that is near enough to a phrase, overlaps included."""
         if not self._same_readings:
             return
-        if len(heard.text) == len(heard.words):  # no Latin words in it
-            said = heard.text.translate(self._codes)
+        if len(words.text) == len(words.words):  # no Latin words
+            said = words.text.translate(self._codes)
         else:
-            said = "".join(map(self._usual, heard.words))
-        for found, start, end in self._same.find(said):
+            said = "".join(map(self._usual, words.words))
+        for found, start, end in self._same.find_strings(said):
             for reading in self._same_readings[found]:
                 yield Hit(reading.entry, start, end - 1, Layer.PINYIN)
         if not self._near_readings:
             return
         merged = said.translate(_MERGED)
-        for found, start, end in self._near.find(merged):
+        for found, start, end in self._near.find_strings(merged):
             for reading in self._near_readings[found]:
                 if (different := _differing(reading.said, said[start:end])) > 0:
                     distance = _ALIKE_COST * different / len(reading.said)
@@ -84,7 +84,7 @@ class MandarinSyllables:
     def _find_loose(self, merged: str) -> Iterator[Hit]:
         candidates = {
             (reading, start - offset)
-            for found, start, _ in self._halves.find(merged)
+            for found, start, _ in self._halves.find_strings(merged)
             for reading, offset in self._loose[found]
         }
         for reading, place in candidates:
@@ -104,7 +104,7 @@ class MandarinSyllables:
 
 
 class _Codes(dict[int, str]):
-    """Character -> code of its usual syllable, for `str.translate`. Learns each once."""
+    """Map of characters to codes of their usual syllables, for `str.translate`; grows on demand."""
 
     def __init__(self, latin: Mapping[str, str]) -> None:
         super().__init__({ord(word): code for word, code in latin.items() if len(word) == 1})
@@ -118,20 +118,22 @@ class _Codes(dict[int, str]):
 
 
 class _Merged(dict[int, str]):
-    """Code of a syllable -> that of all that are taken for it, for `str.translate`."""
+    """Map of syllables to the codes of all that sound like them, for `str.translate`."""
 
     def __missing__(self, code: int) -> str:
-        found = self[code] = alike(chr(code)) if code < ord(_FIRST_LATIN) else chr(code)
+        found = self[code] = merge_syllable(chr(code)) if code < ord(_FIRST_LATIN) else chr(code)
         return found
 
 
 _FIRST_LATIN = "\uf000"
-"""Code points from here on stand for the words that are not Chinese."""
+"""First of the code points that stand for words that are not Chinese."""
 _MERGED = _Merged()
 
 
-def syllable_length(words: Sequence[str]) -> int:
-    return len(words)
+def spell_sounds(words: Sequence[str]) -> str:
+    """Return the usual syllable of each word; a word that is not Chinese stays."""
+    coded = ((word, syllable(word)) for word in words)
+    return " ".join(spell_syllable(code) if code else word for word, code in coded)
 
 
 def _latin_words(phrases: Iterator[Normalized]) -> Mapping[str, str]:

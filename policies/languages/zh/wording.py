@@ -1,13 +1,16 @@
-"""Chinese made alike: simplified characters, numbers as single digits. The only opencc import."""
+"""Normalised Chinese: simplified characters, numbers as single digits. The only opencc import."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import opencc
 
-from policies.wording.words import Words, Writer, as_written
+from policies import folding
+from policies.match import Span
+from policies.words import Words, Writer, as_written
 
 FILLERS = frozenset("嗯呃唔啊")
 
@@ -22,25 +25,50 @@ _UNITS: Mapping[str, int] = {"十": 10, "百": 100, "千": 1000}
 _BIG: Mapping[str, int] = {"万": 10_000, "亿": 100_000_000}
 _NUMERALS = frozenset(_DIGITS) | frozenset(_UNITS) | frozenset(_BIG)
 _NOT_PLAIN = FILLERS | _NUMERALS
-_HAN = (range(0x3400, 0xA000), range(0xF900, 0xFB00), range(0x20000, 0x2FA20))
+_HAN_CODES = (range(0x3400, 0xA000), range(0xF900, 0xFB00), range(0x20000, 0x2FA20))
+_HAN_AND_GAPS = re.compile("[ \u3400-\u4dbf\u4e00-\u9fff]*")
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
+_PIECE = re.compile(f"[{_HAN}]|[^{_HAN}]+")
+"""Part of a written word: one Han character, or a run of other characters."""
+
+
+def normalize_words(folded: str) -> Words:
+    """Return each Han character, and each word of another script, rewritten as below."""
+    text = simplify(folded)
+    if _HAN_AND_GAPS.fullmatch(text):
+        return rewrite_words(text.replace(" ", ""))
+    return rewrite_words([text[begin:end] for begin, end in find_words(text)])
+
+
+def find_words(folded: str) -> Iterator[Span]:
+    """Yield the span of each Han character and of each word of another script."""
+    for begin, end in folding.find_words(folded):
+        for piece in _PIECE.finditer(folded, begin, end):
+            start, stop = piece.span()
+            while start < stop and not folded[start].isalnum():  # a mark after a Han character
+                start += 1
+            while start < stop and folded[stop - 1] == "'":
+                stop -= 1
+            if start < stop:
+                yield start, stop
 
 
 @cache
 def _simplified() -> dict[int, str]:
-    """Traditional characters, one by one: word by word would not keep their number."""
-    traditional = [chr(code) for codes in _HAN for code in codes]
+    """Map traditional characters one by one: word by word would not keep their number."""
+    traditional = [chr(code) for codes in _HAN_CODES for code in codes]
     simplified = opencc.OpenCC("t2s").convert("\n".join(traditional)).split("\n")
     pairs = zip(traditional, simplified, strict=True)
     return {ord(old): new for old, new in pairs if old != new and len(new) == 1}
 
 
 def simplify(text: str) -> str:
-    """Each traditional character as its usual simplified one; the length stays."""
+    """Replace each traditional character by its usual simplified one; the length stays."""
     return text.translate(_simplified())
 
 
-def meant(words: Sequence[str]) -> Words:
-    """The words with numbers as single digits and without fillers; a string is one of Han only."""
+def rewrite_words(words: Sequence[str]) -> Words:
+    """Write numbers as single digits and drop fillers. A string holds Han characters only."""
     plain = isinstance(words, str) or not any(word.isdigit() for word in words)
     if plain and _NOT_PLAIN.isdisjoint(words):
         return as_written(words)
@@ -62,7 +90,7 @@ def meant(words: Sequence[str]) -> Words:
 
 
 def _numeral(chars: Sequence[str], place: int, found: Writer) -> None:
-    """A number with units is one number; digits without stand one by one, and so do lone units."""
+    """Add one number for digits with units; digits without units, and lone units, stay single."""
     value = _value(chars) if len(chars) > 1 else None
     if value is not None:
         found.add(list(str(value)), place, place + len(chars) - 1)
@@ -73,7 +101,7 @@ def _numeral(chars: Sequence[str], place: int, found: Writer) -> None:
 
 
 def _value(chars: Sequence[str]) -> int | None:
-    """None where it is not one number: digits in a row, or nothing before a unit but ten."""
+    """Return None unless it is one number: not for digits in a row, or a unit alone, except ten."""
     total, section, digit = 0, 0, None
     for number, char in enumerate(chars):
         if char in _DIGITS:

@@ -13,9 +13,9 @@ _BIG: Mapping[str, int] = {"thousand": 1000, "million": 1_000_000, "billion": 1_
 
 
 def number_at(words: Sequence[str], place: int) -> tuple[Sequence[str], int]:
-    """The digits of the number that begins at `place`, and how many words it has; 0 if none.
+    """Return the digits of the number that begins at `place`, and its count of words; 0 if none.
 
-    Numbers that merely follow one another stay apart: "nine one one" is three of them, one by one.
+    Numbers that only follow one another stay apart: "nine one one" is three numbers.
     """
     word = words[place]
     if word.isascii() and word.isdigit():
@@ -27,14 +27,14 @@ def number_at(words: Sequence[str], place: int) -> tuple[Sequence[str], int]:
 
 
 def _in_digits(words: Sequence[str], place: int) -> bool:
-    """Whether an "oh" stands where a digit does: two digits after it, or one on either side."""
+    """Return whether an "oh" is a digit: it has two digits after it, or one on either side."""
     around = [words[at] if 0 <= at < len(words) else "" for at in (place - 1, place + 1, place + 2)]
     before, after, second = (word in _ONES or word.isdigit() or word == "oh" for word in around)
     return after and (before or second)
 
 
 def _value_at(words: Sequence[str], place: int) -> tuple[int, int]:
-    """`<up to 999> [billion|million|thousand [[and] <less>]]`; the end is `place` if it is none."""
+    """`<up to 999> [billion|million|thousand [[and] <less>]]`; the end is `place` if none."""
     total, scale, end = 0, 10**12, place
     while True:
         start = _after_and(words, end) if end > place else end
@@ -48,7 +48,7 @@ def _value_at(words: Sequence[str], place: int) -> tuple[int, int]:
 
 
 def _below_a_thousand(words: Sequence[str], place: int) -> tuple[int, int]:
-    """`[<small>|a] hundred [[and] <small>]`, or `<small>`; the end is `place` if it is none."""
+    """`[<small>|a] hundred [[and] <small>]`, or `<small>`; the end is `place` if none."""
     value, end = _below_a_hundred(words, place)
     following = words[end] if end < len(words) else ""
     if end == place and words[place : place + 1] == ["a"] and place + 1 < len(words):

@@ -1,9 +1,8 @@
-"""English phrases by their sound, through what recognisers make of words.
+"""English phrases by their sound, through recognition errors.
 
-Pieces of each phrase's sounds are looked for (Aho-Corasick over classes of sounds); where one is
-found, the words around it are compared with the whole phrase: first by the number of edits between
-classes, a quick bound, then by the weighted distance of `pronouncing.phones`. What is found always
-begins and ends with whole words.
+Aho-Corasick finds pieces of each phrase's sounds, as classes of sounds. Around each piece, words
+are compared with the whole phrase: first by the number of edits between classes, a quick bound,
+then by the weighted distance of `phones`. A hit always begins and ends with whole words.
 """
 
 from __future__ import annotations
@@ -13,33 +12,40 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple
 
+from policies.languages.en import phones
+from policies.languages.en.pronunciation import pronounce
+from policies.languages.en.wording import FUNCTION_WORDS
 from policies.match import Layer
 from policies.matchers.automaton import Automaton
 from policies.matchers.distance import edits
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized
-from policies.pronouncing import phones
-from policies.pronouncing.english import sounds
-from policies.tolerance import SHARE, Tolerance
-from policies.wording.english import FUNCTION_WORDS
+from policies.tolerance import Tolerance
 
+SHARE: Mapping[Tolerance, float] = {
+    Tolerance.HOMOPHONE: 0.0,
+    Tolerance.NEAR: 0.15,
+    Tolerance.LOOSE: 0.20,
+}
+"""Weighted share of a phrase's sounds that may differ."""
 _MOST_READINGS = 4
-"""Of one phrase; more would be rare ways to say it."""
+"""Most pronunciations of one phrase; more would be rare ones."""
 _MOST_OF_A_WORD = 1 / 3
-"""Of the sounds of a word that carries meaning, the weighted share that must not differ."""
+"""Weighted share of the sounds of a word with meaning at which it counts as another word."""
 _ALMOST_ALL = 0.8
-"""Of what it costs to leave out a small word at an edge: "coming for" is not "coming for you"."""
+"""Share of the cost of a small word at an edge that may be spent there: "coming for" is not "coming
+for you"."""
 _PIECE = 5
-"""Sounds of a piece that is looked for; shorter ones are everywhere."""
+"""Sounds of a piece; shorter pieces would be found everywhere."""
 
 
 class _Reading(NamedTuple):
-    """One way to say a phrase.
+    """One pronunciation of a phrase.
 
     Attributes:
-        most: The weighted distance up to which it is heard.
-        edits: The most edits between classes of sounds that this leaves room for.
-        limits: Where in it words are that must be there, and the cost that none may reach.
+        most: Largest weighted distance of a hit.
+        edits: Most edits between classes of sounds within that distance.
+        limits: Start and end of each word that must be present, and the cost that it may not reach.
     """
 
     said: str
@@ -50,7 +56,7 @@ class _Reading(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """A part of a reading's classes that is looked for, and what stands before and after it."""
+    """A part of a reading's classes, with the classes before and after it."""
 
     entry: int
     reading: _Reading
@@ -59,11 +65,11 @@ class _Piece(NamedTuple):
     edits: int
 
 
-class EnglishPhones:
-    """Compiled once, then only read: threads may share it.
+class PhoneMatcher:
+    """Matcher of phrases by phones, compiled once and read-only: threads may share it.
 
     Args:
-        phrases: By number, with how far from each may be heard; an exact one is left out.
+        phrases: Phrases by number, with their tolerances; exact ones are left out.
     """
 
     def __init__(self, phrases: Mapping[int, tuple[Normalized, Tolerance]]) -> None:
@@ -77,11 +83,11 @@ class EnglishPhones:
         self._pieces = tuple(map(tuple, pieces.values()))
         self._automaton = Automaton(list(pieces))
 
-    def find(self, heard: Normalized) -> Iterator[Hit]:
-        """Every stretch of words that is near enough to a phrase, overlaps included."""
+    def find_hits(self, words: Normalized) -> Iterator[Hit]:
+        """Yield each range of words that is near enough to a phrase, overlaps included."""
         if not self._pieces:
             return
-        said = _Said(heard.words)
+        said = _Said(words.words)
         tried: set[tuple[int, str, int, int]] = set()
         for piece, first, last in _stretches(self._automaton, self._pieces, said):
             key = (piece.entry, piece.reading.said, first, last)
@@ -92,18 +98,23 @@ class EnglishPhones:
                     yield Hit(piece.entry, first, last, Layer.PHONES, distance)
 
 
-def sound_length(words: Sequence[str]) -> int:
-    """Sounds of a phrase as it is said most often; 0 where a word of it has none."""
-    return phones.length("".join(next(_ways(words), ())))
+def count_sounds(words: Sequence[str]) -> int:
+    """Count the sounds of a phrase as it is said most often; 0 where a word of it has none."""
+    return phones.count_phones("".join(next(_ways(words), ())))
+
+
+def spell_sounds(words: Sequence[str]) -> str:
+    """Return the usual pronunciation of each word; a question mark for a word without one."""
+    return " ".join((pronounce(word) or ("?",))[0] for word in words)
 
 
 def _ways(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The ways to say a phrase, word by word; none where a word of it has no sound."""
-    return islice(product(*map(sounds, words)), _MOST_READINGS)
+    """Yield the pronunciations of a phrase, word by word; none where a word has no sound."""
+    return islice(product(*map(pronounce, words)), _MOST_READINGS)
 
 
 class _Said:
-    """The sounds of what was heard, and where in them each word begins and ends."""
+    """Sounds of an utterance, with the begin and end of each word in them."""
 
     __slots__ = ("begins", "classes", "ends", "first_from", "last_from", "said")
 
@@ -112,12 +123,12 @@ class _Said:
         self.begins: list[int] = []
         self.ends: list[int] = []
         self.first_from: list[int] = [0]
-        """For each place the number of the first word that begins there or later."""
+        """Number of the first word that begins at each place or later."""
         self.last_from: list[int] = [0]
-        """For each place the number of the first word that ends there or later."""
+        """Number of the first word that ends at each place or later."""
         at = 0
         for number, word in enumerate(words):
-            ways = sounds(word)
+            ways = pronounce(word)
             self.begins.append(at)
             if ways:
                 said.append(ways[0])
@@ -126,22 +137,22 @@ class _Said:
                 self.last_from.extend([number] * len(ways[0]))
             self.ends.append(at)
         self.said = "".join(said)
-        self.classes = phones.fold(self.said)
+        self.classes = phones.fold_phones(self.said)
 
 
 def _stretches(
     automaton: Automaton, listed: Sequence[Sequence[_Piece]], said: _Said
 ) -> Iterator[tuple[_Piece, int, int]]:
-    """First and last word of every stretch around a found piece that may be the whole phrase.
+    """Yield the first and last word of each range around a piece that may be the whole phrase.
 
-    Before and after the piece no more edits are spent than the phrase has in all: that rules out
-    most pieces that are there by chance, with two comparisons of short strings. Written as one loop
-    because nearly all the time that matching takes is spent here.
+    The parts before and after the piece may need no more edits than the phrase allows in all. This
+    rules out most pieces found by chance, with two comparisons of short strings. It is one loop
+    because matching spends nearly all of its time here.
     """
     classes, begins, ends = said.classes, said.begins, said.ends
     first_from, last_from = said.first_from, said.last_from
     size, words = len(classes), len(begins)
-    for found, start, end in automaton.find(classes):
+    for found, start, end in automaton.find_strings(classes):
         for piece in listed[found]:
             _, _, head, tail, most = piece
             place = start - len(head)
@@ -170,7 +181,7 @@ def _stretches(
 
 @lru_cache(maxsize=65_536)
 def _readings(words: tuple[str, ...], tolerance: Tolerance) -> Sequence[_Reading]:
-    """Remembered, because a pack's phrases are compiled several times while it is loaded."""
+    """Return a phrase's readings; cached, because loading a pack compiles phrases several times."""
     if tolerance is Tolerance.EXACT:
         return ()
     return [_reading(words, ways, SHARE[tolerance]) for ways in _ways(words)]
@@ -180,7 +191,7 @@ def _reading(words: Sequence[str], ways: Sequence[str], share: float) -> _Readin
     said = "".join(ways)
     most = share * len(said)
     edits = int(most / phones.LEAST)
-    return _Reading(said, phones.fold(said), most, edits, tuple(_limits(words, ways)))
+    return _Reading(said, phones.fold_phones(said), most, edits, tuple(_limits(words, ways)))
 
 
 def _limits(words: Sequence[str], ways: Sequence[str]) -> Iterator[tuple[int, int, float]]:
@@ -194,7 +205,7 @@ def _limits(words: Sequence[str], ways: Sequence[str]) -> Iterator[tuple[int, in
 
 
 def _pieces(reading: _Reading) -> Iterator[tuple[int, int]]:
-    """Where the pieces are; a homophone is one piece, as all of it must be there."""
+    """Yield begin and end of each piece; a homophone is one piece, as all of it must be present."""
     size = len(reading.said)
     count = max(1, min(reading.edits + 1, size // _PIECE))
     for number in range(count):
@@ -202,17 +213,17 @@ def _pieces(reading: _Reading) -> Iterator[tuple[int, int]]:
 
 
 def _distance(reading: _Reading, said: _Said, first: int, last: int) -> float | None:
-    """As a share of the phrase's sounds; None where it is too far."""
+    """Return the distance as a share of the phrase's sounds; None if it is too far."""
     heard, size = said.said[said.begins[first] : said.ends[last]], len(reading.said)
     if not reading.edits:  # a homophone: the classes are the same
-        return phones.distance(reading.said, heard, size) / size
-    found = phones.distance(reading.said, heard, reading.most)
+        return phones.phone_distance(reading.said, heard, size) / size
+    found = phones.phone_distance(reading.said, heard, reading.most)
     if found > reading.most or not _has_its_meaning(reading, heard):
         return None
     return found / size
 
 
 def _has_its_meaning(reading: _Reading, heard: str) -> bool:
-    """Whether no word that must be there is mostly another: "kill you" is not "tell you"."""
+    """Return whether each word that must be present is: "kill you" is not "tell you"."""
     costs = phones.costs_by_phone(reading.said, heard)
     return all(sum(costs[begin:end]) < limit for begin, end, limit in reading.limits)

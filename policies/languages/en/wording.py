@@ -1,12 +1,15 @@
-"""English words made alike: "I'm gonna", "i am going to"; "911", "nine one one"; "a t m", "atm"."""
+"""Normalised English words: "I'm gonna" becomes "i am going to", "nine one one" "9 1 1"."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from policies.wording.numbers import number_at
-from policies.wording.words import Words, Writer, as_written
+from policies import folding
+from policies.languages.en.numbers import number_at
+from policies.words import Words, Writer, as_written
+
+_ASCII_WORD = re.compile(r"[^ ']+(?:'[^ ']+)*")
 
 FILLERS = frozenset({"um", "umm", "uh", "uhh", "uhm", "erm", "er", "hm", "hmm", "mm", "mhm", "ah"})
 
@@ -16,7 +19,7 @@ FUNCTION_WORDS = frozenset(
     "then there these they this those to too up us was we were what when where which who will "
     "with would you your going got get go not".split()
 )
-"""They hold a sentence together and are said in any; the other words carry its meaning."""
+"""Words that hold a sentence together; the other words carry its meaning."""
 
 _MEANT: Mapping[str, str] = {
     "i'm": "i am", "im": "i am", "ain't": "is not", "aint": "is not", "won't": "will not",
@@ -27,21 +30,21 @@ _MEANT: Mapping[str, str] = {
     "sorta": "sort of", "outta": "out of", "'em": "them", "em": "them", "ya": "you", "u": "you",
     "ur": "your", "cuz": "because", "'cause": "because", "okay": "ok",
 }  # fmt: skip
-_NOT = ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "would", "could",
+_NEGATED = ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "would", "could",
         "should", "must", "need")  # fmt: skip
-_WHO = ("i", "you", "he", "she", "it", "we", "they", "that", "there", "this", "who", "what",
+_SUBJECTS = ("i", "you", "he", "she", "it", "we", "they", "that", "there", "this", "who", "what",
         "where", "when", "how", "why", "here")  # fmt: skip
 _SHORT: Mapping[str, str] = {"ll": "will", "re": "are", "ve": "have", "d": "would", "s": "is"}
 _WORDS_BY_THEMSELVES = frozenset({"ill", "wed", "hell", "shell", "well", "id", "its", "whore",
                                   "were"})  # fmt: skip
-"""What some contractions are without their apostrophe."""
+"""Words that a contraction without its apostrophe could be mistaken for."""
 
 
 def _contractions() -> dict[str, Sequence[str]]:
     meant: dict[str, Sequence[str]] = {short: full.split() for short, full in _MEANT.items()}
-    for verb in _NOT:
+    for verb in _NEGATED:
         meant[f"{verb}n't"] = meant[f"{verb}nt"] = [verb, "not"]
-    for who in _WHO:
+    for who in _SUBJECTS:
         for short, full in _SHORT.items():
             meant[f"{who}'{short}"] = [who, full]
             bare = f"{who}{short}"
@@ -59,18 +62,24 @@ _NUMBER_WORDS = (
     "ninety hundred thousand million billion"
 ).split()
 _LETTERS = frozenset("bcdefghjklmnopqrstuvwxyz")
-"""Single letters that are no words."""
+"""Single letters that are not words."""
 _NOT_PLAIN = frozenset(CONTRACTIONS) | FILLERS | _LETTERS | frozenset(_NUMBER_WORDS)
 _MAY_BEGIN = _NOT_PLAIN | {"a", "i", "oh"}
-"""Words with which something that is not plain may begin."""
+"""Words that can begin something that must be rewritten."""
 _DIGIT = re.compile(r"[0-9]")
 _LEAST_WITH_WORDS = 3
-"""Letters in a row that are an abbreviation although "a" or "i" is among them."""
+"""Fewest letters in a row that are an abbreviation although "a" or "i" is among them."""
 
 
-def meant(words: Sequence[str]) -> Words:
-    """The words with contractions written out, fillers dropped, numbers as single digits, and
-    letters that are spelled out joined."""
+def normalize_words(folded: str) -> Words:
+    """Return the words of a folded text, rewritten as `rewrite_words` does."""
+    if folded.isascii():
+        return rewrite_words(_ASCII_WORD.findall(folded))
+    return rewrite_words([folded[begin:end] for begin, end in folding.find_words(folded)])
+
+
+def rewrite_words(words: Sequence[str]) -> Words:
+    """Write contractions out and numbers as digits, drop fillers, join spelled-out letters."""
     if _NOT_PLAIN.isdisjoint(words) and not _DIGIT.search(" ".join(words)):
         return as_written(words)
     found = Writer()
@@ -116,4 +125,4 @@ _READERS: tuple[Callable[[Sequence[str], int], tuple[Sequence[str], int]], ...] 
     number_at,
     _contraction,
 )
-"""Each gives what the words from a place on mean, and how many they are; 0 where it knows none."""
+"""Each returns the meaning of the words from a place on, and their number; 0 if it knows none."""

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from policies.pronouncing.pinyin import alike, readings, spelled, syllable
+from policies.languages.zh.pinyin import merge_syllable, readings, spell_syllable, syllable
 
 
 @pytest.mark.parametrize(
     ("char", "name"), [("验", "yan"), ("女", "nv"), ("略", "lve"), ("8", "ba"), ("儿", "er")]
 )
 def test_a_character_has_its_usual_syllable(char: str, name: str) -> None:
-    assert spelled(syllable(char)) == name
+    assert spell_syllable(syllable(char)) == name
 
 
 @pytest.mark.parametrize("word", ["a", "pin", "。", "12", ""])
@@ -18,9 +18,12 @@ def test_what_is_not_chinese_has_none(word: str) -> None:
 
 
 def test_a_phrase_has_the_usual_readings_and_those_it_has_in_these_words() -> None:
-    bank = [[spelled(each) for each in said] for said in readings("银行")]
+    bank = [[spell_syllable(each) for each in said] for said in readings("银行")]
     assert bank == [["yin"], ["xing", "hang"]]
-    assert [[spelled(each) for each in said] for said in readings("包夜")] == [["bao"], ["ye"]]
+    assert [[spell_syllable(each) for each in said] for said in readings("包夜")] == [
+        ["bao"],
+        ["ye"],
+    ]
     assert readings(["pin", "码"])[0] == ()
 
 
@@ -28,8 +31,8 @@ def test_a_phrase_has_the_usual_readings_and_those_it_has_in_these_words() -> No
     ("one", "other"), [("知", "资"), ("吃", "词"), ("是", "四"), ("你", "里"), ("商", "三")]
 )
 def test_accents_merge_initials_and_finals(one: str, other: str) -> None:
-    assert alike(syllable(one)) == alike(syllable(other))
+    assert merge_syllable(syllable(one)) == merge_syllable(syllable(other))
 
 
 def test_and_leave_the_rest_apart() -> None:
-    assert alike(syllable("发")) != alike(syllable("八"))
+    assert merge_syllable(syllable("发")) != merge_syllable(syllable("八"))

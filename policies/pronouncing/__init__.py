@@ -1,1 +1,0 @@
-"""How words sound: what the matchers that hear through recognition errors compare."""
