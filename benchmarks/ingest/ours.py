@@ -53,7 +53,7 @@ class Ours:
         self._ears = Ears(
             make_ear=self._make_ear,
             on_utterance=self._cut,
-            on_glimpse=_pass_over,
+            on_interim=_pass_over,
             show_levels=_show,
             rooms=rooms,
             hearing=hearing,
@@ -142,7 +142,7 @@ async def ours(decoders: Decoders = lambda speaker: OpusDecoder()) -> AsyncItera
             await database.close()
 
 
-def _pass_over(listener: Listener, glimpse: Utterance) -> None:
+def _pass_over(listener: Listener, interim: Utterance) -> None:
     """Looking costs here what it costs the server; the model is not there."""
 
 

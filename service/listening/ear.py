@@ -182,7 +182,7 @@ class Ear:
             out += self._pass_over(due)
         return out
 
-    def glimpse(self) -> Utterance | None:
+    def interim_utterance(self) -> Utterance | None:
         """A look at speech that goes on, where one is due: the words so far, under the id that the
         whole will have."""
         position = self._segmenter.position

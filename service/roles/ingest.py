@@ -107,7 +107,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
     ears = Ears(
         make_ear=_ear_maker(settings),
         on_utterance=pipeline.heard,
-        on_glimpse=provisional.look,
+        on_interim=provisional.look,
         show_levels=front.show_levels,
         rooms=stores.rooms,
         hearing=stores.hearing,

@@ -31,7 +31,7 @@ UNENDED = "the end of the speech was not heard"
 
 
 class Provisional:
-    """Looks go to the recogniser, and what they find to people. `look` is `Ears`' `on_glimpse`.
+    """Looks go to the recogniser, and what they find to people. `look` is `Ears`' `on_interim`.
 
     A look is worth nothing once a newer one or the speech's end is there: none is waited for, and
     one that fails is no gap.

@@ -66,7 +66,7 @@ def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool =
             listening.take(at_s, ear.push(packet, START + timedelta(seconds=at_s)))
         now = START + timedelta(seconds=now_s)
         listening.take(now_s, ear.tick(1_000 + now_s, now))
-        if (look := ear.glimpse()) is not None:
+        if (look := ear.interim_utterance()) is not None:
             listening.looks.append(look)
     if close:
         listening.take(until_s, ear.close(START + timedelta(seconds=until_s)))

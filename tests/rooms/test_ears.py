@@ -37,7 +37,7 @@ class Deaf(Ear):
 class Blind(Ear):
     """Fails at every look at speech that goes on."""
 
-    def glimpse(self) -> Utterance | None:
+    def interim_utterance(self) -> Utterance | None:
         raise RuntimeError("a bad look")
 
 
