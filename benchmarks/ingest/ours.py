@@ -17,9 +17,9 @@ from service.clock import utc_now
 from service.errors import Failed
 from service.listening.ear import Ear
 from service.listening.heard import AudioGap
-from service.listening.looks import Looks
+from service.listening.interim_schedule import InterimSchedule
 from service.listening.opus import OpusDecoder
-from service.listening.silero import silero
+from service.listening.silero import load_silero
 from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
 from service.rooms.ears import Ears
@@ -107,8 +107,8 @@ class Ours:
             now=now,
             interrupted_at=interrupted_at,
             decoder=partial(self._decoders, speaker_id),
-            looks=Looks(),
-            second=silero().listen(),
+            interims=InterimSchedule(),
+            second=load_silero().listen(),
         )
         self._heard.append(ear)
         return ear

@@ -53,9 +53,9 @@ class Absentees:
         room_id, from_at, gone_at = absentee.room_id, absentee.unheard_since, absentee.gone_at
         live = await self._rooms.speakers(room_id, live_only=True)
         to_at = max(gone_at, from_at)
-        self._unwritten.gap(AudioGap(room_id, absentee.speaker_id, from_at, to_at, INTERRUPTED))
+        self._unwritten.add_gap(AudioGap(room_id, absentee.speaker_id, from_at, to_at, INTERRUPTED))
         self._presences.remove_absentee(absentee)
         for speaker in live:
             if speaker.id == absentee.speaker_id:
-                self._unwritten.farewell(speaker, "did not come back", gone_at)
+                self._unwritten.add_farewell(speaker, "did not come back", gone_at)
         await self._unwritten.write(room_id)

@@ -54,7 +54,7 @@ class EarRunner:
         try:
             for item in step():
                 if isinstance(item, AudioGap):
-                    self._unwritten.gap(item)
+                    self._unwritten.add_gap(item)
                 else:
                     listener.unsettled[item.id] = item.started_at
                     self._metrics.utterances.inc()
@@ -85,7 +85,7 @@ class EarRunner:
         now, broken = self._clock(), listener.ear
         since = broken.interrupted_at or broken.heard_until()
         if listener.leaving or now - since >= _LONGEST_GAP:
-            self._unwritten.gap(AudioGap(*listener.key, since, max(since, now), INTERRUPTED))
+            self._unwritten.add_gap(AudioGap(*listener.key, since, max(since, now), INTERRUPTED))
             since = now
         count_packets(listener, self._metrics)
         listener.counted = EarCounters()

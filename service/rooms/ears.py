@@ -141,7 +141,7 @@ class Ears:
             finally:  # also where the caller was cancelled
                 if not listener.back:
                     self._presences.remove_listener(listener)
-                    self._unwritten.farewell(speaker, reason, self._clock())
+                    self._unwritten.add_farewell(speaker, reason, self._clock())
             if listener.back:
                 return
         await self._write_farewells(speaker.room_id, self._unwritten.write)
@@ -222,7 +222,7 @@ class Ears:
 
     async def lose(self, listener: Listener, utterance_id: str, gap: AudioGap) -> None:
         """Record a gap in place of an utterance; it is written within about a second."""
-        self._unwritten.gap(gap)
+        self._unwritten.add_gap(gap)
         await self.settle(listener, utterance_id)
 
     async def run(self) -> NoReturn:

@@ -71,7 +71,7 @@ class Presences:
     def listener(self, room_id: str, speaker_id: str) -> Listener | None:
         """Return the speaker's listener; None where they are not heard now."""
         presence = self._presence(room_id, speaker_id)
-        return presence and presence.listener
+        return None if presence is None else presence.listener
 
     def listeners(self) -> Sequence[Listener]:
         """Return everybody who is heard now."""
@@ -89,12 +89,12 @@ class Presences:
     def unheard_since(self, room_id: str, speaker_id: str) -> datetime | None:
         """Return the start of the speaker's gap; None where no interruption is open."""
         presence = self._presence(room_id, speaker_id)
-        return presence and presence.unheard_since
+        return None if presence is None else presence.unheard_since
 
     def cut_off(self, room_id: str, speaker_id: str) -> Listener | None:
         """Return the listener that an interruption in this run of the server ended."""
         presence = self._presence(room_id, speaker_id)
-        return presence and presence.cut_off
+        return None if presence is None else presence.cut_off
 
     def hear(self, listener: Listener) -> None:
         """Enter a listener in place of the speaker's earlier state."""

@@ -104,7 +104,7 @@ class Provisional:
         fresh = triage(seen.certain, history, now).fresh
         if not fresh:
             return
-        heard = TranscriptHeard.of(transcript, listener.speaker.name)
+        heard = TranscriptHeard.from_transcript(transcript, listener.speaker.name)
         alert = raise_alert(heard, reading.text, fresh, now)
         try:
             if await self._alerts.foretell(alert):

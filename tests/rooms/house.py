@@ -11,7 +11,9 @@ from service.metrics import Metrics
 from service.rooms.connector import CannotHear
 from service.rooms.muted import MutedSpeakers
 from service.rooms.room import Speaker
-from service.rooms.whip import Publisher, WhipConnector, WhipRoom
+from service.rooms.whip import WhipConnector
+from service.rooms.whip_room import WhipRoom
+from service.rooms.whip_session import WhipSession
 from tests.rooms.calls import LOOPBACK, SOON_S, corpus, until
 from tests.rooms.fakes import Audience, Mutes, Tokens, a_room
 
@@ -24,10 +26,10 @@ class House:
 
     tokens: Tokens = field(default_factory=Tokens)
     audience: Audience = field(default_factory=Audience)
-    told: bool = False
+    routed: bool = False
     metrics: Metrics = field(default_factory=Metrics)
     over: dict[str, CannotHear] = field(default_factory=dict)
-    standing: list[str] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
     stays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     muted: MutedSpeakers = field(default_factory=lambda: MutedSpeakers("lobby", (), Mutes()))
 
@@ -36,7 +38,7 @@ class House:
             self.audience,
             self.tokens,
             addresses=LOOPBACK,
-            told=lambda room_id: self.told,
+            action_route=lambda room_id: self.routed,
             metrics=self.metrics,
             return_s=0.05,
         )
@@ -47,7 +49,7 @@ class House:
 
     async def _stay(self, room_id: str, session: WhipRoom) -> None:
         try:
-            await session.run(self.standing.append)
+            await session.run(self.reports.append)
         except* CannotHear as group:
             (why,) = group.exceptions
             assert isinstance(why, CannotHear)
@@ -59,7 +61,7 @@ class House:
         task.cancel()
         await asyncio.wait([task])
 
-    async def publish(self, speaker: Speaker, offer: str = OFFER) -> Publisher:
+    async def publish(self, speaker: Speaker, offer: str = OFFER) -> WhipSession:
         return await self.connector.room(speaker.room_id).publish(speaker, offer)
 
 

@@ -155,7 +155,7 @@ async def test_what_is_lost_is_written_as_a_gap_before_the_mark_passes_it(floor:
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, until_s=4)
     ((listener, utterance),) = floor.cut
-    await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+    await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     await ears.flush()
     gap, mark = floor.hearing.log
     assert gap == AudioGap("lobby", "ann", utterance.started_at, utterance.ended_at, "overloaded")
@@ -168,7 +168,7 @@ async def test_while_gaps_cannot_be_written_no_mark_moves(floor: Floor) -> None:
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, until_s=4)
     ((listener, utterance),) = floor.cut
-    await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+    await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     floor.hearing.away = True
     for _ in range(2):
         with pytest.raises(Away):
@@ -208,7 +208,7 @@ async def test_writers_at_the_same_moment_write_each_gap_once_and_then_mark(floo
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, 4.5, until_s=8)
     for listener, utterance in floor.cut:
-        await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+        await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     await asyncio.gather(ears.flush(), ears.flush(), ears.speaker_left(a_speaker(), "left"))
     assert [gap.from_at for gap in floor.hearing.written] == [
         utterance.started_at for _, utterance in floor.cut
@@ -243,7 +243,7 @@ async def test_a_gap_in_the_last_words_is_written_before_the_speaker_has_left(
     await until(lambda: len(floor.cut) == 1)
     floor.hearing.away = True
     ((listener, utterance),) = floor.cut
-    await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+    await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     await leaving
     assert floor.rooms.left == [], "a crash now must find them live"
     floor.hearing.away = False
@@ -693,7 +693,7 @@ async def test_gaps_that_cannot_be_written_are_widened_speaker_by_speaker(floor:
             later = Utterance(
                 str(number), "lobby", listener.speaker.id, at, utterance.pcm, utterance.ended_by
             )
-            await ears.lose(listener, later.id, AudioGap.of(later, "overloaded"))
+            await ears.lose(listener, later.id, AudioGap.in_place_of(later, "overloaded"))
     await ears.flush()
     assert len(floor.hearing.written) <= 10_002
     for name in ("ann", "bob"):

@@ -101,4 +101,4 @@ def test_a_presence_is_heard_or_unheard_and_never_both(steps: list[str]) -> None
                 presence.mark_gone(LATER)
         assert (presence.listener is None) != (presence.unheard_since is None)
         if presence.listener is not None:
-            assert presence.cut_off is presence.gone_at is None
+            assert (presence.cut_off, presence.gone_at) == (None, None)

@@ -294,14 +294,14 @@ async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again()
 async def test_what_people_decide_is_done_in_the_room() -> None:
     async with supervising() as house:
         room, _ = await house.open()
-        assert set(house.supervisor.possible(room.id)) == {RoomAction.MUTE}
+        assert set(house.supervisor.possible_actions(room.id)) == {RoomAction.MUTE}
         done = await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
         assert done == "mute_speaker ann"
         assert await house.supervisor.dismiss("lobby", "ann", "told to")
         assert not await house.supervisor.dismiss("lobby", "bob", "told to")
         assert not await house.supervisor.dismiss("stage", "ann", "told to")
         await house.supervisor.close("lobby")
-        assert list(house.supervisor.possible(room.id)) == []
+        assert list(house.supervisor.possible_actions(room.id)) == []
 
 
 async def test_a_stay_knows_whom_moderators_muted_before_and_since() -> None:
