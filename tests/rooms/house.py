@@ -1,4 +1,4 @@
-"""WHIP rooms that are heard, without a server."""
+"""WHIP rooms without a server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ OFFER = corpus("chromium.sdp")
 
 @dataclass
 class House:
-    """WHIP rooms that are heard, in one connector."""
+    """WHIP rooms in one connector.
+
+    Attributes:
+        routed: Whether a webhook carries actions to the room server.
+        over: Errors with which sessions ended, by room id.
+        reports: Reports of the sessions on what cannot be heard.
+    """
 
     tokens: Tokens = field(default_factory=Tokens)
     audience: Audience = field(default_factory=Audience)
@@ -30,7 +36,7 @@ class House:
     metrics: Metrics = field(default_factory=Metrics)
     over: dict[str, CannotHear] = field(default_factory=dict)
     reports: list[str] = field(default_factory=list)
-    stays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    sessions: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     muted: MutedSpeakers = field(default_factory=lambda: MutedSpeakers("lobby", (), Mutes()))
 
     def __post_init__(self) -> None:
@@ -45,9 +51,9 @@ class House:
 
     def enter(self, room_id: str) -> None:
         session = self.connector.enter(a_room(room_id), {}, self.muted)
-        self.stays[room_id] = asyncio.create_task(self._stay(room_id, session))
+        self.sessions[room_id] = asyncio.create_task(self._run_session(room_id, session))
 
-    async def _stay(self, room_id: str, session: WhipRoom) -> None:
+    async def _run_session(self, room_id: str, session: WhipRoom) -> None:
         try:
             await session.run(self.reports.append)
         except* CannotHear as group:
@@ -56,8 +62,8 @@ class House:
             self.over[room_id] = why
 
     async def leave(self, room_id: str) -> None:
-        """As a keeper does."""
-        task = self.stays.pop(room_id)
+        """Cancel the room's session, as a keeper does."""
+        task = self.sessions.pop(room_id)
         task.cancel()
         await asyncio.wait([task])
 
@@ -67,7 +73,7 @@ class House:
 
 @contextlib.asynccontextmanager
 async def connecting(*rooms: str, ended_s: float = SOON_S) -> AsyncIterator[House]:
-    """Rooms that are heard; no task of theirs is left `ended_s` afterwards."""
+    """Yield open rooms; assert that all their tasks end within `ended_s` afterwards."""
     before = asyncio.all_tasks()
     house = House()
     for room in rooms or ("lobby",):
@@ -76,7 +82,7 @@ async def connecting(*rooms: str, ended_s: float = SOON_S) -> AsyncIterator[Hous
     try:
         yield house
     finally:
-        for room in list(house.stays):
+        for room in list(house.sessions):
             await house.leave(room)
         assert house.connector.peers() == 0
         await until(lambda: all(task.done() for task in asyncio.all_tasks() - before), ended_s)
