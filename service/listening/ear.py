@@ -16,7 +16,7 @@ from asr.likelihood import Likelihood
 from asr.speech import SAMPLE_RATE, Utterance
 from service.listening.concealing_decoder import ConcealingDecoder
 from service.listening.counters import EarCounters
-from service.listening.gate import Gate, Passed
+from service.listening.gate import Gate, GatedPacket
 from service.listening.heard import AudioGap
 from service.listening.interim_schedule import InterimSchedule
 from service.listening.levels import FLOOR_DBFS, dbfs
@@ -224,7 +224,7 @@ class Ear:
             out += self._hear_all(self._push_to_gate(item), now)
         return out
 
-    def _push_to_gate(self, item: Packet | Missing) -> list[Passed | Missing]:
+    def _push_to_gate(self, item: Packet | Missing) -> list[GatedPacket | Missing]:
         if isinstance(item, Missing):
             self._lost += item.count
             return self._gate.push_missing(item)
@@ -236,7 +236,9 @@ class Ear:
         self._sound_s = item.arrived_s
         return self._gate.push(item, samples)
 
-    def _hear_all(self, items: list[Passed | Missing], now: datetime) -> list[Utterance | AudioGap]:
+    def _hear_all(
+        self, items: list[GatedPacket | Missing], now: datetime
+    ) -> list[Utterance | AudioGap]:
         out: list[Utterance | AudioGap] = []
         for item in items:
             if isinstance(item, Missing):
@@ -245,7 +247,7 @@ class Ear:
                 out += self._hear_packet(item, now)
         return out
 
-    def _hear_packet(self, passed: Passed, now: datetime) -> list[Utterance | AudioGap]:
+    def _hear_packet(self, passed: GatedPacket, now: datetime) -> list[Utterance | AudioGap]:
         packet, samples = passed.packet, passed.samples
         waited_s = self._now_s - packet.arrived_s
         arrived = now - timedelta(seconds=waited_s) if waited_s > 0 else now
@@ -267,7 +269,7 @@ class Ear:
             self.level_dbfs = max(FLOOR_DBFS, -float(packet.level or 0))
         return out
 
-    def _fill_hole(self, passed: Passed, arrived: datetime) -> list[Utterance | AudioGap]:
+    def _fill_hole(self, passed: GatedPacket, arrived: datetime) -> list[Utterance | AudioGap]:
         """Bring the timeline to this packet: conceal what was lost, fill in silence."""
         samples = passed.samples
         hole = self._hole(passed.packet)

@@ -44,7 +44,7 @@ DEFAULTS = GateSettings()
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class GatedPacket:
     """A packet that leaves the gate.
 
     Attributes:
@@ -70,7 +70,7 @@ class Gate:
     def __init__(self, chance: random.Random, settings: GateSettings = DEFAULTS) -> None:
         self._chance = chance
         self._set = settings
-        self._held: deque[Passed | Missing] = deque()
+        self._held: deque[GatedPacket | Missing] = deque()
         self._held_samples = 0
         self._loud_s: float | None = None  # arrival of the last packet that was not silent
         self._check_s: float | None = None  # time of the next check
@@ -79,7 +79,7 @@ class Gate:
         self._louder = 0  # samples in a row that were louder than declared
         self.lies = False
 
-    def push(self, packet: Packet, samples: int) -> list[Passed | Missing]:
+    def push(self, packet: Packet, samples: int) -> list[GatedPacket | Missing]:
         """Add a packet; return the packets that leave the gate now, perhaps without this one."""
         level = packet.level
         if level is None or level < self._set.silent_level or self.lies:
@@ -95,22 +95,22 @@ class Gate:
             self._check_s = packet.arrived_s + self._chance.uniform(*self._set.check_after_s)
         if packet.arrived_s - self._checked_s < self._set.check_s:
             return self._open(packet, samples)
-        self._held.append(Passed(packet, samples, decode=False))
+        self._held.append(GatedPacket(packet, samples, decode=False))
         self._held_samples += samples
         return self._release(_samples(self._set.preroll_ms))
 
-    def push_missing(self, missing: Missing) -> list[Passed | Missing]:
+    def push_missing(self, missing: Missing) -> list[GatedPacket | Missing]:
         """Note that packets are missing here; return what leaves the gate now."""
         if not self._held:
             return [missing]
         self._held.append(missing)
         return []
 
-    def flush(self) -> list[Passed | Missing]:
+    def flush(self) -> list[GatedPacket | Missing]:
         """Return all held packets, as silence: no packet follows for now."""
         return self._release(0)
 
-    def check_level(self, passed: Passed, dbfs: float) -> None:
+    def check_level(self, passed: GatedPacket, dbfs: float) -> None:
         """Compare the true level of a decoded packet with its declared one."""
         level = passed.packet.level
         self._settled += passed.samples
@@ -124,25 +124,27 @@ class Gate:
         if self._louder >= _samples(self._set.proof_ms):
             self.lies = True
 
-    def _open(self, packet: Packet, samples: int) -> list[Passed | Missing]:
-        now = Passed(packet, samples, decode=True)
+    def _open(self, packet: Packet, samples: int) -> list[GatedPacket | Missing]:
+        now = GatedPacket(packet, samples, decode=True)
         if not self._held:
             return [now]
         out = [
-            Passed(each.packet, each.samples, decode=True) if isinstance(each, Passed) else each
+            GatedPacket(each.packet, each.samples, decode=True)
+            if isinstance(each, GatedPacket)
+            else each
             for each in self._held
         ]
         self._held.clear()
         self._held_samples = 0
         return [*out, now]
 
-    def _release(self, keep: int) -> list[Passed | Missing]:
+    def _release(self, keep: int) -> list[GatedPacket | Missing]:
         """Return the oldest held packets, as silence, until only `keep` samples are held."""
-        out: list[Passed | Missing] = []
+        out: list[GatedPacket | Missing] = []
         while self._held and (self._held_samples > keep or isinstance(self._held[0], Missing)):
             item = self._held.popleft()
             out.append(item)
-            if isinstance(item, Passed):
+            if isinstance(item, GatedPacket):
                 self._held_samples -= item.samples
                 self._settled = self._louder = 0
         return out

@@ -116,7 +116,7 @@ class Segmenter:
 
     @property
     def position(self) -> int:
-        """Samples taken so far."""
+        """Position after the last sample pushed."""
         return self._position + len(self._rest) // 2
 
     @property

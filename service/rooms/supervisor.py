@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from service.rooms.muted import MutedSpeakers
 from service.rooms.notice import Notice
 from service.rooms.ports import MuteStore, RoomStore
 from service.rooms.room import Room, RoomState
+from service.rooms.room_secrets import RoomSecrets
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ _END_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
+class _OpenRoom:
     """A room with its keeper and the parts that the keeper was made of."""
 
     room: Room
@@ -69,13 +69,13 @@ class Supervisor:
         self._mutes = mutes
         self._connectors = {connector.kind: connector for connector in connectors}
         self._audience = audience
-        self._seal = seal
+        self._secrets = RoomSecrets(store, seal)
         self._notice = notice
         self._metrics = metrics
         self._clock = clock
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
-        self._rooms: dict[str, _Open] = {}
+        self._rooms: dict[str, _OpenRoom] = {}
         self.started = asyncio.Event()
         for state in RoomState:
             if state is not RoomState.ENDED:
@@ -105,7 +105,7 @@ class Supervisor:
                 await self._store.set_state(room.id, RoomState.LOST, "no connector of its kind")
                 continue
             try:
-                secrets = await self._secrets(room.id)
+                secrets = await self._secrets.load(room.id)
             except CannotOpen:
                 log.error("room.secrets_unreadable", room=room.id)
                 reason = (
@@ -158,8 +158,7 @@ class Supervisor:
                 else:
                     self._start_keeper(known, secrets, muted)
                 return known, False
-            text = json.dumps(dict(secrets), sort_keys=True)
-            sealed = self._seal.close(text, _owner(room_id)) if secrets else None
+            sealed = self._secrets.seal(room_id, secrets)
             self._check_running()
             await self._store.add(wanted, sealed)
             self._start_keeper(wanted, secrets, muted)
@@ -182,16 +181,16 @@ class Supervisor:
             room = await self.find(room_id)
             if room.state is RoomState.ENDED:
                 raise Problem(404, "No such room", f"room {room_id!r} has ended already")
-            open_ = self._rooms.pop(room_id, None)
-            if open_ is not None:
-                open_.task.cancel()
-                await asyncio.wait([open_.task])
+            opened = self._rooms.pop(room_id, None)
+            if opened is not None:
+                opened.task.cancel()
+                await asyncio.wait([opened.task])
             await self._audience.room_left(room_id, "the room was closed")
             try:
                 await self._store.set_state(room_id, RoomState.ENDED, reason)
             except BaseException:  # the record says that it is open: listen to it again
-                if open_ is not None:
-                    self._start_keeper(open_.room, open_.secrets, open_.muted)
+                if opened is not None:
+                    self._start_keeper(opened.room, opened.secrets, opened.muted)
                 raise
         log.info("room.closed", room=room_id)
 
@@ -211,7 +210,7 @@ class Supervisor:
 
     def rooms(self) -> Sequence[Room]:
         """Return the open rooms, each as it was when its keeper started."""
-        return [open_.room for open_ in self._rooms.values()]
+        return [opened.room for opened in self._rooms.values()]
 
     def person(self, room_id: str, speaker_id: str) -> str:
         """Return the person who is heard under this id; actions concern persons."""
@@ -272,7 +271,7 @@ class Supervisor:
             metrics=self._metrics,
         )
         task = self._tasks.create_task(self._run_keeper(room.id, keeper), name=f"room {room.id}")
-        self._rooms[room.id] = _Open(room, secrets, muted, keeper, task)
+        self._rooms[room.id] = _OpenRoom(room, secrets, muted, keeper, task)
 
     async def _run_keeper(self, room_id: str, keeper: Keeper) -> None:
         await self._guarded(keeper.run, f"room {room_id}")
@@ -308,10 +307,7 @@ class Supervisor:
             raise Problem(503, "Stopping", "the server is stopping; try again in a moment")
 
     async def _check_same(self, known: Room, wanted: Room, secrets: Mapping[str, str]) -> None:
-        try:
-            same = (await self._secrets(known.id)) == dict(secrets)
-        except CannotOpen:
-            same = False
+        same = await self._secrets.are_on_record(known.id, secrets)
         if not same or _description(known) != _description(wanted):
             raise Problem(
                 409,
@@ -319,14 +315,6 @@ class Supervisor:
                 f"room {known.id!r} is listened to already, described otherwise; "
                 "DELETE it first or send the same body",
             )
-
-    async def _secrets(self, room_id: str) -> dict[str, str]:
-        """Raises: CannotOpen."""
-        sealed = await self._store.sealed(room_id)
-        if sealed is None:
-            return {}
-        opened: dict[str, str] = json.loads(self._seal.open(sealed, _owner(room_id)))
-        return opened
 
     def _one_at_a_time(self, room_id: str) -> asyncio.Lock:
         """Return the room's lock: a room that is slow to close delays no other."""
@@ -345,11 +333,7 @@ class Supervisor:
         return self._connectors[str(room.connector["kind"])]
 
     def _count(self, state: RoomState) -> int:
-        return Counter(open_.keeper.state for open_ in self._rooms.values())[state]
-
-
-def _owner(room_id: str) -> str:
-    return f"room {room_id}"
+        return Counter(opened.keeper.state for opened in self._rooms.values())[state]
 
 
 def _description(room: Room) -> tuple[object, ...]:

@@ -183,7 +183,7 @@ def test_a_long_loss_is_a_gap_of_its_length() -> None:
 
 
 def test_a_lost_packet_of_silence_is_no_gap() -> None:
-    """With DTX one packet stands for 400 ms of nothing: what was lost is 20 ms."""
+    """With DTX one packet covers 400 ms of silence, but its loss is a loss of 20 ms."""
     packets = arrivals(talk(1.0, until_s=8))
     kept = [packet for number, packet in enumerate(packets) if number not in (3, len(packets) - 4)]
     heard = listen(an_ear(), kept, until_s=9)

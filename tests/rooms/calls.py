@@ -120,5 +120,5 @@ async def calling(*, pace_s: float = 0.005) -> AsyncIterator[Call]:
 
 async def until(holds: Callable[[], bool], seconds: float = SOON_S) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what is waited for are a foreign stack's packets
+        while not holds():  # noqa: ASYNC110 - the packets of a foreign stack set no event
             await asyncio.sleep(0.02)

@@ -173,13 +173,13 @@ class Mutes:
 class Notices:
     """`service.rooms.ports.NoticeStore`."""
 
-    told: list[str] = field(default_factory=list)
+    rooms: list[str] = field(default_factory=list)
 
     async def noticed(self, room_id: str) -> bool:
-        return room_id in self.told
+        return room_id in self.rooms
 
     async def set_noticed(self, room_id: str, now: datetime) -> None:
-        self.told.append(room_id)
+        self.rooms.append(room_id)
 
 
 @dataclass

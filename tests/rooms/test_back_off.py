@@ -34,8 +34,8 @@ def test_another_kind_of_failure_starts_the_waits_over() -> None:
 @pytest.mark.parametrize(("patience", "hours"), [(UNREACHABLE, 24), (REFUSED, 1)])
 def test_a_room_is_given_up_after_the_limit(patience: Patience, hours: int) -> None:
     back_off = BackOff(steady)
-    taken = list(islice(iter(lambda: back_off.next(patience), None), 100_000))
-    assert sum(wait_s for wait_s in taken if wait_s) == pytest.approx(hours * 3600, rel=0.02)
+    waited = list(islice(iter(lambda: back_off.next(patience), None), 100_000))
+    assert sum(wait_s for wait_s in waited if wait_s) == pytest.approx(hours * 3600, rel=0.02)
     assert back_off.next(patience) is None
 
 
