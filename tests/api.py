@@ -144,7 +144,7 @@ class Api:
             self.ears,
             self.tokens,
             addresses=["127.0.0.1"],
-            told=lambda room_id: False,
+            action_route=lambda room_id: False,
             metrics=self.metrics,
         )
         self.actions = SqlActions(database, clock)

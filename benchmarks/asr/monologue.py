@@ -38,7 +38,7 @@ from service.alerts.triage import alert_id
 from service.clock import utc_now
 from service.commands.rows import Row
 from service.listening.ear import Ear
-from service.listening.looks import Looks
+from service.listening.interim_schedule import InterimSchedule
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
@@ -120,16 +120,16 @@ class _Track:
     listener: Listener
     speech: _Speech
     segmenter: Segmenter = field(default_factory=lambda: Segmenter(webrtc_vad()))
-    looks: Looks = field(default_factory=Looks)
+    interims: InterimSchedule = field(default_factory=InterimSchedule)
     revision: int = 0
     place: tuple[int, int] = (-1, -1)
     ended: dict[str, Utterance] = field(default_factory=dict)
 
     def interim_utterance(self, position: int) -> Utterance | None:
         """Return an interim utterance up to this sample; None: none is due."""
-        if not self.looks.due(self.segmenter.since, position, self.segmenter.pausing_ms):
+        if not self.interims.is_due(self.segmenter.open_since, position, self.segmenter.pause_ms):
             return None
-        segment = self.segmenter.glimpse()
+        segment = self.segmenter.copy_open_segment()
         assert segment is not None
         place = (segment.onset, segment.part)
         self.revision = self.revision + 1 if place == self.place else 1
@@ -240,7 +240,7 @@ async def _speak(
 
 
 def _again(track: _Track) -> None:
-    track.looks.again(track.segmenter.position)
+    track.interims.confirm_soon(track.segmenter.position)
 
 
 def _speech(dice: random.Random, voice: Sequence[Sentence], matcher: Matcher) -> _Speech:

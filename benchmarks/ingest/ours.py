@@ -17,9 +17,9 @@ from service.clock import utc_now
 from service.errors import Failed
 from service.listening.ear import Ear
 from service.listening.heard import AudioGap
-from service.listening.looks import Looks
+from service.listening.interim_schedule import InterimSchedule
 from service.listening.opus import OpusDecoder
-from service.listening.silero import silero
+from service.listening.silero import load_silero
 from service.listening.vad import webrtc_vad
 from service.metrics import Metrics
 from service.rooms.ears import Ears
@@ -53,7 +53,7 @@ class Ours:
         self._ears = Ears(
             make_ear=self._make_ear,
             on_utterance=self._cut,
-            on_glimpse=_pass_over,
+            on_interim=_pass_over,
             show_levels=_show,
             rooms=rooms,
             hearing=hearing,
@@ -107,8 +107,8 @@ class Ours:
             now=now,
             interrupted_at=interrupted_at,
             decoder=partial(self._decoders, speaker_id),
-            looks=Looks(),
-            second=silero().listen(),
+            interims=InterimSchedule(),
+            second=load_silero().listen(),
         )
         self._heard.append(ear)
         return ear
@@ -142,7 +142,7 @@ async def ours(decoders: Decoders = lambda speaker: OpusDecoder()) -> AsyncItera
             await database.close()
 
 
-def _pass_over(listener: Listener, glimpse: Utterance) -> None:
+def _pass_over(listener: Listener, interim: Utterance) -> None:
     """Looking costs here what it costs the server; the model is not there."""
 
 

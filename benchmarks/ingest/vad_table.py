@@ -25,7 +25,7 @@ from benchmarks.ingest.labels import Labels, labels_of
 from benchmarks.ingest.noises import NOISES
 from service.commands.rows import Row
 from service.listening.segmenter import Segment, Segmenter
-from service.listening.silero import silero
+from service.listening.silero import load_silero
 from service.listening.sound_file import read_sound
 from service.listening.vad import FRAME_BYTES, FRAME_MS, webrtc_vad
 
@@ -267,12 +267,12 @@ def _webrtcvad(sound: Samples) -> Found:
 def _silero(sound: Samples) -> Found:
     """All windows at once."""
     pcm, began = sound.tobytes(), time.process_time()
-    found = silero().listen()(pcm)
+    found = load_silero().listen()(pcm)
     return Found(np.array(found) >= _LIKELY, time.process_time() - began)
 
 
 def _cascade(sound: Samples) -> Found:
-    segmenter = Segmenter(webrtc_vad(), second=silero().listen())
+    segmenter = Segmenter(webrtc_vad(), second=load_silero().listen())
     pcm, began = sound.tobytes(), time.process_time()
     segments: list[Segment] = []
     for at in range(0, len(pcm), FRAME_BYTES):

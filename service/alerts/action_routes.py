@@ -79,7 +79,7 @@ async def act(alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts) ->
 
 
 def _check_possible(room: Room, action: RoomAction, rooms: RoomControl) -> None:
-    possible = rooms.possible(room.id)
+    possible = rooms.possible_actions(room.id)
     if not possible:
         raise Problem(
             409, "Room not listened to", f"room {room.id!r} is {room.state}: nothing is done there"

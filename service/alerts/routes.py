@@ -152,7 +152,7 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
         gaps=await parts.hearing.gaps_between(*shown),
         history=await parts.alerts.history(alert_id),
         actions=await parts.actions.of_alert(alert_id),
-        can=list(parts.rooms.possible(alert.room_id)),
+        can=list(parts.rooms.possible_actions(alert.room_id)),
     )
 
 

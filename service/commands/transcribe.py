@@ -21,7 +21,7 @@ from asr.speech import SAMPLE_RATE, Transcript, Unheard, Utterance, utterance_id
 from policies.matcher import Matcher
 from service.errors import Failed
 from service.listening.segmenter import Segment, Segmenter, SegmenterSettings
-from service.listening.silero import silero
+from service.listening.silero import load_silero
 from service.listening.sound_file import read_sound
 from service.listening.vad import webrtc_vad
 from service.logs import configure_logs
@@ -87,7 +87,7 @@ def _read(reader: Reader, utterances: dict[str, Utterance], result: Transcript |
 
 def _utterances(file: Path, settings: Settings) -> Iterator[Utterance]:
     pauses = SegmenterSettings(silence_ms=settings.silence_ms)
-    segmenter = Segmenter(webrtc_vad(), pauses, silero().listen())
+    segmenter = Segmenter(webrtc_vad(), pauses, load_silero().listen())
     for pcm in read_sound(file):
         yield from _named(file, segmenter.push(pcm))
     yield from _named(file, segmenter.flush())

@@ -1,11 +1,11 @@
-"""What a better detector thinks of a segment that the cheap one opened. Pure.
+"""Second opinion on a segment that the cheap voice detector opened. Pure.
 
-webrtcvad costs next to nothing and takes hum, music and steady noise for speech. So what it opens
-is only a candidate: a detector that knows better hears it, a few windows at a time, and says where
-in it speech is, if anywhere. Once it has found some, and where webrtcvad was right so far, it only
-samples: it hears the end of each stretch of a second, and if that is speech, all of it is, but for
-the pauses that webrtcvad heard. If not, it hears the whole stretch, and so finds where speech
-ended.
+webrtcvad costs next to nothing, but takes hum, music and steady noise for speech. So a segment that
+it opens is only a candidate: a better detector hears it, a few windows at a time, and finds the
+speech in it. Once it has found speech, and as long as webrtcvad was right, it samples: it hears
+only the end of each stretch of a second. If that is speech, the whole stretch counts as speech,
+except the pauses that webrtcvad found. If not, the detector hears the whole stretch, and so finds
+the end of the speech.
 """
 
 from __future__ import annotations
@@ -29,34 +29,35 @@ class CandidateSettings:
     possible: float = POSSIBLE
     """A window from here on may be speech: short words, children and laughter often get no more."""
     likely: float = 0.35
-    """A window from here on is speech, if its neighbours are: Silero's own threshold for ends."""
+    """Likelihood from which a window is speech if its neighbours are: Silero's own threshold for
+    ends."""
     proof: float = PROOF
     """Windows in a row that may be speech are speech if they sum up to this: three that are sure,
     or a quarter of a second of doubt. The attack of a chord gets up to 1.5, and 0.24 s of a spoken
     word at least 2.7."""
     batch: int = 8
-    """Windows that are heard together: each alone would cost twice as much."""
+    """Windows heard together: one at a time would cost twice as much."""
     stretch: int = 32
-    """Windows of which only the last `batch` are heard, if all goes well."""
+    """Windows in a stretch; while sampling, only the last `batch` of them are heard."""
     fainter_db: float = 12.0
-    """Sound so much fainter than the speech before is heard whole: a voice in the background."""
+    """Drop in level from which a stretch is heard whole: it may be a voice in the background."""
     pause: int = 16
-    """So many more are waited for in a pause: its sound is not needed if nothing follows it."""
+    """Further windows to wait for in a pause: its sound is not needed if nothing follows it."""
     dip: int = 5
-    """So many windows in a row that are not voiced are a pause, wherever in a stretch."""
+    """Unvoiced windows in a row that make a pause inside a stretch."""
     disputed: int = 2
-    """Windows that may be called voiced and be no speech before all are heard. Beginnings are
-    voiced a window or two before they are speech; noise is, too, but for longer."""
+    """Windows that the two detectors may dispute before every window is heard. Speech is voiced one
+    or two windows before it counts as speech; noise is voiced for longer."""
 
 
 DEFAULTS = CandidateSettings()
 
 
 class Candidate:
-    """One segment while it is open. Positions count samples of the track.
+    """One open segment. Positions count samples of the track.
 
     Args:
-        start: Of the first sample that will be pushed.
+        start: Position of the first sample that will be pushed.
     """
 
     def __init__(
@@ -65,28 +66,28 @@ class Candidate:
         self._likelihood = likelihood
         self._set = settings
         self._pending = bytearray()
-        self._voiced = bytearray()  # for each millisecond of what is pending
-        self._disputed = 0  # windows
+        self._voiced = bytearray()  # one flag for each pending millisecond
+        self._disputed = 0  # windows voiced but not speech
         self._sampling = False
         self._level = FLOOR_DBFS  # of the last speech
         self._start = start
         self._found: list[float] = []
-        self._sum = 0.0  # of the last windows in a row that may be speech
+        self._sum = 0.0  # likelihoods of the last windows in a row that may be speech
         self.speech_until: int | None = None
-        """The end of the last window of speech."""
+        """End of the last window of speech."""
 
     @property
     def judged(self) -> int:
-        """Every sample before this one has been heard, or lies before a sample that was speech."""
+        """Position up to which every sample was heard or counted as speech."""
         return self._start + len(self._found) * _WINDOW
 
     @property
     def goes_on(self) -> bool:
-        """What was heard last is speech, and for a second the cheap detector is believed."""
+        """Whether the last sound was speech, so that webrtcvad is believed for a second."""
         return self._sampling
 
     def push(self, pcm: bytes, *, voiced: bool) -> bool:
-        """Take the next samples; `voiced` is the cheap detector's word. Whether more is judged."""
+        """Add samples, `voiced` or not for webrtcvad; return whether more windows were judged."""
         self._pending += pcm
         self._voiced += bytes([voiced]) * (len(pcm) // _MS_BYTES)
         waiting = len(self._pending) // WINDOW_BYTES
@@ -104,24 +105,25 @@ class Candidate:
             self._judge(whole)
 
     def forget(self, before: int) -> None:
-        """The segment goes on from here: what lies before is given out."""
+        """Drop the windows before a position: they belong to a finished part of the segment."""
         gone = min(max(0, (before - self._start) // _WINDOW), len(self._found))
         del self._found[:gone]
         self._start += gone * _WINDOW
 
     def is_speech(self, since: int) -> bool:
-        """Whether there is speech in what was judged since then."""
+        """Whether speech was found after position `since`."""
         return any(self._proven(max(0, (since - self._start) // _WINDOW)))
 
     def speech_since(self) -> int | None:
-        """Where the first speech may begin, faint as it may be."""
+        """Return the earliest position at which faint speech may begin; None: there is none."""
         first = next(self._proven(0), None)
         return None if first is None else self._start + max(0, first.start - 1) * _WINDOW
 
     def speech(self) -> Sequence[tuple[int, int]]:
-        """Where speech is, from a first to a last sample each; pauses lie between.
+        """Return the spans of speech as half-open sample ranges; pauses lie between them.
 
-        The detector notices both ends a window late, as it knows only what came before.
+        The detector knows only earlier sound, so it notices both ends a window late. The spans
+        allow for that.
         """
         found = []
         for run in self._proven(0):
@@ -132,7 +134,7 @@ class Candidate:
         return found
 
     def _proven(self, since: int) -> Iterator[range]:
-        """The windows in a row that are speech, from a window on."""
+        """Yield the rows of windows that are speech, from window `since` on."""
         first, total = since, 0.0
         for at, each in enumerate([*self._found[since:], 0.0], since):
             if each >= self._set.possible:
@@ -150,18 +152,18 @@ class Candidate:
         as_loud = dbfs(end) >= self._level - self._set.fainter_db
         sampled = self._sampling and as_loud and len(pcm) > len(end)
         sample = self._likelihood(end) if sampled else ()
-        if self._goes_on(sample):
+        if self._ends_in_speech(sample):
             found = [*self._believed(voiced[: -len(sample)]), *sample]
         else:
             found = list(self._likelihood(pcm, again=sampled))
             possible = sum(each >= self._set.possible for each in found)
             self._disputed += max(0, int(voiced.sum()) - possible)
-        self._take(found)
+        self._add(found)
         if self._sampling:
             self._level = dbfs(end)
 
     def _believed(self, voiced: NDArray[np.bool_]) -> Sequence[float]:
-        """Speech, but for pauses."""
+        """Return likelihoods for windows that were not heard: speech, except for pauses."""
         found = [_SURE] * len(voiced)
         edges = np.flatnonzero(np.diff(voiced, prepend=True, append=True))
         for first, last in edges.reshape(-1, 2):
@@ -169,14 +171,14 @@ class Candidate:
                 found[first:last] = [0.0] * (last - first)
         return found
 
-    def _goes_on(self, sample: Sequence[float]) -> bool:
-        """Whether there is speech to the end: not only before it, where it may be dying away."""
+    def _ends_in_speech(self, sample: Sequence[float]) -> bool:
+        """Whether the last windows are speech. Speech before them may be dying away."""
         total = 0.0
         for each in sample:
             total = total + each if each >= self._set.possible else 0.0
         return total >= self._set.proof
 
-    def _take(self, found: Sequence[float]) -> None:
+    def _add(self, found: Sequence[float]) -> None:
         del self._pending[: len(found) * WINDOW_BYTES]
         del self._voiced[: len(found) * WINDOW_MS]
         for likelihood in found:

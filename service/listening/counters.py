@@ -1,4 +1,4 @@
-"""What is counted of a track."""
+"""Counters of one track."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 class EarCounters:
     """
     Attributes:
-        packets: That came.
-        lost: Packets that never came.
+        packets: Packets that arrived.
+        lost: Packets that never arrived.
         bad: Packets that were not Opus.
-        late: Packets that came when they were given up already.
-        duplicate: Packets that came once more.
+        late: Packets that arrived after the reorder window had given them up.
+        duplicate: Packets that arrived again.
         silent: Packets that were declared silent and not decoded.
         lies: 1 once the track has been louder than it declared.
-        noise: Stretches of sound that were no speech.
-        clicks: Stretches of sound that were too short for speech.
+        noise: Segments without speech.
+        clicks: Segments too short for speech.
     """
 
     packets: int = 0

@@ -1,8 +1,8 @@
-"""One speaker's way from packets to utterances: order, sound, timeline, segments.
+"""Pipeline of one track: packets to utterances and gaps.
 
-Two clocks meet here. Packets carry media time, which says how much silence lies between them;
-arrival gives wall time. When nothing arrives (DTX, mute, an outage), silence is filled in at the
-pace of the wall clock, so that the last words end and are transcribed without waiting for more.
+Two clocks meet here. Packets carry media time, which gives the silence between them; their arrival
+gives wall time. When nothing arrives (DTX, mute, an outage), the ear fills in silence at the pace
+of the wall clock, so that the last words end and are transcribed without a further packet.
 """
 
 from __future__ import annotations
@@ -14,63 +14,62 @@ from datetime import datetime, timedelta
 
 from asr.likelihood import Likelihood
 from asr.speech import SAMPLE_RATE, Utterance
+from service.listening.concealing_decoder import ConcealingDecoder
 from service.listening.counters import EarCounters
-from service.listening.gate import Gate, Passed
+from service.listening.gate import Gate, GatedPacket
 from service.listening.heard import AudioGap
+from service.listening.interim_schedule import InterimSchedule
 from service.listening.levels import FLOOR_DBFS, dbfs
-from service.listening.looks import Looks
-from service.listening.mending import Mending
-from service.listening.naming import Naming
 from service.listening.opus import BadPacket, OpusDecoder, packet_samples
 from service.listening.packet import Packet
 from service.listening.reorder import Missing, Reorder
 from service.listening.segmenter import DEFAULTS, Segment, Segmenter, SegmenterSettings
 from service.listening.timeline import LATEST_S, Timeline
+from service.listening.utterance_builder import UtteranceBuilder
 from service.listening.vad import FRAME_MS, Vad
 
 INTERRUPTED = "listening was interrupted"
-"""Reason of the gap that a stop of the server leaves."""
+"""Reason of the gap that a stop of the server or the loss of a room leaves."""
 
 _CLOCK_RATIO = 3
-"""RTP's Opus clock (48 kHz, RFC 7587) over ours."""
+"""RTP's Opus clock (48 kHz, RFC 7587) over ours (16 kHz)."""
 _HOLD_S = 0.18
-"""No sound for so long: treat it as silence and go on (the reorder window and some jitter). Less
-than the shortest closing silence, so that waiting costs no time."""
+"""Time without sound after which silence is filled in (the reorder window and some jitter). It is
+shorter than the shortest closing silence, so that the wait delays no utterance."""
 _HOLD_IN_WORD_S = 0.54
 """The same where sound stops in the middle of a word. An encoder sends 200 ms of silence before it
-sends nothing, so the rest of the word is probably late: a busy machine, bad Wi-Fi. Silence filled
-in would tear the word. After this time it is filled in at once, and with `_LAG_S` it is as long as
-the closing silence: an utterance whose end never comes is given out no later."""
+sends nothing, so the rest of the word is probably late: a busy machine, bad Wi-Fi. Filled-in
+silence would tear the word. After this time the whole wait is filled in at once. With `_LAG_S` it
+is as long as the closing silence: an utterance whose end never arrives is given out no later."""
 _PAUSE_MS = 100
-"""After an unvoiced stretch of this length, a word may have ended."""
+"""Unvoiced sound after which a word may have ended."""
 _LAG_S = 0.04
-"""How far behind the wall clock the filled silence stays."""
+"""Distance of the filled-in silence from the wall clock."""
 _LONGEST_FILL_S = 2.0
-"""A larger hole in media time is a new beginning, not silence to be played through."""
+"""Largest hole in media time that is filled; a larger one begins a new timeline."""
 _REPORT_LOSS_S = 0.5
-"""Lost sound of this length in one piece is a gap event."""
+"""Lost sound in one piece that is a gap event."""
 _CUT_OFF = timedelta(seconds=1)
-"""A lost connection that was silent for longer leaves a gap."""
+"""Silence before the loss of a connection from which it leaves a gap."""
 _NOTICED = timedelta(seconds=10)
-"""A lost way to a speaker is noticed within this time: whoever sends nothing and does not answer is
-not waited for longer (`service/rooms/peer/pulse.py`)."""
+"""Longest time until a lost connection is noticed (`service/rooms/peer/pulse.py`)."""
 _QUIET_RETURN = timedelta(seconds=5)
-"""After an interruption, a speaker who is back without a sound for so long is silent."""
+"""Time without sound after which a speaker who is back counts as silent."""
 _OPENING_S = 0.7
-"""After an interruption, speech this soon may have been going on before (a sentence bears pauses of
-half a second), and what is no speech may have been the end of a word: it belongs to the gap."""
-_UNFORESEEN = random.SystemRandom()
+"""Time after an interruption whose sound belongs to the gap. Speech in it may have begun before (a
+sentence has pauses of half a second), and other sound may be the end of a word."""
+_UNPREDICTABLE = random.SystemRandom()
 
 
 class Ear:
     """Hears one speaker.
 
     Args:
-        now: When hearing begins (wall time).
-        interrupted_at: What was said from here to the first words heard now went unheard.
-        looks: When to look at speech that goes on; None: never.
-        second: Hears what `vad` takes for speech; None: it is believed.
-        chance: When a track that is declared silent is listened to all the same.
+        now: Wall time at which hearing begins.
+        interrupted_at: Start of a gap that ends with the first words heard; None: there is none.
+        interims: Schedule of interim transcripts; None: there are none.
+        second: Detector that confirms the speech found by `vad`; None: no confirmation.
+        chance: Source of the times at which packets declared silent are decoded.
     """
 
     def __init__(
@@ -83,29 +82,29 @@ class Ear:
         interrupted_at: datetime | None = None,
         decoder: Callable[[], OpusDecoder] = OpusDecoder,
         settings: SegmenterSettings = DEFAULTS,
-        looks: Looks | None = None,
+        interims: InterimSchedule | None = None,
         second: Likelihood | None = None,
-        chance: random.Random = _UNFORESEEN,
+        chance: random.Random = _UNPREDICTABLE,
     ) -> None:
         self.room_id = room_id
         self.speaker_id = speaker_id
         self._packets = self._lost = self._bad = self._silent = 0
         self.level_dbfs = FLOOR_DBFS
-        self._mending = Mending(decoder())
+        self._decoder = ConcealingDecoder(decoder())
         self._reorder = Reorder()
         self._gate = Gate(chance)
         self._segmenter = Segmenter(vad, settings, second)
-        self._looks = looks
+        self._interims = interims
         self._timeline = Timeline(now)
-        self._naming = Naming(room_id, speaker_id, self._timeline, now)
+        self._builder = UtteranceBuilder(room_id, speaker_id, self._timeline, now)
         self._next_timestamp: int | None = None
-        self._ssrc = 0  # whose clock that is
-        self._filled = 0  # samples of silence since the last sound that was heard
-        self._broken_off = False  # that sound stopped in the middle of a word
-        self._steady_since = 0  # position after the last filled silence that was none
+        self._ssrc = 0  # source of the last packet, to whose clock `_next_timestamp` belongs
+        self._filled = 0  # samples of silence filled in since the last sound
+        self._broken_off = False  # the last sound stopped in the middle of a word
+        self._steady_since = 0  # position of the last packet that came after silence was filled in
         self._talked_until = 0  # position of the last speech while `interrupted`
-        self._sound_s: float | None = None  # when the last sound came, heard or held back
-        self._sound_at: datetime | None = None  # the same by the wall clock
+        self._sound_s: float | None = None  # arrival of the last sound, heard or held back
+        self._sound_at: datetime | None = None  # the same in wall time
         self._joined_at = now
         self._now_s = -math.inf
         self._missing = 0
@@ -116,7 +115,7 @@ class Ear:
         return EarCounters(
             packets=self._packets,
             lost=self._lost,
-            bad=self._bad + self._mending.bad,
+            bad=self._bad + self._decoder.bad,
             late=self._reorder.late,
             duplicate=self._reorder.duplicate,
             silent=self._silent,
@@ -131,8 +130,7 @@ class Ear:
 
     @property
     def interrupted_at(self) -> datetime | None:
-        """Where the gap begins that is still to be told before what is heard now; None: there is
-        none."""
+        """Start of the open gap, which ends with the first words heard; None: there is none."""
         return self._interrupted_at
 
     @property
@@ -141,75 +139,80 @@ class Ear:
 
     @property
     def held_bytes(self) -> int:
-        """Packets and sound in memory."""
+        """Bytes of packets and sound in memory."""
         return self._reorder.held_bytes + self._segmenter.held_bytes
 
     def heard_until(self) -> datetime:
-        """Everything before this has been given out as utterances, or was no speech."""
-        return self._timeline.wall(min(self._segmenter.complete_until, self._sure_until))
+        """Return the time before which all speech has been given out as utterances."""
+        return self._timeline.wall_time(min(self._segmenter.complete_until, self._certain_until))
 
     def unheard_since(self, now: datetime) -> datetime:
-        """From when on the speaker may have talked unheard, if the way to them is lost `now`.
+        """Return the time since which the speaker may have talked unheard, if the room is lost now.
 
-        Whoever sends nothing while they are silent has not sent for long: a loss is noticed within
-        `_NOTICED` at most.
+        A silent client may have sent nothing for long (DTX). But a loss is noticed within
+        `_NOTICED`, so the gap begins no earlier.
         """
         return max(self._sound_at or self._joined_at, now - _NOTICED)
 
     def push(self, packet: Packet, now: datetime) -> list[Utterance | AudioGap]:
-        """Take a packet that arrived `now`; what it completes."""
+        """Hear a packet that arrived `now`; return the utterances and gaps that it completes."""
         self._packets += 1
         self._now_s = packet.arrived_s
         return self._play(self._reorder.push(packet), now)
 
     def tick(self, now_s: float, now: datetime) -> list[Utterance | AudioGap]:
-        """Let time pass (monotonic seconds and wall time of one moment); what it completes."""
+        """Let time pass; return the utterances and gaps that it completes.
+
+        Args:
+            now_s: Time now, in monotonic seconds.
+            now: The same moment in wall time.
+        """
         self._now_s = now_s
         out = self._play(self._reorder.expire(now_s), now)
         if self._sound_s is None:
             if self._interrupted_at is not None and now - self._joined_at >= _QUIET_RETURN:
-                out.append(self._tell_gap(now))
+                out.append(self._end_gap(now))
             return out
         if (silent_s := now_s - self._sound_s) < _HOLD_S:
             return out
         if (in_word := self._in_word()) and silent_s < _HOLD_IN_WORD_S:
             return out
-        out += self._pass(self._gate.flush(), now)
+        out += self._hear_all(self._gate.flush(), now)
         due = int((silent_s - _LAG_S) * SAMPLE_RATE) - self._filled
         if due >= SAMPLE_RATE * FRAME_MS // 1000:
             self._broken_off |= in_word
             self._filled += due
-            out += self._pass_over(due)
+            out += self._hear_silence(due)
         return out
 
-    def glimpse(self) -> Utterance | None:
-        """A look at speech that goes on, where one is due: the words so far, under the id that the
-        whole will have."""
+    def interim_utterance(self) -> Utterance | None:
+        """Return the utterance so far if an interim transcript is due; its id will not change."""
         position = self._segmenter.position
-        if self._looks is None or not self._looks.due(
-            self._segmenter.since, position, self._segmenter.pausing_ms
+        if self._interims is None or not self._interims.is_due(
+            self._segmenter.open_since, position, self._segmenter.pause_ms
         ):
             return None
-        segment = self._segmenter.glimpse()
-        return None if segment is None else self._naming.look(segment)
+        segment = self._segmenter.copy_open_segment()
+        return None if segment is None else self._builder.build_interim(segment)
 
-    def look_again(self) -> None:
-        """What the last look saw is to be confirmed soon."""
-        if self._looks is not None:
-            self._looks.again(self._segmenter.position)
+    def confirm_interim(self) -> None:
+        """Make an interim transcript due soon that confirms the last one."""
+        if self._interims is not None:
+            self._interims.confirm_soon(self._segmenter.position)
 
     def close(self, now: datetime, *, cut_off: bool = False) -> list[Utterance | AudioGap]:
-        """The speaker has gone; what was still open.
+        """End hearing; return the utterances and gaps that were open.
 
         Args:
-            cut_off: Not by their own will: since the last sound they may have talked unheard.
+            cut_off: Whether the connection was lost: the speaker may have talked unheard since the
+                last sound.
         """
         out = self._play(self._reorder.expire(math.inf), now)
-        out += self._pass(self._gate.flush(), now)
+        out += self._hear_all(self._gate.flush(), now)
         for segment in self._segmenter.flush():
-            out += self._give(segment)
+            out += self._give_out(segment)
         if self._interrupted_at is not None:
-            out.insert(0, self._tell_gap(now))
+            out.insert(0, self._end_gap(now))
         elif cut_off and self._sound_at is not None and now - self._sound_at > _CUT_OFF:
             reason = "the connection was lost"
             out.append(AudioGap(self.room_id, self.speaker_id, self._sound_at, now, reason))
@@ -218,71 +221,72 @@ class Ear:
     def _play(self, items: list[Packet | Missing], now: datetime) -> list[Utterance | AudioGap]:
         out: list[Utterance | AudioGap] = []
         for item in items:
-            out += self._pass(self._sorted(item), now)
+            out += self._hear_all(self._push_to_gate(item), now)
         return out
 
-    def _sorted(self, item: Packet | Missing) -> list[Passed | Missing]:
-        """What the gate lets through, and how."""
+    def _push_to_gate(self, item: Packet | Missing) -> list[GatedPacket | Missing]:
         if isinstance(item, Missing):
             self._lost += item.count
-            return self._gate.miss(item)
+            return self._gate.push_missing(item)
         try:
             samples = packet_samples(item.payload)
         except BadPacket:
             self._bad += 1
-            return self._gate.miss(Missing(1))
+            return self._gate.push_missing(Missing(1))
         self._sound_s = item.arrived_s
         return self._gate.push(item, samples)
 
-    def _pass(self, items: list[Passed | Missing], now: datetime) -> list[Utterance | AudioGap]:
+    def _hear_all(
+        self, items: list[GatedPacket | Missing], now: datetime
+    ) -> list[Utterance | AudioGap]:
         out: list[Utterance | AudioGap] = []
         for item in items:
             if isinstance(item, Missing):
                 self._missing += item.count
             else:
-                out += self._sound(item, now)
+                out += self._hear_packet(item, now)
         return out
 
-    def _sound(self, passed: Passed, now: datetime) -> list[Utterance | AudioGap]:
+    def _hear_packet(self, passed: GatedPacket, now: datetime) -> list[Utterance | AudioGap]:
         packet, samples = passed.packet, passed.samples
         waited_s = self._now_s - packet.arrived_s
         arrived = now - timedelta(seconds=waited_s) if waited_s > 0 else now
         self._broken_off = False
         if not passed.decode:
-            self._mending.pass_over()
-        out = self._bridge(passed, arrived)
+            self._decoder.skip_packet()
+        out = self._fill_hole(passed, arrived)
         self._next_timestamp = (packet.timestamp + samples * _CLOCK_RATIO) % (1 << 32)
         self._ssrc = packet.ssrc
         self._sound_at = arrived
         self._filled = 0
         self._missing = 0
         if passed.decode:
-            out += self._hear(self._mending.decode(packet.payload, samples))
-            self._gate.hear(passed, self.level_dbfs)
+            out += self._hear_sound(self._decoder.decode(packet.payload, samples))
+            self._gate.check_level(passed, self.level_dbfs)
         else:
             self._silent += 1
-            out += self._pass_over(samples)
+            out += self._hear_silence(samples)
             self.level_dbfs = max(FLOOR_DBFS, -float(packet.level or 0))
         return out
 
-    def _bridge(self, passed: Passed, arrived: datetime) -> list[Utterance | AudioGap]:
-        """Bring the timeline to where this packet belongs: repair what was lost, fill silence."""
+    def _fill_hole(self, passed: GatedPacket, arrived: datetime) -> list[Utterance | AudioGap]:
+        """Bring the timeline to this packet: conceal what was lost, fill in silence."""
         samples = passed.samples
         hole = self._hole(passed.packet)
         lost = min(hole or 0, self._missing * samples)
         out: list[Utterance | AudioGap] = []
-        if self._filled - (hole or 0) > _HOLD_S * SAMPLE_RATE:  # it came late: that was no silence
+        if self._filled - (hole or 0) > _HOLD_S * SAMPLE_RATE:  # it is late: there was no silence
             self._steady_since = self._segmenter.position
         if hole:
-            guess, copy = self._mending.repair(
+            guess, copy = self._decoder.conceal(
                 passed.packet.payload, samples, lost, late=self._filled > 0
             )
             longest = min(hole, int(_LONGEST_FILL_S * SAMPLE_RATE))
             silence = longest - self._filled - len(guess + copy) // 2
-            out += self._hear(guess) if guess else []
-            out += self._pass_over(max(0, silence))
-            out += self._hear(copy) if copy else []
-        begins = self._timeline.place(self._segmenter.position, samples, arrived, after=hole)
+            out += self._hear_sound(guess) if guess else []
+            out += self._hear_silence(max(0, silence))
+            out += self._hear_sound(copy) if copy else []
+        begins = self._timeline.place_packet(self._segmenter.position, samples, arrived, after=hole)
         if hole and lost >= _REPORT_LOSS_S * SAMPLE_RATE:
             from_at = begins - timedelta(seconds=hole / SAMPLE_RATE)
             out.append(
@@ -291,58 +295,60 @@ class Ear:
         return out
 
     def _hole(self, packet: Packet) -> int | None:
-        """Samples of media time since the packet before; None where there is no telling."""
+        """Return the media time since the packet before, in samples; None where it restarts."""
         if self._next_timestamp is None or packet.ssrc != self._ssrc:
             return None
         ahead = (packet.timestamp - self._next_timestamp) % (1 << 32)
-        if ahead >= 1 << 31:  # media time went back: a restarted sender; take it from here
+        if ahead >= 1 << 31:  # media time went back: the sender restarted
             return None
         return ahead // _CLOCK_RATIO
 
-    def _hear(self, pcm: bytes) -> list[Utterance | AudioGap]:
+    def _hear_sound(self, pcm: bytes) -> list[Utterance | AudioGap]:
         self.level_dbfs = dbfs(pcm)
-        return self._follow(self._segmenter.push(pcm))
+        return self._give_out_all(self._segmenter.push(pcm))
 
-    def _pass_over(self, samples: int) -> list[Utterance | AudioGap]:
-        """So much silence."""
+    def _hear_silence(self, samples: int) -> list[Utterance | AudioGap]:
         self.level_dbfs = FLOOR_DBFS
-        return self._follow(self._segmenter.pass_over(samples))
+        return self._give_out_all(self._segmenter.push_silence(samples))
 
-    def _follow(self, segments: list[Segment]) -> list[Utterance | AudioGap]:
+    def _give_out_all(self, segments: list[Segment]) -> list[Utterance | AudioGap]:
         out: list[Utterance | AudioGap] = []
         for segment in segments:
-            out += self._give(segment)
+            out += self._give_out(segment)
         if self._interrupted_at is not None and (quiet := self._quiet_from()) is not None:
-            out.insert(0, self._tell_gap(self._timeline.wall(quiet)))
+            out.insert(0, self._end_gap(self._timeline.wall_time(quiet)))
         return out
 
     @property
-    def _sure_until(self) -> int:
-        """Silence that was only filled in counts once it is too old for sound to come late."""
-        unsure = min(self._filled, int(LATEST_S * SAMPLE_RATE))
-        return self._segmenter.position - unsure
+    def _certain_until(self) -> int:
+        """Position after which sound may still arrive late in place of filled-in silence."""
+        uncertain = min(self._filled, int(LATEST_S * SAMPLE_RATE))
+        return self._segmenter.position - uncertain
 
     def _in_word(self) -> bool:
-        """What was heard last is speech, without a pause after it."""
-        return self._segmenter.since is not None and self._segmenter.pausing_ms < _PAUSE_MS
+        """Whether the last sound is speech without a pause after it."""
+        return self._segmenter.open_since is not None and self._segmenter.pause_ms < _PAUSE_MS
 
     def _quiet_from(self) -> int | None:
-        """Return the position from which speech cannot go on from before the interruption."""
-        if not self._segmenter.doubtful:
+        """Return the position after which no speech from before the interruption goes on.
+
+        None: such speech may still go on.
+        """
+        if not self._segmenter.quiet:
             self._talked_until = self._segmenter.position
             return None
         opened = self._steady_since + int(_OPENING_S * SAMPLE_RATE)
-        return max(opened, self._talked_until) if self._sure_until >= opened else None
+        return max(opened, self._talked_until) if self._certain_until >= opened else None
 
-    def _give(self, segment: Segment) -> list[Utterance | AudioGap]:
-        utterance = self._naming.give(segment)
-        if self._interrupted_at is None or self._broken_off:  # then the sentence may go on
+    def _give_out(self, segment: Segment) -> list[Utterance | AudioGap]:
+        utterance = self._builder.build_final(segment)
+        if self._interrupted_at is None or self._broken_off:  # broken off: the sentence may go on
             return [utterance]
-        # Whoever was in the middle of a sentence when hearing came back: its beginning is lost,
-        # so that the gap ends with it, though what was heard of it is matched all the same.
-        return [self._tell_gap(utterance.ended_at), utterance]
+        # The speaker was in the middle of a sentence when hearing came back. Its beginning is
+        # lost, so the gap covers the whole sentence; the part that was heard is matched as well.
+        return [self._end_gap(utterance.ended_at), utterance]
 
-    def _tell_gap(self, to_at: datetime) -> AudioGap:
+    def _end_gap(self, to_at: datetime) -> AudioGap:
         assert self._interrupted_at is not None
         from_at, self._interrupted_at = self._interrupted_at, None
         return AudioGap(self.room_id, self.speaker_id, from_at, max(from_at, to_at), INTERRUPTED)

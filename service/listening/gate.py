@@ -1,8 +1,7 @@
-"""Which packets of a track are worth decoding, by the loudness that they declare. Pure.
+"""Gate that saves the decoding of packets that declare themselves silent. Pure.
 
-A level (RFC 6464) is the client's own word, so that it saves work and decides nothing: what is
-declared silent is listened to at random moments all the same, and a track that is louder than it
-says is believed no more.
+The level of a packet (RFC 6464) is the client's own word. So the gate decodes "silent" packets at
+random moments too, and a track that is louder than declared is decoded in full from then on.
 """
 
 from __future__ import annotations
@@ -20,36 +19,37 @@ from service.listening.reorder import Missing
 @dataclass(frozen=True, slots=True)
 class GateSettings:
     silent_level: int = 60
-    """Declared dB below full scale from which on a packet is silent: 10 dB under what voice
-    detection hears at all."""
+    """Declared dB below full scale from which a packet is silent: 10 dB below the threshold of
+    voice detection."""
     hangover_s: float = 0.7
-    """Silence of this length closes the gate: longer than a pause that ends an utterance."""
+    """Silence that closes the gate, in seconds: longer than the pause that ends an utterance."""
     preroll_ms: int = 400
-    """Held back while the gate is closed, and decoded when it opens: what comes before a word, and
-    what the decoder needs to settle."""
+    """Sound held back while the gate is closed and decoded when it opens: it may begin a word, and
+    the decoder needs it to settle."""
     check_after_s: tuple[float, float] = (2.0, 5.0)
-    """A closed gate listens to what it holds at random times, this far apart,"""
+    """Bounds of the random time between two checks of a closed gate, in seconds."""
     check_s: float = 0.25
-    """and to what follows for so long: for whoever talks pauses."""
+    """Length of a check, after the held sound: it bridges the pauses of a person who talks."""
     margin_db: float = 15.0
-    """Sound that is so much louder than declared is a lie."""
+    """Excess over the declared level that makes a lie."""
     audible_dbfs: float = -50.0
-    """Sound below this is no lie worth the name: nobody could be understood."""
+    """Level below which sound is no lie: nobody could be understood."""
     settling_ms: int = 60
-    """After a leap a decoder needs so long to sound right."""
+    """Time that a decoder needs to sound right after skipped packets."""
     proof_ms: int = 60
-    """Louder than declared for so long without a break: no accident of the codec."""
+    """Unbroken excess that proves a lie: too long for an accident of the codec."""
 
 
 DEFAULTS = GateSettings()
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """A packet of so many samples whose turn it is.
+class GatedPacket:
+    """A packet that leaves the gate.
 
     Attributes:
-        decode: False: it is silence, and the decoder need not see it.
+        samples: Samples in the packet.
+        decode: False for silence that the decoder need not see.
     """
 
     packet: Packet
@@ -58,29 +58,29 @@ class Passed:
 
 
 class Gate:
-    """One track's. Packets come out in the order in which they go in, each of them once.
+    """Gate of one track. Packets come out in the order in which they go in, each of them once.
 
     Args:
-        chance: When to check; a client that could foretell it could lie.
+        chance: Source of the times of checks; a client that could predict them could lie.
 
     Attributes:
-        lies: The track was louder than it said: from then on all of it is decoded.
+        lies: True once the track was louder than declared; from then on all of it is decoded.
     """
 
     def __init__(self, chance: random.Random, settings: GateSettings = DEFAULTS) -> None:
         self._chance = chance
         self._set = settings
-        self._held: deque[Passed | Missing] = deque()
+        self._held: deque[GatedPacket | Missing] = deque()
         self._held_samples = 0
-        self._loud_s: float | None = None  # when the last that was not silent came
-        self._check_s: float | None = None
-        self._checked_s = -math.inf  # when the last check began
-        self._settled = 0  # samples decoded since the last leap
-        self._louder = 0  # of these, the last so many were louder than declared
+        self._loud_s: float | None = None  # arrival of the last packet that was not silent
+        self._check_s: float | None = None  # time of the next check
+        self._checked_s = -math.inf  # begin of the last check
+        self._settled = 0  # samples decoded since packets were skipped
+        self._louder = 0  # samples in a row that were louder than declared
         self.lies = False
 
-    def push(self, packet: Packet, samples: int) -> list[Passed | Missing]:
-        """What is to be heard now, this packet included or not."""
+    def push(self, packet: Packet, samples: int) -> list[GatedPacket | Missing]:
+        """Add a packet; return the packets that leave the gate now, perhaps without this one."""
         level = packet.level
         if level is None or level < self._set.silent_level or self.lies:
             self._loud_s, self._check_s = packet.arrived_s, None
@@ -95,23 +95,23 @@ class Gate:
             self._check_s = packet.arrived_s + self._chance.uniform(*self._set.check_after_s)
         if packet.arrived_s - self._checked_s < self._set.check_s:
             return self._open(packet, samples)
-        self._held.append(Passed(packet, samples, decode=False))
+        self._held.append(GatedPacket(packet, samples, decode=False))
         self._held_samples += samples
-        return self._let_go(_samples(self._set.preroll_ms))
+        return self._release(_samples(self._set.preroll_ms))
 
-    def miss(self, missing: Missing) -> list[Passed | Missing]:
-        """Packets are missing here; what is to be heard now."""
+    def push_missing(self, missing: Missing) -> list[GatedPacket | Missing]:
+        """Note that packets are missing here; return what leaves the gate now."""
         if not self._held:
             return [missing]
         self._held.append(missing)
         return []
 
-    def flush(self) -> list[Passed | Missing]:
-        """Nothing follows for now: what was held is silence."""
-        return self._let_go(0)
+    def flush(self) -> list[GatedPacket | Missing]:
+        """Return all held packets, as silence: no packet follows for now."""
+        return self._release(0)
 
-    def hear(self, passed: Passed, dbfs: float) -> None:
-        """How loud a packet was that was decoded."""
+    def check_level(self, passed: GatedPacket, dbfs: float) -> None:
+        """Compare the true level of a decoded packet with its declared one."""
         level = passed.packet.level
         self._settled += passed.samples
         if level is None or level < self._set.silent_level:
@@ -124,24 +124,27 @@ class Gate:
         if self._louder >= _samples(self._set.proof_ms):
             self.lies = True
 
-    def _open(self, packet: Packet, samples: int) -> list[Passed | Missing]:
-        now = Passed(packet, samples, decode=True)
+    def _open(self, packet: Packet, samples: int) -> list[GatedPacket | Missing]:
+        now = GatedPacket(packet, samples, decode=True)
         if not self._held:
             return [now]
         out = [
-            Passed(each.packet, each.samples, decode=True) if isinstance(each, Passed) else each
+            GatedPacket(each.packet, each.samples, decode=True)
+            if isinstance(each, GatedPacket)
+            else each
             for each in self._held
         ]
         self._held.clear()
         self._held_samples = 0
         return [*out, now]
 
-    def _let_go(self, keep: int) -> list[Passed | Missing]:
-        out: list[Passed | Missing] = []
+    def _release(self, keep: int) -> list[GatedPacket | Missing]:
+        """Return the oldest held packets, as silence, until only `keep` samples are held."""
+        out: list[GatedPacket | Missing] = []
         while self._held and (self._held_samples > keep or isinstance(self._held[0], Missing)):
             item = self._held.popleft()
             out.append(item)
-            if isinstance(item, Passed):
+            if isinstance(item, GatedPacket):
                 self._held_samples -= item.samples
                 self._settled = self._louder = 0
         return out

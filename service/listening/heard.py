@@ -1,4 +1,4 @@
-"""What was heard of a room, and what was not."""
+"""Events and records of hearing: transcripts, gaps, heard until."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.clock import Timestamp
 
 @dataclass(frozen=True, slots=True)
 class TranscriptHeard:
-    """An utterance was written down. Attributes as in `asr.speech.Transcript`."""
+    """A transcript of an utterance. Attributes as in `asr.speech.Transcript`."""
 
     type: ClassVar[str] = "transcript.heard"
     utterance_id: str
@@ -29,7 +29,7 @@ class TranscriptHeard:
     provisional: bool
 
     @classmethod
-    def of(cls, transcript: Transcript, speaker_name: str) -> TranscriptHeard:
+    def from_transcript(cls, transcript: Transcript, speaker_name: str) -> TranscriptHeard:
         return cls(
             utterance_id=transcript.utterance_id,
             room_id=transcript.room_id,
@@ -47,7 +47,7 @@ class TranscriptHeard:
 
 @dataclass(frozen=True, slots=True)
 class AudioGap:
-    """Between these times the speaker may have talked unheard."""
+    """A time in which the speaker may have talked unheard."""
 
     type: ClassVar[str] = "audio.gap"
     room_id: str
@@ -57,8 +57,8 @@ class AudioGap:
     reason: str
 
     @classmethod
-    def of(cls, utterance: Utterance, reason: str) -> AudioGap:
-        """The gap in place of an utterance that will not be on record."""
+    def in_place_of(cls, utterance: Utterance, reason: str) -> AudioGap:
+        """Return the gap that stands for an utterance without a transcript."""
         return cls(
             utterance.room_id,
             utterance.speaker_id,
@@ -70,7 +70,7 @@ class AudioGap:
 
 @dataclass(frozen=True, slots=True)
 class HeardUntil:
-    """Everything the speaker said before `at` has been matched and is on record."""
+    """The time before which everything the speaker said has been matched and is on record."""
 
     room_id: str
     speaker_id: str

@@ -1,4 +1,4 @@
-"""How loud sound is."""
+"""Level of sound, in decibels below full scale (dBFS)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 FLOOR_DBFS = -100.0
-"""What digital silence is shown as."""
+"""Level of digital silence, and the lowest level."""
 
 
 @functools.lru_cache(maxsize=1)  # ear, detector and segmenter ask about one frame in turn
 def dbfs(pcm: bytes) -> float:
-    """Root mean square of int16 samples in decibels below full scale, `FLOOR_DBFS` at least."""
+    """Return the root mean square of int16 samples in dBFS, `FLOOR_DBFS` at least."""
     if not pcm:
         return FLOOR_DBFS
     samples = np.frombuffer(pcm, np.int16).astype(np.float32)
@@ -25,7 +25,11 @@ def dbfs(pcm: bytes) -> float:
 
 
 def quietest(frames: Sequence[bytes]) -> int:
-    """Which frame is the middle of the deepest dip of three; all have the same length."""
+    """Return the index of the middle frame of the deepest dip of three.
+
+    Args:
+        frames: int16 samples, all frames of the same length.
+    """
     samples = np.frombuffer(b"".join(frames), np.int16).reshape(len(frames), -1)
     power = np.square(samples, dtype=np.float32).mean(axis=1)
     faintest = 32768.0**2 * 10 ** (FLOOR_DBFS / 10)

@@ -1,6 +1,6 @@
-"""The door to libopus: packets to 16 kHz mono samples, with its repair of lost packets.
+"""The door to libopus: packets to 16 kHz mono samples, with concealment of lost packets.
 
-PyAV's decoder always gives 48 kHz, so that libopus itself is called, from PyAV's wheel or the
+PyAV's decoder always returns 48 kHz, so this module calls libopus itself, from PyAV's wheel or the
 system (RFC 6716; https://opus-codec.org/docs/opus_api-1.5/).
 """
 
@@ -28,7 +28,7 @@ class BadPacket(Exception):
 
 
 class OpusDecoder:
-    """One track's decoder, about 18 KiB. Returns int16 mono bytes at 16 kHz.
+    """Decoder of one track, about 18 KiB. Returns int16 mono bytes at 16 kHz.
 
     Raises:
         ConfigurationError: libopus is not on this machine.
@@ -45,7 +45,7 @@ class OpusDecoder:
         self._buffer = ctypes.create_string_buffer(_MAX_SAMPLES * 2)
 
     def decode(self, payload: bytes) -> bytes:
-        """The packet's sound.
+        """Return the packet's sound.
 
         Raises:
             BadPacket: libopus cannot read it.
@@ -53,11 +53,15 @@ class OpusDecoder:
         return self._run(payload, len(payload), _MAX_SAMPLES, fec=False)
 
     def recover(self, payload: bytes, samples: int) -> bytes:
-        """The sound of the packet lost just before this one, from its in-band FEC copy."""
+        """Return the sound of the packet lost just before this one, from its in-band FEC copy."""
         return self._run(payload, len(payload), samples, fec=True)
 
     def conceal(self, samples: int) -> bytes:
-        """A guess at a lost packet's sound (PLC); `samples` is a multiple of 2.5 ms."""
+        """Return a guess at lost sound (PLC).
+
+        Args:
+            samples: Length of the guess, a multiple of 2.5 ms.
+        """
         return self._run(None, 0, samples, fec=False)
 
     def _run(self, payload: bytes | None, length: int, samples: int, *, fec: bool) -> bytes:
@@ -74,7 +78,7 @@ class OpusDecoder:
 
 
 class OpusEncoder:
-    """One track's encoder of int16 samples at 48 kHz, for sound that comes as such.
+    """Encoder of int16 samples at 48 kHz, for sound that arrives as PCM.
 
     Raises:
         ConfigurationError: libopus is not on this machine.
@@ -92,10 +96,10 @@ class OpusEncoder:
         self._buffer = ctypes.create_string_buffer(_LONGEST_PACKET)
 
     def encode(self, pcm: bytes) -> bytes:
-        """A packet of these samples, whose channels take turns.
+        """Return a packet of these samples, which interleave the channels.
 
         Raises:
-            BadPacket: they are not 2.5, 5, 10, 20, 40 or 60 ms.
+            BadPacket: The samples are not 2.5, 5, 10, 20, 40 or 60 ms.
         """
         samples = len(pcm) // (2 * self._channels)
         count = self._library.opus_encode(self._state, pcm, samples, self._buffer, _LONGEST_PACKET)
@@ -109,12 +113,12 @@ class OpusEncoder:
 
 
 def packet_samples(payload: bytes) -> int:
-    """How many samples at 16 kHz a packet holds.
+    """Return the number of samples at 16 kHz in a packet.
 
     Raises:
-        BadPacket: its header says nothing sensible.
+        BadPacket: Its header is invalid.
     """
-    # The first byte tells the frames' length and, but for code 3, their number as well.
+    # The first byte holds the frames' length and, except for code 3, their number.
     code = payload[0] & 0x03 if payload else 0
     return _samples(payload[:2] if code == _ANY_NUMBER else payload[:1])
 

@@ -1,4 +1,4 @@
-"""A packet of sound, and where packets go."""
+"""Packets of sound, and the port that receives them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Packet:
     """One RTP packet (RFC 3550) of one speaker's track, decrypted.
 
     Attributes:
-        sequence: 16 bits, wraps.
-        timestamp: 48 kHz media clock, 32 bits, wraps.
-        level: Loudness by RFC 6464 in dB below full scale (0 to 127), None where not sent. The
-            client's own word.
-        payload: One Opus packet (RFC 7587); empty payloads are not passed on.
-        arrived_s: Monotonic seconds.
-        ssrc: The source's number in its RTP session (RFC 3550).
+        sequence: Sequence number: 16 bits, wraps.
+        timestamp: Media time: 48 kHz clock, 32 bits, wraps.
+        level: Declared loudness (RFC 6464) in dB below full scale (0 to 127), None where not sent.
+            The client's own word.
+        payload: One Opus packet (RFC 7587), never empty.
+        arrived_s: Time of arrival, in monotonic seconds.
+        ssrc: Number of the source in its RTP session (RFC 3550).
     """
 
     sequence: int
@@ -29,6 +29,6 @@ class Packet:
 
 
 class PacketSink(Protocol):
-    """Takes packets as they arrive, on the event loop. Must return at once."""
+    """Receiver of packets as they arrive, on the event loop; must return at once."""
 
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None: ...

@@ -1,4 +1,4 @@
-"""What listening needs from storage."""
+"""Storage port of listening."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ class HearingStore(Protocol):
     async def gap(self, gap: AudioGap) -> None:
         """Record a gap and append `audio.gap`.
 
-        `heard_until` stays where it is: before the gap's end there may be words under way.
+        `heard_until` stays where it is: words from before the gap's end may still be unsettled.
         """
         ...
 
     async def gaps(self, room_id: str, limit: int) -> Sequence[AudioGap]:
-        """The latest first."""
+        """Return the room's gaps, latest first."""
         ...
 
     async def gaps_between(
         self, room_id: str, from_at: datetime, to_at: datetime
     ) -> Sequence[AudioGap]:
-        """Those that reach into the time between, oldest first."""
+        """Return the gaps that overlap the time between, oldest first."""
         ...
 
     async def interrupted(self) -> Sequence[HeardUntil]:
-        """Speakers still marked as live, as a crash leaves them behind."""
+        """Return the speakers whom an earlier run left live, with their `heard_until`."""
         ...
 
     async def talk(
         self, room_id: str, from_at: datetime, to_at: datetime
     ) -> Sequence[TranscriptHeard]:
-        """What was said in the room between these times, oldest first."""
+        """Return the room's transcripts between these times, oldest first."""
         ...
 
     async def talk_page(
         self, room_id: str, *, limit: int, cursor: str | None
     ) -> tuple[Sequence[TranscriptHeard], str | None]:
-        """What was said in the room, newest first, and the cursor of the next page.
+        """Return the room's transcripts, newest first, and the cursor of the next page.
 
         Raises:
-            Problem: 400, the cursor is none of ours.
+            Problem: 400 where the cursor is not one of ours.
         """
         ...

@@ -1,6 +1,6 @@
-"""Puts a track's packets back in order, waiting a little for what is late.
+"""Reorder window: puts a track's packets back into order and waits a little for late ones.
 
-Pure: time comes in as monotonic seconds. The window follows the measurements in RFC 3550's spirit:
+Pure: time is an argument, in monotonic seconds. The window is measured in the spirit of RFC 3550:
 long enough for Wi-Fi jitter, short enough not to be felt in an alert's latency.
 """
 
@@ -12,25 +12,25 @@ from service.listening.packet import Packet
 
 _SEQUENCES = 1 << 16
 _RESYNC = 3_000
-"""A jump ahead of this many packets (one minute) is a new stream, not a loss."""
+"""Jump ahead, in packets, that begins a new stream (one minute); a smaller one is a loss."""
 _MISORDER = 100
-"""Two packets in a row from so far back are a new stream, not late ones (RFC 3550, A.1). So are
-two from another source (SSRC)."""
+"""Jump back, in packets, after which two packets in a row begin a new stream (RFC 3550, A.1). Two
+packets in a row from another source (SSRC) do as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Packets that did not come in time."""
+    """A number of packets that did not come in time."""
 
     count: int
 
 
 class Reorder:
-    """One track's window.
+    """Reorder window of one track.
 
     Args:
-        window_s: How long a packet may be waited for once a later one is here.
-        capacity: Packets held at most; beyond it the missing ones are given up at once.
+        window_s: Longest wait for a packet once a later one is here, in seconds.
+        capacity: Packets held at most; beyond it, missing packets are given up at once.
     """
 
     def __init__(self, *, window_s: float = 0.08, capacity: int = 50) -> None:
@@ -39,17 +39,17 @@ class Reorder:
         self._next: int | None = None
         self._ssrc = 0
         self._held: dict[int, Packet] = {}
-        self._strange: Packet | None = None
+        self._stray: Packet | None = None  # the first packet of what may be a new stream
         self.late = 0
         self.duplicate = 0
 
     @property
     def held_bytes(self) -> int:
-        """Of packets that wait for their turn; `capacity` bounds it."""
+        """Bytes of the packets that wait for their turn; `capacity` bounds it."""
         return sum(len(packet.payload) for packet in self._held.values())
 
     def push(self, packet: Packet) -> list[Packet | Missing]:
-        """What can be played now that this packet is here, in order."""
+        """Add a packet; return the packets and losses that can be played now, in order."""
         number = self._unwrap(packet.sequence)
         if number == self._next and packet.ssrc == self._ssrc and not self._held:
             self._next = number + 1
@@ -73,7 +73,7 @@ class Reorder:
         return played
 
     def expire(self, now_s: float) -> list[Packet | Missing]:
-        """What can be played because its turn has been waited for long enough."""
+        """Return the packets that have waited for `window_s`, after what is missing before them."""
         played: list[Packet | Missing] = []
         while self._held and now_s - self._oldest_arrival() >= self._window_s:
             played += self._give_up_one()
@@ -83,12 +83,12 @@ class Reorder:
         played = self._give_up_all()
         self._next = number + 1
         self._ssrc = packets[-1].ssrc
-        self._strange = None
+        self._stray = None
         return [*played, *packets]
 
     def _from_far_back(self, number: int, packet: Packet) -> list[Packet | Missing]:
-        """Also from another source, whose numbers say nothing of this one's."""
-        before, self._strange = self._strange, packet
+        """Handle a packet of an earlier time or another source: two in a row begin a new stream."""
+        before, self._stray = self._stray, packet
         if before is not None and _follows(packet, before):
             self.late -= 1
             return self._begin_anew(number, [before, packet])
@@ -120,7 +120,7 @@ class Reorder:
         return played
 
     def _unwrap(self, sequence: int) -> int:
-        """The number nearest to what is expected next that is this sequence modulo 65536."""
+        """Return the number nearest to the next one that equals `sequence` modulo 65536."""
         if self._next is None:
             return sequence
         ahead = (sequence - self._next) % _SEQUENCES

@@ -1,12 +1,12 @@
-"""Cuts one track into segments of speech. Pure: samples in, segments out, no clock.
+"""Segmenter of one track: cuts its sound into segments of speech. Pure, without a clock.
 
 A segment opens when a few voiced frames come close together, begins `preroll_ms` before the first
 of them, and ends after `silence_ms` without a voiced frame. Speech longer than `longest_ms` is cut
 at its quietest dip; the next part repeats the last `overlap_ms` before the cut, so that a word
 over the cut is whole in one of the two.
 
-Where a second opinion is asked for, what opens is only a `Candidate`: sound in which it finds no
-speech for long ends the segment though it is voiced, and a segment without any is not given out.
+With a second opinion, an open segment is only a `Candidate`. It ends where the second opinion finds
+no speech for long, even in voiced sound, and a segment without any speech is dropped.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ _FRAME_SAMPLES = FRAME_BYTES // 2
 
 @dataclass(frozen=True, slots=True)
 class SegmenterSettings:
-    """All in milliseconds, rounded down to whole frames of 20 ms."""
+    """Times in milliseconds, rounded down to whole frames of 20 ms."""
 
     preroll_ms: int = 400
     silence_ms: int = 500
     tail_ms: int = 300
-    """How much of the closing silence stays in the segment."""
+    """Part of the closing silence that stays in the segment."""
     shortest_ms: int = 250
-    """Less voiced sound than this is a click, not speech."""
+    """Least voiced sound of a segment; less is a click."""
     longest_ms: int = 12_000
     cut_search_ms: int = 4_000
-    """The dip for a cut is looked for in the last so many milliseconds."""
+    """Last part of a long segment, in which the dip for a cut is sought."""
     overlap_ms: int = 500
     onset_ms: int = 60
     """Voiced sound within `onset_window_ms` that opens a segment."""
     onset_window_ms: int = 100
     doubt_ms: int = 300
-    """Voiced sound counts as silence once the second opinion has found no speech for so long."""
+    """Voiced sound without speech, by the second opinion, after which it counts as silence."""
     trim_ms: int = 300
-    """What is no speech is cut off a segment's edges where it is longer than this."""
+    """Longest sound without speech that stays at a segment's edges."""
 
 
 DEFAULTS = SegmenterSettings()
@@ -52,12 +52,15 @@ DEFAULTS = SegmenterSettings()
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Speech from sample `start` of the track on; `part` and `overlap_ms` as in `Utterance`.
+    """A stretch of speech. Positions count samples of the track.
 
     Attributes:
-        onset: The first sample that is new and speech: where the pre-roll or the overlap ends.
-        opened: Where it began before its edge was cut off: what it is known by.
-        speech: From a first to a last sample each, where it is speech; pauses lie between.
+        start: Position of the first sample.
+        onset: Position of the first sample that is new speech, after the pre-roll or the overlap.
+        part: Number of the part, as in `Utterance`.
+        overlap_ms: Repeated sound at the start, as in `Utterance`.
+        opened: Start before the edge was trimmed; the segment's id is made from it.
+        speech: Spans of speech as half-open sample ranges; pauses lie between them.
     """
 
     start: int
@@ -75,13 +78,13 @@ class Segment:
 
 
 class Segmenter:
-    """One track's segmenter. How the samples are chunked never changes the segments.
+    """Segmenter of one track. The chunking of the samples never changes the segments.
 
     Args:
-        second: Hears every candidate; None: what `vad` opens is speech.
+        second: Detector that judges every candidate; None: `vad` is believed.
 
     Attributes:
-        noise: Candidates that the second opinion has turned away.
+        noise: Candidates in which the second opinion found no speech.
         clicks: Candidates that were too short.
     """
 
@@ -113,57 +116,57 @@ class Segmenter:
 
     @property
     def position(self) -> int:
-        """Samples taken so far."""
+        """Position after the last sample pushed."""
         return self._position + len(self._rest) // 2
 
     @property
     def speaking(self) -> bool:
-        """Somebody is, as far as is known: a second opinion comes a quarter of a second later."""
+        """Whether somebody speaks; a second opinion comes a quarter of a second later."""
         if self._candidate is None:
             return bool(self._open)
-        return self._candidate.goes_on or self._heard_speech()
+        return self._candidate.goes_on or self._has_speech()
 
     @property
-    def doubtful(self) -> bool:
-        """Nobody is, though something may be open."""
+    def quiet(self) -> bool:
+        """Whether nobody speaks, though a segment of noise may be open."""
         return not self._open or self._unlikely_ms() >= self._set.doubt_ms
 
     @property
-    def since(self) -> int | None:
-        """The first sample of what is being said; None where nobody is speaking."""
+    def open_since(self) -> int | None:
+        """Onset of the open segment; None where none is open."""
         return self._onset if self._open else None
 
     @property
-    def pausing_ms(self) -> int:
-        """How long ago what is open was last voiced."""
+    def pause_ms(self) -> int:
+        """Time since the last voiced frame of the open segment."""
         return self._silent * FRAME_MS
 
     @property
     def held_bytes(self) -> int:
-        """Of sound that may still become part of a segment; `longest_ms` bounds it."""
+        """Bytes of sound that may still become part of a segment; `longest_ms` bounds it."""
         return (len(self._open) + len(self._waiting)) * FRAME_BYTES + len(self._rest)
 
-    def glimpse(self) -> Segment | None:
-        """What is open, as far as it was heard, if it is speech. It stays open."""
-        if not self._open or (self._candidate is not None and not self._heard_speech()):
+    def copy_open_segment(self) -> Segment | None:
+        """Return the open segment so far; None where it has no speech. It stays open."""
+        if not self._open or (self._candidate is not None and not self._has_speech()):
             return None
         return self._segment(self._open, EndedBy.OPEN)
 
     @property
     def complete_until(self) -> int:
-        """Every sample before this one has been given out or is not speech.
+        """Position before which every sample has been given out or is not speech.
 
-        Quiet beginnings of words are only known for speech once the segment opens, so that what
-        may become pre-roll does not count yet: no later segment begins before this sample, but for
-        the overlap of a part with the part before.
+        A quiet beginning of a word is known as speech only once the segment opens, so possible
+        pre-roll does not count yet. No later segment begins before this position, except for the
+        overlap of a part with the part before.
         """
         if self._open:
             return self._start + self._overlap_frames * _FRAME_SAMPLES
         return self._position - len(self._waiting) * _FRAME_SAMPLES
 
     def push(self, pcm: bytes) -> list[Segment]:
-        """Take int16 samples; the segments that they complete."""
-        if len(pcm) == FRAME_BYTES and not self._rest:  # as tracks bring it
+        """Add int16 samples; return the segments that they complete."""
+        if len(pcm) == FRAME_BYTES and not self._rest:  # the usual case: one packet, one frame
             segment = self._frame(pcm)
             return [segment] if segment is not None else []
         data = self._rest + pcm
@@ -176,21 +179,21 @@ class Segmenter:
                 done.append(segment)
         return done
 
-    def pass_over(self, samples: int) -> list[Segment]:
-        """Take silence: as `push` with zeros, for almost nothing where nobody is speaking."""
+    def push_silence(self, samples: int) -> list[Segment]:
+        """Do the same as `push` with zeros, at almost no cost where nobody is speaking."""
         if self._open or samples < _FRAME_SAMPLES:
             return self.push(bytes(2 * samples))
         fill = -len(self._rest) % FRAME_BYTES // 2
         done = self.push(bytes(2 * fill))
-        if self._open:  # by sound that had not made a frame before
+        if self._open:  # the rest of a frame opened it
             return done + self.push(bytes(2 * (samples - fill)))
         count, rest = divmod(samples - fill, _FRAME_SAMPLES)
-        self._waiting.pass_over(count)
+        self._waiting.push_silence(count)
         self._position += count * _FRAME_SAMPLES
         return done + self.push(bytes(2 * rest))
 
     def flush(self) -> list[Segment]:
-        """The track has ended: what is open ends with it."""
+        """End the track; return the segments that were open."""
         if self._rest:
             padded = self._rest.ljust(FRAME_BYTES, b"\0")
             self._rest = b""
@@ -214,7 +217,7 @@ class Segmenter:
         return self._maybe_end(judged=judged)
 
     def _begin(self) -> None:
-        self._open, preroll = self._waiting.take()
+        self._open, preroll = self._waiting.open_segment()
         self._start = self._position - len(self._open) * _FRAME_SAMPLES
         self._onset = self._start + preroll * _FRAME_SAMPLES
         self._part = 0
@@ -226,9 +229,10 @@ class Segmenter:
                 self._candidate.push(frame.pcm, voiced=frame.voiced)
 
     def _maybe_end(self, *, judged: bool) -> Segment | None:
-        """
+        """End or cut the open segment where it is time.
+
         Args:
-            judged: The second opinion has just heard more.
+            judged: Whether the second opinion has just judged more.
         """
         if self._silent * FRAME_MS >= self._set.silence_ms:
             return self._close(EndedBy.SILENCE, len(self._open) - self._silent)
@@ -239,8 +243,11 @@ class Segmenter:
         return None
 
     def _close(self, ended_by: EndedBy, spoken: int) -> Segment | None:
-        """End the open segment, of which so many frames are speech; the rest is silence before the
-        next one."""
+        """End the open segment; the frames after it wait for the next one.
+
+        Args:
+            spoken: Frames up to the end of the speech.
+        """
         tail = 0 if ended_by is EndedBy.LEFT else self._set.tail_ms // FRAME_MS
         keep = min(spoken + tail, len(self._open))
         segment = None
@@ -249,7 +256,7 @@ class Segmenter:
             given = max(keep, self._overlap_frames)
         else:
             given = self._overlap_frames
-        self._waiting.keep(self._open[given:])
+        self._waiting.push_quiet(self._open[given:])
         self._open = []
         self._candidate = None
         return segment
@@ -257,7 +264,7 @@ class Segmenter:
     def _is_worth(self, frames: list[Frame], spoken: int) -> bool:
         if self._candidate is not None:
             self._candidate.settle(self._start + spoken * _FRAME_SAMPLES)
-            if not self._heard_speech():
+            if not self._has_speech():
                 self.noise += 1
                 return False
         voiced_ms = sum(f.voiced for f in frames[self._overlap_frames :]) * FRAME_MS
@@ -267,8 +274,7 @@ class Segmenter:
         return True
 
     def _trimmed(self, ended_by: EndedBy, keep: int) -> tuple[Segment, int]:
-        """The open segment without long stretches at its edges that are no speech, and how many
-        frames it takes."""
+        """Return the open segment without long edges that are no speech, and its end in frames."""
         first = 0
         since = self._candidate.speech_since() if self._candidate is not None else None
         if since is not None:
@@ -282,7 +288,7 @@ class Segmenter:
         return self._segment(self._open[first:keep], ended_by, first=first), keep
 
     def _cut(self) -> Segment:
-        """Cut unbroken speech at its quietest dip and go on with an overlap."""
+        """Cut unbroken speech at its quietest dip; the next part begins with an overlap."""
         if self._candidate is not None:
             self._candidate.settle(self._position)
         frames = self._open
@@ -300,20 +306,20 @@ class Segmenter:
             self._candidate.forget(self._start)
         return segment
 
-    def _heard_speech(self) -> bool:
-        """In what is new."""
+    def _has_speech(self) -> bool:
+        """Whether the second opinion found speech after the overlap."""
         since = self._start + self._overlap_frames * _FRAME_SAMPLES
         return self._candidate is not None and self._candidate.is_speech(since)
 
     def _unlikely_ms(self) -> int:
-        """For how long the second opinion has found no speech in what is open."""
+        """Return the time since the second opinion last found speech in the open segment."""
         if self._candidate is None:
             return 0
         likely_until = max(self._candidate.speech_until or 0, self._onset)
         return (self._candidate.judged - likely_until) * 1000 // SAMPLE_RATE
 
     def _likely_frames(self) -> int:
-        """How much of what is open lies before the last sound that may be speech."""
+        """Return the frames of the open segment up to the last speech, by the second opinion."""
         until = self._candidate.speech_until if self._candidate is not None else None
         return 0 if until is None else max(0, -(-(until - self._start) // _FRAME_SAMPLES))
 
@@ -331,7 +337,8 @@ class Segmenter:
         )
 
     def _speech(self, frames: list[Frame], start: int) -> Iterator[tuple[int, int]]:
-        """Where both detectors agree, but for beginnings, which the better one hears sooner."""
+        """Yield the spans of speech by both detectors; begins are the second opinion's, which are
+        earlier."""
         end = start + len(frames) * _FRAME_SAMPLES
         found = self._candidate.speech() if self._candidate is not None else [(self._onset, end)]
         for a, b in found:

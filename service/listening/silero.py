@@ -8,11 +8,11 @@ from asr.silero import Silero
 from service.errors import ConfigurationError
 
 
-def silero() -> Silero:
-    """Return the one of this process.
+def load_silero() -> Silero:
+    """Return the process's only instance.
 
     Raises:
-        ConfigurationError: its model is not where faster-whisper keeps it.
+        ConfigurationError: The model is not where faster-whisper keeps it.
     """
     try:
         return detector.load_silero()

@@ -1,4 +1,4 @@
-"""The door to PyAV: a sound file to the samples that a track would have given."""
+"""The door to PyAV: samples of a sound file, as a track would give them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from service.errors import Failed
 
 
 def read_sound(path: Path) -> Iterator[bytes]:
-    """int16 mono samples at 16 kHz, in pieces, of the file's first audio stream.
+    """Yield the samples of the file's first audio stream in pieces: int16 mono at 16 kHz.
 
     Raises:
-        Failed: there is no such file, it is no sound, or it is damaged.
+        Failed: The file is missing or damaged, or holds no sound.
     """
     try:
         with av.open(str(path)) as container:

@@ -1,8 +1,8 @@
-"""Where on the wall clock the samples of a track lie. Pure.
+"""Wall time of a track's samples. Pure.
 
-A packet's media time says how long after the one before it was spoken, but not when; its arrival
-says that it was spoken at that moment or before. So the soonest arrivals hold the timeline, and
-packets that come late, alone or in a burst after an outage, are put where they were spoken.
+A packet's media time gives its distance from the packet before, but no wall time; its arrival is an
+upper bound of the time at which it was spoken. So the earliest arrivals fix the timeline, and late
+packets, alone or in a burst after an outage, are placed at the time at which they were spoken.
 """
 
 from __future__ import annotations
@@ -14,34 +14,37 @@ from datetime import datetime, timedelta
 from asr.speech import SAMPLE_RATE
 
 LATEST_S = 3.0
-"""A network holds packets back for so long at most; what comes later began anew."""
+"""Longest delay of a network, in seconds; a later packet begins a new timeline."""
 _DRIFT = timedelta(microseconds=200)
-"""How far a packet may move the timeline towards later times: sound cards' clocks differ."""
+"""Longest step towards later times that a packet may cause: sound cards' clocks differ."""
 _SLACK = timedelta(milliseconds=5)
 _LATEST = timedelta(seconds=LATEST_S)
 
 
 @dataclass(frozen=True, slots=True)
 class _Anchor:
-    """Sample `position` was spoken at wall time `at`."""
+    """Wall time `at` of sample `position`."""
 
     position: int
     at: datetime
 
 
 class Timeline:
-    """One track's. Positions count samples at `SAMPLE_RATE`.
+    """Timeline of one track. Positions count samples at `SAMPLE_RATE`.
 
     Args:
-        now: When sample 0 is taken to be spoken until the first packet tells.
+        now: Wall time of sample 0 until the first packet arrives.
     """
 
     def __init__(self, now: datetime) -> None:
         self._anchors: deque[_Anchor] = deque([_Anchor(0, now)], maxlen=256)
         self._ended: datetime | None = None
 
-    def wall(self, position: int) -> datetime:
-        """When this sample was spoken: never later than it came, nor than what follows it."""
+    def wall_time(self, position: int) -> datetime:
+        """Return the time at which a sample was spoken.
+
+        It is never later than the sample's arrival, nor than the time of a later sample.
+        """
         soonest: datetime | None = None
         for anchor in reversed(self._anchors):
             if anchor.position <= position:
@@ -50,12 +53,14 @@ class Timeline:
         at = anchor.at + _length(position - anchor.position)
         return at if soonest is None else min(at, soonest)
 
-    def place(
+    def place_packet(
         self, position: int, samples: int, arrived: datetime, *, after: int | None
     ) -> datetime:
-        """Put a packet's samples on the timeline; when the first of them was spoken.
+        """Put a packet's samples on the timeline; return the wall time of the first.
 
         Args:
+            position: Position of the packet's first sample.
+            samples: Samples in the packet.
             after: Samples of media time between the packet before and this one; None where media
                 time began anew.
         """
@@ -66,7 +71,7 @@ class Timeline:
             if begins - due < _LATEST:
                 begins = min(begins, due + _DRIFT)
         self._ended = begins + length
-        if abs(begins - self.wall(position)) > _SLACK:
+        if abs(begins - self.wall_time(position)) > _SLACK:
             self._anchors.append(_Anchor(position, begins))
         return begins
 

@@ -1,4 +1,4 @@
-"""The door to webrtcvad: is somebody speaking in this frame?"""
+"""The door to webrtcvad: voice activity detection, frame by frame."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FRAME_MS = 20
 FRAME_BYTES = SAMPLE_RATE * FRAME_MS // 1000 * 2
 
 Vad = Callable[[bytes], bool]
-"""Takes the frames of one track in order, `FRAME_BYTES` each; may remember earlier ones."""
+"""Detector for one track. Takes its frames in order, `FRAME_BYTES` each; may remember them."""
 
 
 def webrtc_vad(*, aggressiveness: int = 3, gate_dbfs: float = -50.0) -> Vad:
-    """webrtcvad behind a level gate: alone it takes steady noise for speech.
+    """Return webrtcvad behind a level gate: alone it takes steady noise for speech.
 
     Args:
         aggressiveness: 0 to 3, webrtcvad's own scale; 3 rejects most.

@@ -16,9 +16,9 @@ from policies.recent import LONGEST_BEFORE_S, Recent
 from service.alerts.acting import Acting
 from service.errors import ConfigurationError, StoreAway
 from service.listening.ear import Ear
-from service.listening.looks import Looks
+from service.listening.interim_schedule import InterimSchedule
 from service.listening.segmenter import SegmenterSettings
-from service.listening.silero import silero
+from service.listening.silero import load_silero
 from service.listening.vad import webrtc_vad
 from service.roles.common import Common
 from service.roles.loops import cancel_all, run_again
@@ -91,7 +91,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         reader=reader,
         alerts=stores.alerts,
         heat=heat,
-        look_again=Listener.look_again,
+        look_again=Listener.confirm_interim,
         metrics=metrics,
         clock=clock,
     )
@@ -107,7 +107,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
     ears = Ears(
         make_ear=_ear_maker(settings),
         on_utterance=pipeline.heard,
-        on_glimpse=provisional.look,
+        on_interim=provisional.look,
         show_levels=front.show_levels,
         rooms=stores.rooms,
         hearing=stores.hearing,
@@ -120,7 +120,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         ears,
         stores.tokens,
         addresses=settings.local_addresses(),
-        told=front.action_route,
+        action_route=front.action_route,
         metrics=metrics,
     )
     janus = JanusConnector(
@@ -234,7 +234,7 @@ def _janus_access(settings: Settings) -> JanusAccess:
 
 def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:
     segmenter = SegmenterSettings(silence_ms=settings.silence_ms)
-    second = silero()  # loaded now, while nobody waits
+    second = load_silero()  # loaded now, while nobody waits
 
     def make(room_id: str, speaker_id: str, now: datetime, cut_off_at: datetime | None) -> Ear:
         return Ear(
@@ -244,7 +244,7 @@ def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | N
             now=now,
             interrupted_at=cut_off_at,
             settings=segmenter,
-            looks=Looks() if settings.provisional else None,
+            interims=InterimSchedule() if settings.provisional else None,
             second=second.listen(),
         )
 

@@ -1,4 +1,4 @@
-"""What people can do in a room through us."""
+"""Actions that people can take in a room through us."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ class RoomAction(StrEnum):
 
 
 class CannotAct(Exception):
-    """The action was not carried out; its text says why, for the person who asked for it."""
+    """An action was not carried out; the text gives the reason, for the person who asked for it."""

@@ -1,4 +1,4 @@
-"""How long to wait before a room is joined again. Pure."""
+"""Back-off: waits before a room is joined again. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from random import uniform
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Waits that grow from one attempt to the next.
+    """Bounds of waits that grow from one attempt to the next.
 
     Attributes:
-        first_s, longest_s: The first wait, and what none is longer than.
-        growth: How many times as long the next wait is.
-        limit_s: When the waits add up to this, it is given up.
+        first_s: First wait, in seconds.
+        longest_s: Longest wait, in seconds.
+        growth: Factor from one wait to the next.
+        limit_s: Sum of the waits after which the room is given up, in seconds.
     """
 
     first_s: float
@@ -24,17 +25,17 @@ class Patience:
 
 
 UNREACHABLE = Patience(0.25, 4.0, 2.0, 24 * 3600.0)
-"""A room server that is away: when it is back, its rooms are heard within seconds."""
+"""Waits for a room server that is away: once it is back, its rooms are heard within seconds."""
 REFUSED = Patience(1.0, 60.0, 1.5, 3600.0)
-"""A room server that says no: nothing changes by itself, until somebody changes it."""
+"""Waits after a room server's refusal: it will not change until somebody changes a setting."""
 
 
 class BackOff:
-    """Waits in a row without success.
+    """Waits between attempts in a row that fail.
 
     Args:
-        spread: Gives a factor between its two arguments: rooms that were lost together do not all
-            come back in the same instant.
+        spread: Returns a factor between its two arguments, so that rooms that were lost together do
+            not all come back in the same instant.
     """
 
     def __init__(self, spread: Callable[[float, float], float] = uniform) -> None:
@@ -44,7 +45,7 @@ class BackOff:
         self._waited_s = 0.0
 
     def next(self, patience: Patience) -> float | None:
-        """Seconds to wait; None: it is given up. Another patience begins anew."""
+        """Return the next wait in seconds; None: give up. Another patience starts over."""
         if patience is not self._patience:
             self._patience, self._wait_s, self._waited_s = patience, patience.first_s, 0.0
         if self._waited_s >= patience.limit_s:
@@ -55,5 +56,5 @@ class BackOff:
         return wait_s
 
     def reset(self) -> None:
-        """It went well, or somebody asked for it anew."""
+        """Start over, after a success or on request."""
         self._patience = None

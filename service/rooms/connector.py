@@ -1,8 +1,8 @@
-"""The seam between a way into rooms and what lies behind it.
+"""Ports between a connector and the parts that hear and supervise rooms.
 
-A connector knows one kind of room server. For each room it gives out sessions, one after the
-other: a session is one stay in the room, which ends when the room does or the way to it is lost.
-The supervisor's keeper of that room decides what follows.
+A connector knows one kind of room server. For each room it makes sessions, one after the other. A
+session is one stay in the room; it ends when the room ends or the connection to it is lost. The
+room's keeper decides what follows.
 """
 
 from __future__ import annotations
@@ -17,127 +17,130 @@ from service.rooms.room import Room, RoomState, Speaker
 
 
 class RoomListener(PacketSink, Protocol):
-    """What a session reports to: who comes and goes, and their packets."""
+    """Receiver of a session's reports: speakers who come and go, and their packets."""
 
     async def speaker_joined(self, speaker: Speaker, since: datetime | None = None) -> None:
-        """Must be awaited before the speaker's first packet is pushed.
+        """Hear the speaker; to be awaited before their first packet is pushed.
 
         Args:
-            since: When they came, where they could not be heard at once: what they said since
-                then is a gap.
+            since: Time of their arrival, where they could not be heard at once: the time since then
+                is a gap.
         """
         ...
 
     async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
-        """Returns once their last words are on record, which takes seconds.
+        """Stop hearing the speaker; return once their last words are on record, seconds later.
 
         Args:
-            cut_off: They did not go by their own will, and may have talked on unheard.
+            cut_off: Whether the connection was lost: they may have talked on unheard.
         """
         ...
 
     async def speaker_changed(self, speaker: Speaker) -> bool:
-        """Their name, role or mute is another now; False where they are not heard."""
+        """Record the speaker's new name, role or mute; False where they are not heard."""
         ...
 
     def room_heard(self, room_id: str, present: Collection[str]) -> None:
-        """The room is heard, and these speakers are in it: who else was live before has left."""
+        """Note that the room is heard: unheard speakers who are not in `present` have left."""
         ...
 
 
 class Audience(RoomListener, Protocol):
-    """What a keeper reports to: a room's sessions, and what lies between them."""
+    """Receiver of a keeper's reports: a room's sessions, and the times between them."""
 
     def room_lost(self, room_id: str) -> None:
-        """The way to the room is lost: its speakers stay, unheard, until `room_heard`."""
+        """Note that the room is lost: its speakers stay live, unheard, until `room_heard`."""
         ...
 
     async def room_left(self, room_id: str, reason: str) -> None:
-        """Nothing is heard of the room any more: all its speakers leave."""
+        """Stop hearing the room: all its speakers leave."""
         ...
 
 
 class Muted(Protocol):
-    """Whom the room's moderators muted through us: so they stay, however often they come back.
+    """Persons whom the room's moderators muted through us, in the room now or not.
 
-    They are persons, as `RoomConnector.person` says.
+    They stay muted when they come back. Persons are named as by `RoomConnector.person`.
     """
 
     def __contains__(self, person: object) -> bool: ...
 
     async def lifted(self, person: str) -> None:
-        """A moderator unmuted the speaker at the room server: so it is."""
+        """Honour an unmute made at the room server."""
         ...
 
 
 class RoomSession(Protocol):
-    """One stay in a room. When `run` ends, nothing is left of it: no peer, task or connection."""
+    """One stay in a room. When `run` ends, no peer, task or connection of it is left."""
 
-    async def run(self, tell: Callable[[str], None]) -> NoReturn:
+    async def run(self, report: Callable[[str], None]) -> NoReturn:
         """Be in the room and report its speakers, until cancelled.
 
-        Who is in the room when the stay ends is not reported as leaving.
+        Speakers who are in the room when the session ends are not reported as leaving.
 
         Args:
-            tell: Called when the room is heard, and whenever that changes: with what is not
-                heard of it and why, or with nothing where all is.
+            report: Called when the room is heard, and at every change, with what cannot be heard
+                and why; with an empty text where everything is heard.
 
         Raises:
-            CannotHear: Why the stay is over; which of its kinds says what follows.
+            CannotHear: The session is over; the subclass decides what follows.
         """
         ...
 
     async def act(self, action: RoomAction, person: str, words: str) -> str:
-        """Carry out what somebody decided, while `run` runs; how the room server confirmed it.
+        """Carry out a moderator's action while `run` runs; return the room server's confirmation.
 
         Args:
-            person: As `RoomConnector.person` says.
-            words: What a warned speaker is told.
+            person: Person named as by `RoomConnector.person`.
+            words: Text for a speaker who is warned.
 
         Raises:
-            CannotAct: It was not carried out.
+            CannotAct: The action was not carried out.
         """
         ...
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
-        """Let go of one speaker, who may come again; False where they are not heard."""
+        """Stop hearing one speaker, who may come again; False where they are not heard."""
         ...
 
 
 class RoomConnector(Protocol):
-    """One way into rooms.
+    """The way into one kind of room.
 
     Attributes:
-        kind: Its name in `Room.connector`.
-        opens_as: The state of a room that was just opened.
+        kind: Name of the connector in `Room.connector`.
+        opens_as: State of a room that was just opened.
     """
 
     kind: str
     opens_as: RoomState
 
     def enter(self, room: Room, secrets: Mapping[str, str], muted: Muted) -> RoomSession:
-        """A stay that has not begun.
+        """Return a new session; it begins with `run`.
 
         Args:
-            secrets: What of the room's connector nobody may read, such as its PIN.
+            secrets: Secret fields of the room's connector, such as its PIN.
         """
         ...
 
     def actions(self, room: Room) -> Collection[RoomAction]:
-        """What can be done in such a room."""
+        """Return the actions that are possible in the room."""
         ...
 
     def person(self, speaker_id: str) -> str:
-        """Who it is that is heard under this id, perhaps among others: whom actions are about."""
+        """Return the person who is heard under this id; actions concern persons.
+
+        One person may be heard under several ids.
+        """
         ...
 
 
 class CannotHear(Exception):
-    """A stay is over; its text is the reason, for people.
+    """A session is over; the text is the reason, for people.
 
     CannotHear
-    ├── RoomLost       the way to the room is lost: join again, soon
-    ├── RoomRefused    the room server says no: try again, seldom
+    ├── RoomLost       the connection to the room is lost: join again, soon
+    ├── RoomRefused    the room server refuses: try again, seldom
     └── RoomOver       the room has ended
     """
 

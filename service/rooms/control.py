@@ -1,4 +1,4 @@
-"""Ports through which the front reaches the rooms, whichever process hears them."""
+"""Ports through which the front reaches the rooms, in whichever process they are heard."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from service.rooms.actions import RoomAction
 from service.rooms.room import Room, Speaker, SpeakerLevels
 
 LevelsDisplay = Callable[[SpeakerLevels, datetime], None]
-"""Takes what the live meters show now; returns at once. From ingest to front."""
+"""Receiver of the levels that the live meters show; returns at once. From ingest to front."""
 
 ActionRoute = Callable[[str], bool]
-"""Whether some webhook carries `action.requested` of this room to its room server."""
+"""Whether a webhook carries this room's `action.requested` to its room server."""
 
 
 class RoomControl(Protocol):
@@ -30,10 +30,10 @@ class RoomControl(Protocol):
         languages: Sequence[str],
         policies: Sequence[str],
     ) -> tuple[Room, bool]:
-        """Begin to listen; the room, and whether it is new.
+        """Begin to listen; return the room, and whether it is new.
 
         Raises:
-            Problem: 409 where the id belongs to a room described otherwise, 422 for an unknown
+            Problem: 409 where the id belongs to a room with another description, 422 for an unknown
                 kind of connector, 503 while stopping.
         """
         ...
@@ -42,46 +42,51 @@ class RoomControl(Protocol):
         """Stop listening.
 
         Raises:
-            Problem: 404 where it is not listened to.
+            Problem: 404 where the room is not listened to.
         """
         ...
 
     async def find(self, room_id: str) -> Room:
-        """Raises: Problem 404."""
+        """Return the room.
+
+        Raises:
+            Problem: 404 where no room has the id.
+        """
         ...
 
     async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
-        """Stop listening to one speaker; False where they are not heard."""
+        """Stop hearing one speaker; False where they are not heard."""
         ...
 
-    def possible(self, room_id: str) -> Collection[RoomAction]:
-        """What can be done in the room; nothing where it is not listened to."""
+    def possible_actions(self, room_id: str) -> Collection[RoomAction]:
+        """Return the actions that are possible in the room; none where it is not listened to."""
         ...
 
     def person(self, room_id: str, speaker_id: str) -> str:
-        """Who it is that is heard under this id: whom actions are about."""
+        """Return the person who is heard under this id; actions concern persons."""
         ...
 
 
 class LiveSpeakers(Protocol):
-    """Who is heard now, and how loud: `service.rooms.ears.Ears`."""
+    """Speakers who are heard now, with their levels: `service.rooms.ears.Ears`."""
 
     def speakers(self, room_id: str) -> Sequence[Speaker]: ...
 
     def levels(self, room_id: str) -> SpeakerLevels: ...
 
     async def speaker_changed(self, speaker: Speaker) -> bool:
-        """Their name, role or mute is another now; False where they are not heard."""
+        """Record the speaker's new name, role or mute; False where they are not heard."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A WHIP session that was begun.
+    """A new WHIP session.
 
     Attributes:
-        id: Last part of its `Location`.
-        sdp: The answer.
+        id: Last part of the session's `Location`.
+        etag: ETag of the ICE session.
+        sdp: SDP answer.
     """
 
     id: str
@@ -92,34 +97,34 @@ class Published:
 class WhipPublishing(Protocol):
     """Signalling of WHIP sessions: `service.rooms.whip.WhipConnector`.
 
-    `speaker` is always the one whom the publish token admits, into the room that it names.
+    `speaker` is always the one whom the publish token admits, in the room that the token names.
     """
 
     @property
     def kind(self) -> str:
-        """Of the rooms that can be published into."""
+        """Connector kind of the rooms that can be published into."""
         ...
 
     async def publish(self, speaker: Speaker, offer: str) -> Published:
         """Answer an SDP offer.
 
         Raises:
-            Problem: As RFC 9725 says; no peer is left behind.
+            Problem: With a status of RFC 9725; no peer is left behind.
         """
         ...
 
     async def trickle(
         self, speaker: Speaker, session_id: str, fragment: str, if_match: str | None
     ) -> None:
-        """Take trickled candidates from an SDP fragment.
+        """Add trickled candidates from an SDP fragment.
 
         Raises:
             Problem: 400, 403, 404, 412, 422 or 428.
         """
         ...
 
-    async def end(self, speaker: Speaker, session_id: str) -> None:
-        """End a session, as its publisher asks.
+    async def end_session(self, speaker: Speaker, session_id: str) -> None:
+        """End a session at its publisher's request.
 
         Raises:
             Problem: 403 or 404.

@@ -1,11 +1,8 @@
-"""Everybody who is heard now: one `Ear` for each speaker, and how far each has been heard.
+"""The ears of all rooms: one `Ear` for each speaker, and `heard_until` of each.
 
-What a speaker said is settled once its utterance is on record or has become a gap. `heard_until`
-never passes an unsettled utterance, so that a crash at any moment leaves nothing between the two.
-
-Whoever could not be heard for a while, because the server was down or the way to the room was
-lost, stays live on record. Their gap ends with the first words heard again, or when it is known
-that they have left meanwhile.
+An utterance is settled once it is on record or has become a gap. `heard_until` never passes an
+unsettled utterance: after a crash, every word is either on record or lies after `heard_until`, and
+so inside a gap.
 """
 
 from __future__ import annotations
@@ -16,57 +13,55 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NoReturn
-from weakref import WeakValueDictionary
 
 import structlog
 
-from asr.speech import Utterance
 from service.beat import until_beat
 from service.clock import Clock
 from service.errors import StoreAway
-from service.listening.counters import EarCounters
-from service.listening.ear import INTERRUPTED, Ear
 from service.listening.heard import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
+from service.rooms.absentees import Absentees
 from service.rooms.control import LevelsDisplay
+from service.rooms.ear_metrics import count_packets, measure_held_bytes
+from service.rooms.ear_runner import EarRunner, MakeEar, OnUtterance
 from service.rooms.listener import Key, Listener
 from service.rooms.ports import RoomStore
+from service.rooms.presence import Presences
 from service.rooms.room import Speaker, SpeakerLevels
 from service.rooms.unwritten import Unwritten
 
 log = structlog.get_logger()
 
 _STALL_S = 0.06
-"""A tick so late: the loop stood still, and what came meanwhile is not with the ears yet."""
+"""Delay of a tick that shows that the event loop stood still. Packets that came meanwhile have not
+reached the ears yet."""
 _HOUSEKEEPING_S = 1.0
 _LEVELS_S = 0.5
 _SETTLE_S = 15.0
-"""How long a leaving speaker's last words are waited for."""
+"""Longest wait for the last words of a speaker who leaves."""
 _LATE = timedelta(seconds=1)
-"""Whoever is heard so long after they came may have said something unheard."""
-_LONGEST_UNTOLD = timedelta(seconds=10)
-"""A track whose ear breaks again and again is a gap each time so much has gone unheard."""
+"""Delay between a speaker's arrival and hearing them from which it counts as a gap."""
 
 
 class Ears:
     """Implements `RoomListener`; `run` owns its loops.
 
     Args:
-        make_ear: Room, speaker, now and the end of what was heard before an interruption, if
-            there was one.
-        on_utterance: Takes what was cut; must return at once, and call `settle` or `lose` later.
-        on_glimpse: Takes looks at speech that goes on; must return at once.
-        show_levels: Takes what the live meters show; must return at once.
+        on_utterance: Receives each utterance; must return at once, and call `settle` or `lose`
+            later.
+        on_interim: Receives utterances that have not ended; must return at once.
+        show_levels: Receives the levels for the live meters; must return at once.
     """
 
     def __init__(
         self,
         *,
-        make_ear: Callable[[str, str, datetime, datetime | None], Ear],
-        on_utterance: Callable[[Listener, Utterance], None],
-        on_glimpse: Callable[[Listener, Utterance], None] = lambda listener, utterance: None,
+        make_ear: MakeEar,
+        on_utterance: OnUtterance,
+        on_interim: OnUtterance = lambda listener, utterance: None,
         show_levels: LevelsDisplay,
         rooms: RoomStore,
         hearing: HearingStore,
@@ -74,99 +69,92 @@ class Ears:
         clock: Clock,
     ) -> None:
         self._make_ear = make_ear
-        self._on_utterance = on_utterance
-        self._on_glimpse = on_glimpse
         self._show_levels = show_levels
         self._rooms = rooms
         self._hearing = hearing
         self._metrics = metrics
         self._clock = clock
-        self._listeners: dict[Key, Listener] = {}
-        self._rooms_heard: dict[str, dict[str, Listener]] = {}
-        self._interrupted: dict[Key, datetime] = {}
-        """Since when each has gone unheard."""
-        self._cut_off: dict[Key, Listener] = {}
-        """Of these, who was heard in this run, with words that may not be settled."""
-        self._gone: dict[Key, datetime] = {}
-        """Of these, who is known not to be in the room any more, and since when that is known."""
-        self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._presences = Presences()
         self._unwritten = Unwritten(rooms, hearing, metrics)
+        self._absentees = Absentees(self._presences, rooms, self._unwritten)
+        self._runner = EarRunner(
+            make_ear,
+            on_utterance,
+            on_interim,
+            unwritten=self._unwritten,
+            metrics=metrics,
+            clock=clock,
+        )
         self._settled = asyncio.Condition()
-        metrics.speakers.set_function(lambda: len(self._listeners))
+        metrics.speakers.set_function(lambda: len(self._presences.listeners()))
 
     async def resume(self) -> None:
-        """Learn whom an earlier run was cut off from; before any room is joined."""
+        """Load the speakers whom an earlier run left live; call it before any room is joined."""
         for mark in await self._hearing.interrupted():
-            self._interrupted[mark.room_id, mark.speaker_id] = mark.at
+            self._presences.interrupt(mark.room_id, mark.speaker_id, mark.at)
 
     async def speaker_joined(self, speaker: Speaker, since: datetime | None = None) -> None:
         """Hear the speaker from now on.
 
         Args:
-            since: When they came, where they could not be heard at once.
+            since: Time of the speaker's arrival, where they could not be heard at once.
         """
         room = await self._rooms.get(speaker.room_id)
         if room is None:
             raise LookupError(f"room {speaker.room_id!r} is not on record")
         key = (speaker.room_id, speaker.id)
-        async with self._arriving_in(room.id):
-            if self._unwritten.is_leaving(speaker):
-                await self._unwritten.write(
-                    room.id
-                )  # they have left on record before they come again
+        async with self._absentees.lock(room.id):
+            if self._unwritten.is_leaving(speaker):  # record the farewell before the return
+                await self._unwritten.write(room.id)
             now = self._clock()
-            unheard_since = self._interrupted.get(key)
-            if unheard_since is None and since is not None and now - since > _LATE:
-                unheard_since = since
-            ear = self._make_ear(*key, now, unheard_since)
-            leaving = self._listeners.get(key)
+            ear = self._make_ear(*key, now, self._gap_start(key, since, now))
+            leaving = self._presences.listener(*key)
             if leaving is None:
                 await self._rooms.speaker_joined(speaker, now)
             else:
                 await self._rooms.speaker_returned(speaker, "left and came back", now)
                 leaving.back = True
-            before = leaving or self._cut_off.pop(key, None)
+            before = leaving or self._presences.cut_off(*key)
             if before is not None and before.settled:
                 before = None
-            self._interrupted.pop(key, None)
-            self._gone.pop(key, None)
-            listener = self._listeners[key] = Listener(ear, speaker, room, before)
-            self._rooms_heard.setdefault(room.id, {})[speaker.id] = listener
+            self._presences.hear(Listener(ear, speaker, room, before))
+
+    def _gap_start(self, key: Key, since: datetime | None, now: datetime) -> datetime | None:
+        unheard_since = self._presences.unheard_since(*key)
+        if unheard_since is None and since is not None and now - since > _LATE:
+            return since
+        return unheard_since
 
     async def speaker_left(self, speaker: Speaker, reason: str, *, cut_off: bool = False) -> None:
-        """Their last words are settled first: until then a crash must find them live.
+        """Stop hearing the speaker; record the farewell after their last words are settled.
 
-        A farewell that cannot be put on record is tried again every second. Whoever comes back
-        meanwhile has never been away on record.
+        Until then a crash must find them live. A farewell that cannot be put on record is tried
+        again every second. A speaker who comes back before that has not left on record.
         """
-        listener = self._listeners.get((speaker.room_id, speaker.id))
+        listener = self._presences.listener(speaker.room_id, speaker.id)
         if listener is not None:
             listener.leaving = True
-            self._take(listener, partial(listener.ear.close, self._clock(), cut_off=cut_off))
-            self._count(listener)
+            self._runner.run(listener, partial(listener.ear.close, self._clock(), cut_off=cut_off))
+            count_packets(listener, self._metrics)
             try:
-                await self._last_words(listener)
-            finally:  # also where nobody waits for it any more
+                await self._wait_until_settled(listener)
+            finally:  # also where the caller was cancelled
                 if not listener.back:
-                    self._forget(listener)
-                    self._unwritten.farewell(speaker, reason, self._clock())
+                    self._presences.remove_listener(listener)
+                    self._unwritten.add_farewell(speaker, reason, self._clock())
             if listener.back:
                 return
-        try:
-            await self._unwritten.write(speaker.room_id)
-        except Exception:
-            self._metrics.failures.labels("farewell").inc()
-            log.exception("ears.farewell_failed", room=speaker.room_id)
+        await self._write_farewells(speaker.room_id, self._unwritten.write)
 
-    async def _last_words(self, listener: Listener) -> None:
-        """Returns once they are settled, or the speaker is back."""
+    async def _wait_until_settled(self, listener: Listener) -> None:
+        """Wait for the last words of a speaker; return early when the speaker is back."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_S), self._settled:
                 await self._settled.wait_for(lambda: not listener.unsettled or listener.back)
 
     async def speaker_changed(self, speaker: Speaker) -> bool:
-        """Their name, role or mute is another now; False where they are not heard."""
-        listener = self._listeners.get((speaker.room_id, speaker.id))
+        """Record the speaker's new name, role or mute; False where they are not heard."""
+        listener = self._presences.listener(speaker.room_id, speaker.id)
         if listener is None:
             return False
         await self._rooms.speaker_joined(speaker, self._clock())
@@ -174,47 +162,48 @@ class Ears:
         return True
 
     def room_lost(self, room_id: str) -> None:
-        """The way to the room is lost: its speakers stay live on record, and go unheard."""
+        """Note that the room cannot be heard: its speakers stay live on record, unheard."""
         now = self._clock()
-        for listener in [one for one in self._in(room_id) if not one.leaving]:
+        for listener in self._presences.listeners_in(room_id):
+            if listener.leaving:
+                continue
             pending = listener.ear.interrupted
-            self._take(listener, partial(listener.ear.close, now))
-            self._count(listener)
-            self._forget(listener)
-            self._cut_off[listener.key] = listener
+            self._runner.run(listener, partial(listener.ear.close, now))
+            count_packets(listener, self._metrics)
             unheard_since = now if pending else listener.ear.unheard_since(now)
-            self._interrupted[listener.key] = listener.ear.interrupted_at or unheard_since
+            gap_start = listener.ear.interrupted_at or unheard_since
+            self._presences.interrupt(*listener.key, gap_start)
 
     def room_heard(self, room_id: str, present: Collection[str]) -> None:
-        """The room is heard, and these are in it: whoever else was live before has left."""
-        now = self._clock()
-        for key in self._interrupted:
-            if key[0] == room_id and key[1] not in present:
-                self._gone[key] = now
+        """Note that the room is heard again: unheard speakers who are not in it have left."""
+        self._presences.mark_absent(room_id, present, self._clock())
 
     async def room_left(self, room_id: str, reason: str) -> None:
-        """Nothing is heard of the room any more: all its speakers leave."""
+        """Stop hearing the room: all its speakers leave."""
         self.room_heard(room_id, ())
-        here = list(self._in(room_id))
         async with asyncio.TaskGroup() as leaving:
-            for listener in here:
+            for listener in self._presences.listeners_in(room_id):
                 leaving.create_task(
                     self.speaker_left(listener.speaker, reason), name="speaker leaves"
                 )
+        await self._write_farewells(room_id, self._absentees.give_up)
+
+    async def _write_farewells(self, room_id: str, write: Callable[[str], Awaitable[None]]) -> None:
+        """Write the farewells of a room; what fails is tried again every second."""
         try:
-            await self._let_go(room_id)
-        except Exception:  # tried again every second
+            await write(room_id)
+        except Exception:
             self._metrics.failures.labels("farewell").inc()
             log.exception("ears.farewell_failed", room=room_id)
 
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
-        listener = self._listeners.get((room_id, speaker_id))
+        listener = self._presences.listener(room_id, speaker_id)
         if listener is not None:
-            self._take(listener, partial(listener.ear.push, packet, self._clock()))
+            self._runner.run(listener, partial(listener.ear.push, packet, self._clock()))
 
     def levels(self, room_id: str) -> SpeakerLevels:
-        """How loud each speaker of the room is now, and who speaks."""
-        heard = self._in(room_id)
+        """Return the level of each speaker of the room, and the ids of those who speak."""
+        heard = self._presences.listeners_in(room_id)
         return SpeakerLevels(
             room_id,
             {one.speaker.id: round(one.ear.level_dbfs, 1) for one in heard},
@@ -222,94 +211,61 @@ class Ears:
         )
 
     def speakers(self, room_id: str) -> Sequence[Speaker]:
-        """Who is heard in the room now."""
-        return [one.speaker for one in self._in(room_id)]
-
-    def _in(self, room_id: str) -> Collection[Listener]:
-        return self._rooms_heard.get(room_id, {}).values()
+        """Return the speakers of the room who are heard now."""
+        return [one.speaker for one in self._presences.listeners_in(room_id)]
 
     async def settle(self, listener: Listener, utterance_id: str) -> None:
-        """The utterance is on record."""
+        """Note that the utterance is on record."""
         listener.unsettled.pop(utterance_id, None)
         async with self._settled:
             self._settled.notify_all()
 
     async def lose(self, listener: Listener, utterance_id: str, gap: AudioGap) -> None:
-        """Put a gap in place of an utterance that will not be on record; written in a second."""
-        self._unwritten.gap(gap)
+        """Record a gap in place of an utterance; it is written within about a second."""
+        self._unwritten.add_gap(gap)
         await self.settle(listener, utterance_id)
 
     async def run(self) -> NoReturn:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick(), name="ears tick")
             for seconds, act, name in (
-                (_HOUSEKEEPING_S, self._mark, "ears heard_until"),
-                (_HOUSEKEEPING_S, self._let_go, "ears gone"),
-                (_LEVELS_S, self._meters, "ears levels"),
+                (_HOUSEKEEPING_S, self.flush, "ears heard_until"),
+                (_HOUSEKEEPING_S, self._absentees.give_up, "ears gone"),
+                (_LEVELS_S, self._report, "ears levels"),
             ):
                 tasks.create_task(self._every(seconds, act), name=name)
         raise AssertionError("the loops never end by themselves")
 
     async def finish(self) -> None:
-        """At a planned stop: what is open ends here, and who is live stays marked as live, so
-        that the next run tells of the gap."""
+        """Give out all open utterances at a planned stop.
+
+        Live speakers stay live on record, so that the next run records the gap.
+        """
         now = self._clock()
-        for listener in list(self._listeners.values()):
-            self._take(listener, partial(listener.ear.close, now))
+        for listener in self._presences.listeners():
+            self._runner.run(listener, partial(listener.ear.close, now))
 
     async def flush(self) -> None:
-        """Write how far everybody has been heard."""
-        await self._mark()
+        """Write the waiting gaps and farewells, then `heard_until` of every speaker.
 
-    def _take(self, listener: Listener, act: Callable[[], Sequence[Utterance | AudioGap]]) -> None:
-        """Let the ear do something, and send on what it completes; a bad track harms no other."""
-        try:
-            for item in act():
-                if isinstance(item, AudioGap):
-                    self._unwritten.gap(item)
-                else:
-                    listener.unsettled[item.id] = item.started_at
-                    self._metrics.utterances.inc()
-                    self._on_utterance(listener, item)
-        except Exception:
-            self._metrics.failures.labels("ear").inc()
-            if not listener.failed:  # once for a track, which may fail with every packet
-                log.exception("ears.track_failed", room=listener.room.id)
-            listener.failed = True
-            with contextlib.suppress(Exception):  # which was logged already
-                self._begin_anew(listener)
+        In a room with unwritten gaps, `heard_until` stays where it is.
 
-    def _begin_anew(self, listener: Listener) -> None:
-        """What a broken ear had not given out, and what no ear hears after it, is a gap."""
-        now, broken = self._clock(), listener.ear
-        since = broken.interrupted_at or broken.heard_until()
-        if listener.leaving or now - since >= _LONGEST_UNTOLD:
-            self._unwritten.gap(AudioGap(*listener.key, since, max(since, now), INTERRUPTED))
-            since = now
-        self._count(listener)
-        listener.counted = EarCounters()
-        listener.ear = self._make_ear(*listener.key, now, None if listener.leaving else since)
-
-    def _glimpse(self, listener: Listener) -> None:
-        if listener.failed or listener.leaving:
-            return
-        try:
-            glimpse = listener.ear.glimpse()
-            if glimpse is not None:
-                self._on_glimpse(listener, glimpse)
-        except Exception:  # a look is no loss
-            self._metrics.failures.labels("ear").inc()
-            log.exception("ears.glimpse_failed", room=listener.room.id)
-            listener.failed = True
-
-    def _forget(self, listener: Listener) -> None:
-        if self._listeners.get(listener.key) is not listener:
-            return
-        del self._listeners[listener.key]
-        here = self._rooms_heard[listener.room.id]
-        del here[listener.speaker.id]
-        if not here:
-            del self._rooms_heard[listener.room.id]
+        Raises:
+            Exception: The first error of the store.
+        """
+        listeners = self._presences.listeners()
+        marks = [
+            HeardUntil(*listener.key, listener.heard_until())
+            for listener in listeners
+            if not listener.ear.interrupted
+        ]
+        measure_held_bytes(listeners, self._metrics)
+        failed = await self._unwritten.write_all()
+        await self._hearing.mark([mark for mark in marks if mark.room_id not in failed])
+        for room_id, error in failed.items():
+            log.warning("ears.not_written", room=room_id, error=type(error).__name__)
+        if failed:
+            raise next(iter(failed.values()))
 
     async def _tick(self) -> NoReturn:
         loop = asyncio.get_running_loop()
@@ -321,9 +277,9 @@ class Ears:
             waited = stalled and not waited  # once: a loop that is always late must go on
             if waited:
                 continue
-            for listener in list(self._listeners.values()):
-                self._take(listener, partial(listener.ear.tick, now_s, now))
-                self._glimpse(listener)
+            for listener in self._presences.listeners():
+                self._runner.run(listener, partial(listener.ear.tick, now_s, now))
+                self._runner.run_interim(listener)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> NoReturn:
         while True:
@@ -337,75 +293,9 @@ class Ears:
                 self._metrics.failures.labels("housekeeping").inc()
                 log.exception("ears.housekeeping_failed")
 
-    async def _mark(self) -> None:
-        marks = [
-            HeardUntil(*listener.key, listener.heard_until())
-            for listener in self._listeners.values()
-            if not listener.ear.interrupted
-        ]
-        held = [listener.ear.held_bytes for listener in self._listeners.values()]
-        self._metrics.held_bytes.set(sum(held))
-        self._metrics.held_bytes_most.set(max(held, default=0))
-        kept = await self._unwritten.write_all()
-        await self._hearing.mark([mark for mark in marks if mark.room_id not in kept])
-        for room_id, error in kept.items():
-            log.warning("ears.not_written", room=room_id, error=type(error).__name__)
-        if kept:
-            raise next(iter(kept.values()))
-
-    def _count(self, listener: Listener) -> None:
-        """Carry the ear's counters over into the metrics."""
-        now, before = listener.ear.counters, listener.counted
-        self._metrics.packets.inc(now.packets - before.packets)
-        self._metrics.packets_lost.inc(now.lost - before.lost)
-        self._metrics.packets_bad.inc(now.bad - before.bad)
-        self._metrics.packets_silent.inc(now.silent - before.silent)
-        # What is called late at first may be the beginning of a new stream, and is called so then.
-        self._metrics.packets_late.inc(max(0, now.late - before.late))
-        self._metrics.packets_duplicate.inc(now.duplicate - before.duplicate)
-        self._metrics.not_speech.labels("no speech in it").inc(now.noise - before.noise)
-        self._metrics.not_speech.labels("too short").inc(now.clicks - before.clicks)
-        if now.lies > before.lies:
-            self._metrics.level_lies.inc()
-            log.warning("ears.level_lies", room=listener.room.id, speaker=listener.speaker.id)
-        listener.counted = now
-
-    async def _meters(self) -> None:
-        for listener in self._listeners.values():
-            self._count(listener)
-        for room_id in self._rooms_heard:
+    async def _report(self) -> None:
+        """Count the packets of every track and show the levels of every room."""
+        for listener in self._presences.listeners():
+            count_packets(listener, self._metrics)
+        for room_id in self._presences.heard_rooms():
             self._show_levels(self.levels(room_id), self._clock())
-
-    async def _let_go(self, room_id: str | None = None) -> None:
-        """Give up whoever was not there any more when hearing came back.
-
-        Args:
-            room_id: Of one room; None: of all, of which none waits for another to be written.
-        """
-        errors: dict[str, Exception] = {}
-        for (room, speaker_id), at in list(self._gone.items()):
-            if room_id not in (None, room) or room in errors:
-                continue
-            try:
-                async with self._arriving_in(room):
-                    if (room, speaker_id) in self._gone:
-                        await self._give_up(room, speaker_id, at)
-            except Exception as error:  # noqa: BLE001 - raised below
-                errors[room] = error
-        if errors:
-            raise next(iter(errors.values()))
-
-    def _arriving_in(self, room_id: str) -> asyncio.Lock:
-        """Held while a speaker of the room comes or is given up."""
-        return self._arriving.setdefault(room_id, asyncio.Lock())
-
-    async def _give_up(self, room_id: str, speaker_id: str, at: datetime) -> None:
-        from_at = self._interrupted[room_id, speaker_id]
-        live = await self._rooms.speakers(room_id, live_only=True)
-        self._unwritten.gap(AudioGap(room_id, speaker_id, from_at, max(at, from_at), INTERRUPTED))
-        del self._interrupted[room_id, speaker_id], self._gone[room_id, speaker_id]
-        self._cut_off.pop((room_id, speaker_id), None)
-        for speaker in live:
-            if speaker.id == speaker_id:
-                self._unwritten.farewell(speaker, "did not come back", at)
-        await self._unwritten.write(room_id)

@@ -1,4 +1,4 @@
-"""Keeps one room heard: joins it, joins it again when the way to it is lost, and says so."""
+"""Keeper of one room: joins it, joins it again when it is lost, and records its state."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from service.rooms.room import Room, RoomState
 log = structlog.get_logger()
 
 _PROVED_S = 10.0
-"""A room that was heard for so long went well: the next loss is a new one."""
+"""Time heard after which a session counts as a success: the next loss starts the waits over."""
 _RETRY_STORE_S = 1.0
 _WAIT_TO_ACT_S = 10.0
-"""An action in a room that is being joined waits for so long at most."""
+"""Longest wait of an action for a room that is being joined."""
 
 
 class MutedHere(Muted, Protocol):
-    """A room's muted speakers, as they are kept in memory."""
+    """A room's muted persons in memory, to be changed by actions."""
 
     def add(self, person: str) -> None: ...
 
@@ -43,15 +43,15 @@ class MutedHere(Muted, Protocol):
 
 
 class Keeper:
-    """One room's. `run` ends when the room does.
+    """Keeper of one room. `run` ends when the room does.
 
     Attributes:
-        room: As it was described, and stood, at the beginning.
-        ending: The room has ended; the last words in it are being put on record.
+        room: The room as it was at the beginning.
+        ending: True once the room has ended and its last words are being put on record.
 
     Args:
-        enter: Makes a new stay in the room.
-        muted: Whom moderators muted through us.
+        enter: Makes a new session of the room.
+        muted: Persons whom moderators muted through us.
     """
 
     def __init__(
@@ -77,40 +77,40 @@ class Keeper:
         self._back_off = back_off or BackOff()
         self._session: RoomSession | None = None
         self._heard = asyncio.Event()
-        self._again = asyncio.Event()
+        self._join_now = asyncio.Event()
         self._heard_since_s: float | None = None
-        self._standing = (room.state, room.reason)
-        self._tell_again = asyncio.Event()
+        self._state = (room.state, room.reason)
+        self._state_changed = asyncio.Event()
 
     @property
     def state(self) -> RoomState:
-        return self._standing[0]
+        return self._state[0]
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self._tell(), name=f"room {self.room.id} state")
-            self._stands(self._opens_as, "")
+            recording = tasks.create_task(self._record_states(), name=f"room {self.room.id} state")
+            self._set_state(self._opens_as, "")
             try:
-                over = await self._stay()
+                reason = await self._run_until_over()
                 self.ending = True
-                await self._audience.room_left(self.room.id, over)
+                await self._audience.room_left(self.room.id, reason)
             except BaseException:
-                telling.cancel()
+                recording.cancel()
                 raise
-            self._stands(RoomState.ENDED, over)
+            self._set_state(RoomState.ENDED, reason)
 
     def retry(self) -> None:
-        """Somebody asks for the room anew: join now if it is not heard."""
+        """Join the room now if it is not heard."""
         if self._heard.is_set():
             return
         self._back_off.reset()
-        self._again.set()
+        self._join_now.set()
 
     async def act(self, action: RoomAction, person: str, words: str) -> str:
-        """Carry out what somebody decided; how that was confirmed.
+        """Carry out a moderator's action; return the confirmation.
 
         Raises:
-            CannotAct: It was not carried out, and will not be.
+            CannotAct: The action was not carried out, and will not be.
         """
         before = person in self._muted
         if action is RoomAction.MUTE:
@@ -133,54 +133,55 @@ class Keeper:
             return "the room is not heard now; muted as soon as it is"
         if action is RoomAction.UNMUTE:
             return "the room is not heard now; not muted again when it is"
-        raise CannotAct(f"the room is {self.state} now: {self._standing[1] or 'not heard'}")
+        raise CannotAct(f"the room is {self.state} now: {self._state[1] or 'not heard'}")
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return self._session is not None and await self._session.dismiss(speaker_id, reason)
 
-    async def _stay(self) -> str:
-        """Stay after stay; why the room has ended."""
+    async def _run_until_over(self) -> str:
+        """Run session after session; return the reason for which the room ended."""
         while True:
-            why = await self._one_stay()
-            if isinstance(why, RoomOver):
-                return str(why)
-            self._metrics.room_stays.labels(type(why).__name__).inc()
-            wait_s = self._back_off.next(REFUSED if isinstance(why, RoomRefused) else UNREACHABLE)
+            reason = await self._run_session()
+            if isinstance(reason, RoomOver):
+                return str(reason)
+            self._metrics.room_stays.labels(type(reason).__name__).inc()
+            refused = isinstance(reason, RoomRefused)
+            wait_s = self._back_off.next(REFUSED if refused else UNREACHABLE)
             if wait_s is None:
-                self._stands(
-                    RoomState.LOST, f"{why}; given up: POST the room again to try once more"
+                self._set_state(
+                    RoomState.LOST, f"{reason}; given up: POST the room again to try once more"
                 )
                 log.error("room.given_up", room=self.room.id)
             else:
-                self._stands(RoomState.LOST, str(why))
-            self._again.clear()
+                self._set_state(RoomState.LOST, str(reason))
+            self._join_now.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
-                    await self._again.wait()
+                    await self._join_now.wait()
 
-    async def _one_stay(self) -> CannotHear:
-        """Why it is over."""
+    async def _run_session(self) -> CannotHear:
+        """Run one session; return the reason for its end."""
         self._session = self._enter()
         self._heard_since_s = None
         try:
-            await self._session.run(self._is_heard)
+            await self._session.run(self._mark_heard)
         except Exception as error:
-            # A task group that fails while it is cancelled forgets that it was.
+            # A task group that fails while it is cancelled raises no CancelledError.
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise asyncio.CancelledError from error
-            why = _why(error)
-            if why is None:
+            reason = _gravest_reason(error)
+            if reason is None:
                 self._metrics.failures.labels("room").inc()
                 log.exception("room.stay_failed", room=self.room.id)
-                why = RoomLost("an unexpected error, which the server's log has in full")
+                reason = RoomLost("an unexpected error, which the server's log has in full")
             else:
-                log.warning("room.stay_over", room=self.room.id, kind=type(why).__name__)
-            if not isinstance(why, RoomOver):
+                log.warning("room.stay_over", room=self.room.id, kind=type(reason).__name__)
+            if not isinstance(reason, RoomOver):
                 self._audience.room_lost(self.room.id)
             if self._went_well():
                 self._back_off.reset()
-            return why
+            return reason
         finally:
             self._session = None
             self._heard.clear()
@@ -189,40 +190,40 @@ class Keeper:
         since_s = self._heard_since_s
         return since_s is not None and asyncio.get_running_loop().time() - since_s >= _PROVED_S
 
-    def _is_heard(self, missing: str) -> None:
+    def _mark_heard(self, missing: str) -> None:
         if self._heard_since_s is None:
             self._heard_since_s = asyncio.get_running_loop().time()
         self._heard.set()
-        self._stands(RoomState.DEGRADED if missing else RoomState.LISTENING, missing)
+        self._set_state(RoomState.DEGRADED if missing else RoomState.LISTENING, missing)
 
-    def _stands(self, state: RoomState, reason: str) -> None:
-        if self._standing != (state, reason):
-            self._standing = (state, reason)
-            self._tell_again.set()
+    def _set_state(self, state: RoomState, reason: str) -> None:
+        if self._state != (state, reason):
+            self._state = (state, reason)
+            self._state_changed.set()
 
-    async def _tell(self) -> None:
-        """Put every change on record until the room has ended; hearing does not wait for it."""
-        told = (self.room.state, self.room.reason)
-        while told[0] is not RoomState.ENDED:
-            if told == self._standing:
-                self._tell_again.clear()
-                await self._tell_again.wait()
+    async def _record_states(self) -> None:
+        """Put every change of state on record until the room has ended; hearing does not wait."""
+        recorded = (self.room.state, self.room.reason)
+        while recorded[0] is not RoomState.ENDED:
+            if recorded == self._state:
+                self._state_changed.clear()
+                await self._state_changed.wait()
                 continue
-            standing = self._standing
+            current = self._state
             try:
-                await self._store.set_state(self.room.id, *standing)
+                await self._store.set_state(self.room.id, *current)
             except Exception as error:
                 self._metrics.failures.labels("room state").inc()
                 if not isinstance(error, StoreAway):
                     log.exception("room.state_not_recorded", room=self.room.id)
                 await asyncio.sleep(_RETRY_STORE_S)
             else:
-                log.info("room.state", room=self.room.id, state=standing[0])
-                told = standing
+                log.info("room.state", room=self.room.id, state=current[0])
+                recorded = current
 
 
-def _why(error: BaseException) -> CannotHear | None:
-    """The gravest reason in what a stay raised; None where there is another error in it."""
+def _gravest_reason(error: BaseException) -> CannotHear | None:
+    """Return the gravest reason among a session's errors; None where one is unexpected."""
     found = list(_leaves(error))
     if not all(isinstance(one, CannotHear) for one in found):
         return None

@@ -11,20 +11,20 @@ from service.listening.ear import Ear
 from service.rooms.room import Room, Speaker
 
 Key = tuple[str, str]
-"""Room and speaker."""
+"""Room id and speaker id."""
 
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """A speaker's ear, and what of their words is not settled: on record, or told as a gap.
+    """A speaker's ear with the utterances that are not settled: neither on record nor a gap.
 
     Attributes:
-        unsettled: When each unsettled utterance began, by its id.
-        before: Of the same speaker, who came back before the words of last time were settled.
-        counted: What of the ear's counters is in the metrics already.
-        leaving: The speaker has left, and their last words are waited for.
-        back: They have come back meanwhile.
-        failed: The ear has failed once.
+        unsettled: Start of each unsettled utterance, by its id.
+        before: Earlier listener of a speaker who came back before its words were settled.
+        counted: Counters of the ear that the metrics contain already.
+        leaving: True once the speaker has left and only their last words are awaited.
+        back: True once a leaving speaker has come back.
+        failed: True once the ear has failed.
     """
 
     ear: Ear
@@ -43,21 +43,21 @@ class Listener:
 
     @property
     def settled(self) -> bool:
-        """Nothing of it, or of what was before it, is still to be settled."""
+        """Whether no utterance is unsettled, here or in the listeners before."""
         return next(self._starts(), None) is None
 
-    def look_again(self) -> None:
-        """Confirm soon what the last look at speech that goes on found."""
-        self.ear.look_again()
+    def confirm_interim(self) -> None:
+        """Make an interim transcript due soon that confirms the last one."""
+        self.ear.confirm_interim()
 
     def heard_until(self) -> datetime:
-        """Everything before this is settled, or was no speech."""
+        """Return the time before which all speech is settled."""
         return min([self.ear.heard_until(), *self._starts()])
 
     def _starts(self) -> Iterator[datetime]:
         yield from self.unsettled.values()
         if self.before is not None:
             before = list(self.before._starts())
-            if not before:  # settled for good: whoever comes and goes leaves no chain behind
+            if not before:  # settled for good: drop it, so that returns build no chain
                 self.before = None
             yield from before

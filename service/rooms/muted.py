@@ -1,4 +1,4 @@
-"""Who is muted in a room because a moderator said so here."""
+"""Persons whom moderators muted through us."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RETRY_S = 1.0
 
 
 class MutedSpeakers:
-    """Implements `Muted`: in memory for whoever hears the room, on record behind it."""
+    """Muted persons of one room, in memory and on record. Implements `Muted`."""
 
     def __init__(self, room_id: str, persons: Iterable[str], store: MuteStore) -> None:
         self._room_id = room_id

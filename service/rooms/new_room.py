@@ -1,4 +1,4 @@
-"""What a room server says of a room that shall be listened to."""
+"""Description of a room to listen to, as a room server sends it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.errors import Problem
 from service.rooms.janus.identity import SPEAKER_ID_PATTERN
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}$"
-"""What a room server may use as an id here: safe in a path, a log and a file name."""
+"""Ids that room servers may use here: safe in a path, a log and a file name."""
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 RoomNumber = (
@@ -29,11 +29,11 @@ class _Connector(BaseModel):
     kind: str
 
     def shown(self) -> dict[str, Any]:
-        """What anybody who may see the room may see of it."""
+        """Return the fields that everybody who may see the room may see."""
         return self.model_dump(mode="json", exclude_unset=True, exclude=set(self.secrets()))
 
     def secrets(self) -> dict[str, str]:
-        """The rest."""
+        """Return the secret fields that are set."""
         fields = ((name, getattr(self, name)) for name in type(self).model_fields)
         return {
             name: value.get_secret_value() for name, value in fields if isinstance(value, SecretStr)
@@ -41,7 +41,7 @@ class _Connector(BaseModel):
 
 
 class ByWhip(_Connector):
-    """Speakers publish here by WHIP."""
+    """A room into which speakers publish by WHIP."""
 
     kind: Literal["whip"]
 
@@ -83,7 +83,11 @@ class NewRoom(BaseModel):
 
 
 def check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:
-    """Raises: Problem 422, where one of them is not loaded."""
+    """Check that all packs are loaded.
+
+    Raises:
+        Problem: 422 where one of them is not.
+    """
     known = [pack.pack for pack in loaded]
     for name in asked:
         if name not in known:

@@ -1,4 +1,4 @@
-"""What a room's members are told: that the room is listened to, and by which rules. Pure."""
+"""Notice to a room's members: that the room is listened to, and by which rules. Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """
+    """The notice of all rooms.
+
     Attributes:
-        rules_url: Where members read what is listened for; empty where that is not known.
-        spoken: Whether more is said than the listener's name.
+        rules_url: Address of the rules for members; empty where it is not known.
+        spoken: Whether a message is sent; False: only our listener's name is shown.
     """
 
     rules_url: str
     spoken: bool = True
 
     def name(self, languages: Sequence[str]) -> str:
-        """Of our listener among the room's members."""
+        """Return the name of our listener among the room's members."""
         name = "语音审核（正在收听）" if _zh(languages) else "Moderation (listening)"
         return f"{name} {self.rules_url}".strip() if self.spoken else name
 
     def text(self, languages: Sequence[str]) -> str:
-        """A message to everybody in the room; empty where none is to be sent."""
+        """Return the message to everybody in the room; empty: send none."""
         if not self.spoken:
             return ""
         if _zh(languages):

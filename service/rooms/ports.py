@@ -1,4 +1,4 @@
-"""What rooms need from storage. Every change appends its event in the same transaction."""
+"""Storage ports of rooms. Every change appends its event in the same transaction."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from service.rooms.room import Room, RoomState, Speaker
 
 class RoomStore(Protocol):
     async def add(self, room: Room, sealed: str | None = None) -> None:
-        """Store a new room, or one that ended and is opened again; appends `room.joined`.
+        """Store a new room, or one that ended and is opened again; append `room.joined`.
 
         Args:
-            sealed: What of its connector nobody may read.
+            sealed: Sealed secrets of the room's connector.
         """
         ...
 
@@ -25,21 +25,22 @@ class RoomStore(Protocol):
     async def page(
         self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Room], str | None]:
-        """Rooms in one of these states (empty: in any) by `joined_at`, newest first.
+        """Return rooms by `joined_at`, newest first, and the cursor of the next page.
 
-        Also the cursor of the next page.
+        Args:
+            states: States of the rooms to return; empty: all.
 
         Raises:
-            Problem: 400, the cursor is none of ours.
+            Problem: 400 where the cursor is not one of ours.
         """
         ...
 
     async def listening(self) -> Sequence[Room]:
-        """Every room that has not ended."""
+        """Return every room that has not ended."""
         ...
 
     async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
-        """Appends `room.state`, or `room.left` where the state is ENDED.
+        """Set the room's state; append `room.state`, or `room.left` where it is ENDED.
 
         The publish tokens of a room that ends admit nobody any more.
         """
@@ -48,7 +49,7 @@ class RoomStore(Protocol):
     async def speaker_joined(self, speaker: Speaker, now: datetime) -> None: ...
 
     async def speaker_returned(self, speaker: Speaker, reason: str, now: datetime) -> None:
-        """Who is live has left for `reason` and come again; `heard_until` stays where it is."""
+        """Record that a live speaker left for `reason` and came again; `heard_until` stays."""
         ...
 
     async def speaker_left(self, speaker: Speaker, reason: str, now: datetime) -> None: ...
@@ -57,7 +58,7 @@ class RoomStore(Protocol):
 
 
 class NoticeStore(Protocol):
-    """Whether a room's members were told that it is listened to."""
+    """Record of the rooms whose members were told that they are listened to."""
 
     async def noticed(self, room_id: str) -> bool: ...
 
@@ -65,30 +66,32 @@ class NoticeStore(Protocol):
 
 
 class MuteStore(Protocol):
-    """Whom moderators muted through us. Muting itself is an action: see `service.alerts`."""
+    """Persons whom moderators muted through us. The mute is an action: see `service.alerts`."""
 
     async def muted(self, room_id: str) -> Collection[str]:
-        """Persons (`service.rooms.connector.RoomConnector`), in the room now or not."""
+        """Return the muted persons (`RoomConnector.person`), in the room now or not."""
         ...
 
     async def lifted(self, room_id: str, speaker_id: str) -> None:
-        """Somebody unmuted the speaker at the room server: they are not muted again."""
+        """Record an unmute made at the room server, so that the person is not muted again."""
         ...
 
 
 class TokenStore(Protocol):
-    """Publish tokens, kept as hashes."""
+    """Publish tokens, stored as hashes."""
 
     async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None:
-        """Raises:
-        Problem: 404 for a room that is not known, 409 for one that has ended.
+        """Store a token.
+
+        Raises:
+            Problem: 404 for an unknown room, 409 for one that has ended.
         """
         ...
 
     async def find_token(self, digest: str, now: datetime) -> Speaker | None:
-        """The speaker that an unexpired token admits."""
+        """Return the speaker whom an unexpired token admits."""
         ...
 
     async def revoke_tokens(self, room_id: str, speaker_id: str) -> None:
-        """The speaker's tokens admit nobody any more; they may get others."""
+        """Revoke all tokens of the speaker, who may get new ones."""
         ...

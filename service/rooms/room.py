@@ -1,4 +1,4 @@
-"""Rooms, speakers, and what happens to them."""
+"""Rooms and speakers, and their events."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Room:
     """A room that is, or was, listened to.
 
     Attributes:
-        connector: `{"kind": "whip", ...}`: the way in, and what that way needs to know.
-        languages: ISO 639-1 codes that may be spoken; empty: let the model decide.
+        connector: Way into the room with its settings: `{"kind": "whip", ...}`.
+        languages: ISO 639-1 codes of the languages that may be spoken; empty: the model decides.
         policies: Names of the packs that apply; empty: all that are loaded.
-        reason: Why the room is in its state, for people.
-        notice: What the room's members are to be told: that it is listened to, and by which rules.
-            Empty where the operator sees to that otherwise.
+        reason: Reason for the room's state, for people.
+        notice: Notice to the room's members that it is listened to, and by which rules. Empty where
+            the operator tells them by other means.
     """
 
     id: str
@@ -44,9 +44,11 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """
+    """A person who may talk in a room.
+
     Attributes:
-        muted: By a moderator: nobody in the room hears them, and neither do we.
+        id: Speaker id of the room server.
+        muted: Whether a moderator muted them: nobody in the room hears them, and neither do we.
     """
 
     room_id: str
@@ -89,11 +91,11 @@ class SpeakerLeft:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerLevels:
-    """Not stored: what the live meters show, about twice a second.
+    """Levels for the live meters, about twice a second. Not stored.
 
     Attributes:
-        levels_dbfs: Speaker id -> loudness of the last half second (0 is full scale).
-        speaking: Ids of those in whom speech is heard now.
+        levels_dbfs: Level of the last half second by speaker id (0 is full scale).
+        speaking: Ids of the speakers whose speech is heard now.
     """
 
     type: ClassVar[str] = "speaker.levels"

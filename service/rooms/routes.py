@@ -144,7 +144,7 @@ async def list_rooms(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Rooms:
-    """Repeated, `state` lets rooms in any of these states through."""
+    """Repeat `state` to list rooms in any of several states."""
     page, next_cursor = await parts.room_store.page(state, limit=limit, cursor=cursor)
     live = parts.speakers
     items = [ListedRoom(**asdict(room), speakers=_heard_in(live, room.id)) for room in page]
@@ -169,7 +169,7 @@ async def list_talk(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Talk:
-    """What has not expired yet."""
+    """Words that have expired are not listed."""
     await parts.rooms.find(room_id)
     return Talk(*await parts.hearing.talk_page(room_id, limit=limit, cursor=cursor))
 
@@ -182,7 +182,7 @@ async def close_room(
     caller: Manages,
     reason: Annotated[str, Query(max_length=500, pattern=PLAIN)] = "",
 ) -> None:
-    """Give a `reason` for the audit."""
+    """Give a `reason` for the audit log."""
     await parts.rooms.close(room_id)
     await record(request, caller, Action.ROOM_CLOSED, room_id, reason)
 

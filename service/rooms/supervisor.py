@@ -1,9 +1,8 @@
-"""Which rooms are listened to: opens, shows, resumes and ends them, a keeper for each."""
+"""Supervisor of all rooms: opens, shows, resumes and ends them, with a keeper for each."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,16 +23,17 @@ from service.rooms.muted import MutedSpeakers
 from service.rooms.notice import Notice
 from service.rooms.ports import MuteStore, RoomStore
 from service.rooms.room import Room, RoomState
+from service.rooms.room_secrets import RoomSecrets
 
 log = structlog.get_logger()
 
 _END_S = 30.0
-"""A room that is ending has ended by then: its last words are waited for half as long."""
+"""Longest wait for a room that is ending: twice the longest wait for its last words."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A room with what its keeper was made of."""
+class _OpenRoom:
+    """A room with its keeper and the parts that the keeper was made of."""
 
     room: Room
     secrets: Mapping[str, str]
@@ -43,14 +43,14 @@ class _Kept:
 
 
 class Supervisor:
-    """Holds one connector for each kind of room. `run` owns a task for each room.
+    """Supervisor with one connector for each kind of room. `run` owns a task for each room.
 
     Attributes:
-        started: The rooms of the run before are kept again.
+        started: Set once the rooms of the run before are open again.
 
     Args:
-        seal: Closes what of a room's connector nobody may read.
-        notice: What members of a room are told.
+        seal: Seals the secrets of a room's connector.
+        notice: Notice to the members of a room.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Supervisor:
         self._mutes = mutes
         self._connectors = {connector.kind: connector for connector in connectors}
         self._audience = audience
-        self._seal = seal
+        self._secrets = RoomSecrets(store, seal)
         self._notice = notice
         self._metrics = metrics
         self._clock = clock
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: asyncio.TaskGroup | None = None
-        self._kept: dict[str, _Kept] = {}
+        self._rooms: dict[str, _OpenRoom] = {}
         self.started = asyncio.Event()
         for state in RoomState:
             if state is not RoomState.ENDED:
@@ -83,7 +83,7 @@ class Supervisor:
                 metrics.rooms.labels(state).set_function(counts)
 
     async def run(self) -> NoReturn:
-        """Keep every room that is open, and those opened from now on, until cancelled."""
+        """Run the keepers of all open rooms, and of rooms opened from now on, until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -95,14 +95,17 @@ class Supervisor:
         raise AssertionError("it never ends by itself")
 
     async def _resume(self) -> None:
-        """A room whose kind of connector is not here any more is lost, and stops no other."""
+        """Start a keeper for every room that has not ended.
+
+        A room without a connector, or with secrets that cannot be read, is lost; the others start.
+        """
         for room in await self._store.listening():
             if str(room.connector.get("kind")) not in self._connectors:
                 log.error("room.not_resumed", room=room.id)
                 await self._store.set_state(room.id, RoomState.LOST, "no connector of its kind")
                 continue
             try:
-                secrets = await self._secrets(room.id)
+                secrets = await self._secrets.load(room.id)
             except CannotOpen:
                 log.error("room.secrets_unreadable", room=room.id)
                 reason = (
@@ -110,7 +113,7 @@ class Supervisor:
                 )
                 await self._store.set_state(room.id, RoomState.LOST, reason)
                 continue
-            self._keep(room, secrets, await self._muted(room.id))
+            self._start_keeper(room, secrets, await self._muted(room.id))
 
     async def open(
         self,
@@ -122,25 +125,25 @@ class Supervisor:
         languages: Sequence[str],
         policies: Sequence[str],
     ) -> tuple[Room, bool]:
-        """Begin to listen; the room, and whether it is new.
+        """Begin to listen; return the room, and whether it is new.
 
-        The same call again changes nothing, and has a room that is not heard joined at once.
+        The same call again changes nothing, but a room that is not heard is joined at once.
 
         Args:
-            secrets: What of the connector nobody may read.
+            secrets: Secret fields of the connector.
 
         Raises:
-            Problem: 409 where the id belongs to a room described otherwise, 422 for an unknown
-                kind of connector.
+            Problem: 409 where the id belongs to a room with another description, 422 for an unknown
+                kind of connector, 503 while stopping.
         """
-        way_in = self._connector(connector)
+        kind = self._connector(connector)
         wanted = Room(
             id=room_id,
             title=title,
             connector=dict(connector),
             languages=list(languages),
             policies=list(policies),
-            state=way_in.opens_as,
+            state=kind.opens_as,
             joined_at=self._clock(),
             notice=self._notice.text(languages),
         )
@@ -150,127 +153,133 @@ class Supervisor:
             muted = await self._muted(room_id)
             if known is not None and known.state is not RoomState.ENDED:
                 await self._check_same(known, wanted, secrets)
-                if room_id in self._kept:
+                if room_id in self._rooms:
                     self.retry(room_id)
                 else:
-                    self._keep(known, secrets, muted)
+                    self._start_keeper(known, secrets, muted)
                 return known, False
-            text = json.dumps(dict(secrets), sort_keys=True)
-            sealed = self._seal.close(text, _owner(room_id)) if secrets else None
+            sealed = self._secrets.seal(room_id, secrets)
             self._check_running()
             await self._store.add(wanted, sealed)
-            self._keep(wanted, secrets, muted)
-        log.info("room.opened", room=room_id, connector=way_in.kind)
+            self._start_keeper(wanted, secrets, muted)
+        log.info("room.opened", room=room_id, connector=kind.kind)
         return wanted, True
 
     async def close(self, room_id: str, reason: str = "closed by request") -> None:
-        """Stop listening. Where that cannot be put on record, the room is open as before, without
-        its speakers, and may be closed again.
+        """Stop listening.
+
+        Where that cannot be put on record, the room stays open without its speakers, and may be
+        closed again.
 
         Args:
-            reason: Why, for people.
+            reason: Reason, for people.
 
         Raises:
-            Problem: 404 where it is not listened to.
+            Problem: 404 where the room is not listened to.
         """
         async with self._one_at_a_time(room_id):
             room = await self.find(room_id)
             if room.state is RoomState.ENDED:
                 raise Problem(404, "No such room", f"room {room_id!r} has ended already")
-            kept = self._kept.pop(room_id, None)
-            if kept is not None:
-                kept.task.cancel()
-                await asyncio.wait([kept.task])
+            opened = self._rooms.pop(room_id, None)
+            if opened is not None:
+                opened.task.cancel()
+                await asyncio.wait([opened.task])
             await self._audience.room_left(room_id, "the room was closed")
             try:
                 await self._store.set_state(room_id, RoomState.ENDED, reason)
-            except BaseException:  # on record it is still listened to: so it shall be
-                if kept is not None:
-                    self._keep(kept.room, kept.secrets, kept.muted)
+            except BaseException:  # the record says that it is open: listen to it again
+                if opened is not None:
+                    self._start_keeper(opened.room, opened.secrets, opened.muted)
                 raise
         log.info("room.closed", room=room_id)
 
     async def act(self, room_id: str, action: RoomAction, person: str, words: str) -> str:
-        """Carry out what somebody decided; how the room server confirmed it.
+        """Carry out a moderator's action; return the room server's confirmation.
 
         Args:
-            person: As `person` says.
+            person: Person named as by `person`.
+            words: Text for a speaker who is warned.
 
         Raises:
-            CannotAct: It was not carried out.
+            CannotAct: The action was not carried out.
         """
-        if room_id not in self._kept:
+        if room_id not in self._rooms:
             raise CannotAct("the room is not listened to any more")
-        return await self._kept[room_id].keeper.act(action, person, words)
+        return await self._rooms[room_id].keeper.act(action, person, words)
 
     def rooms(self) -> Sequence[Room]:
-        """Those that are kept now, as they were described."""
-        return [kept.room for kept in self._kept.values()]
+        """Return the open rooms, each as it was when its keeper started."""
+        return [opened.room for opened in self._rooms.values()]
 
     def person(self, room_id: str, speaker_id: str) -> str:
-        """Who it is that is heard under this id: whom actions are about."""
-        if room_id not in self._kept:
+        """Return the person who is heard under this id; actions concern persons."""
+        if room_id not in self._rooms:
             return speaker_id
-        return self._way_into(self._kept[room_id].room).person(speaker_id)
+        return self._connector_of(self._rooms[room_id].room).person(speaker_id)
 
     def spawn(self, work: Callable[[], Awaitable[object]], name: str) -> asyncio.Task[None]:
-        """Let something be done about rooms while they are kept."""
+        """Run work that concerns rooms as a task of the supervisor."""
         self._check_running()
         assert self._tasks is not None
         return self._tasks.create_task(self._guarded(work, name), name=name)
 
     def retry(self, room_id: str) -> None:
-        """Something has changed at the room's server: join it at once if it is not heard."""
-        if room_id in self._kept:
-            self._kept[room_id].keeper.retry()
+        """Join the room at once if it is not heard: something has changed at its room server."""
+        if room_id in self._rooms:
+            self._rooms[room_id].keeper.retry()
 
     def ending(self, room_id: str) -> bool:
-        """The room has ended, and its last words are being put on record."""
-        return room_id in self._kept and self._kept[room_id].keeper.ending
+        """Whether the room has ended and its last words are being put on record."""
+        return room_id in self._rooms and self._rooms[room_id].keeper.ending
 
-    def possible(self, room_id: str) -> Collection[RoomAction]:
-        """What can be done in the room; nothing where it is not listened to."""
-        if room_id not in self._kept:
+    def possible_actions(self, room_id: str) -> Collection[RoomAction]:
+        """Return the actions that are possible in the room; none where it is not listened to."""
+        if room_id not in self._rooms:
             return ()
-        room = self._kept[room_id].room
-        return self._way_into(room).actions(room)
+        room = self._rooms[room_id].room
+        return self._connector_of(room).actions(room)
 
     async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
-        """Stop listening to one speaker; False where they are not heard."""
-        if room_id not in self._kept:
+        """Stop hearing one speaker; False where they are not heard."""
+        if room_id not in self._rooms:
             return False
-        return await self._kept[room_id].keeper.dismiss(speaker_id, reason)
+        return await self._rooms[room_id].keeper.dismiss(speaker_id, reason)
 
     async def find(self, room_id: str) -> Room:
-        """Raises: Problem 404."""
+        """Return the room.
+
+        Raises:
+            Problem: 404 where no room has the id.
+        """
         room = await self._store.get(room_id)
         if room is None:
             raise Problem(404, "No such room", f"no room has the id {room_id!r}")
         return room
 
-    def _keep(self, room: Room, secrets: Mapping[str, str], muted: MutedSpeakers) -> None:
+    def _start_keeper(self, room: Room, secrets: Mapping[str, str], muted: MutedSpeakers) -> None:
         self._check_running()
         assert self._tasks is not None
-        way_in = self._way_into(room)
+        connector = self._connector_of(room)
         keeper = Keeper(
             room,
-            lambda: way_in.enter(room, secrets, muted),
+            lambda: connector.enter(room, secrets, muted),
             muted,
-            opens_as=way_in.opens_as,
+            opens_as=connector.opens_as,
             audience=self._audience,
             store=self._store,
             metrics=self._metrics,
         )
-        task = self._tasks.create_task(self._run(room.id, keeper), name=f"room {room.id}")
-        self._kept[room.id] = _Kept(room, secrets, muted, keeper, task)
+        task = self._tasks.create_task(self._run_keeper(room.id, keeper), name=f"room {room.id}")
+        self._rooms[room.id] = _OpenRoom(room, secrets, muted, keeper, task)
 
-    async def _run(self, room_id: str, keeper: Keeper) -> None:
-        """A keeper that fails stops no other."""
+    async def _run_keeper(self, room_id: str, keeper: Keeper) -> None:
         await self._guarded(keeper.run, f"room {room_id}")
-        if room_id in self._kept and self._kept[room_id].keeper is keeper:
-            del self._kept[room_id]
+        if room_id in self._rooms and self._rooms[room_id].keeper is keeper:
+            del self._rooms[room_id]
 
     async def _guarded(self, work: Callable[[], Awaitable[object]], name: str) -> None:
+        """Do work whose failure must stop no other task."""
         try:
             await work()
         except Exception:
@@ -278,9 +287,13 @@ class Supervisor:
             log.exception("room.task_failed", task=name)
 
     async def _until_ended(self, room_id: str) -> None:
-        """Whoever asks for a room that is ending means one that begins anew."""
+        """Wait while a room is ending, so that it can be opened again.
+
+        Raises:
+            Problem: 503 where it takes too long.
+        """
         if self.ending(room_id):
-            await asyncio.wait([self._kept[room_id].task], timeout=_END_S)
+            await asyncio.wait([self._rooms[room_id].task], timeout=_END_S)
             if self.ending(room_id):
                 raise Problem(
                     503, "Still ending", f"room {room_id!r} is ending; try again in a moment"
@@ -294,10 +307,7 @@ class Supervisor:
             raise Problem(503, "Stopping", "the server is stopping; try again in a moment")
 
     async def _check_same(self, known: Room, wanted: Room, secrets: Mapping[str, str]) -> None:
-        try:
-            same = (await self._secrets(known.id)) == dict(secrets)
-        except CannotOpen:
-            same = False
+        same = await self._secrets.are_on_record(known.id, secrets)
         if not same or _description(known) != _description(wanted):
             raise Problem(
                 409,
@@ -306,16 +316,8 @@ class Supervisor:
                 "DELETE it first or send the same body",
             )
 
-    async def _secrets(self, room_id: str) -> dict[str, str]:
-        """Raises: CannotOpen."""
-        sealed = await self._store.sealed(room_id)
-        if sealed is None:
-            return {}
-        opened: dict[str, str] = json.loads(self._seal.open(sealed, _owner(room_id)))
-        return opened
-
     def _one_at_a_time(self, room_id: str) -> asyncio.Lock:
-        """A room that is slow to close holds up no other."""
+        """Return the room's lock: a room that is slow to close delays no other."""
         return self._changing.setdefault(room_id, asyncio.Lock())
 
     def _connector(self, connector: Mapping[str, Any]) -> RoomConnector:
@@ -327,15 +329,11 @@ class Supervisor:
             )
         return self._connectors[kind]
 
-    def _way_into(self, room: Room) -> RoomConnector:
+    def _connector_of(self, room: Room) -> RoomConnector:
         return self._connectors[str(room.connector["kind"])]
 
     def _count(self, state: RoomState) -> int:
-        return Counter(kept.keeper.state for kept in self._kept.values())[state]
-
-
-def _owner(room_id: str) -> str:
-    return f"room {room_id}"
+        return Counter(opened.keeper.state for opened in self._rooms.values())[state]
 
 
 def _description(room: Room) -> tuple[object, ...]:

@@ -1,8 +1,8 @@
-"""What happened to speakers and is not on record yet: gaps, and farewells after them.
+"""Gaps and farewells that are not on record yet.
 
-Both are kept until the store has taken them, room by room: a room that cannot be written holds up
-no other. A farewell that were written before the gap in somebody's last words would leave that gap
-untold if the server died between the two.
+They wait room by room, so that a room that cannot be written delays no other. The gaps of a room
+are written before its farewells: if the server died between a farewell and a gap in the speaker's
+last words, the gap would never be recorded.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from service.rooms.ports import RoomStore
 from service.rooms.room import Speaker
 
 _GAPS_WAITING = 1_000
-"""Gaps of one room that may wait; beyond, each speaker's become one."""
+"""Gaps of one room that may wait; beyond it, the gaps of each speaker become one."""
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """What of one room waits for the store.
+    """Gaps and farewells of one room.
 
     Attributes:
-        farewells: Speaker, reason and time of those who left, by speaker id.
+        farewells: Speaker, reason and time of each departure, by speaker id.
     """
 
     gaps: deque[AudioGap] = field(default_factory=deque)
@@ -50,29 +50,29 @@ class Unwritten:
         self._waiting: dict[str, _Waiting] = {}
         self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def gap(self, gap: AudioGap) -> None:
+    def add_gap(self, gap: AudioGap) -> None:
         """Count a gap and keep it until it is written."""
         self._metrics.gaps.labels(gap.reason.partition(":")[0]).inc()  # without its particulars
         self._metrics.gap_seconds.inc((gap.to_at - gap.from_at).total_seconds())
-        gaps = self._of(gap.room_id).gaps
-        if len(gaps) >= _GAPS_WAITING:  # the store has been gone for long
-            gap = _widened(gaps, gap)
+        gaps = self._waiting_in(gap.room_id).gaps
+        if len(gaps) >= _GAPS_WAITING:  # the store has been away for long
+            gap = _merge_with_last(gaps, gap)
         gaps.append(gap)
 
-    def farewell(self, speaker: Speaker, reason: str, now: datetime) -> None:
-        """Keep that a speaker has left until it is written."""
-        self._of(speaker.room_id).farewells[speaker.id] = (speaker, reason, now)
+    def add_farewell(self, speaker: Speaker, reason: str, now: datetime) -> None:
+        """Keep a speaker's departure until it is written."""
+        self._waiting_in(speaker.room_id).farewells[speaker.id] = (speaker, reason, now)
 
     def is_leaving(self, speaker: Speaker) -> bool:
-        """Whether the speaker's farewell is still to be written."""
+        """Whether the speaker's farewell waits to be written."""
         waiting = self._waiting.get(speaker.room_id)
         return waiting is not None and speaker.id in waiting.farewells
 
     async def write(self, room_id: str) -> None:
-        """Write everything of a room, the gaps first; what the store refuses is kept.
+        """Write the gaps of a room, then its farewells; those that fail wait on.
 
         Raises:
-            Exception: Whatever the store raises.
+            Exception: An error of the store.
         """
         async with self._writing.setdefault(room_id, asyncio.Lock()):
             waiting = self._waiting.get(room_id)
@@ -87,31 +87,31 @@ class Unwritten:
                 self._waiting.pop(room_id, None)
 
     async def write_all(self) -> Mapping[str, Exception]:
-        """Write everything of every room.
+        """Write the gaps and farewells of all rooms.
 
         A store that is away is not asked again in the same call. The room for which it was away
-        comes last in the next one: it may be away for that room alone.
+        comes last in the next call: it may be away for that room alone.
 
         Returns:
-            Rooms of which something is still kept, and why.
+            Errors by room id, of the rooms that could not be written.
         """
-        kept: dict[str, Exception] = {}
+        failed: dict[str, Exception] = {}
         away: StoreAway | None = None
         for room_id in list(self._waiting):
             if away is not None:
-                kept[room_id] = away
+                failed[room_id] = away
                 continue
             try:
                 await self.write(room_id)
             except Exception as error:  # noqa: BLE001 - the caller raises it
-                kept[room_id] = error
+                failed[room_id] = error
                 if isinstance(error, StoreAway):
                     away = error
                 if room_id in self._waiting:
                     self._waiting[room_id] = self._waiting.pop(room_id)
-        return kept
+        return failed
 
-    def _of(self, room_id: str) -> _Waiting:
+    def _waiting_in(self, room_id: str) -> _Waiting:
         return self._waiting.setdefault(room_id, _Waiting())
 
     async def _write_gaps(self, gaps: deque[AudioGap]) -> None:
@@ -124,8 +124,8 @@ class Unwritten:
                 raise
 
 
-def _widened(gaps: deque[AudioGap], gap: AudioGap) -> AudioGap:
-    """The speaker's last waiting gap and this one as one; that one waits no more by itself."""
+def _merge_with_last(gaps: deque[AudioGap], gap: AudioGap) -> AudioGap:
+    """Remove the speaker's last gap from the queue and return it, widened to cover this one."""
     for last in reversed(gaps):
         if last.speaker_id == gap.speaker_id:
             gaps.remove(last)

@@ -1,4 +1,4 @@
-"""Which rooms the operator wants to be listened to when their room server tells of them."""
+"""Rooms that are opened without a request, when their room server reports them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 
 
 class Wanted:
-    """
+    """The ids of these rooms.
+
     Args:
         listen_to: Ids, or globs of ids (EARSHOT_LISTEN_TO).
     """

@@ -1,4 +1,4 @@
-"""The WHIP endpoint (RFC 9725). Open to browsers of any origin: the bearer token is the guard."""
+"""WHIP endpoint (RFC 9725), open to browsers of any origin: the bearer token guards it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BEARER = HTTPBearer(
     scheme_name="PublishToken",
     description="A token of `POST /v1/rooms/{room_id}/publish-tokens`.",
 )
-"""Shows the lock in OpenAPI; the refusals are ours."""
+"""Shows the lock in OpenAPI; this module checks the token itself."""
 
 router = APIRouter(tags=["whip"])
 
@@ -52,7 +52,7 @@ Parts = Annotated[WhipParts, Depends(WHIP)]
 
 
 class WhipCors:
-    """Cross-origin headers for the WHIP paths, refusals included, and for no others."""
+    """Cross-origin headers on all responses of the WHIP paths, and on no others."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._plain = app
@@ -75,11 +75,11 @@ async def _speaker(
     parts: Parts,
     _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Speaker:
-    """The speaker whom the publish token admits."""
-    return await _admitted(request, parts)
+    """Return the speaker whom the publish token admits."""
+    return await _check_token(request, parts)
 
 
-async def _admitted(request: Request, parts: WhipParts) -> Speaker:
+async def _check_token(request: Request, parts: WhipParts) -> Speaker:
     refuse_in_address(request.query_params.keys())
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -110,7 +110,7 @@ async def options(room_id: RoomId) -> Response:
     openapi_extra={"requestBody": {"content": {SDP: {"schema": {"type": "string"}}}}},
 )
 async def publish(room_id: RoomId, request: Request, parts: Parts, speaker: Publishing) -> Response:
-    """The SDP offer of one sendonly audio track; 201 with the answer, `Location` and `ETag`."""
+    """Send the SDP offer of one sendonly audio track; 201 has the answer, `Location`, `ETag`."""
     room = await parts.rooms.find(room_id)
     if room.connector.get("kind") != parts.whip.kind:
         raise Problem(
@@ -118,15 +118,15 @@ async def publish(room_id: RoomId, request: Request, parts: Parts, speaker: Publ
         )
     if room.state is RoomState.ENDED:
         raise Problem(404, "No such room", f"room {room_id!r} has ended")
-    _same_room(speaker, room_id)
-    offer = await _text(request, SDP)
-    await _admitted(request, parts)  # a body may come slowly, and a token be revoked meanwhile
+    _check_room(speaker, room_id)
+    offer = await _read_text(request, SDP)
+    await _check_token(request, parts)  # it may have been revoked while the body came slowly
     session = await parts.whip.publish(speaker, offer)
     try:
-        await _admitted(request, parts)
+        await _check_token(request, parts)
     except BaseException:
         with suppress(Problem):  # it has ended already
-            await parts.whip.end(speaker, session.id)
+            await parts.whip.end_session(speaker, session.id)
         raise
     headers = {"Location": f"{PREFIX}{room_id}/{session.id}", "ETag": session.etag}
     return Response(session.sdp, 201, media_type=SDP, headers=headers)
@@ -146,8 +146,8 @@ async def trickle(
     speaker: Publishing,
     if_match: Annotated[str | None, Header()] = None,
 ) -> None:
-    _same_room(speaker, room_id)
-    fragment = await _text(request, FRAGMENT)
+    _check_room(speaker, room_id)
+    fragment = await _read_text(request, FRAGMENT)
     await parts.whip.trickle(speaker, session_id, fragment, if_match)
 
 
@@ -160,17 +160,17 @@ async def trickle(
 async def end(
     room_id: RoomId, session_id: SessionId, parts: Parts, speaker: Publishing
 ) -> Response:
-    _same_room(speaker, room_id)
-    await parts.whip.end(speaker, session_id)
+    _check_room(speaker, room_id)
+    await parts.whip.end_session(speaker, session_id)
     return Response(status_code=200)
 
 
-def _same_room(speaker: Speaker, room_id: str) -> None:
+def _check_room(speaker: Speaker, room_id: str) -> None:
     if speaker.room_id != room_id:
         raise Problem(403, "Another room", f"the token does not admit to room {room_id!r}")
 
 
-async def _text(request: Request, media_type: str) -> str:
+async def _read_text(request: Request, media_type: str) -> str:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != media_type:
         raise Problem(

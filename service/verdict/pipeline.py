@@ -175,7 +175,7 @@ class Pipeline:
                 known = self._transcribed(result.utterance_id)
                 return _Final(known.listener, known.utterance, result) if known else None
             case Unheard(utterance, reason):
-                gap = AudioGap.of(utterance, reason)
+                gap = AudioGap.in_place_of(utterance, reason)
                 known = self._transcribed(utterance.id)
                 return _Lost(known.listener, known.utterance, gap) if known else None
             case _:
@@ -280,7 +280,7 @@ class Pipeline:
 
         `foretold` is whether an alert was raised while it was being said.
         """
-        heard = TranscriptHeard.of(transcript, listener.speaker.name)
+        heard = TranscriptHeard.from_transcript(transcript, listener.speaker.name)
         now = self._clock()
         longest = max((match.cooldown_s for match in reading.matches), default=0.0)
         own = alert_id(heard.utterance_id)

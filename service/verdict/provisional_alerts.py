@@ -31,7 +31,7 @@ UNENDED = "the end of the speech was not heard"
 
 
 class Provisional:
-    """Looks go to the recogniser, and what they find to people. `look` is `Ears`' `on_glimpse`.
+    """Looks go to the recogniser, and what they find to people. `look` is `Ears`' `on_interim`.
 
     A look is worth nothing once a newer one or the speech's end is there: none is waited for, and
     one that fails is no gap.
@@ -104,7 +104,7 @@ class Provisional:
         fresh = triage(seen.certain, history, now).fresh
         if not fresh:
             return
-        heard = TranscriptHeard.of(transcript, listener.speaker.name)
+        heard = TranscriptHeard.from_transcript(transcript, listener.speaker.name)
         alert = raise_alert(heard, reading.text, fresh, now)
         try:
             if await self._alerts.foretell(alert):

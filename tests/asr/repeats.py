@@ -13,7 +13,7 @@ from asr.transcriber import Transcriber
 from policies.match import Match
 from policies.matcher import Matcher
 from service.listening.segmenter import Segmenter
-from service.listening.silero import silero
+from service.listening.silero import load_silero
 from service.listening.vad import webrtc_vad
 from service.verdict.reading import Reader
 from tests.asr.examples import START
@@ -63,7 +63,7 @@ def repeat_recordings(recordings: Sequence[bytes], times: int, pause_s: float = 
 
 def cut_utterances(pcm: bytes, language: str) -> Iterator[Utterance]:
     """Cut sound like a live track: at pauses, and at the longest utterance."""
-    segmenter = Segmenter(webrtc_vad(), second=silero().listen())
+    segmenter = Segmenter(webrtc_vad(), second=load_silero().listen())
     around = bytes(SAMPLE_RATE), bytes(2 * SAMPLE_RATE)
     segments = [*segmenter.push(around[0] + pcm + around[1]), *segmenter.flush()]
     for number, segment in enumerate(segments):

@@ -63,7 +63,7 @@ class WhipRoom:
             self.audience,
             Tokens(),
             addresses=LOOPBACK,
-            told=lambda room_id: True,
+            action_route=lambda room_id: True,
             metrics=Metrics(),
         )
 
@@ -79,7 +79,7 @@ class WhipRoom:
     async def leave(self, id_: str) -> None:
         connection, session_id = self.calls.pop(id_)
         room = self.connector.room("lobby")
-        await room.end(room.session(session_id))
+        await room.end_session(room.session(session_id))
         await connection.close()
 
     def stay_away(self, id_: str) -> None:

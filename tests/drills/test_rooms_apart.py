@@ -92,7 +92,7 @@ async def test_thirty_seconds_without_a_store_for_one_room(
         reader=reader,
         alerts=alerts,
         heat=heat,
-        look_again=Listener.look_again,
+        look_again=Listener.confirm_interim,
         metrics=metrics,
         clock=utc_now,
     )

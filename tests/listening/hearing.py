@@ -1,4 +1,4 @@
-"""An ear on a simulated network and clock, and what it gives out."""
+"""An ear on a simulated network and clock, with its utterances and gaps."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ Item = Utterance | AudioGap
 
 @dataclass
 class Listening:
-    """What an ear gave out, and when (seconds after `START`)."""
+    """Utterances and gaps of an ear.
+
+    Attributes:
+        given: Time and item of each, in seconds after `START`.
+        marks: `heard_until` after each step, and the number of utterances given by then.
+        interims: Interim utterances.
+    """
 
     ear: Ear
     given: list[tuple[float, Item]] = field(default_factory=list)
     marks: list[tuple[float, int]] = field(default_factory=list)
-    looks: list[Utterance] = field(default_factory=list)
+    interims: list[Utterance] = field(default_factory=list)
 
     @property
     def utterances(self) -> list[Utterance]:
@@ -34,14 +40,14 @@ class Listening:
     def gaps(self) -> list[AudioGap]:
         return [item for _, item in self.given if isinstance(item, AudioGap)]
 
-    def take(self, now_s: float, items: Iterable[Item]) -> None:
+    def add(self, now_s: float, items: Iterable[Item]) -> None:
         self.given += [(now_s, item) for item in items]
         heard_s = seconds(self.ear.heard_until())
         assert heard_s <= now_s + 0.001, "nobody can be heard into the future"
         self.marks.append((heard_s, len(self.utterances)))
 
     def check_marks(self) -> None:
-        """`heard_until` never passed what was given out later, by which a crash would lose it."""
+        """Assert that `heard_until` never passed a later utterance: a crash would lose it."""
         begins = [
             seconds(u.started_at) + max(loud_span_s(u.pcm)[0], u.overlap_ms / 1000)
             for u in self.utterances
@@ -55,7 +61,7 @@ def seconds(at: datetime) -> float:
 
 
 def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool = True) -> Listening:
-    """Let the ear hear packets at their times, with a tick every 20 ms, and say goodbye."""
+    """Push packets at their times, tick every 20 ms, and close the ear at the end."""
     listening = Listening(ear)
     waiting = list(packets)
     for tick in range(int(until_s * 50)):
@@ -63,19 +69,19 @@ def listen(ear: Ear, packets: Sequence[Packet], *, until_s: float, close: bool =
         while waiting and waiting[0].arrived_s - 1_000 <= now_s:
             packet = waiting.pop(0)
             at_s = packet.arrived_s - 1_000
-            listening.take(at_s, ear.push(packet, START + timedelta(seconds=at_s)))
+            listening.add(at_s, ear.push(packet, START + timedelta(seconds=at_s)))
         now = START + timedelta(seconds=now_s)
-        listening.take(now_s, ear.tick(1_000 + now_s, now))
-        if (look := ear.glimpse()) is not None:
-            listening.looks.append(look)
+        listening.add(now_s, ear.tick(1_000 + now_s, now))
+        if (interim := ear.interim_utterance()) is not None:
+            listening.interims.append(interim)
     if close:
-        listening.take(until_s, ear.close(START + timedelta(seconds=until_s)))
+        listening.add(until_s, ear.close(START + timedelta(seconds=until_s)))
     listening.check_marks()
     return listening
 
 
 def loud_span_s(pcm: bytes) -> tuple[float, float]:
-    """From the first to the last loud 20 ms."""
+    """Return the begin of the first and the end of the last loud 20 ms, in seconds."""
     found = [
         at
         for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)
@@ -85,6 +91,6 @@ def loud_span_s(pcm: bytes) -> tuple[float, float]:
 
 
 def words(pcm: bytes) -> bytes:
-    """Without the silence around."""
+    """Return the samples without the silence around the words."""
     first_s, last_s = loud_span_s(pcm)
     return pcm[round(first_s * SAMPLE_RATE) * 2 : round(last_s * SAMPLE_RATE) * 2]

@@ -1,4 +1,4 @@
-"""A speaker's packets, as they come over a simulated network."""
+"""A speaker's packets on a simulated network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.simulation.voice import VoicePacket
 from tests.listening.sound import clip_48k, encode, silence
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
-"""Second 0 of every test; 1000 on the monotonic clock."""
+"""Wall time of second 0 of every test, which is 1000 on the monotonic clock."""
 NETWORK_S = 0.03
 CLIP = "trudy-insult.opus"
 
@@ -27,7 +27,11 @@ def arrivals(
     timestamp: int = 5_000,
     delay_s: Callable[[int, float], float] = lambda number, at_s: NETWORK_S,
 ) -> list[Packet]:
-    """As they come over a network; `delay_s` gets a packet's number and its second."""
+    """Return the packets as they arrive.
+
+    Args:
+        delay_s: Returns a packet's delay, given its number and the second at which it was spoken.
+    """
     packets = []
     for number, packet in enumerate(sent):
         spoken_s = packet.pts / 48_000 + 0.02
@@ -45,7 +49,7 @@ def arrivals(
 
 @cache
 def talk(*at_s: float, until_s: float, clip: str = CLIP) -> tuple[VoicePacket, ...]:
-    """The packets of a speaker who says the same at each of these seconds."""
+    """Return the packets of a speaker who says the same at each of these seconds."""
     sound = silence(until_s)
     for second in at_s:
         said = clip_48k(clip)
@@ -65,8 +69,10 @@ def monologue(until_s: float) -> tuple[VoicePacket, ...]:
 def an_open_microphone(
     *at_s: float, until_s: float
 ) -> tuple[tuple[VoicePacket, ...], tuple[int, ...]]:
-    """The packets of somebody who speaks at these seconds in a room that is never quite silent, so
-    that every packet is sent, and the true level of each."""
+    """Return packets and their true levels, of a speaker in a room that is never quite silent.
+
+    The noise makes the encoder send every packet.
+    """
     sound = np.random.default_rng(1).integers(-40, 41, round(until_s * 48_000))
     for second in at_s:
         said = clip_48k(CLIP)

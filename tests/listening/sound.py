@@ -1,4 +1,4 @@
-"""Sound for the tests of listening: made up, or the shipped clips, as samples and as packets."""
+"""Sound for the tests of listening: synthetic or from the shipped clips, as samples or packets."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ CLIPS = DEMO_SCRIPT.parent
 FRAME = FRAME_BYTES // 2
 """Samples in a frame of 20 ms at 16 kHz."""
 Run = tuple[bool, int]
-"""Loud or quiet, and for how many frames."""
+"""Loud or quiet, and the number of frames."""
 
 
 def loud(frame: bytes) -> bool:
-    """A voice activity detector that remembers nothing."""
+    """Detect voice by level alone, without memory."""
     return dbfs(frame) >= -40.0
 
 
 def frames_of(runs: Sequence[Run], seed: int = 0) -> bytes:
-    """int16 samples at 16 kHz. No two frames are alike, so that a sample tells its place."""
+    """Return int16 samples at 16 kHz. No two frames are alike, so a frame identifies its place."""
     noise = np.random.default_rng(seed)
     pieces = []
     for is_loud, count in runs:
@@ -40,7 +40,7 @@ def frames_of(runs: Sequence[Run], seed: int = 0) -> bytes:
 
 @cache
 def clip_16k(name: str) -> bytes:
-    """A shipped clip as int16 samples at 16 kHz."""
+    """Return a shipped clip as int16 samples at 16 kHz."""
     return resample(read_clip(CLIPS / name), 48_000, SAMPLE_RATE).tobytes()
 
 
@@ -50,7 +50,7 @@ def clip_48k(name: str) -> NDArray[np.int16]:
 
 
 def encode(pcm: NDArray[np.int16]) -> list[VoicePacket]:
-    """What a browser with FEC and DTX would send for these samples at 48 kHz, mono."""
+    """Encode mono samples at 48 kHz as a browser does, with FEC and DTX."""
     microphone = Microphone()
     filled = np.pad(pcm, (0, -len(pcm) % FRAME_48K))
     sent = [microphone.push(filled[at : at + FRAME_48K]) for at in range(0, len(filled), FRAME_48K)]
@@ -62,7 +62,7 @@ def silence(seconds: float) -> NDArray[np.int16]:
 
 
 def likeness(one: bytes, other: bytes) -> float:
-    """The best correlation of the two within 40 ms of each other; 1: the same."""
+    """Return the best correlation of the two within a shift of 40 ms; 1: identical."""
     a, b = (np.frombuffer(pcm, np.int16).astype(np.float64) for pcm in (one, other))
     size, most = min(len(a), len(b)), 640
     return max(

@@ -16,7 +16,7 @@ FRAME_BYTES = 640
 
 
 def written(pcm: bytes, *, again: bool = False) -> Sequence[float]:
-    """A detector that reads how likely a window is from its first sample, in percent."""
+    """Return the likelihood of each window, which its first sample holds in percent."""
     return [int(each) / 100 for each in np.frombuffer(pcm, np.int16)[::WINDOW]]
 
 
@@ -47,7 +47,7 @@ def test_only_what_is_new_counts() -> None:
     assert not candidate.is_speech(1_000 + 2 * WINDOW)
 
 
-def test_its_speech_is_where_windows_are_likely_a_window_before_they_say_so() -> None:
+def test_its_speech_begins_and_ends_a_window_before_the_likely_windows() -> None:
     candidate = a_candidate(0, 0, 30, 90, 90, 49, 20, 0, start=7)
     assert candidate.speech() == [(7 + 2 * WINDOW, 7 + 5 * WINDOW)]
     assert candidate.speech_until == 7 + 7 * WINDOW
@@ -63,12 +63,12 @@ def test_a_pause_parts_its_speech() -> None:
     assert candidate.speech() == [(0, 3 * WINDOW), (6 * WINDOW, 9 * WINDOW)]
 
 
-def test_where_nothing_is_likely_its_speech_is_what_may_be_speech() -> None:
+def test_without_likely_windows_its_speech_is_the_possible_ones() -> None:
     assert a_candidate(0, 0, *[30] * 7, 19).speech() == [(WINDOW, 8 * WINDOW)]
     assert a_candidate(0, 19).speech() == []
 
 
-def test_it_may_begin_where_the_first_of_it_may_be_speech() -> None:
+def test_it_may_begin_at_the_first_window_that_may_be_speech() -> None:
     candidate = a_candidate(0, 30, 0, 0, 30, 30, 90, 90, 0, 0, 90, 90, 90, 0, start=7)
     assert candidate.speech()[0] == (7 + 5 * WINDOW, 7 + 7 * WINDOW)
     assert candidate.speech_since() == 7 + 3 * WINDOW
@@ -98,7 +98,7 @@ def test_settling_hears_only_as_far_as_is_asked() -> None:
     assert candidate.speech_until == 4 * WINDOW
 
 
-def test_what_is_given_out_is_forgotten_and_places_stay() -> None:
+def test_finished_parts_are_forgotten_and_positions_stay() -> None:
     candidate = a_candidate(90, 0, 90, 80, 90, 0, start=100)
     candidate.forget(100 + 2 * WINDOW + 5)
     assert candidate.speech() == [(100 + 2 * WINDOW, 100 + 4 * WINDOW)]
@@ -106,12 +106,15 @@ def test_what_is_given_out_is_forgotten_and_places_stay() -> None:
 
 
 class Hearing:
-    """Reads what is written, and keeps it: call by call."""
+    """Records the likelihoods of each call.
+
+    Attributes:
+        heard: All likelihoods, without those of calls that were repeated.
+    """
 
     def __init__(self) -> None:
         self.calls: list[list[float]] = []
         self.heard: list[float] = []
-        """Without what was taken back."""
 
     def __call__(self, pcm: bytes, *, again: bool = False) -> Sequence[float]:
         assert len(pcm) % WINDOW_BYTES == 0
@@ -123,7 +126,7 @@ class Hearing:
         return found
 
 
-def test_of_a_stretch_that_ends_in_speech_only_the_end_is_heard() -> None:
+def test_only_the_end_of_a_stretch_is_heard_if_it_is_speech() -> None:
     hearing = Hearing()
     candidate = Candidate(hearing, 7)
     candidate.push(sound(*[90] * 8), voiced=True)
@@ -136,7 +139,7 @@ def test_of_a_stretch_that_ends_in_speech_only_the_end_is_heard() -> None:
 
 
 @pytest.mark.parametrize(("unvoiced", "parts"), [(DEFAULTS.dip - 1, 1), (DEFAULTS.dip, 2)])
-def test_what_is_not_heard_of_a_stretch_is_speech_but_for_its_pauses(
+def test_the_part_of_a_stretch_that_is_not_heard_is_speech_except_its_pauses(
     unvoiced: int, parts: int
 ) -> None:
     hearing = Hearing()
@@ -178,7 +181,7 @@ def test_where_noise_was_called_voiced_every_window_is_heard() -> None:
     assert [len(call) for call in hearing.calls] == [8, 8, 8]
 
 
-def test_what_the_cheap_detector_does_not_call_voiced_is_no_dispute() -> None:
+def test_windows_that_are_not_voiced_are_not_disputed() -> None:
     candidate = Candidate(written, 0)
     candidate.push(sound(*[0] * 12), voiced=False)
     candidate.push(sound(*[90] * 8), voiced=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from asr.speech import EndedBy, Utterance
 from service.listening.ear import Ear
 from service.listening.heard import AudioGap
-from service.listening.looks import Looks
+from service.listening.interim_schedule import InterimSchedule
 from service.listening.opus import OpusDecoder
 from service.listening.packet import Packet
 from service.listening.vad import FRAME_BYTES
@@ -29,7 +29,7 @@ def an_ear(
     *,
     interrupted_at: datetime | None = None,
     decoder: Callable[[], OpusDecoder] = OpusDecoder,
-    looks: Looks | None = None,
+    interims: InterimSchedule | None = None,
 ) -> Ear:
     return Ear(
         "room",
@@ -38,14 +38,14 @@ def an_ear(
         now=START,
         interrupted_at=interrupted_at,
         decoder=decoder,
-        looks=looks,
+        interims=interims,
     )
 
 
 def assert_on_time(
     utterances: Sequence[Utterance], *at_s: float, tolerance_s: float = TOLERANCE_S
 ) -> None:
-    """Each utterance has the clip's sound at the time at which it was said."""
+    """Assert that each utterance has the clip's sound at the time at which it was said."""
     assert len(utterances) == len(at_s)
     begins, ends = loud_span_s(clip_16k(CLIP))
     for utterance, second in zip(utterances, at_s, strict=True):
@@ -124,7 +124,7 @@ def test_loss_of_single_packets_keeps_the_length_and_the_times() -> None:
 
 
 class _Counting(OpusDecoder):
-    """Counts what it is asked for."""
+    """Counts the samples of each kind of concealment."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def test_a_lost_packet_is_put_back_from_the_copy_in_the_next_one() -> None:
     assert likeness(whole.pcm, mended.pcm) > 0.9, "a fifth was lost"
 
 
-def test_the_copy_stands_right_before_the_packet_that_carries_it() -> None:
+def test_the_copy_is_placed_right_before_the_packet_that_carries_it() -> None:
     """The first packet after a silence without packets was lost: the word begins with it."""
     packets = arrivals(talk(1.2, until_s=3))
     stamps = [packet.timestamp for packet in packets]
@@ -183,7 +183,7 @@ def test_a_long_loss_is_a_gap_of_its_length() -> None:
 
 
 def test_a_lost_packet_of_silence_is_no_gap() -> None:
-    """With DTX one packet stands for 400 ms of nothing: what was lost is 20 ms."""
+    """With DTX one packet covers 400 ms of silence, but its loss is a loss of 20 ms."""
     packets = arrivals(talk(1.0, until_s=8))
     kept = [packet for number, packet in enumerate(packets) if number not in (3, len(packets) - 4)]
     heard = listen(an_ear(), kept, until_s=9)
@@ -222,7 +222,7 @@ def test_the_last_words_come_out_though_only_rubbish_follows() -> None:
     assert heard.ear.counters.bad > 50
 
 
-def test_leaving_gives_out_the_open_word_and_what_was_still_waited_for() -> None:
+def test_leaving_gives_out_the_open_word_and_the_packets_in_the_reorder_window() -> None:
     packets = arrivals(talk(1.0, until_s=3))
     cut = [packet for packet in packets if packet.arrived_s <= 1_001.8]
     del cut[-4]  # the three after it are held back when the speaker leaves
@@ -234,7 +234,7 @@ def test_leaving_gives_out_the_open_word_and_what_was_still_waited_for() -> None
 
 
 @pytest.mark.parametrize("outage_s", [0.5, 1.0, 2.0])
-def test_what_comes_in_a_burst_after_an_outage_is_heard_at_its_time(outage_s: float) -> None:
+def test_a_burst_after_an_outage_is_heard_at_its_time(outage_s: float) -> None:
     """The outage falls into silence, the words into the outage."""
     fell_s = 0.9
 
@@ -262,7 +262,7 @@ def test_an_outage_inside_a_word_loses_no_sound() -> None:
     assert voiced(heard) == pytest.approx(voiced(straight), abs=3)
 
 
-def test_jitter_that_the_closing_silence_bears_puts_no_hole_into_a_word() -> None:
+def test_jitter_shorter_than_the_closing_silence_puts_no_hole_into_a_word() -> None:
     """Every half second the network stops for 150 ms, and then delivers all at once."""
 
     def delayed(_: int, at_s: float) -> float:
@@ -353,7 +353,7 @@ def test_a_monologue_comes_in_parts_that_join_without_a_hole() -> None:
         assert one.pcm[-after.overlap_ms * 32 :] == after.pcm[: after.overlap_ms * 32]
 
 
-def test_silence_that_was_only_filled_in_is_not_called_heard_until_it_is_sure() -> None:
+def test_filled_in_silence_does_not_count_as_heard_until_it_is_certain() -> None:
     packets = [p for p in arrivals(talk(1.0, until_s=3)) if p.arrived_s < 1_003]
     heard = listen(an_ear(), packets, until_s=4.0, close=False)
     assert seconds(heard.ear.heard_until()) == pytest.approx(3.0, abs=0.5)
@@ -375,7 +375,7 @@ def test_after_an_interruption_there_is_one_gap_up_to_where_hearing_began() -> N
     assert not ear.interrupted
 
 
-def test_whoever_was_in_mid_sentence_gets_a_gap_to_its_end_and_is_heard_all_the_same() -> None:
+def test_a_speaker_in_mid_sentence_gets_a_gap_to_its_end_and_is_heard_as_well() -> None:
     packets = [p for p in arrivals(talk(1.0, 5.0, until_s=8)) if p.arrived_s >= 1_001.3]
     ear = an_ear(interrupted_at=INTERRUPTED_AT)
     assert ear.interrupted
@@ -391,8 +391,8 @@ def test_whoever_was_in_mid_sentence_gets_a_gap_to_its_end_and_is_heard_all_the_
 def test_a_stall_after_an_interruption_leaves_the_whole_sentence_in_the_gap(
     back_s: float, stalls_s: float, stall_s: float
 ) -> None:
-    """Hearing begins in mid-sentence, and what follows is late: silence that was filled in
-    meanwhile is no end of the sentence."""
+    """Hearing begins in mid-sentence, and the rest is late: the filled-in silence does not end the
+    sentence."""
 
     def delayed(_: int, at_s: float) -> float:
         return max(NETWORK_S, stalls_s + stall_s - at_s) if at_s > stalls_s else NETWORK_S
@@ -407,7 +407,7 @@ def test_a_stall_after_an_interruption_leaves_the_whole_sentence_in_the_gap(
     assert_on_time(heard.utterances[-1:], 5.0)
 
 
-def test_whoever_comes_back_and_says_nothing_gets_their_gap_on_leaving() -> None:
+def test_a_speaker_who_comes_back_and_says_nothing_gets_their_gap_on_leaving() -> None:
     ear = an_ear(interrupted_at=INTERRUPTED_AT)
     heard = listen(ear, [], until_s=3)
     (gap,) = heard.gaps
@@ -415,7 +415,7 @@ def test_whoever_comes_back_and_says_nothing_gets_their_gap_on_leaving() -> None
     assert not ear.interrupted
 
 
-def test_whoever_comes_back_and_stays_silent_gets_their_gap_after_a_while() -> None:
+def test_a_speaker_who_comes_back_and_stays_silent_gets_their_gap_after_a_while() -> None:
     heard = listen(an_ear(interrupted_at=INTERRUPTED_AT), [], until_s=8, close=False)
     (gap,) = heard.gaps
     assert gap.from_at == INTERRUPTED_AT
@@ -435,7 +435,7 @@ def test_a_lost_connection_leaves_a_gap_since_the_last_sound() -> None:
     assert (seconds(gap.to_at), gap.reason) == (30.0, "the connection was lost")
 
 
-def test_whoever_leaves_by_their_own_will_leaves_no_gap() -> None:
+def test_a_speaker_who_leaves_by_their_own_will_leaves_no_gap() -> None:
     assert not listen(an_ear(), arrivals(talk(1.0, until_s=4)), until_s=10).gaps
 
 
@@ -447,26 +447,27 @@ def test_an_ear_that_hears_nothing_shows_the_floor_and_then_the_level() -> None:
     assert ear.speaking
 
 
-def test_a_look_has_the_id_that_the_whole_will_have() -> None:
-    listening = listen(an_ear(looks=Looks()), arrivals(monologue(20.0)), until_s=25.0)
+def test_an_interim_utterance_has_the_id_of_the_final_one() -> None:
+    ear = an_ear(interims=InterimSchedule())
+    listening = listen(ear, arrivals(monologue(20.0)), until_s=25.0)
     whole = {one.id: one for one in listening.utterances}
     assert len(whole) > 1, "it was cut"
-    assert len(listening.looks) >= 5
+    assert len(listening.interims) >= 5
     revisions: dict[str, list[int]] = {}
-    for look in listening.looks:
-        assert look.ended_by is EndedBy.OPEN
-        assert look.started_at == whole[look.id].started_at
-        assert look.part == whole[look.id].part
-        revisions.setdefault(look.id, []).append(look.revision)
-    for seen in revisions.values():
-        assert seen == list(range(1, len(seen) + 1))
+    for interim in listening.interims:
+        assert interim.ended_by is EndedBy.OPEN
+        assert interim.started_at == whole[interim.id].started_at
+        assert interim.part == whole[interim.id].part
+        revisions.setdefault(interim.id, []).append(interim.revision)
+    for numbers in revisions.values():
+        assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_looking_changes_nothing_that_is_given_out() -> None:
+def test_interim_utterances_do_not_change_the_final_ones() -> None:
     packets = arrivals(monologue(20.0))
     plain = listen(an_ear(), packets, until_s=25.0)
-    looked = listen(an_ear(looks=Looks()), packets, until_s=25.0)
-    assert plain.looks == []
+    with_interims = listen(an_ear(interims=InterimSchedule()), packets, until_s=25.0)
+    assert plain.interims == []
     assert [(one.pcm, one.part) for one in plain.utterances] == [
-        (one.pcm, one.part) for one in looked.utterances
+        (one.pcm, one.part) for one in with_interims.utterances
     ]

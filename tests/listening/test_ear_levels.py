@@ -1,4 +1,4 @@
-"""Tracks that declare how loud they are: real Opus packets, truthful levels and lies."""
+"""Tracks that declare their levels: real Opus packets, truthful levels and lies."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def test_a_silent_track_is_hardly_decoded_and_gives_nothing() -> None:
 
 
 def behind_silence(seed: int) -> Listening:
-    """They talk, and declare that they do not."""
+    """A speaker who talks and declares silence."""
     silent = [127] * len(said(*TALK_S))
     return listen(an_ear(seed), said(*TALK_S, levels=silent), until_s=UNTIL_S + 1)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_who_talks_behind_a_level_of_silence_is_heard_in_full_from_the_sixth_second_on(
+def test_a_liar_who_declares_silence_is_heard_in_full_from_the_sixth_second_on(
     seed: int,
 ) -> None:
     truth = listen(an_ear(), said(*TALK_S), until_s=UNTIL_S + 1)
@@ -97,7 +97,7 @@ def test_who_talks_behind_a_level_of_silence_is_heard_in_full_from_the_sixth_sec
 
 
 def test_only_rare_luck_lets_a_liar_get_through_a_quarter_of_a_minute() -> None:
-    """Every check fell into a pause."""
+    """Luck: every check falls into a pause."""
     assert sum(behind_silence(seed).ear.counters.lies for seed in range(40)) >= 39
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.listening.gate import DEFAULTS, Gate, Passed
+from service.listening.gate import DEFAULTS, Gate, GatedPacket
 from service.listening.packet import Packet
 from service.listening.reorder import Missing
 
@@ -18,7 +18,7 @@ SILENT, LOUD = 105, 20
 levels = st.one_of(st.none(), st.integers(0, 127), st.sampled_from((SILENT, 127, LOUD)))
 items = st.lists(
     st.tuples(levels, st.integers(1, 60), st.booleans()), min_size=1, max_size=12
-)  # a level for so many packets, and whether one is missing after them
+)  # a level, the number of packets with it, and whether one is missing after them
 
 
 def a_packet(number: int, level: int | None) -> Packet:
@@ -29,15 +29,20 @@ def a_gate(seed: int = 0) -> Gate:
     return Gate(random.Random(seed))
 
 
-def run(gate: Gate, said: Sequence[int | None], dbfs: float | None = None) -> list[Passed]:
-    """The packets as they come out; what is decoded is so loud, or as loud as declared."""
+def run(gate: Gate, said: Sequence[int | None], dbfs: float | None = None) -> list[GatedPacket]:
+    """Return the packets as they leave the gate.
+
+    Args:
+        dbfs: True level of decoded packets; None: the declared one.
+    """
     out = []
     for number, level in enumerate(said):
         for item in gate.push(a_packet(number, level), SAMPLES):
-            assert isinstance(item, Passed)
+            assert isinstance(item, GatedPacket)
             out.append(item)
             if item.decode:
-                gate.hear(item, -float(item.packet.level or 0) if dbfs is None else dbfs)
+                level_dbfs = -float(item.packet.level or 0) if dbfs is None else dbfs
+                gate.check_level(item, level_dbfs)
     return out
 
 
@@ -51,7 +56,7 @@ def test_everything_comes_out_once_and_in_its_order(
 ) -> None:
     gate, number = a_gate(seed), 0
     sent: list[int | Missing] = []
-    out: list[Passed | Missing] = []
+    out: list[GatedPacket | Missing] = []
     for level, count, missing in made:
         for _ in range(count):
             sent.append(number)
@@ -59,14 +64,14 @@ def test_everything_comes_out_once_and_in_its_order(
             number += 1
         if missing:
             sent.append(Missing(2))
-            out += gate.miss(Missing(2))
+            out += gate.push_missing(Missing(2))
     out += gate.flush()
     assert gate.flush() == []
-    assert [one.packet.sequence if isinstance(one, Passed) else one for one in out] == sent
+    assert [one.packet.sequence if isinstance(one, GatedPacket) else one for one in out] == sent
 
 
 @given(items, st.integers(0, 100))
-def test_what_is_not_declared_silent_is_decoded_at_once_with_what_came_before_it(
+def test_a_packet_that_is_not_silent_is_decoded_at_once_with_those_before_it(
     made: list[tuple[int | None, int, bool]], seed: int
 ) -> None:
     said = [level for level, count, _ in made for _ in range(count)]
@@ -74,7 +79,7 @@ def test_what_is_not_declared_silent_is_decoded_at_once_with_what_came_before_it
     decoded: set[int] = set()
     for number, level in enumerate(said):
         for item in gate.push(a_packet(number, level), SAMPLES):
-            assert isinstance(item, Passed)
+            assert isinstance(item, GatedPacket)
             if item.decode:
                 decoded.add(item.packet.sequence)
         if level is None or level < DEFAULTS.silent_level:
@@ -109,17 +114,17 @@ def test_a_liar_is_found_out_within_six_seconds_and_decoded_from_then_on(seed: i
     assert not lies
     for number in range(start, start + 1_000):
         for item in gate.push(a_packet(number, 127), SAMPLES):
-            assert isinstance(item, Passed)
+            assert isinstance(item, GatedPacket)
             if item.decode:
-                gate.hear(item, -20.0)
+                gate.check_level(item, -20.0)
         if gate.lies:
             break
     assert number - start <= 6 * 50
     after = gate.push(a_packet(number + 1, 127), SAMPLES)
-    assert all(isinstance(one, Passed) and one.decode for one in after)
+    assert all(isinstance(one, GatedPacket) and one.decode for one in after)
 
 
-def test_who_lies_from_the_start_is_found_out_at_once() -> None:
+def test_a_liar_is_found_out_at_once_while_the_gate_is_open() -> None:
     gate = a_gate()
     assert all(one.decode for one in run(gate, seconds(5, 127), dbfs=-25.0))
     assert gate.lies
@@ -130,7 +135,7 @@ def test_who_lies_from_the_start_is_found_out_at_once() -> None:
     [
         (127, -49.0, True),
         (127, -51.0, False),  # too faint to be understood
-        (60, -46.0, False),  # a codec may be off by so much
+        (60, -46.0, False),  # an error that a codec may cause
         (60, -44.0, True),
         (59, -10.0, False),  # it is decoded anyway
     ],
@@ -143,17 +148,17 @@ def test_a_lie_is_sound_that_is_audible_and_much_louder_than_declared(
     assert gate.lies is lies
 
 
-def test_the_first_sound_after_a_leap_proves_nothing() -> None:
+def test_the_first_sound_after_skipped_packets_proves_nothing() -> None:
     gate = a_gate()
-    silent = Passed(a_packet(0, 127), SAMPLES, decode=True)
+    silent = GatedPacket(a_packet(0, 127), SAMPLES, decode=True)
     for _ in range(20):
         for _ in range(3):
-            gate.hear(silent, -20.0)
+            gate.check_level(silent, -20.0)
         run(gate, seconds(3))
     assert not gate.lies
 
 
-def test_a_liar_cannot_foretell_when_it_is_listened_to() -> None:
+def test_a_liar_cannot_predict_the_times_of_checks() -> None:
     moments = {
         tuple(one.packet.sequence for one in run(a_gate(seed), seconds(30)) if one.decode)
         for seed in range(10)

@@ -6,7 +6,7 @@ from service.listening.onset import Frame, Onset
 
 
 def frames(voiced: str) -> list[Frame]:
-    """One for each letter; v is voiced. No two have the same sound."""
+    """Return a frame for each letter; v is voiced. No two have the same sound."""
     return [Frame(bytes([number]), each == "v") for number, each in enumerate(voiced)]
 
 
@@ -25,11 +25,11 @@ def test_three_voiced_frames_of_the_last_five_open_a_segment(voiced: str, opens:
     assert last is opens
 
 
-def test_it_begins_with_pre_roll_before_the_first_voiced_of_them() -> None:
+def test_a_segment_begins_with_pre_roll_before_its_first_voiced_frame() -> None:
     onset, made = an_onset(), frames("v.......v.vv")
     for frame in made:
         onset.push(frame)
-    assert onset.take() == (made[4:], 4)
+    assert onset.open_segment() == (made[4:], 4)
     assert len(onset) == 0
 
 
@@ -37,20 +37,20 @@ def test_the_pre_roll_is_shorter_at_the_beginning_of_a_track() -> None:
     onset, made = an_onset(), frames("..vvv")
     for frame in made:
         onset.push(frame)
-    assert onset.take() == (made, 2)
+    assert onset.open_segment() == (made, 2)
 
 
-def test_silence_that_is_passed_over_pushes_out_what_was_before_and_no_more_is_held() -> None:
+def test_silence_pushes_out_earlier_frames_and_the_number_held_is_bounded() -> None:
     onset = an_onset()
-    onset.keep(frames("vvvvv"))
-    onset.pass_over(4)
+    onset.push_quiet(frames("vvvvv"))
+    onset.push_silence(4)
     assert not onset.push(frames("v")[0])
-    onset.pass_over(10**9)
+    onset.push_silence(10**9)
     assert len(onset) == 9
 
 
-def test_what_is_kept_counts_with_the_next_frame_that_comes() -> None:
+def test_quiet_frames_count_with_the_next_frame() -> None:
     onset = an_onset()
-    onset.keep(frames("....vvv"))
+    onset.push_quiet(frames("....vvv"))
     assert onset.push(frames(".")[0])
-    assert onset.take()[1] == 4
+    assert onset.open_segment()[1] == 4

@@ -49,7 +49,7 @@ def test_the_copy_in_the_next_packet_is_better_than_a_guess() -> None:
 
 
 @pytest.mark.parametrize("count", [40, 320, 480, 1280, 1920])
-def test_lost_sound_is_made_up_for_as_long_as_asked(count: int) -> None:
+def test_concealment_has_the_length_that_was_asked_for(count: int) -> None:
     packets = encode(clip_48k(CLIP))
     decoder = OpusDecoder()
     decoder.decode(packets[20].payload)
@@ -58,7 +58,7 @@ def test_lost_sound_is_made_up_for_as_long_as_asked(count: int) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"\xff", b"\xff\xff\x00", b"\x03"])
-def test_what_is_no_packet_is_refused(payload: bytes) -> None:
+def test_an_invalid_packet_is_refused(payload: bytes) -> None:
     with pytest.raises(BadPacket):
         packet_samples(payload)
     with pytest.raises(BadPacket):

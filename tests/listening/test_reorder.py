@@ -11,11 +11,11 @@ from service.listening.reorder import Missing, Reorder
 
 WINDOW_S = 0.08
 UP_S = WINDOW_S + 1e-6
-"""The window is over, sums of fractions notwithstanding."""
+"""Time at which the window is over, despite rounding."""
 
 
 def a_packet(number: int, at_s: float = 0.0) -> Packet:
-    """The `number`-th packet of a stream; its timestamp tells it from others of its sequence."""
+    """Return a packet of a stream; its timestamp tells it from others of the same sequence."""
     return Packet(number % 65536, number * 960, None, b"x", at_s)
 
 
@@ -29,8 +29,11 @@ def missing(played: Sequence[Packet | Missing]) -> int:
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[int, int, list[tuple[float, int]]]:
-    """First number, how many were sent every 20 ms, and (arrival, number) of what came: delayed
-    by less than the window, some lost, some doubled. The first is neither lost nor overtaken."""
+    """Draw the first number, the count of packets sent, and (arrival, number) of those that came.
+
+    One is sent every 20 ms. Delays are shorter than the window; some packets are lost, some come
+    twice. The first is neither lost nor overtaken.
+    """
     first = draw(st.one_of(st.integers(0, 70_000), st.integers(65_480, 65_540)))
     count = draw(st.integers(1, 80))
     came = [(0.0, first)]
@@ -42,7 +45,7 @@ def deliveries(draw: st.DrawFn) -> tuple[int, int, list[tuple[float, int]]]:
 
 
 def play(came: Sequence[tuple[float, int]], reorder: Reorder) -> list[Packet | Missing]:
-    """Deliver with a tick every 10 ms; what was played, to the end."""
+    """Push the packets with a tick every 10 ms; return everything that was played."""
     played: list[Packet | Missing] = []
     ticks = 0
     for at_s, number in came:
@@ -54,7 +57,7 @@ def play(came: Sequence[tuple[float, int]], reorder: Reorder) -> list[Packet | M
 
 
 @given(deliveries())
-def test_what_comes_within_the_window_is_played_once_in_order_and_losses_are_counted(
+def test_packets_within_the_window_are_played_once_in_order_and_losses_are_counted(
     sent: tuple[int, int, list[tuple[float, int]]],
 ) -> None:
     first, _, came = sent
@@ -66,7 +69,7 @@ def test_what_comes_within_the_window_is_played_once_in_order_and_losses_are_cou
 
 
 @given(deliveries())
-def test_each_loss_is_told_of_where_it_happened(
+def test_each_loss_is_reported_at_its_place(
     sent: tuple[int, int, list[tuple[float, int]]],
 ) -> None:
     first, _, came = sent
@@ -80,7 +83,7 @@ def test_each_loss_is_told_of_where_it_happened(
 
 
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 65_535)), max_size=80))
-def test_whatever_comes_nothing_is_played_twice_or_held_beyond_the_window(
+def test_no_packet_is_played_twice_or_held_beyond_the_window(
     sent: list[tuple[int, int]],
 ) -> None:
     reorder = Reorder(window_s=WINDOW_S)
@@ -165,7 +168,7 @@ def from_source(ssrc: int, number: int) -> Packet:
 def test_another_source_is_followed_from_its_first_packet(
     before: int, first: int, count: int
 ) -> None:
-    """Wherever its numbers begin; what was held of the source before comes first."""
+    """Its numbers may begin anywhere. Packets held of the source before come first."""
     reorder = Reorder()
     played = [*reorder.push(from_source(1, before)), *reorder.push(from_source(1, before + 2))]
     for number in range(first, first + count):
@@ -175,9 +178,7 @@ def test_another_source_is_followed_from_its_first_packet(
 
 
 @given(st.integers(0, 70_000), st.integers(0, 70_000))
-def test_what_comes_late_of_the_source_before_does_not_bring_it_back(
-    before: int, first: int
-) -> None:
+def test_late_packets_of_the_source_before_do_not_bring_it_back(before: int, first: int) -> None:
     reorder = Reorder()
     played = list(reorder.push(from_source(1, before)))
     for number in range(first, first + 20):
@@ -187,7 +188,7 @@ def test_what_comes_late_of_the_source_before_does_not_bring_it_back(
     assert set(numbers(played)[1:]) <= set(range(first, first + 20))
 
 
-def test_what_is_held_at_a_jump_is_played_before_it() -> None:
+def test_held_packets_are_played_before_a_jump() -> None:
     reorder = Reorder()
     reorder.push(a_packet(0))
     reorder.push(a_packet(2))

@@ -1,4 +1,4 @@
-"""Segments that a better detector looks into: a made-up one, and Silero on real sounds."""
+"""Segments with a second opinion: a synthetic detector, and Silero on real sounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asr.likelihood import WINDOW_BYTES
 from asr.speech import EndedBy
 from benchmarks.ingest.noises import NOISES
 from service.listening.segmenter import DEFAULTS, Segment, Segmenter
-from service.listening.silero import silero
+from service.listening.silero import load_silero
 from service.listening.vad import FRAME_BYTES, webrtc_vad
 from tests.listening.sound import CLIPS, FRAME, clip_16k, loud
 from tests.listening.test_silero import a_noise
@@ -22,7 +22,7 @@ QUIET, NOISE, SPEECH = 20, 1_500, 9_000
 """Amplitudes; `loud` takes the last two for speech, the second opinion only the last."""
 
 Runs = Sequence[tuple[int, int]]
-"""An amplitude, and for how many frames."""
+"""An amplitude, and the number of frames."""
 
 runs = st.lists(
     st.tuples(
@@ -53,8 +53,8 @@ def segments(pcm: bytes, *, chunk: int = FRAME_BYTES) -> list[Segment]:
 
 
 def heard(pcm: bytes) -> list[Segment]:
-    """By the real detectors."""
-    segmenter = Segmenter(webrtc_vad(), second=silero().listen())
+    """Return the segments that the real detectors find."""
+    segmenter = Segmenter(webrtc_vad(), second=load_silero().listen())
     return segmenter.push(pcm) + segmenter.flush()
 
 
@@ -135,7 +135,7 @@ def test_noise_does_not_hold_a_segment_open() -> None:
     assert not segmenter.speaking
 
 
-def test_who_speaks_on_is_said_to_speak_over_the_cut_of_a_long_speech() -> None:
+def test_a_speaker_counts_as_speaking_over_the_cut_of_a_long_speech() -> None:
     def nearly_sure(pcm: bytes, *, again: bool = False) -> Sequence[float]:
         return [0.9] * (len(pcm) // WINDOW_BYTES)
 
@@ -149,27 +149,27 @@ def test_who_speaks_on_is_said_to_speak_over_the_cut_of_a_long_speech() -> None:
     assert parts == 1
 
 
-def test_a_sentence_in_noise_is_given_with_pre_roll_and_tail_and_no_more() -> None:
+def test_a_sentence_in_noise_has_its_pre_roll_and_tail_and_no_more() -> None:
     (segment,) = segments(frames_of([(NOISE, 200), (SPEECH, 50), (NOISE, 200)]))
     assert segment.start / 16 == pytest.approx(4_000 - 400, abs=340)
     assert segment.end / 16 == pytest.approx(5_000 + 300, abs=60)
 
 
-def test_what_is_cut_off_at_its_start_stays_what_it_is_known_by() -> None:
+def test_a_trimmed_start_does_not_change_the_start_that_the_id_is_made_of() -> None:
     (segment,) = segments(frames_of([(QUIET, 100), (NOISE, 35), (SPEECH, 50), (QUIET, 60)]))
     assert segment.opened == (100 - 20) * FRAME
     assert segment.start > segment.opened
     assert segment.onset == 100 * FRAME
 
 
-def test_while_nothing_is_sure_nobody_is_said_to_speak() -> None:
+def test_nobody_counts_as_speaking_while_the_second_opinion_is_unsure() -> None:
     segmenter = Segmenter(loud, second=knowing)
     segmenter.push(frames_of([(NOISE, 30)]))
-    assert segmenter.since is not None
+    assert segmenter.open_since is not None
     assert not segmenter.speaking
-    assert segmenter.glimpse() is None
+    assert segmenter.copy_open_segment() is None
     segmenter.push(frames_of([(SPEECH, 15)]))
-    assert segmenter.glimpse() is not None
+    assert segmenter.copy_open_segment() is not None
 
 
 @pytest.mark.parametrize("dbfs", [-35.0, -25.0, -15.0])

@@ -27,7 +27,7 @@ runs = st.lists(
 def segments(
     pcm: bytes, *, chunk: int = FRAME_BYTES, vad: Vad = loud, settings: SegmenterSettings = DEFAULTS
 ) -> list[Segment]:
-    """Everything that a track of these samples gives, to its end."""
+    """Return all segments of a track with these samples."""
     segmenter = Segmenter(vad, settings)
     found: list[Segment] = []
     for at in range(0, len(pcm), chunk):
@@ -44,7 +44,7 @@ def frame(pcm: bytes, number: int) -> bytes:
 
 
 def fresh(segment: Segment) -> range:
-    """The frames that this segment gives and the one before did not."""
+    """Return the frames of this segment that the one before did not have."""
     start = segment.start // FRAME + segment.overlap_ms // 20
     return range(start, segment.end // FRAME)
 
@@ -68,7 +68,7 @@ def test_a_segment_is_the_sound_at_its_place(made: list[Run]) -> None:
 
 @given(runs, st.sampled_from((200, 500, 1000, 3000)))
 @settings(max_examples=80)
-def test_no_sample_is_given_twice_but_for_the_overlap_that_is_declared(
+def test_no_sample_is_in_two_segments_except_in_the_declared_overlap(
     made: list[Run], silence_ms: int
 ) -> None:
     found = segments(frames_of(made), settings=SegmenterSettings(silence_ms=silence_ms))
@@ -97,7 +97,7 @@ def test_voiced_sound_is_lost_only_in_stretches_of_less_than_a_quarter_second(
 
 
 def stretches(numbers: Iterable[int]) -> list[list[int]]:
-    """Parted wherever silence long enough to end a segment lies between two."""
+    """Split the frame numbers where silence is long enough to end a segment."""
     parted: list[list[int]] = []
     for number in numbers:
         if parted and number - parted[-1][-1] <= SILENT:
@@ -109,7 +109,7 @@ def stretches(numbers: Iterable[int]) -> list[list[int]]:
 
 @given(runs)
 @settings(max_examples=60)
-def test_nothing_is_longer_than_the_longest_and_parts_number_up_from_0(made: list[Run]) -> None:
+def test_no_segment_is_longer_than_the_bound_and_parts_count_up_from_0(made: list[Run]) -> None:
     before: Segment | None = None
     for segment in segments(frames_of(made)):
         assert len(segment.pcm) <= 12_000 * 32
@@ -120,9 +120,7 @@ def test_nothing_is_longer_than_the_longest_and_parts_number_up_from_0(made: lis
 
 @given(runs, st.integers(1, 5_000))
 @settings(max_examples=60)
-def test_no_later_segment_begins_before_what_is_called_complete(
-    made: list[Run], chunk: int
-) -> None:
+def test_no_later_segment_begins_before_the_complete_position(made: list[Run], chunk: int) -> None:
     pcm = frames_of(made)
     segmenter = Segmenter(loud)
     complete = 0
@@ -203,7 +201,7 @@ def test_silence_after_a_cut_gives_no_empty_part_and_is_not_repeated() -> None:
     assert found[1].start >= found[0].end
 
 
-def test_leaving_ends_what_is_open_with_the_last_sample() -> None:
+def test_leaving_ends_the_open_segment_with_the_last_sample() -> None:
     pcm = frames_of([(False, 30), (True, 30)]) + frames_of([(True, 1)])[:101]
     segmenter = Segmenter(loud)
     segmenter.push(pcm)

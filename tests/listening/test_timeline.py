@@ -21,17 +21,17 @@ def at(second: float) -> datetime:
 
 
 def place(timeline: Timeline, position: int, arrived_s: float, after: int | None = 0) -> float:
-    return seconds(timeline.place(position, PACKET, at(arrived_s), after=after))
+    return seconds(timeline.place_packet(position, PACKET, at(arrived_s), after=after))
 
 
 def test_before_the_first_packet_sample_0_is_spoken_at_the_beginning() -> None:
-    assert Timeline(START).wall(1_600) == at(0.1)
+    assert Timeline(START).wall_time(1_600) == at(0.1)
 
 
 def test_the_first_packet_was_spoken_just_before_it_came() -> None:
     timeline = Timeline(START)
     assert place(timeline, 0, 5.0) == pytest.approx(4.98)
-    assert timeline.wall(0) == at(4.98)
+    assert timeline.wall_time(0) == at(4.98)
 
 
 @given(st.lists(st.integers(0, 200), min_size=2, max_size=200))
@@ -53,7 +53,7 @@ def test_after_a_late_beginning_the_soonest_packet_sets_the_time() -> None:
     place(timeline, 0, 0.3)
     for number in range(1, 50):
         place(timeline, number * PACKET, max(0.3, 0.02 * (number + 1)))
-    assert seconds(timeline.wall(49 * PACKET)) == pytest.approx(0.98, abs=0.02)
+    assert seconds(timeline.wall_time(49 * PACKET)) == pytest.approx(0.98, abs=0.02)
 
 
 @pytest.mark.parametrize("outage_s", [0.3, 2.0, 2.9])
@@ -66,7 +66,7 @@ def test_a_burst_after_an_outage_lies_where_it_was_spoken(outage_s: float) -> No
         assert begins == pytest.approx(0.02 * number, abs=0.06)
 
 
-def test_what_comes_later_than_a_network_holds_it_back_began_anew() -> None:
+def test_a_packet_later_than_any_network_delay_begins_a_new_timeline() -> None:
     timeline = Timeline(START)
     place(timeline, 0, 0.02)
     assert place(timeline, PACKET, 60.0) == pytest.approx(59.98)
@@ -99,5 +99,5 @@ def test_it_remembers_a_bounded_number_of_places() -> None:
     timeline = Timeline(START)
     for number in range(2_000):
         place(timeline, number * PACKET, 10.0 * number, after=None)
-    assert seconds(timeline.wall(1_999 * PACKET)) == pytest.approx(19_989.98)
-    assert timeline.wall(0) < at(19_990)
+    assert seconds(timeline.wall_time(1_999 * PACKET)) == pytest.approx(19_989.98)
+    assert timeline.wall_time(0) < at(19_990)

@@ -1,4 +1,4 @@
-"""A call between an aiortc publisher and our peer, over loopback, in one process."""
+"""Calls between an aiortc publisher and our peer, over loopback, in one process."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.listening.sound import clip_48k, encode
 CORPUS = Path(__file__).parent / "corpus"
 LOOPBACK = ["127.0.0.1"]
 SOON_S = 30.0
-"""Longest wait for what is due at once, on a busy machine too."""
+"""Longest wait for an immediate result, on a busy machine too."""
 
 
 def corpus(name: str) -> str:
-    """An SDP offer as it went over the wire."""
+    """Return a recorded SDP offer."""
     return (CORPUS / name).read_bytes().decode()
 
 
@@ -43,10 +43,10 @@ def voice() -> Sequence[VoicePacket]:
 
 
 class _Track(MediaStreamTrack):
-    """Sends the clip over and over, a packet every 5 ms: four times as fast as it is spoken.
+    """A track that repeats the clip, a packet every 5 ms: four times the pace of speech.
 
     Args:
-        pace_s: Another time between packets; 0.02 is that of speech.
+        pace_s: Time between packets; 0.02 is the pace of speech.
     """
 
     kind = "audio"
@@ -78,7 +78,7 @@ class Call:
 
 
 def publisher(pace_s: float = 0.005) -> tuple[RTCPeerConnection, RTCRtpSender]:
-    """One that would send an audio track."""
+    """Return a connection that offers an audio track, and its sender."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     return connection, connection.addTransceiver(_Track(pace_s), direction="sendonly").sender
 
@@ -91,7 +91,7 @@ async def offered(connection: RTCPeerConnection) -> str:
 
 @contextlib.asynccontextmanager
 async def calling(*, pace_s: float = 0.005) -> AsyncIterator[Call]:
-    """A call whose packets arrive."""
+    """Yield a call whose packets arrive."""
     connection, sender = publisher(pace_s)
     call: Call | None = None
     packets: list[Packet] = []
@@ -120,5 +120,5 @@ async def calling(*, pace_s: float = 0.005) -> AsyncIterator[Call]:
 
 async def until(holds: Callable[[], bool], seconds: float = SOON_S) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what is waited for are a foreign stack's packets
+        while not holds():  # noqa: ASYNC110 - the packets of a foreign stack set no event
             await asyncio.sleep(0.02)

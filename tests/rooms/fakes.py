@@ -1,4 +1,4 @@
-"""Our own ports in memory: what rooms need from storage, and what connectors report to."""
+"""Fakes of our own ports: stores of rooms in memory, and an audience of connectors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def a_speaker(id_: str = "ann", room_id: str = "lobby") -> Speaker:
 
 
 class SetClock:
-    """A clock that stands until it is set."""
+    """A clock that stands still until it is set."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.now = now
@@ -98,13 +98,18 @@ class Rooms:
 
 @dataclass
 class Hearing:
-    """`service.listening.ports.HearingStore`; `log` keeps the order of what was written."""
+    """`service.listening.ports.HearingStore`.
+
+    Attributes:
+        log: Gaps and marks in the order in which they were written.
+        cut_off: Speakers whom an earlier run left live.
+        broken: Errors that a gap raises, by room id.
+    """
 
     log: list[AudioGap | HeardUntil] = field(default_factory=list)
     cut_off: list[HeardUntil] = field(default_factory=list)
     away: bool = False
     broken: dict[str, Exception] = field(default_factory=dict)
-    """What a gap of these rooms raises."""
 
     @property
     def written(self) -> list[AudioGap]:
@@ -168,13 +173,13 @@ class Mutes:
 class Notices:
     """`service.rooms.ports.NoticeStore`."""
 
-    told: list[str] = field(default_factory=list)
+    rooms: list[str] = field(default_factory=list)
 
     async def noticed(self, room_id: str) -> bool:
-        return room_id in self.told
+        return room_id in self.rooms
 
     async def set_noticed(self, room_id: str, now: datetime) -> None:
-        self.told.append(room_id)
+        self.rooms.append(room_id)
 
 
 @dataclass
@@ -197,11 +202,14 @@ class Audience:
     """`service.rooms.connector.Audience`.
 
     Attributes:
-        here: Who is in which state, by id, as they were last reported.
-        heard: How many packets came from each.
-        rooms: What was told of rooms as a whole.
-        joining, leaving: While not set, whoever joins or leaves is kept waiting.
-        broken: What both raise.
+        here: Speakers as they were last reported, by id.
+        left: Id and reason of each departure.
+        waiting: Ids of the speakers for whom a join or a departure was reported.
+        heard: Packets of each speaker.
+        rooms: Reports about rooms as a whole.
+        joining: Event for which joins wait.
+        leaving: Event for which departures wait.
+        broken: Error that both raise.
     """
 
     here: dict[str, Speaker] = field(default_factory=dict)

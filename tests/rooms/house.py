@@ -1,4 +1,4 @@
-"""WHIP rooms that are heard, without a server."""
+"""WHIP rooms without a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from service.metrics import Metrics
 from service.rooms.connector import CannotHear
 from service.rooms.muted import MutedSpeakers
 from service.rooms.room import Speaker
-from service.rooms.whip import Publisher, WhipConnector, WhipRoom
+from service.rooms.whip import WhipConnector
+from service.rooms.whip_room import WhipRoom
+from service.rooms.whip_session import WhipSession
 from tests.rooms.calls import LOOPBACK, SOON_S, corpus, until
 from tests.rooms.fakes import Audience, Mutes, Tokens, a_room
 
@@ -20,15 +22,21 @@ OFFER = corpus("chromium.sdp")
 
 @dataclass
 class House:
-    """WHIP rooms that are heard, in one connector."""
+    """WHIP rooms in one connector.
+
+    Attributes:
+        routed: Whether a webhook carries actions to the room server.
+        over: Errors with which sessions ended, by room id.
+        reports: Reports of the sessions on what cannot be heard.
+    """
 
     tokens: Tokens = field(default_factory=Tokens)
     audience: Audience = field(default_factory=Audience)
-    told: bool = False
+    routed: bool = False
     metrics: Metrics = field(default_factory=Metrics)
     over: dict[str, CannotHear] = field(default_factory=dict)
-    standing: list[str] = field(default_factory=list)
-    stays: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    reports: list[str] = field(default_factory=list)
+    sessions: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     muted: MutedSpeakers = field(default_factory=lambda: MutedSpeakers("lobby", (), Mutes()))
 
     def __post_init__(self) -> None:
@@ -36,36 +44,36 @@ class House:
             self.audience,
             self.tokens,
             addresses=LOOPBACK,
-            told=lambda room_id: self.told,
+            action_route=lambda room_id: self.routed,
             metrics=self.metrics,
             return_s=0.05,
         )
 
     def enter(self, room_id: str) -> None:
         session = self.connector.enter(a_room(room_id), {}, self.muted)
-        self.stays[room_id] = asyncio.create_task(self._stay(room_id, session))
+        self.sessions[room_id] = asyncio.create_task(self._run_session(room_id, session))
 
-    async def _stay(self, room_id: str, session: WhipRoom) -> None:
+    async def _run_session(self, room_id: str, session: WhipRoom) -> None:
         try:
-            await session.run(self.standing.append)
+            await session.run(self.reports.append)
         except* CannotHear as group:
             (why,) = group.exceptions
             assert isinstance(why, CannotHear)
             self.over[room_id] = why
 
     async def leave(self, room_id: str) -> None:
-        """As a keeper does."""
-        task = self.stays.pop(room_id)
+        """Cancel the room's session, as a keeper does."""
+        task = self.sessions.pop(room_id)
         task.cancel()
         await asyncio.wait([task])
 
-    async def publish(self, speaker: Speaker, offer: str = OFFER) -> Publisher:
+    async def publish(self, speaker: Speaker, offer: str = OFFER) -> WhipSession:
         return await self.connector.room(speaker.room_id).publish(speaker, offer)
 
 
 @contextlib.asynccontextmanager
 async def connecting(*rooms: str, ended_s: float = SOON_S) -> AsyncIterator[House]:
-    """Rooms that are heard; no task of theirs is left `ended_s` afterwards."""
+    """Yield open rooms; assert that all their tasks end within `ended_s` afterwards."""
     before = asyncio.all_tasks()
     house = House()
     for room in rooms or ("lobby",):
@@ -74,7 +82,7 @@ async def connecting(*rooms: str, ended_s: float = SOON_S) -> AsyncIterator[Hous
     try:
         yield house
     finally:
-        for room in list(house.stays):
+        for room in list(house.sessions):
             await house.leave(room)
         assert house.connector.peers() == 0
         await until(lambda: all(task.done() for task in asyncio.all_tasks() - before), ended_s)

@@ -17,14 +17,14 @@ def steady(_least: float, most: float) -> float:
     return most
 
 
-def test_waits_grow_to_the_longest_and_begin_anew_after_a_success() -> None:
+def test_waits_grow_to_the_longest_and_start_over_after_a_success() -> None:
     back_off = BackOff(steady)
     assert waits(back_off, UNREACHABLE, 7) == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
     back_off.reset()
     assert back_off.next(UNREACHABLE) == 0.25
 
 
-def test_another_kind_of_failure_begins_anew() -> None:
+def test_another_kind_of_failure_starts_the_waits_over() -> None:
     back_off = BackOff(steady)
     waits(back_off, UNREACHABLE, 9)
     assert back_off.next(REFUSED) == 1.0
@@ -32,10 +32,10 @@ def test_another_kind_of_failure_begins_anew() -> None:
 
 
 @pytest.mark.parametrize(("patience", "hours"), [(UNREACHABLE, 24), (REFUSED, 1)])
-def test_it_is_given_up_in_the_end(patience: Patience, hours: int) -> None:
+def test_a_room_is_given_up_after_the_limit(patience: Patience, hours: int) -> None:
     back_off = BackOff(steady)
-    taken = list(islice(iter(lambda: back_off.next(patience), None), 100_000))
-    assert sum(wait_s for wait_s in taken if wait_s) == pytest.approx(hours * 3600, rel=0.02)
+    waited = list(islice(iter(lambda: back_off.next(patience), None), 100_000))
+    assert sum(wait_s for wait_s in waited if wait_s) == pytest.approx(hours * 3600, rel=0.02)
     assert back_off.next(patience) is None
 
 

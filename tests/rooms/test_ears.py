@@ -35,15 +35,22 @@ class Deaf(Ear):
 
 
 class Blind(Ear):
-    """Fails at every look at speech that goes on."""
+    """Fails at every interim utterance."""
 
-    def glimpse(self) -> Utterance | None:
-        raise RuntimeError("a bad look")
+    def interim_utterance(self) -> Utterance | None:
+        raise RuntimeError("a bad interim")
 
 
 @dataclass
 class Floor:
-    """Ears, what they give out, and the stores behind them."""
+    """Ears with their utterances and the stores behind them.
+
+    Attributes:
+        cut: Utterances, with their listeners.
+        shown: Levels that were shown.
+        deaf: Speaker whose ear fails at every packet.
+        blind: Speaker whose ear fails at every interim utterance.
+    """
 
     clock: SetClock = field(default_factory=SetClock)
     rooms: Rooms = field(default_factory=lambda: Rooms({"lobby": a_room()}))
@@ -72,7 +79,7 @@ class Floor:
         return kind(room_id, speaker_id, vad=loud, now=now, interrupted_at=interrupted_at)
 
     def say(self, ears: Ears, *at_s: float, until_s: float, speaker: str = "ann") -> None:
-        """The speaker's packets, at their times on the clock."""
+        """Push the speaker's packets, each at its time on the clock."""
         started = self.clock.now
         for packet in arrivals(talk(*at_s, until_s=until_s)):
             self.clock.now = started + timedelta(seconds=packet.arrived_s - 1_000)
@@ -80,7 +87,7 @@ class Floor:
 
     @property
     def last_mark(self) -> float:
-        """Seconds after `NOW`."""
+        """The last `heard_until`, in seconds after `NOW`."""
         return seconds(self.hearing.marks[-1].at)
 
 
@@ -121,7 +128,7 @@ async def test_a_speaker_is_put_on_record_and_heard(floor: Floor) -> None:
     assert [speaker.id for speaker in ears.speakers("lobby")] == ["ann"]
 
 
-async def test_packets_of_nobody_are_passed_over(floor: Floor) -> None:
+async def test_packets_of_an_unknown_speaker_are_ignored(floor: Floor) -> None:
     ears = floor.open()
     floor.say(ears, 1.0, until_s=4)
     assert floor.cut == []
@@ -140,7 +147,9 @@ async def test_heard_until_stays_before_an_utterance_until_it_is_settled(floor: 
     assert floor.last_mark <= 4.1
 
 
-async def test_of_two_unsettled_utterances_the_first_holds_the_mark(floor: Floor) -> None:
+async def test_heard_until_stays_before_the_first_of_two_unsettled_utterances(
+    floor: Floor,
+) -> None:
     ears = floor.open()
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, 5.0, until_s=8)
@@ -150,12 +159,14 @@ async def test_of_two_unsettled_utterances_the_first_holds_the_mark(floor: Floor
     assert floor.hearing.marks[-1].at == first.started_at
 
 
-async def test_what_is_lost_is_written_as_a_gap_before_the_mark_passes_it(floor: Floor) -> None:
+async def test_a_lost_utterance_is_written_as_a_gap_before_heard_until_passes_it(
+    floor: Floor,
+) -> None:
     ears = floor.open()
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, until_s=4)
     ((listener, utterance),) = floor.cut
-    await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+    await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     await ears.flush()
     gap, mark = floor.hearing.log
     assert gap == AudioGap("lobby", "ann", utterance.started_at, utterance.ended_at, "overloaded")
@@ -163,12 +174,12 @@ async def test_what_is_lost_is_written_as_a_gap_before_the_mark_passes_it(floor:
     assert mark.at >= utterance.ended_at
 
 
-async def test_while_gaps_cannot_be_written_no_mark_moves(floor: Floor) -> None:
+async def test_while_gaps_cannot_be_written_heard_until_does_not_move(floor: Floor) -> None:
     ears = floor.open()
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, until_s=4)
     ((listener, utterance),) = floor.cut
-    await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+    await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     floor.hearing.away = True
     for _ in range(2):
         with pytest.raises(Away):
@@ -181,7 +192,7 @@ async def test_while_gaps_cannot_be_written_no_mark_moves(floor: Floor) -> None:
 
 
 @pytest.mark.parametrize("error", [StoreAway("the database does not answer"), Away()])
-async def test_a_gap_that_one_room_cannot_write_holds_up_no_other_room(
+async def test_a_gap_that_one_room_cannot_write_delays_no_other_room(
     floor: Floor, error: Exception
 ) -> None:
     floor.rooms.rooms |= {room: a_room(room) for room in ("bad", "good")}
@@ -192,7 +203,7 @@ async def test_a_gap_that_one_room_cannot_write_holds_up_no_other_room(
     for room in ("bad", "good"):
         listener = Listener(Ear(room, "ann", vad=loud, now=NOW), a_speaker(), a_room(room))
         await ears.lose(listener, "u1", AudioGap(room, "ann", NOW, NOW, "overloaded"))
-    for _ in range(2):  # a store that is away is asked once a time, for another room each time
+    for _ in range(2):  # a store that is away is asked once per flush, each time for another room
         with pytest.raises(type(error)):
             await ears.flush()
     assert [gap.room_id for gap in floor.hearing.written] == ["good"]
@@ -208,7 +219,7 @@ async def test_writers_at_the_same_moment_write_each_gap_once_and_then_mark(floo
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, 4.5, until_s=8)
     for listener, utterance in floor.cut:
-        await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+        await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     await asyncio.gather(ears.flush(), ears.flush(), ears.speaker_left(a_speaker(), "left"))
     assert [gap.from_at for gap in floor.hearing.written] == [
         utterance.started_at for _, utterance in floor.cut
@@ -243,7 +254,7 @@ async def test_a_gap_in_the_last_words_is_written_before_the_speaker_has_left(
     await until(lambda: len(floor.cut) == 1)
     floor.hearing.away = True
     ((listener, utterance),) = floor.cut
-    await ears.lose(listener, utterance.id, AudioGap.of(utterance, "overloaded"))
+    await ears.lose(listener, utterance.id, AudioGap.in_place_of(utterance, "overloaded"))
     await leaving
     assert floor.rooms.left == [], "a crash now must find them live"
     floor.hearing.away = False
@@ -269,7 +280,7 @@ async def test_a_farewell_that_cannot_be_put_on_record_is_tried_again(floor: Flo
     assert floor.rooms.left == [("ann", "goodbye"), ("bob", "goodbye")]
 
 
-async def test_whoever_comes_back_has_left_on_record_before(floor: Floor) -> None:
+async def test_a_farewell_is_on_record_before_the_speaker_comes_back(floor: Floor) -> None:
     ears = floor.open()
     await ears.speaker_joined(a_speaker())
     floor.rooms.away = True
@@ -284,7 +295,7 @@ async def test_whoever_comes_back_has_left_on_record_before(floor: Floor) -> Non
     assert list(floor.rooms.live) == [("lobby", "ann")]
 
 
-async def test_whoever_left_can_come_back_and_is_heard_anew(floor: Floor) -> None:
+async def test_a_speaker_who_left_can_come_back_and_is_heard_again(floor: Floor) -> None:
     ears = floor.open()
     for _ in range(2):
         await ears.speaker_joined(a_speaker())
@@ -307,7 +318,7 @@ async def test_a_bad_track_harms_no_other_and_counts(floor: Floor) -> None:
     assert b'earshot_failures_total{at="ear"}' in floor.metrics.render()
 
 
-async def test_a_look_that_fails_costs_no_word_and_no_other_track(floor: Floor) -> None:
+async def test_an_interim_that_fails_costs_no_word_and_no_other_track(floor: Floor) -> None:
     floor.blind = "eve"
     ears = floor.open()
     for name in ("eve", "ann"):
@@ -320,7 +331,7 @@ async def test_a_look_that_fails_costs_no_word_and_no_other_track(floor: Floor) 
     assert {listener.speaker.id for listener, _ in floor.cut} == {"eve", "ann"}
 
 
-async def test_whoever_is_lost_and_back_a_thousand_times_leaves_nothing_behind(
+async def test_a_speaker_who_is_lost_and_back_a_thousand_times_leaves_no_chain_of_listeners(
     floor: Floor,
 ) -> None:
     ears = floor.open()
@@ -336,7 +347,7 @@ async def test_whoever_is_lost_and_back_a_thousand_times_leaves_nothing_behind(
     assert floor.last_mark > 0
 
 
-async def test_what_a_bad_track_said_is_a_gap_when_its_speaker_leaves(floor: Floor) -> None:
+async def test_the_speech_of_a_bad_track_is_a_gap_when_its_speaker_leaves(floor: Floor) -> None:
     floor.deaf = "eve"
     ears = floor.open()
     await ears.speaker_joined(a_speaker("eve"))
@@ -346,16 +357,16 @@ async def test_what_a_bad_track_said_is_a_gap_when_its_speaker_leaves(floor: Flo
     assert (gap.speaker_id, gap.from_at, gap.to_at) == ("eve", NOW, floor.clock.now)
 
 
-async def test_a_track_that_stays_bad_is_told_of_from_time_to_time(floor: Floor) -> None:
+async def test_a_track_that_stays_bad_is_a_gap_every_ten_seconds(floor: Floor) -> None:
     floor.deaf = "eve"
     ears = floor.open()
     await ears.speaker_joined(a_speaker("eve"))
     floor.say(ears, 1.0, until_s=25, speaker="eve")
     await ears.flush()
-    told = [(seconds(gap.from_at), seconds(gap.to_at)) for gap in floor.hearing.written]
-    assert len(told) == 2
-    assert told[0][0] == 0
-    assert told[0][1] == told[1][0] == pytest.approx(10, abs=0.1)
+    gaps = [(seconds(gap.from_at), seconds(gap.to_at)) for gap in floor.hearing.written]
+    assert len(gaps) == 2
+    assert gaps[0][0] == 0
+    assert gaps[0][1] == gaps[1][0] == pytest.approx(10, abs=0.1)
 
 
 async def test_a_track_that_was_bad_for_a_moment_is_heard_again_after_a_gap(floor: Floor) -> None:
@@ -371,7 +382,9 @@ async def test_a_track_that_was_bad_for_a_moment_is_heard_again_after_a_gap(floo
     assert gap.from_at == NOW < gap.to_at <= utterance.ended_at
 
 
-async def test_what_is_held_in_memory_is_told_for_all_and_for_the_largest(floor: Floor) -> None:
+async def test_the_sound_in_memory_is_measured_for_all_ears_and_for_the_largest(
+    floor: Floor,
+) -> None:
     ears = floor.open()
     for name in ("ann", "bob"):
         await ears.speaker_joined(a_speaker(name))
@@ -416,7 +429,7 @@ async def test_levels_show_who_speaks(floor: Floor) -> None:
     assert ears.levels("stage") == SpeakerLevels("stage", {}, [])
 
 
-async def test_a_planned_stop_gives_out_what_is_open_and_leaves_who_is_live_live(
+async def test_a_planned_stop_gives_out_open_utterances_and_leaves_speakers_live(
     floor: Floor,
 ) -> None:
     ears = floor.open()
@@ -447,13 +460,15 @@ CUT_OFF_AT = NOW - timedelta(seconds=30)
 
 
 def cut_off(floor: Floor, *names: str) -> None:
-    """An earlier run was killed while these spoke."""
+    """Make an earlier run leave these speakers live, as if it was killed."""
     for name in names:
         floor.hearing.cut_off.append(HeardUntil("lobby", name, CUT_OFF_AT))
         floor.rooms.live["lobby", name] = a_speaker(name)
 
 
-async def test_after_a_restart_no_mark_moves_until_the_gap_is_written(floor: Floor) -> None:
+async def test_after_a_restart_heard_until_does_not_move_until_the_gap_is_written(
+    floor: Floor,
+) -> None:
     cut_off(floor, "ann")
     ears = floor.open()
     await ears.resume()
@@ -469,7 +484,7 @@ async def test_after_a_restart_no_mark_moves_until_the_gap_is_written(floor: Flo
     assert marks
 
 
-async def test_whoever_comes_back_twice_gets_one_gap(floor: Floor) -> None:
+async def test_a_speaker_who_comes_back_twice_gets_one_gap(floor: Floor) -> None:
     cut_off(floor, "ann")
     ears = floor.open()
     await ears.resume()
@@ -479,7 +494,7 @@ async def test_whoever_comes_back_twice_gets_one_gap(floor: Floor) -> None:
     assert [gap.from_at for gap in floor.hearing.written] == [CUT_OFF_AT]
 
 
-async def test_whoever_cannot_be_put_on_record_is_still_known_as_cut_off(floor: Floor) -> None:
+async def test_a_join_that_cannot_be_recorded_leaves_the_gap_open(floor: Floor) -> None:
     cut_off(floor, "ann")
     ears = floor.open()
     await ears.resume()
@@ -492,7 +507,7 @@ async def test_whoever_cannot_be_put_on_record_is_still_known_as_cut_off(floor: 
     assert len(floor.hearing.written) == 1
 
 
-async def test_whoever_does_not_come_back_gets_their_gap_and_has_left(floor: Floor) -> None:
+async def test_a_speaker_who_does_not_come_back_gets_their_gap_and_has_left(floor: Floor) -> None:
     cut_off(floor, "ann", "bob")
     ears = floor.open()
     await ears.resume()
@@ -506,7 +521,7 @@ async def test_whoever_does_not_come_back_gets_their_gap_and_has_left(floor: Flo
     assert list(floor.rooms.live) == [("lobby", "bob")]
 
 
-async def test_as_long_as_a_room_is_not_heard_nobody_of_it_has_left(floor: Floor) -> None:
+async def test_nobody_leaves_a_room_while_it_is_not_heard(floor: Floor) -> None:
     cut_off(floor, "ann")
     ears = floor.open()
     await ears.resume()
@@ -534,7 +549,7 @@ async def test_a_store_that_is_away_when_a_gap_is_closed_is_tried_again(
     assert [gap.from_at for gap in floor.hearing.written] == [CUT_OFF_AT]
 
 
-async def test_whoever_comes_back_while_they_are_given_up_stays(floor: Floor) -> None:
+async def test_a_speaker_who_comes_back_before_they_are_given_up_stays(floor: Floor) -> None:
     cut_off(floor, "ann")
     ears = floor.open()
     await ears.resume()
@@ -586,7 +601,7 @@ def _last(floor: Floor) -> tuple[Listener, str]:
     return listener, utterance.id
 
 
-async def test_a_silent_speaker_is_called_unheard_only_since_the_loss_can_have_begun(
+async def test_the_gap_of_a_silent_speaker_begins_no_earlier_than_the_loss_can_have(
     floor: Floor,
 ) -> None:
     ears = floor.open()
@@ -606,14 +621,14 @@ async def test_a_room_that_is_lost_twice_has_no_hole_between_its_gaps(floor: Flo
         ears.room_lost("lobby")
         floor.clock.now += timedelta(seconds=20)
         await ears.speaker_joined(a_speaker())
-        floor.clock.now += timedelta(seconds=1)  # too short for the gap to be told
+        floor.clock.now += timedelta(seconds=1)  # too short to end the gap
     await ears.speaker_left(a_speaker(), "goodbye")
     first, second = floor.hearing.written
     assert second.from_at == first.to_at
     assert seconds(second.to_at) == 42
 
 
-async def test_whoever_leaves_while_their_room_is_lost_has_left_without_a_gap(floor: Floor) -> None:
+async def test_a_speaker_who_was_leaving_when_the_room_was_lost_gets_no_gap(floor: Floor) -> None:
     ears = floor.open()
     await ears.speaker_joined(a_speaker())
     floor.say(ears, 1.0, until_s=2.9)
@@ -643,7 +658,7 @@ async def test_when_a_room_is_left_everybody_leaves_it(floor: Floor) -> None:
     assert [gap.speaker_id for gap in floor.hearing.written] == ["cat"]
 
 
-async def test_whoever_comes_back_before_their_last_words_are_settled_is_heard_at_once(
+async def test_a_speaker_who_comes_back_before_their_last_words_are_settled_is_heard_at_once(
     floor: Floor,
 ) -> None:
     ears = floor.open()
@@ -667,7 +682,9 @@ async def test_whoever_comes_back_before_their_last_words_are_settled_is_heard_a
     assert [speaker.id for speaker in ears.speakers("lobby")] == ["ann"]
 
 
-async def test_whoever_could_not_be_heard_at_once_has_a_gap_since_they_came(floor: Floor) -> None:
+async def test_a_speaker_who_could_not_be_heard_at_once_has_a_gap_since_they_came(
+    floor: Floor,
+) -> None:
     ears = floor.open()
     came = floor.clock.now
     floor.clock.now += timedelta(seconds=4)
@@ -678,8 +695,8 @@ async def test_whoever_could_not_be_heard_at_once_has_a_gap_since_they_came(floo
     assert floor.hearing.written == [AudioGap("lobby", "ann", came, floor.clock.now, INTERRUPTED)]
 
 
-async def test_gaps_that_cannot_be_written_are_widened_speaker_by_speaker(floor: Floor) -> None:
-    """However long the store is away, a bounded number waits and no second is left out."""
+async def test_gaps_that_cannot_be_written_are_merged_for_each_speaker(floor: Floor) -> None:
+    """However long the store is away, the number of gaps is bounded and they cover every second."""
     ears = floor.open()
     listeners = []
     for name in ("ann", "bob"):
@@ -693,7 +710,7 @@ async def test_gaps_that_cannot_be_written_are_widened_speaker_by_speaker(floor:
             later = Utterance(
                 str(number), "lobby", listener.speaker.id, at, utterance.pcm, utterance.ended_by
             )
-            await ears.lose(listener, later.id, AudioGap.of(later, "overloaded"))
+            await ears.lose(listener, later.id, AudioGap.in_place_of(later, "overloaded"))
     await ears.flush()
     assert len(floor.hearing.written) <= 10_002
     for name in ("ann", "bob"):
@@ -703,7 +720,7 @@ async def test_gaps_that_cannot_be_written_are_widened_speaker_by_speaker(floor:
         assert seconds(max(gap.to_at for gap in mine)) > 5 * (count - 1)
 
 
-async def test_a_track_whose_level_lies_is_heard_counted_and_told_of_once(floor: Floor) -> None:
+async def test_a_track_whose_level_lies_is_heard_counted_and_logged_once(floor: Floor) -> None:
     ears = floor.open()
     await ears.speaker_joined(a_speaker())
     started = floor.clock.now
@@ -717,8 +734,8 @@ async def test_a_track_whose_level_lies_is_heard_counted_and_told_of_once(floor:
             await ears.settle(listener, utterance.id)
         await leaving
     assert b"earshot_tracks_level_lies_total 1.0" in floor.metrics.render()
-    told = [each for each in logs if each["event"] == "ears.level_lies"]
-    assert [(each["room"], each["speaker"]) for each in told] == [("lobby", "ann")]
+    lines = [each for each in logs if each["event"] == "ears.level_lies"]
+    assert [(each["room"], each["speaker"]) for each in lines] == [("lobby", "ann")]
 
 
 async def test_packets_that_were_not_decoded_are_counted(floor: Floor) -> None:
@@ -736,7 +753,7 @@ async def test_packets_that_were_not_decoded_are_counted(floor: Floor) -> None:
     assert float(line.split()[1]) > 300
 
 
-async def test_what_came_while_the_loop_stood_still_is_not_late(floor: Floor) -> None:
+async def test_packets_that_came_while_the_loop_stood_still_are_not_late(floor: Floor) -> None:
     ears = floor.open()
     await ears.speaker_joined(a_speaker())
     first, second, third = arrivals(talk(0.0, until_s=3))[:3]

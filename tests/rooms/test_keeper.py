@@ -22,25 +22,25 @@ pytestmark = pytest.mark.anyio
 
 
 @dataclass
-class Stays:
-    """Makes the stays of one room, one after the other, which end as the test says."""
+class Sessions:
+    """Makes the sessions of one room, one after the other; the test ends them."""
 
-    made: list[Stay] = field(default_factory=list)
+    made: list[Session] = field(default_factory=list)
 
-    def __call__(self) -> Stay:
-        self.made.append(Stay())
+    def __call__(self) -> Session:
+        self.made.append(Session())
         return self.made[-1]
 
     @property
-    def last(self) -> Stay:
+    def last(self) -> Session:
         return self.made[-1]
 
 
 @dataclass
-class Stay:
+class Session:
     """`service.rooms.connector.RoomSession`."""
 
-    tell: Callable[[str], None] = lambda missing: None
+    report: Callable[[str], None] = lambda missing: None
     ended: asyncio.Future[Exception] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -48,8 +48,8 @@ class Stay:
     def end(self, error: Exception) -> None:
         self.ended.set_result(error)
 
-    async def run(self, tell: Callable[[str], None]) -> NoReturn:
-        self.tell = tell
+    async def run(self, report: Callable[[str], None]) -> NoReturn:
+        self.report = report
         raise await self.ended
 
     async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
@@ -62,29 +62,29 @@ class Stay:
 @dataclass
 class House:
     keeper: Keeper
-    stays: Stays
+    sessions: Sessions
     store: Rooms
     audience: Audience
     task: asyncio.Task[None]
 
     @property
-    def told(self) -> tuple[RoomState, str]:
+    def recorded(self) -> tuple[RoomState, str]:
         room = self.store.rooms["lobby"]
         return room.state, room.reason
 
     async def until(self, state: RoomState, reason: str) -> None:
-        await until(lambda: self.told == (state, reason))
+        await until(lambda: self.recorded == (state, reason))
 
 
 @contextlib.asynccontextmanager
 async def keeping(
     spread: float = 0.01, room: Room | None = None, back_off: BackOff | None = None
 ) -> AsyncIterator[House]:
-    stays, audience = Stays(), Audience()
+    sessions, audience = Sessions(), Audience()
     store = Rooms({"lobby": room or a_room(state=RoomState.JOINING)})
     keeper = Keeper(
         store.rooms["lobby"],
-        stays,
+        sessions,
         MutedSpeakers("lobby", (), Mutes()),
         opens_as=RoomState.JOINING,
         audience=audience,
@@ -93,23 +93,23 @@ async def keeping(
         back_off=back_off or BackOff(lambda least, most: spread),
     )
     task = asyncio.create_task(keeper.run())
-    await until(lambda: bool(stays.made))
+    await until(lambda: bool(sessions.made))
     await asyncio.sleep(0)
     try:
-        yield House(keeper, stays, store, audience, task)
+        yield House(keeper, sessions, store, audience, task)
     finally:
         task.cancel()
         await asyncio.wait([task])
 
 
-async def test_how_a_room_stands_is_told_with_its_reason() -> None:
+async def test_the_state_of_a_room_is_recorded_with_its_reason() -> None:
     async with keeping() as house:
-        assert house.told == (RoomState.JOINING, "")
-        house.stays.last.tell("")
+        assert house.recorded == (RoomState.JOINING, "")
+        house.sessions.last.report("")
         await house.until(RoomState.LISTENING, "")
-        house.stays.last.tell("bob sends pcmu")
+        house.sessions.last.report("bob sends pcmu")
         await house.until(RoomState.DEGRADED, "bob sends pcmu")
-        house.stays.last.tell("")
+        house.sessions.last.report("")
         await house.until(RoomState.LISTENING, "")
 
 
@@ -120,40 +120,40 @@ async def test_a_room_that_was_heard_before_a_restart_is_joining_again() -> None
 
 async def test_a_lost_room_is_joined_again_and_its_speakers_wait() -> None:
     async with keeping(spread=0.2) as house:
-        house.stays.last.tell("")
-        house.stays.last.end(RoomLost("the connection was closed"))
+        house.sessions.last.report("")
+        house.sessions.last.end(RoomLost("the connection was closed"))
         await house.until(RoomState.LOST, "the connection was closed")
         assert house.audience.rooms == [("lost", "lobby")]
-        await until(lambda: len(house.stays.made) == 2)
-        assert house.told[0] is RoomState.LOST, "until it is heard"
-        house.stays.last.tell("")
+        await until(lambda: len(house.sessions.made) == 2)
+        assert house.recorded[0] is RoomState.LOST, "until it is heard"
+        house.sessions.last.report("")
         await house.until(RoomState.LISTENING, "")
 
 
 async def test_a_room_that_has_ended_is_left_and_not_joined_again() -> None:
     async with keeping() as house:
-        house.stays.last.tell("")
-        house.stays.last.end(ExceptionGroup("", [RoomLost("x"), RoomOver("it was destroyed")]))
+        house.sessions.last.report("")
+        house.sessions.last.end(ExceptionGroup("", [RoomLost("x"), RoomOver("it was destroyed")]))
         await house.until(RoomState.ENDED, "it was destroyed")
         await house.task
         assert house.audience.rooms == [("left", "lobby", "it was destroyed")]
-        assert len(house.stays.made) == 1
+        assert len(house.sessions.made) == 1
 
 
-async def test_an_error_of_ours_loses_the_room_and_not_the_keeper() -> None:
+async def test_an_unexpected_error_loses_the_room_and_not_the_keeper() -> None:
     async with keeping() as house:
-        house.stays.last.end(ExceptionGroup("", [RoomLost("x"), ZeroDivisionError()]))
-        await until(lambda: len(house.stays.made) == 2)
-        assert "unexpected error" in house.told[1]
+        house.sessions.last.end(ExceptionGroup("", [RoomLost("x"), ZeroDivisionError()]))
+        await until(lambda: len(house.sessions.made) == 2)
+        assert "unexpected error" in house.recorded[1]
 
 
-async def test_a_room_that_is_asked_for_anew_is_tried_at_once() -> None:
+async def test_a_room_that_is_requested_again_is_joined_at_once() -> None:
     async with keeping(spread=1000.0) as house:
-        house.stays.last.end(RoomRefused("no such room"))
+        house.sessions.last.end(RoomRefused("no such room"))
         await house.until(RoomState.LOST, "no such room")
-        assert len(house.stays.made) == 1
+        assert len(house.sessions.made) == 1
         house.keeper.retry()
-        await until(lambda: len(house.stays.made) == 2)
+        await until(lambda: len(house.sessions.made) == 2)
 
 
 class Impatient(BackOff):
@@ -171,22 +171,22 @@ class Impatient(BackOff):
         self.failures = 0
 
 
-async def test_a_room_that_is_given_up_says_so_and_can_be_asked_for_again() -> None:
+async def test_a_room_that_is_given_up_says_so_and_can_be_requested_again() -> None:
     async with keeping(back_off=Impatient()) as house:
         for count in (1, 2):
-            assert len(house.stays.made) == count
-            house.stays.last.end(RoomRefused("wrong PIN"))
-            await until(lambda: len(house.stays.made) == 2)
+            assert len(house.sessions.made) == count
+            house.sessions.last.end(RoomRefused("wrong PIN"))
+            await until(lambda: len(house.sessions.made) == 2)
         given_up = "wrong PIN; given up: POST the room again to try once more"
         await house.until(RoomState.LOST, given_up)
         await asyncio.sleep(0.05)
-        assert len(house.stays.made) == 2
+        assert len(house.sessions.made) == 2
         house.keeper.retry()
-        await until(lambda: len(house.stays.made) == 3)
+        await until(lambda: len(house.sessions.made) == 3)
 
 
 @pytest.mark.parametrize("heard", [True, False])
-async def test_waits_begin_anew_after_a_stay_that_went_well_and_no_other(
+async def test_only_a_successful_session_starts_the_waits_over(
     heard: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.rooms.keeper._PROVED_S", 0.0)
@@ -194,19 +194,19 @@ async def test_waits_begin_anew_after_a_stay_that_went_well_and_no_other(
     async with keeping(back_off=waits) as house:
         for count in (1, 2):
             if heard:
-                house.stays.last.tell("")
-            house.stays.last.end(RoomLost("the connection was closed"))
+                house.sessions.last.report("")
+            house.sessions.last.end(RoomLost("the connection was closed"))
             await until(lambda: waits.failures == (1 if heard else count))  # noqa: B023
             await asyncio.sleep(0.02)
-        assert len(house.stays.made) == (3 if heard else 2)
+        assert len(house.sessions.made) == (3 if heard else 2)
 
 
-async def test_while_the_store_is_away_hearing_goes_on_and_the_latest_is_told() -> None:
+async def test_while_the_store_is_away_hearing_goes_on_and_the_latest_state_is_recorded() -> None:
     async with keeping() as house:
         house.store.away = True
-        house.stays.last.tell("")
+        house.sessions.last.report("")
         await asyncio.sleep(0.05)
-        house.stays.last.tell("one speaker less")
+        house.sessions.last.report("one speaker less")
         house.store.away = False
         await house.until(RoomState.DEGRADED, "one speaker less")
 
@@ -216,13 +216,13 @@ async def test_an_action_waits_for_a_room_that_is_being_joined() -> None:
         acting = asyncio.create_task(house.keeper.act(RoomAction.REMOVE, "ann", ""))
         await asyncio.sleep(0.01)
         assert not acting.done()
-        house.stays.last.tell("")
+        house.sessions.last.report("")
         assert await acting == "done"
 
 
-async def test_stopping_ends_the_stay_and_tells_nobody() -> None:
+async def test_stopping_ends_the_session_without_a_report() -> None:
     async with keeping() as house:
-        house.stays.last.tell("")
+        house.sessions.last.report("")
         await house.until(RoomState.LISTENING, "")
     assert house.task.cancelled()
     assert house.audience.rooms == []

@@ -5,7 +5,7 @@ from service.rooms.notice import Notice
 URL = "https://rooms.example/rules"
 
 
-def test_members_are_told_that_they_are_listened_to_and_where_the_rules_are() -> None:
+def test_the_notice_says_that_software_listens_and_where_the_rules_are() -> None:
     notice = Notice(URL)
     assert notice.name(["en", "zh"]) == f"Moderation (listening) {URL}"
     assert notice.text([]) == (
@@ -14,18 +14,18 @@ def test_members_are_told_that_they_are_listened_to_and_where_the_rules_are() ->
     )
 
 
-def test_a_chinese_room_is_told_in_chinese() -> None:
+def test_the_notice_of_a_chinese_room_is_in_chinese() -> None:
     notice = Notice(URL)
     assert notice.name(["zh", "en"]) == f"语音审核（正在收听） {URL}"
     assert notice.text(["zh"]).endswith(f"规则见 {URL}")
 
 
-def test_where_the_address_of_the_rules_is_not_known_the_hosts_are_named() -> None:
+def test_the_notice_names_the_hosts_where_the_address_of_the_rules_is_unknown() -> None:
     assert Notice("").name(["en"]) == "Moderation (listening)"
     assert Notice("").text(["en"]).endswith("Ask its hosts for the rules.")
 
 
-def test_an_operator_who_tells_members_otherwise_still_listens_in_the_open() -> None:
+def test_without_a_spoken_notice_the_name_still_shows_that_software_listens() -> None:
     silent = Notice(URL, spoken=False)
     assert silent.name(["en"]) == "Moderation (listening)"
     assert silent.text(["en"]) == ""

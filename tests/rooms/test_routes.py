@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def api(database: Database) -> Api:
-    """With three rooms, of which one has ended; in `r1` Ann is heard."""
+    """An API with three rooms. The third has ended; Ann is heard in `r1`."""
     api = Api(database, SetClock())
     for number, state in enumerate((RoomState.LISTENING, RoomState.LOST, RoomState.ENDED)):
         await api.rooms.add(a_room(f"r{number}", NOW + number * SECOND))
@@ -81,6 +81,6 @@ async def test_the_talk_of_a_room_is_paged_newest_first(api: Api) -> None:
     assert second["next_cursor"] is None
 
 
-async def test_the_talk_of_no_room_is_404(api: Api) -> None:
+async def test_the_talk_of_an_unknown_room_is_404(api: Api) -> None:
     async with api.caller("Ob", Role.OBSERVER) as observer:
         assert (await observer.get("/v1/rooms/nowhere/talk")).status_code == 404

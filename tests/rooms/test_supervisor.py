@@ -23,30 +23,30 @@ pytestmark = pytest.mark.anyio
 
 
 @dataclass
-class Stay:
+class Session:
     """`service.rooms.connector.RoomSession` in a room that is heard at once."""
 
-    way: Way
+    connector: Connector
     room: Room
     muted: Muted
     over: asyncio.Future[RoomOver] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
-    async def run(self, tell: Callable[[str], None]) -> NoReturn:
-        self.way.stays[self.room.id] = self
-        tell("")
+    async def run(self, report: Callable[[str], None]) -> NoReturn:
+        self.connector.sessions[self.room.id] = self
+        report("")
         try:
             raise await self.over
         finally:
-            while self.way.slow == self.room.id:
+            while self.connector.slow == self.room.id:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.001)
-            del self.way.stays[self.room.id]
+            del self.connector.sessions[self.room.id]
 
     async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
-        if self.way.refuses:
-            raise CannotAct(self.way.refuses)
+        if self.connector.refuses:
+            raise CannotAct(self.connector.refuses)
         return f"{action} {speaker_id} {words}".strip()
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
@@ -54,23 +54,29 @@ class Stay:
 
 
 @dataclass
-class Way:
-    """`service.rooms.connector.RoomConnector`. `slow` names a room that nobody may leave yet."""
+class Connector:
+    """`service.rooms.connector.RoomConnector`.
+
+    Attributes:
+        sessions: Running sessions, by room id.
+        slow: Id of a room whose session does not end yet.
+        refuses: Reason for which actions are refused; empty: they are carried out.
+    """
 
     kind: str = "whip"
     opens_as: RoomState = RoomState.LISTENING
-    stays: dict[str, Stay] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     secrets: dict[str, Mapping[str, str]] = field(default_factory=dict)
     slow: str = ""
     refuses: str = ""
 
     @property
     def joined(self) -> list[str]:
-        return list(self.stays)
+        return list(self.sessions)
 
-    def enter(self, room: Room, secrets: Mapping[str, str], muted: Muted) -> Stay:
+    def enter(self, room: Room, secrets: Mapping[str, str], muted: Muted) -> Session:
         self.secrets[room.id] = secrets
-        return Stay(self, room, muted)
+        return Session(self, room, muted)
 
     def actions(self, room: Room) -> Collection[RoomAction]:
         return (RoomAction.MUTE,)
@@ -82,7 +88,7 @@ class Way:
 @dataclass
 class House:
     store: Rooms
-    way: Way
+    connector: Connector
     audience: Audience
     mutes: Mutes
     metrics: Metrics
@@ -121,12 +127,12 @@ async def supervising(
     kind: str = "whip",
 ) -> AsyncIterator[House]:
     store = store or Rooms({room.id: room for room in rooms})
-    way, audience, mutes, metrics = Way(kind), Audience(), Mutes(set(muted)), Metrics()
+    connector, audience, mutes, metrics = Connector(kind), Audience(), Mutes(set(muted)), Metrics()
     clock = SetClock()
     supervisor = Supervisor(
         store,
         mutes,
-        [way],
+        [connector],
         audience,
         seal=Seal(key),
         notice=Notice("https://rooms.example/rules"),
@@ -137,7 +143,7 @@ async def supervising(
     await supervisor.started.wait()
     await asyncio.sleep(0)
     try:
-        yield House(store, way, audience, mutes, metrics, supervisor, clock)
+        yield House(store, connector, audience, mutes, metrics, supervisor, clock)
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -151,7 +157,7 @@ async def test_a_room_is_put_on_record_and_joined() -> None:
         assert (room.state, room.joined_at) == (RoomState.LISTENING, NOW)
         assert room.notice.startswith("Software listens to this room")
         assert room.notice.endswith("https://rooms.example/rules")
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
         assert b'earshot_rooms{state="listening"} 1.0' in house.metrics.render()
 
 
@@ -159,18 +165,18 @@ async def test_the_same_call_again_changes_nothing() -> None:
     async with supervising() as house:
         first, _ = await house.open(secrets={"pin": "1234"})
         assert await house.open(secrets={"pin": "1234"}) == (first, False)
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
 
 
 async def test_many_calls_at_once_open_one_room() -> None:
     async with supervising() as house:
         made = await asyncio.gather(*(house.open() for _ in range(5)))
         assert sorted(new for _, new in made) == [False] * 4 + [True]
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
 
 
 @pytest.mark.parametrize("other", [{"title": "Another"}, {"secrets": {"pin": "9999"}}])
-async def test_a_room_described_otherwise_is_409(other: dict[str, str]) -> None:
+async def test_a_room_with_another_description_is_409(other: dict[str, str]) -> None:
     async with supervising() as house:
         await house.open(secrets={"pin": "1234"})
         with pytest.raises(Problem) as problem:
@@ -196,7 +202,7 @@ async def test_closing_leaves_the_room_before_it_is_ended() -> None:
         assert house.audience.rooms == [("left", "lobby", "the room was closed")]
         house.store.away = False
         await house.supervisor.close("lobby")
-        assert house.way.joined == []
+        assert house.connector.joined == []
         assert house.state() is RoomState.ENDED
 
 
@@ -209,24 +215,24 @@ async def test_a_room_whose_end_cannot_be_put_on_record_is_heard_on_and_can_be_c
         with pytest.raises(Away):
             await house.supervisor.close("lobby")
         await asyncio.sleep(0)
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
         house.store.away = False
         assert (await house.open())[1] is False
         await house.supervisor.close("lobby")
-        assert house.way.joined == []
+        assert house.connector.joined == []
         assert house.state() is RoomState.ENDED
 
 
-async def test_a_closed_room_can_be_opened_anew_and_otherwise() -> None:
+async def test_a_closed_room_can_be_opened_again_with_another_description() -> None:
     async with supervising() as house:
         await house.open(secrets={"pin": "1234"})
         await house.supervisor.close("lobby")
         _, new = await house.open(title="Another")
         assert new
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
 
 
-async def test_closing_what_is_not_open_is_404() -> None:
+async def test_closing_a_room_that_is_not_open_is_404() -> None:
     async with supervising(a_room("gone", state=RoomState.ENDED)) as house:
         for room_id in ("gone", "never"):
             with pytest.raises(Problem) as problem:
@@ -234,10 +240,10 @@ async def test_closing_what_is_not_open_is_404() -> None:
             assert problem.value.status == 404
 
 
-async def test_a_room_that_is_slow_to_close_holds_up_no_other() -> None:
+async def test_a_room_that_is_slow_to_close_delays_no_other() -> None:
     async with supervising() as house:
         await house.open()
-        house.way.slow = "lobby"
+        house.connector.slow = "lobby"
         closing = asyncio.create_task(house.supervisor.close("lobby"))
         await asyncio.sleep(0)
         async with asyncio.timeout(30):
@@ -246,7 +252,7 @@ async def test_a_room_that_is_slow_to_close_holds_up_no_other() -> None:
         reopening = asyncio.create_task(house.open())
         await asyncio.sleep(0)
         assert not reopening.done()
-        house.way.slow = ""
+        house.connector.slow = ""
         await closing
         assert (await reopening)[1]
         assert house.state() is RoomState.LISTENING
@@ -255,12 +261,12 @@ async def test_a_room_that_is_slow_to_close_holds_up_no_other() -> None:
 async def test_resuming_joins_every_room_that_had_not_ended() -> None:
     rooms = (a_room("one"), a_room("two"), a_room("gone", state=RoomState.ENDED))
     async with supervising(*rooms) as house:
-        assert house.way.joined == ["one", "two"]
+        assert house.connector.joined == ["one", "two"]
 
 
 async def test_a_room_whose_connector_is_gone_is_lost_and_stops_no_other() -> None:
     async with supervising(a_room("old", kind="telepathy"), a_room("lobby")) as house:
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
         assert house.state("old") is RoomState.LOST
         await house.supervisor.close("old")
         assert house.state("old") is RoomState.ENDED
@@ -272,9 +278,9 @@ async def test_a_rooms_secrets_are_sealed_on_record_and_handed_to_its_connector(
         assert "1234" not in house.store.secrets["lobby"]
         store = house.store
     async with supervising(store=store) as house:
-        assert house.way.secrets["lobby"] == {"pin": "1234"}
+        assert house.connector.secrets["lobby"] == {"pin": "1234"}
     async with supervising(store=store, key=bytes(31) + b"k") as house:
-        assert house.way.joined == []
+        assert house.connector.joined == []
         assert house.state() is RoomState.LOST
         assert "another key" in house.store.rooms["lobby"].reason
 
@@ -282,7 +288,7 @@ async def test_a_rooms_secrets_are_sealed_on_record_and_handed_to_its_connector(
 async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again() -> None:
     async with supervising() as house:
         await house.open()
-        house.way.stays["lobby"].over.set_result(RoomOver("the room was destroyed"))
+        house.connector.sessions["lobby"].over.set_result(RoomOver("the room was destroyed"))
         await until(lambda: house.state() is RoomState.ENDED)
         assert house.store.rooms["lobby"].reason == "the room was destroyed"
         assert house.audience.rooms == [("left", "lobby", "the room was destroyed")]
@@ -291,27 +297,27 @@ async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again()
         assert (await house.open())[1]
 
 
-async def test_what_people_decide_is_done_in_the_room() -> None:
+async def test_actions_are_carried_out_in_the_room() -> None:
     async with supervising() as house:
         room, _ = await house.open()
-        assert set(house.supervisor.possible(room.id)) == {RoomAction.MUTE}
+        assert set(house.supervisor.possible_actions(room.id)) == {RoomAction.MUTE}
         done = await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
         assert done == "mute_speaker ann"
         assert await house.supervisor.dismiss("lobby", "ann", "told to")
         assert not await house.supervisor.dismiss("lobby", "bob", "told to")
         assert not await house.supervisor.dismiss("stage", "ann", "told to")
         await house.supervisor.close("lobby")
-        assert list(house.supervisor.possible(room.id)) == []
+        assert list(house.supervisor.possible_actions(room.id)) == []
 
 
-async def test_a_stay_knows_whom_moderators_muted_before_and_since() -> None:
+async def test_a_session_knows_the_persons_whom_moderators_muted() -> None:
     async with supervising(a_room(), muted=["bob"]) as house:
-        muted = house.way.stays["lobby"].muted
+        muted = house.connector.sessions["lobby"].muted
         assert ("bob" in muted, "ann" in muted) == (True, False)
         await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
         await house.supervisor.act("lobby", RoomAction.UNMUTE, "bob", "")
         assert ("bob" in muted, "ann" in muted) == (False, True)
-        house.way.refuses = "wrong secret"
+        house.connector.refuses = "wrong secret"
         for action, speaker in ((RoomAction.UNMUTE, "ann"), (RoomAction.MUTE, "bob")):
             with pytest.raises(CannotAct, match="wrong secret"):
                 await house.supervisor.act("lobby", action, speaker, "")
@@ -320,41 +326,41 @@ async def test_a_stay_knows_whom_moderators_muted_before_and_since() -> None:
         assert "ann" not in muted
 
 
-async def test_a_room_on_record_that_is_not_kept_is_kept_when_it_is_asked_for() -> None:
+async def test_a_room_on_record_without_a_keeper_gets_one_when_it_is_requested() -> None:
     async with supervising() as house:
         house.store.rooms["lobby"] = a_room()
         assert (await house.open())[1] is False
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
 
 
-async def test_whoever_asks_for_a_room_that_is_ending_gets_one_that_begins_anew() -> None:
+async def test_a_request_for_a_room_that_is_ending_opens_it_again() -> None:
     async with supervising() as house:
         await house.open()
         house.audience.leaving.clear()
-        house.way.stays["lobby"].over.set_result(RoomOver("the room was destroyed"))
+        house.connector.sessions["lobby"].over.set_result(RoomOver("the room was destroyed"))
         await until(lambda: house.supervisor.ending("lobby"))
         opening = asyncio.create_task(house.open(title="Another"))
         await asyncio.sleep(0.02)
         assert not opening.done()
         house.audience.leaving.set()
         assert (await opening)[1]
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
         assert house.state() is RoomState.LISTENING
 
 
-async def test_actions_are_about_a_person_whatever_they_are_heard_as() -> None:
+async def test_a_speaker_id_is_mapped_to_the_person_whom_actions_concern() -> None:
     async with supervising(a_room()) as house:
         assert house.supervisor.person("lobby", "ann=f2") == "ann"
         assert house.supervisor.person("nowhere", "ann=f2") == "ann=f2"
 
 
-async def test_work_that_fails_stops_no_room_and_none_begins_when_we_stop() -> None:
+async def test_failing_work_stops_no_room_and_no_work_begins_after_the_stop() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
     async with supervising(a_room()) as house:
         await house.supervisor.spawn(fail, "work")
-        assert house.way.joined == ["lobby"]
+        assert house.connector.joined == ["lobby"]
     with pytest.raises(Problem, match="stopping"):
         house.supervisor.spawn(fail, "work")
 
@@ -362,6 +368,6 @@ async def test_work_that_fails_stops_no_room_and_none_begins_when_we_stop() -> N
 async def test_stopping_leaves_rooms_open_on_record() -> None:
     async with supervising() as house:
         await house.open()
-    assert house.way.joined == []
+    assert house.connector.joined == []
     assert house.state() is RoomState.LISTENING
     assert house.audience.rooms == []

@@ -12,7 +12,7 @@ from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import RoomOver
 from service.rooms.peer.incoming import Candidates
 from service.rooms.peer.intake import Unfit
-from service.rooms.whip import Publisher, trickle
+from service.rooms.whip_session import WhipSession, add_candidates
 from tests.rooms.calls import offered, publisher, until
 from tests.rooms.fakes import Away, a_room, a_speaker
 from tests.rooms.house import OFFER, House, connecting
@@ -30,7 +30,7 @@ async def refused(house: House, offer: str = OFFER, **speaker: str) -> Problem:
 
 async def test_a_room_is_heard_as_soon_as_it_is_open() -> None:
     async with connecting() as house:
-        assert house.standing == [""]
+        assert house.reports == [""]
         assert set(house.connector.actions(a_room())) == set(RoomAction)
 
 
@@ -68,7 +68,7 @@ async def test_a_speaker_publishes_once_until_they_have_left() -> None:
         assert (again.status, again.title) == (409, "Already publishing")
         assert "DELETE" in again.detail
         await house.publish(a_speaker("bob"))
-        await house.connector.room("lobby").end(session)
+        await house.connector.room("lobby").end_session(session)
         assert house.audience.left == [("ann", "the speaker left")]
         await house.publish(a_speaker())
         assert house.connector.peers() == 2
@@ -79,16 +79,16 @@ async def test_two_offers_of_a_speaker_at_once_make_one_session() -> None:
         made = await asyncio.gather(
             *(house.publish(a_speaker()) for _ in range(3)), return_exceptions=True
         )
-        assert sum(isinstance(one, Publisher) for one in made) == 1
+        assert sum(isinstance(one, WhipSession) for one in made) == 1
         assert house.connector.peers() == 1
         assert list(house.audience.here) == ["ann"]
 
 
-async def test_a_speaker_whose_last_words_are_still_waited_for_is_409() -> None:
+async def test_a_speaker_whose_last_words_are_not_settled_is_answered_with_409() -> None:
     async with connecting() as house:
         session = await house.publish(a_speaker())
         house.audience.leaving.clear()
-        leaving = asyncio.create_task(house.connector.room("lobby").end(session))
+        leaving = asyncio.create_task(house.connector.room("lobby").end_session(session))
         await until(lambda: house.audience.waiting == ["ann", "ann"])
         assert (await refused(house)).status == 409
         house.audience.leaving.set()
@@ -120,7 +120,7 @@ async def test_leaving_a_room_closes_its_peers_and_no_others() -> None:
             await house.publish(a_speaker(name))
         other = await house.publish(a_speaker("cat", "stage"))
         await house.leave("lobby")
-        assert house.audience.left == [], "that is the keeper's to say"
+        assert house.audience.left == [], "the keeper reports it"
         assert house.connector.peers() == 1
         assert house.connector.room("stage").session(other.id) is other
         assert (await refused(house)).status == 404
@@ -150,7 +150,7 @@ async def test_a_room_that_closes_while_a_speaker_joins_lets_them_go_again() -> 
         assert (house.audience.here, house.audience.left) == ({}, [("ann", "the room was closed")])
 
 
-async def test_one_speaker_is_let_go_of_and_may_come_again() -> None:
+async def test_a_dismissed_speaker_may_come_again() -> None:
     async with connecting() as house:
         lobby = house.connector.room("lobby")
         await house.publish(a_speaker())
@@ -161,7 +161,7 @@ async def test_one_speaker_is_let_go_of_and_may_come_again() -> None:
         assert list(house.audience.here) == ["ann"]
 
 
-async def test_whoever_is_removed_while_their_offer_is_answered_is_not_heard() -> None:
+async def test_a_speaker_who_is_removed_while_their_offer_is_answered_is_not_heard() -> None:
     async with connecting() as house:
         lobby = house.connector.room("lobby")
         publishing = asyncio.create_task(house.publish(a_speaker()))
@@ -184,19 +184,19 @@ async def test_a_session_belongs_to_its_room() -> None:
             assert problem.value.status == 404
 
 
-async def test_ending_twice_says_goodbye_once() -> None:
+async def test_ending_twice_reports_one_departure() -> None:
     async with connecting() as house:
         session = await house.publish(a_speaker())
-        await house.connector.room("lobby").end(session)
-        await house.connector.room("lobby").end(session)
+        await house.connector.room("lobby").end_session(session)
+        await house.connector.room("lobby").end_session(session)
         assert len(house.audience.left) == 1
 
 
-async def test_a_goodbye_that_fails_frees_the_place_all_the_same() -> None:
+async def test_a_speaker_whose_farewell_failed_can_publish_again() -> None:
     async with connecting() as house:
         session = await house.publish(a_speaker())
         house.audience.broken = Away()
-        await house.connector.room("lobby").end(session)
+        await house.connector.room("lobby").end_session(session)
         house.audience.broken = None
         assert house.connector.peers() == 0
         await house.publish(a_speaker())
@@ -216,7 +216,7 @@ async def test_a_publisher_that_hangs_up_is_let_go() -> None:
         assert house.connector.peers() == 0
 
 
-async def test_speakers_who_did_not_come_back_after_a_restart_are_told_of() -> None:
+async def test_the_speakers_who_came_back_after_a_restart_are_reported() -> None:
     async with connecting() as house:
         await house.publish(a_speaker())
         await until(lambda: bool(house.audience.rooms))
@@ -224,8 +224,8 @@ async def test_speakers_who_did_not_come_back_after_a_restart_are_told_of() -> N
 
 
 @contextlib.asynccontextmanager
-async def talking(house: House) -> AsyncIterator[Publisher]:
-    """Ann publishes, and her packets arrive at our peer."""
+async def talking(house: House) -> AsyncIterator[WhipSession]:
+    """Let Ann publish; yield her session once her packets arrive at our peer."""
     connection, _ = publisher()
     try:
         session = await house.publish(a_speaker(), await offered(connection))
@@ -253,7 +253,7 @@ async def test_a_muted_speaker_is_not_heard_until_they_are_unmuted() -> None:
         await until(lambda: session.heard_s > last_s + 0.05)
         assert house.audience.packets == before
         house.muted.discard("ann")
-        house.told = True
+        house.routed = True
         done = await lobby.act(RoomAction.UNMUTE, "ann", "")
         assert done == "the speaker is heard again here; the room server was told"
         assert muted(house) == []
@@ -270,7 +270,7 @@ async def test_a_muted_speaker_who_comes_back_is_not_heard() -> None:
             assert house.audience.packets == 0
 
 
-async def test_a_removed_speaker_is_let_go_and_their_tokens_admit_nobody() -> None:
+async def test_a_removed_speaker_is_disconnected_and_their_tokens_are_revoked() -> None:
     async with connecting() as house:
         await house.publish(a_speaker())
         lobby = house.connector.room("lobby")
@@ -287,7 +287,7 @@ async def test_only_the_room_server_can_warn() -> None:
         lobby = house.connector.room("lobby")
         with pytest.raises(CannotAct, match="nobody would warn"):
             await lobby.act(RoomAction.WARN, "ann", "please")
-        house.told = True
+        house.routed = True
         assert await lobby.act(RoomAction.WARN, "ann", "please") == "the room server was told"
 
 
@@ -302,15 +302,15 @@ async def test_ending_a_room_ends_the_stay() -> None:
         assert house.connector.peers() == 0
 
 
-async def test_a_speaker_who_cannot_be_heard_well_is_named_as_long_as_they_are_there() -> None:
+async def test_a_speaker_with_bad_sound_is_named_until_they_leave() -> None:
     async with connecting() as house:
         async with talking(house) as session:
             for _ in range(50):
                 session.peer._intake.refuse(Unfit.STRAY)
-            await until(lambda: len(house.standing) == 2)
-            assert house.standing[1].startswith("ann: packets that are not the Opus")
-            await house.connector.room("lobby").end(session)
-        assert house.standing[2:] == [""]
+            await until(lambda: len(house.reports) == 2)
+            assert house.reports[1].startswith("ann: packets that are not the Opus")
+            await house.connector.room("lobby").end_session(session)
+        assert house.reports[2:] == [""]
     metrics = house.metrics.render().decode()
     assert 'earshot_packets_unfit_total{why="stray"} 50.0' in metrics
     assert "earshot_publishers_troubled_total{what=" in metrics
@@ -327,19 +327,19 @@ async def test_a_speaker_who_cannot_be_heard_well_is_named_as_long_as_they_are_t
         ("ETAG", "Xf3q", [CANDIDATE] * 101, 400),
     ],
 )
-async def test_a_trickle_that_does_not_fit_is_refused(
+async def test_candidates_of_another_session_or_form_are_refused(
     if_match: str | None, ufrag: str | None, lines: list[str], status: int
 ) -> None:
     async with connecting() as house:
         session = await house.publish(a_speaker())
         given = session.etag if if_match == "ETAG" else if_match
         with pytest.raises(Problem) as problem:
-            await trickle(session, Candidates(ufrag, lines), given)
+            await add_candidates(session, Candidates(ufrag, lines), given)
         assert problem.value.status == status
 
 
-async def test_a_trickle_of_this_session_is_taken() -> None:
+async def test_candidates_of_this_session_are_added() -> None:
     async with connecting() as house:
         session = await house.publish(a_speaker())
-        await trickle(session, Candidates("Xf3q", [CANDIDATE]), session.etag)
-        await trickle(session, Candidates(None, []), f'"other", {session.etag}')
+        await add_candidates(session, Candidates("Xf3q", [CANDIDATE]), session.etag)
+        await add_candidates(session, Candidates(None, []), f'"other", {session.etag}')

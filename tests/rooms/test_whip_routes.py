@@ -1,4 +1,4 @@
-"""What a publisher is answered over HTTP when the fault is ours."""
+"""HTTP answers to a publisher when the fault is ours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 SDP = {"Content-Type": "application/sdp"}
 
 
-async def test_where_a_private_name_is_gone_a_publisher_is_answered_500_and_the_log_names_it(
+async def test_a_missing_private_name_is_answered_with_500_and_named_in_the_log(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api, before = Api(database, SetClock()), asyncio.all_tasks()

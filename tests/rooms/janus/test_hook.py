@@ -127,7 +127,7 @@ async def test_a_room_that_ends_by_itself_meanwhile_is_not_closed_as_well() -> N
         await called.told(event("joined"))
         await asyncio.sleep(0)
         assert await called.told(event("destroyed")) == Taken(ended=1)
-        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await asyncio.sleep(0.15)
         assert called.house.store.rooms["janus:lounge"].reason == "it has ended"
         assert [entry.action for entry in called.audit.entries] == ["room.opened"]
@@ -150,7 +150,7 @@ async def test_the_end_of_a_room_does_not_end_the_next_one_of_its_name() -> None
         await called.told(event("joined"))
         await asyncio.sleep(0)
         await called.told(event("destroyed"))
-        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.open == [])
         called.house.clock.now += timedelta(seconds=1)
         assert await called.told(event("created")) == Taken(opened=1)
@@ -165,12 +165,12 @@ async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wai
         await called.told(event("joined"))
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
-        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.house.supervisor.ending("janus:lounge"))
         async with asyncio.timeout(30):
             assert await called.told(event("created")) == Taken(opened=1)
         called.house.audience.leaving.set()
-        await until(lambda: called.house.way.joined == ["janus:lounge"])
+        await until(lambda: called.house.connector.joined == ["janus:lounge"])
         await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING)
 
 
@@ -179,7 +179,7 @@ async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed
         await called.told(event("joined"))
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
-        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.house.supervisor.ending("janus:lounge"))
         assert await called.told(event("created")) == Taken(opened=1)
         assert await called.told(event("joined")) == Taken(passed_over=1)
@@ -196,7 +196,7 @@ async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -
         await called.told(event("joined"))
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
-        called.house.way.stays["janus:lounge"].over.set_result(RoomOver("it has ended"))
+        called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.house.supervisor.ending("janus:lounge"))
         recording = asyncio.Event()
         add = called.audit.add

@@ -277,7 +277,7 @@ async def test_members_read_once_that_the_room_is_listened_to(janus: Janus, room
     async with Reader(janus, "lounge") as reader:
         wanted = {"text_room": "lounge", "text_room_secret": TEXT_ROOM_SECRET}
         async with listening(janus, room, connector=wanted) as ours:
-            await until(lambda: ours.notices.told == ["lobby"])
+            await until(lambda: ours.notices.rooms == ["lobby"])
             assert await act_when_joined(ours, RoomAction.WARN, "ann") == (
                 "the room's text room shows it"
             )
@@ -294,7 +294,7 @@ async def test_a_notice_that_cannot_be_given_is_told(janus: Janus, room: str) ->
     async with listening(janus, room, connector=wanted) as ours:
         await until(lambda: ours.standing != [] and ours.standing[-1] != "")
         assert ours.standing[-1].startswith("members could not be told of us")
-        assert ours.notices.told == []
+        assert ours.notices.rooms == []
         with pytest.raises(CannotAct, match="text room refuses"):
             await ours.stay.act(RoomAction.WARN, "ann", "please")
 

@@ -184,7 +184,7 @@ async def _call(case: Case, name: PrivateName, mode: str) -> None:
 
 async def _publish(case: Case, rooms: Any, offer: str) -> str:
     errors = import_module("service.errors")
-    whip = import_module("service.rooms.whip")
+    whip_session = import_module("service.rooms.whip_session")
     incoming = import_module("service.rooms.peer.incoming")
     try:
         publisher = await rooms.publish(import_module("tests.rooms.fakes").a_speaker(), offer)
@@ -194,7 +194,7 @@ async def _publish(case: Case, rooms: Any, offer: str) -> str:
     case.status = 201
     candidates = incoming.Candidates(None, ["1 1 udp 2122260223 127.0.0.1 9 typ host"])
     try:
-        await whip.trickle(publisher, candidates, publisher.etag)
+        await whip_session.add_candidates(publisher, candidates, publisher.etag)
         case.trickled = 204
     except errors.Problem as problem:
         case.trickled = problem.status

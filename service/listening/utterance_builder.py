@@ -1,7 +1,7 @@
-"""What a track's segments are called, and when they were spoken. Pure.
+"""Utterances from one track's segments: their ids and times. Pure.
 
-A look at speech that goes on has the id that the whole will have: once said, when it began does
-not change, though the timeline may.
+An utterance that has not ended has the id that it will have at its end. So its start stays as first
+given, even where the timeline changes meanwhile.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from service.listening.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """Open speech that has been looked at.
+class _Interim:
+    """The open segment, once an utterance was built from it.
 
     Attributes:
-        place: The segment's onset and part.
-        opened_at: What its id is made of.
-        revision: Of the last look.
+        place: Onset and part of the segment.
+        opened_at: Start time that the id is made of.
+        revision: Number of the last utterance built from it.
     """
 
     place: tuple[int, int]
@@ -29,38 +29,38 @@ class _Begun:
     revision: int
 
 
-class Naming:
-    """One track's: segments in order, and looks at the one that is open."""
+class UtteranceBuilder:
+    """Builder for one track. Takes its segments in order, the open one any number of times."""
 
     def __init__(self, room_id: str, speaker_id: str, timeline: Timeline, now: datetime) -> None:
         self._room_id = room_id
         self._speaker_id = speaker_id
         self._timeline = timeline
-        self._begun: _Begun | None = None
+        self._interim: _Interim | None = None
         self._last_opened = datetime.min.replace(tzinfo=now.tzinfo)
 
-    def look(self, segment: Segment) -> Utterance:
-        """What is open, as far as it was heard."""
-        before = self._begun
+    def build_interim(self, segment: Segment) -> Utterance:
+        """Return the utterance so far of a segment that is open."""
+        before = self._interim
         if before is not None and before.place == (segment.onset, segment.part):
-            self._begun = replace(before, revision=before.revision + 1)
+            self._interim = replace(before, revision=before.revision + 1)
         else:
-            self._begun = _Begun((segment.onset, segment.part), self._opened_at(segment), 1)
-        return self._utterance(segment, self._begun.opened_at, self._begun.revision)
+            self._interim = _Interim((segment.onset, segment.part), self._opened_at(segment), 1)
+        return self._utterance(segment, self._interim.opened_at, self._interim.revision)
 
-    def give(self, segment: Segment) -> Utterance:
-        """What has ended."""
+    def build_final(self, segment: Segment) -> Utterance:
+        """Return the utterance of a segment that has ended."""
         self._last_opened = self._opened_at(segment)
-        self._begun = None
+        self._interim = None
         return self._utterance(segment, self._last_opened, revision=0)
 
     def _opened_at(self, segment: Segment) -> datetime:
-        if self._begun is not None and self._begun.place == (segment.onset, segment.part):
-            return self._begun.opened_at
-        # Told from where the words begin: what lies before may be silence that was filled in.
+        if self._interim is not None and self._interim.place == (segment.onset, segment.part):
+            return self._interim.opened_at
+        # Reckoned back from the first word: the sound before it may be filled-in silence.
         before = timedelta(seconds=(segment.onset - segment.opened) / SAMPLE_RATE)
-        opened_at = self._timeline.wall(segment.onset) - before
-        return max(opened_at, self._last_opened + timedelta(milliseconds=1))  # come what may
+        opened_at = self._timeline.wall_time(segment.onset) - before
+        return max(opened_at, self._last_opened + timedelta(milliseconds=1))  # no id twice
 
     def _utterance(self, segment: Segment, opened_at: datetime, revision: int) -> Utterance:
         trimmed = timedelta(seconds=(segment.start - segment.opened) / SAMPLE_RATE)
