@@ -30,8 +30,8 @@ from service.rooms.janus.stay import JanusStay
 from service.rooms.muted import MutedSpeakers
 from service.rooms.notice import Notice
 from service.rooms.room import Room, RoomState
-from service.simulation.janus import JanusClient, JanusSeat
-from service.simulation.publisher import Answer, Curtain, Publisher
+from service.simulation.janus import JanusClient, JanusEndpoint
+from service.simulation.publisher import Answer, Publisher, ScriptStart
 from service.simulation.script import ScriptedSpeaker
 from service.simulation.voice import VoicePacket
 from tests.janus import ROOM_SECRET, Janus
@@ -55,7 +55,7 @@ def voice(
     ]
 
 
-class Seat(JanusSeat):
+class Seat(JanusEndpoint):
     """A seat that can be barred.
 
     Attributes:
@@ -94,15 +94,15 @@ class Speakers:
     async def join(self, id_: str, *, name: str = "", clip: str = "trudy-insult.opus") -> None:
         """Publish, and return once Janus gets the packets."""
         who = ScriptedSpeaker(id=id_, name=name or id_.title(), role="speaker", lines=())
-        curtain = Curtain()
-        curtain.rise(asyncio.get_running_loop().time())
+        script_start = ScriptStart()
+        script_start.announce(asyncio.get_running_loop().time())
         if (left := self.seats.get(id_)) is not None and left.speechless:
             await self.client.leave(
                 left.location
             )  # Janus still holds the id of a speaker who vanished
         seat = self.seats[id_] = Seat(self.client, who)
         said = voice(clip, pause_s=self.pause_s)
-        publisher = Publisher(said, seat, curtain, lambda *_: None, loopback=False)
+        publisher = Publisher(said, seat, script_start, lambda *_: None, loopback=False)
         self.tasks[id_] = asyncio.create_task(publisher.run(), name=f"speaker {id_}")
         async with asyncio.timeout(15):
             await publisher.connected.wait()

@@ -1,4 +1,4 @@
-"""What we rely on in aiortc 1.16.0, and what an offer may do to us."""
+"""Tests of publishers: the behaviour of aiortc we rely on, and odd offers and candidates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.listening.ear import Ear
-from service.rooms.peer.contract import TESTED, CannotAnswer, shown_cause
+from service.rooms.peer.contract import TESTED, CannotAnswer, describe_cause
 from service.rooms.peer.incoming import BadCandidate, BadOffer, Candidates, Peer, parse_candidates
 from tests.listening.sound import loud
 from tests.rooms.calls import (
@@ -50,18 +50,18 @@ async def answer(offer: str, addresses: Sequence[str] | None = LOOPBACK) -> Peer
 
 @contextlib.asynccontextmanager
 async def answered(offer: str, addresses: Sequence[str] | None = LOOPBACK) -> AsyncIterator[Peer]:
-    """A peer that is closed at the end, and leaves no task."""
+    """Answer an offer; close the peer at the end and check that it leaves no task."""
     before = asyncio.all_tasks()
     peer = await answer(offer, addresses)
     try:
         yield peer
     finally:
         await peer.close()
-        await gone(before)
+        await expect_tasks_ended(before)
 
 
-async def gone(before: set[asyncio.Task[Any]]) -> None:
-    """aiortc's task that connects ends a moment after its connection was closed."""
+async def expect_tasks_ended(before: set[asyncio.Task[Any]]) -> None:
+    """Wait for new tasks: aiortc's connecting task ends a moment after its connection is closed."""
     await until(lambda: all(task.done() for task in asyncio.all_tasks() - before))
 
 
@@ -72,7 +72,7 @@ async def refusal(offer: str) -> str:
 
 
 @pytest.mark.parametrize("library", TESTED)
-def test_it_is_the_version_whose_methods_we_know(library: str) -> None:
+def test_the_tested_version_is_installed(library: str) -> None:
     assert importlib.metadata.version(library).startswith(f"{TESTED[library]}.")
 
 
@@ -101,17 +101,17 @@ async def test_packets_arrive_one_by_one_in_order_as_they_were_encoded() -> None
     ]
 
 
-async def test_no_decoder_is_left_and_nothing_piles_up_in_the_track() -> None:
+async def test_no_decoder_runs_and_the_track_holds_no_frames() -> None:
     async with calling() as call:
         await until(lambda: len(call.packets) >= 100)
         assert [thread.name for thread in threading.enumerate() if "decoder" in thread.name] == []
         (transceiver,) = call.peer._link.connection.getTransceivers()
         track: Any = transceiver.receiver.track
-        assert track._queue.qsize() <= 1, "its end"
+        assert track._queue.qsize() <= 1, "the mark of its end"
 
 
-async def test_the_sender_is_told_how_many_packets_were_lost() -> None:
-    """Without these reports browsers and libopus send no copies (FEC)."""
+async def test_reports_tell_the_sender_how_many_packets_were_lost() -> None:
+    """Without these reports browsers and libopus send no redundancy (FEC)."""
     async with calling() as call:
         dropped = dropping(call.sender, every=5)
         await until(lambda: dropped() >= 20)
@@ -124,21 +124,21 @@ async def test_the_sender_is_told_how_many_packets_were_lost() -> None:
 
 
 def dropping(sender: Any, *, every: int) -> Callable[[], int]:
-    """Let every so many media packets get lost on the way; says how many were."""
+    """Drop every nth media packet of a sender; return a function that counts the dropped ones."""
     transport = sender.transport
     send: Callable[[bytes], Awaitable[None]] = transport._send_rtp
-    seen = 0
+    sent = 0
 
     async def lossy(data: bytes) -> None:
-        nonlocal seen
+        nonlocal sent
         if not 192 <= data[1] <= 223:  # RTCP (RFC 5761)
-            seen += 1
-            if seen % every == 0:
+            sent += 1
+            if sent % every == 0:
                 return
         await send(data)
 
     transport._send_rtp = lossy
-    return lambda: seen // every
+    return lambda: sent // every
 
 
 async def stats(sender: Any, kind: str) -> dict[str, Any]:
@@ -151,30 +151,30 @@ async def stats(sender: Any, kind: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def test_what_was_lost_on_the_way_is_repaired_by_an_ear() -> None:
-    """The whole way from a publisher's packets to samples."""
+async def test_an_ear_conceals_lost_packets() -> None:
+    """Covers the whole path from a publisher's packets to samples."""
     async with calling() as call:
         dropped = dropping(call.sender, every=7)
         await until(lambda: len(call.packets) >= 80 and dropped() >= 8)
     now = datetime.now(UTC)
     ear = Ear("room", "ann", vad=loud, now=now)
-    given_out = []
+    items = []
     for packet in call.packets:
-        given_out += ear.tick(packet.arrived_s, now) + ear.push(packet, now)
-    given_out += ear.close(now)
+        items += ear.tick(packet.arrived_s, now) + ear.push(packet, now)
+    items += ear.close(now)
     assert ear.counters.lost >= 8
-    assert given_out
+    assert items
 
 
 async def test_closing_leaves_no_task_and_no_socket() -> None:
     before = asyncio.all_tasks()
     async with calling() as call:
         await until(lambda: len(call.packets) >= 10)
-    await gone(before)
-    await call.peer.close()  # twice is once
+    await expect_tasks_ended(before)
+    await call.peer.close()  # a second close does nothing
 
 
-async def test_a_publisher_that_goes_away_is_told_of_once() -> None:
+async def test_a_publisher_that_leaves_is_reported_once() -> None:
     async with calling() as call:
         await call.publisher.close()
         await until(lambda: bool(call.ended))
@@ -182,7 +182,7 @@ async def test_a_publisher_that_goes_away_is_told_of_once() -> None:
         assert call.ended == ["the connection was lost"]
 
 
-async def test_what_we_close_ourselves_is_not_told_of() -> None:
+async def test_a_connection_that_we_close_is_not_reported() -> None:
     async with calling() as call:
         await call.peer.close()
         await asyncio.sleep(0.05)
@@ -190,7 +190,9 @@ async def test_what_we_close_ourselves_is_not_told_of() -> None:
 
 
 @pytest.mark.parametrize("offer", OFFERS)
-async def test_the_answer_asks_for_fec_and_dtx_and_has_only_the_addresses_given(offer: str) -> None:
+async def test_the_answer_asks_for_fec_and_dtx_and_offers_only_the_given_addresses(
+    offer: str,
+) -> None:
     async with answered(offer) as peer:
         (number,) = re.findall(r"a=rtpmap:(\d+) opus/48000/2\r\n", peer.sdp, re.I)
         assert f"a=fmtp:{number} useinbandfec=1;usedtx=1\r\n" in peer.sdp
@@ -201,7 +203,7 @@ async def test_the_answer_asks_for_fec_and_dtx_and_has_only_the_addresses_given(
         assert "PCMU" not in peer.sdp
 
 
-async def test_without_addresses_a_machine_offers_something() -> None:
+async def test_without_given_addresses_the_answer_has_candidates() -> None:
     async with answered(CHROMIUM, addresses=None) as peer:
         assert "a=candidate:" in peer.sdp
 
@@ -233,25 +235,27 @@ DATA = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\na=sctp-po
         (without(r"^a=setup.*\r\n"), ""),
     ],
 )
-async def test_an_offer_that_cannot_be_joined_says_why(offer: str, says: str) -> None:
+async def test_an_offer_that_cannot_be_answered_is_refused_with_a_reason(
+    offer: str, says: str
+) -> None:
     before = asyncio.all_tasks()
     assert says in await refusal(offer)
-    await gone(before)
+    await expect_tasks_ended(before)
 
 
-async def test_an_address_that_is_none_is_our_fault_and_not_the_offers() -> None:
+async def test_an_invalid_local_address_is_our_fault_and_not_the_offers() -> None:
     before = asyncio.all_tasks()
     with pytest.raises(CannotAnswer) as failed:
         await answer(CHROMIUM, ["not..one"])
     assert failed.value.missing == []
-    assert "Error" in shown_cause(failed.value)
-    await gone(before)
+    assert "Error" in describe_cause(failed.value)
+    await expect_tasks_ended(before)
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, kept: Sequence[str] = OFFERS) -> str:
-    """A real one cut off, or with lines dropped, doubled, moved or with other characters."""
-    whole = draw(st.sampled_from(kept))
+def damaged(draw: st.DrawFn, texts: Sequence[str] = OFFERS) -> str:
+    """Draw a text that is cut off, or has lines dropped, doubled, moved or changed."""
+    whole = draw(st.sampled_from(texts))
     if draw(st.booleans()):
         return whole[: draw(st.integers(0, len(whole)))]
     lines = whole.split("\r\n")
@@ -277,9 +281,9 @@ def spoilt(draw: st.DrawFn, kept: Sequence[str] = OFFERS) -> str:
     return "\r\n".join(lines)
 
 
-@given(spoilt())
+@given(damaged())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_a_spoilt_offer_is_answered_or_refused_and_leaves_nothing(offer: str) -> None:
+async def test_a_damaged_offer_is_answered_or_refused_and_leaves_nothing(offer: str) -> None:
     before = asyncio.all_tasks()
     threads = threading.active_count()
     try:
@@ -292,11 +296,11 @@ async def test_a_spoilt_offer_is_answered_or_refused_and_leaves_nothing(offer: s
         await asyncio.sleep(0)
         async with asyncio.timeout(SOON_S):
             await peer.close()
-    await gone(before)
+    await expect_tasks_ended(before)
     assert threading.active_count() <= threads
 
 
-async def test_offers_that_break_off_leave_no_sockets() -> None:
+async def test_offers_that_are_cut_off_leave_no_sockets() -> None:
     gc.collect()
     for cut in range(200, len(CHROMIUM), len(CHROMIUM) // 30):
         with contextlib.suppress(BadOffer):
@@ -306,7 +310,7 @@ async def test_offers_that_break_off_leave_no_sockets() -> None:
 
 
 async def test_a_trickled_candidate_makes_the_connection() -> None:
-    """The publisher's offer has none, as a browser's that trickles."""
+    """The offer has no candidate, like that of a browser that trickles."""
     connection, _ = publisher()
     packets: list[Any] = []
     peer: Peer | None = None
@@ -330,15 +334,15 @@ async def test_a_trickled_candidate_makes_the_connection() -> None:
             await peer.close()
 
 
-def test_a_fragment_is_read_with_its_credentials_and_candidates() -> None:
+def test_a_fragment_is_parsed_with_its_credentials_and_candidates() -> None:
     fragment = (
         "a=ice-ufrag:Xf3q\r\na=ice-pwd:x\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
         f"a=candidate:{CANDIDATE}\r\na=candidate:2 1 tcp 1 10.0.0.1 9 typ host tcptype active\r\n"
         "a=end-of-candidates\r\n"
     )
-    found = parse_candidates(fragment)
-    assert found.ufrag == "Xf3q"
-    assert found.lines == [CANDIDATE, "2 1 tcp 1 10.0.0.1 9 typ host tcptype active"]
+    parsed = parse_candidates(fragment)
+    assert parsed.ufrag == "Xf3q"
+    assert parsed.lines == [CANDIDATE, "2 1 tcp 1 10.0.0.1 9 typ host tcptype active"]
     assert parse_candidates("a=end-of-candidates\r\n") == Candidates(None, [])
     with pytest.raises(BadCandidate):
         parse_candidates("hello")
@@ -363,29 +367,29 @@ def test_a_fragment_is_read_with_its_credentials_and_candidates() -> None:
     ),
     st.sampled_from(("\r\n", "\n", "\r", "")),
 )
-async def test_any_fragment_is_read_or_refused(lines: list[str], end: str) -> None:
+async def test_any_fragment_is_parsed_or_refused(lines: list[str], end: str) -> None:
     try:
-        found = parse_candidates(end.join(lines))
+        parsed = parse_candidates(end.join(lines))
     except BadCandidate:
         return
-    assert all(line and "\n" not in line and "\r" not in line for line in found.lines)
-    assert found.ufrag != ""
+    assert all(line and "\n" not in line and "\r" not in line for line in parsed.lines)
+    assert parsed.ufrag != ""
 
 
-@given(spoilt(FRAGMENTS))
+@given(damaged(FRAGMENTS))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_a_spoilt_fragment_of_a_browser_is_taken_or_refused(fragment: str) -> None:
+async def test_a_damaged_fragment_of_a_browser_is_added_or_refused(fragment: str) -> None:
     async with answered(CHROMIUM) as peer:
         with contextlib.suppress(BadCandidate):
             await peer.add_candidates(parse_candidates(fragment))
 
 
 @pytest.mark.parametrize("fragment", FRAGMENTS)
-async def test_what_a_browser_trickles_is_taken(fragment: str) -> None:
-    found = parse_candidates(fragment)
-    assert (found.ufrag, len(found.lines)) == ("HI7W", 1)
+async def test_the_candidates_of_browsers_are_added(fragment: str) -> None:
+    parsed = parse_candidates(fragment)
+    assert (parsed.ufrag, len(parsed.lines)) == ("HI7W", 1)
     async with answered(CHROMIUM) as peer:
-        await peer.add_candidates(found)
+        await peer.add_candidates(parsed)
 
 
 async def test_other_credentials_than_the_offers_are_an_ice_restart() -> None:
@@ -406,7 +410,7 @@ async def test_other_credentials_than_the_offers_are_an_ice_restart() -> None:
         "1 1 udp 1 127.0.0.1 9 typ host rport x",
     ],
 )
-async def test_a_line_that_is_no_candidate_is_refused_and_none_is_taken(line: str) -> None:
+async def test_an_invalid_candidate_line_is_refused_and_none_is_added(line: str) -> None:
     async with answered(CHROMIUM) as peer:
         with pytest.raises(BadCandidate):
             await peer.add_candidates(Candidates(None, [CANDIDATE, line]))
@@ -438,7 +442,7 @@ async def test_a_line_that_is_no_candidate_is_refused_and_none_is_taken(line: st
     )
 )
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_candidates_of_any_kind_are_taken_or_refused(lines: list[str]) -> None:
+async def test_candidates_of_any_kind_are_added_or_refused(lines: list[str]) -> None:
     async with answered(CHROMIUM) as peer:
         with contextlib.suppress(BadCandidate):
             await peer.add_candidates(Candidates(None, lines))
