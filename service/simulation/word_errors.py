@@ -1,4 +1,4 @@
-"""Word error rate: how far what was heard is from what was said."""
+"""Word error rate: distance between a transcript and the spoken words."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 
 def words(text: str) -> list[str]:
-    """The words to compare: lower case, letters, digits and apostrophes only."""
+    """Return the words to compare, in lower case, with letters, digits and apostrophes only."""
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'"))
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Least number of words to replace, leave out or put in to turn one into the other."""
+    """Return the least number of words to replace, delete or insert to make the two equal."""
     row = list(range(len(heard) + 1))
     for before, word in enumerate(said):
         diagonal, row[0] = row[0], before + 1

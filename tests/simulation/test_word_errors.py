@@ -21,13 +21,11 @@ SENTENCES = st.lists(st.sampled_from("abc"), max_size=8)
         ("a b c d", "b c d a", 2),
     ],
 )
-def test_errors_are_the_words_replaced_left_out_and_put_in(
-    said: str, heard: str, errors: int
-) -> None:
+def test_errors_are_replaced_deleted_and_inserted_words(said: str, heard: str, errors: int) -> None:
     assert word_errors(words(said), words(heard)) == errors
 
 
-def test_case_punctuation_and_kinds_of_apostrophe_are_no_errors() -> None:
+def test_case_punctuation_and_kinds_of_apostrophe_do_not_count() -> None:
     assert words("Don’t listen, to THAT!") == words("don't listen to that")
 
 
@@ -42,5 +40,5 @@ def test_errors_are_symmetric_and_bounded_by_the_longer_sentence(
 
 
 @given(SENTENCES, st.integers(0, 8), st.sampled_from("abc"))
-def test_one_word_put_in_is_one_error(said: list[str], place: int, word: str) -> None:
+def test_an_inserted_word_is_one_error(said: list[str], place: int, word: str) -> None:
     assert word_errors(said, [*said[:place], word, *said[place:]]) == 1

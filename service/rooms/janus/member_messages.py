@@ -19,7 +19,7 @@ _RETRY_S = 1.0
 class MemberMessages:
     """
     Attributes:
-        problem: Why members could not be given the notice; empty otherwise.
+        problem: Reason why members could not be given the notice; empty without one.
 
     Args:
         text_room: TextRoom that the members read; None: the room has none.
