@@ -97,7 +97,7 @@ def main() -> None:
         sys.exit(f"{', '.join(missing)} not found; install espeak-ng, flite and festival")
     misheard = render(chosen.out, chosen.model)
     for name, texts in misheard.items():
-        sys.stderr.write(f"{name}: not kept; said {SENTENCES[name]!r}, heard {texts}\n")
+        sys.stderr.write(f"{name}: not kept; spoken {SENTENCES[name]!r}, transcribed {texts}\n")
     sys.exit(1 if misheard else 0)
 
 

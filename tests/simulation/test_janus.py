@@ -25,29 +25,29 @@ class FakeJanus:
     """
     Attributes:
         asked: Requests so far.
-        polled: Answer to a poll.
-        kept: Answer to a keepalive.
+        poll_answer: Answer to a poll.
+        keepalive_answer: Answer to a keepalive.
         silent: True to answer no poll.
     """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.last = ""
-        self.polled: dict[str, Any] = {}
+        self.poll_answer: dict[str, Any] = {}
         self.silent = False
-        self.kept: dict[str, Any] = {"janus": "ack"}
+        self.keepalive_answer: dict[str, Any] = {"janus": "ack"}
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
             if self.silent:
                 await asyncio.sleep(60)
-            event = {"janus": "event", "transaction": self.last, **self.polled}
+            event = {"janus": "event", "transaction": self.last, **self.poll_answer}
             return httpx.Response(200, json=event)
         body = json.loads(request.content)
         self.asked.append(body["janus"])
         self.last = body["transaction"]
         if body["janus"] == "keepalive":
-            return httpx.Response(200, json=self.kept)
+            return httpx.Response(200, json=self.keepalive_answer)
         kind = "ack" if body["janus"] == "message" else "success"
         return httpx.Response(200, json={"janus": kind, "data": {"id": len(self.asked)}})
 
@@ -72,7 +72,9 @@ async def test_a_janus_that_sends_no_event_is_reported_as_silent(fake: FakeJanus
 
 
 async def test_a_speaker_who_is_refused_leaves_no_session(fake: FakeJanus) -> None:
-    fake.polled = {"plugindata": {"data": {"error_code": 433, "error": "Unauthorized (wrong pin)"}}}
+    fake.poll_answer = {
+        "plugindata": {"data": {"error_code": 433, "error": "Unauthorized (wrong pin)"}}
+    }
     async with JanusClient("http://127.0.0.1:8088/janus", "lounge") as client:
         with pytest.raises(Refused, match="wrong pin"):
             await client.publish(ANN, "v=0")
@@ -80,18 +82,21 @@ async def test_a_speaker_who_is_refused_leaves_no_session(fake: FakeJanus) -> No
 
 
 async def test_a_session_that_janus_lost_gets_no_more_keepalives(fake: FakeJanus) -> None:
-    fake.polled = {"jsep": {"sdp": "v=0"}}
+    fake.poll_answer = {"jsep": {"sdp": "v=0"}}
     async with JanusClient("http://127.0.0.1:8088/janus", "lounge") as client:
         await client.publish(ANN, "v=0")
         keeping = asyncio.create_task(client.keep_alive())
         await asyncio.sleep(0.05)
-        kept = fake.asked.count("keepalive")
-        assert kept > 1
-        fake.kept = {"janus": "error", "error": {"code": 458, "reason": "No such session"}}
+        count = fake.asked.count("keepalive")
+        assert count > 1
+        fake.keepalive_answer = {
+            "janus": "error",
+            "error": {"code": 458, "reason": "No such session"},
+        }
         await asyncio.sleep(0.05)
-        kept = fake.asked.count("keepalive")
+        count = fake.asked.count("keepalive")
         await asyncio.sleep(0.05)
-        assert fake.asked.count("keepalive") == kept
+        assert fake.asked.count("keepalive") == count
         assert not keeping.done()
         keeping.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -21,6 +21,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
 from service.rooms.connector import RoomLost, RoomRefused
+from service.rooms.janus.messages import (
+    check_answer,
+    get_object,
+    get_sdp,
+    parse_message,
+    require_field,
+)
 from service.rooms.janus.server import JanusServer
 
 _ANSWER_S = 5.0
@@ -32,8 +39,6 @@ _GOODBYE_S = 2.0
 _MOST_BYTES = 32 * 1024 * 1024
 """Largest message. Some contain the names in the room, and publishers choose their length."""
 _TOO_BIG = 1009
-_SESSION_GONE = 458
-_UNAUTHORISED = 403
 _MISSING, _WRONG = 429, 433
 """Codes of VideoRoom's refusals."""
 
@@ -96,7 +101,7 @@ class JanusSession:
     async def attach(self, plugin: str, on_event: OnEvent) -> Handle:
         """Attach to a plugin, such as `janus.plugin.videoroom`."""
         answer = await self.ask("attach", plugin=plugin)
-        number = int(_required(answer, "data", "id"))
+        number = int(require_field(answer, "data", "id"))
         self._handles[number] = on_event
         return Handle(self, number)
 
@@ -116,7 +121,7 @@ class JanusSession:
         try:
             async with asyncio.timeout(self._answer_s):
                 await self._socket.send(json.dumps(request))
-                return _checked(await answer)
+                return check_answer(await answer)
         except TimeoutError as error:
             raise RoomLost(f"Janus did not answer within {self._answer_s:g} s") from error
         except ConnectionClosed as error:
@@ -126,10 +131,10 @@ class JanusSession:
 
     async def create(self) -> None:
         """Create the session at Janus."""
-        self._id = int(_required(await self.ask("create"), "data", "id"))
+        self._id = int(require_field(await self.ask("create"), "data", "id"))
 
     async def destroy(self) -> None:
-        """Destroy the session at Janus, in bounded time; without Janus there is none to destroy."""
+        """Destroy the session at Janus, in bounded time. Succeed also where Janus is gone."""
         with suppress(RoomLost, RoomRefused, TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 await self.ask("destroy")
@@ -142,7 +147,7 @@ class JanusSession:
         """
         try:
             async for text in self._socket:
-                self._dispatch(_parsed(text))
+                self._dispatch(parse_message(text))
         except ConnectionClosed as error:
             raise _closed(error) from error
         finally:  # no further answer can come
@@ -156,14 +161,14 @@ class JanusSession:
             await self.ask("keepalive")
 
     def _dispatch(self, message: Mapping[str, Any]) -> None:
-        kind = _required(message, "janus")
+        kind = require_field(message, "janus")
         pending = self._pending.get(str(message.get("transaction")))
         if pending is None and kind == "timeout":
             raise RoomLost("Janus ended our session")
         on_event = self._handles.get(message.get("sender", 0))
         if on_event is not None and kind != "ack":
-            data = _part(_part(message, "plugindata"), "data")
-            on_event("answer" if pending else kind, data, _sdp(message))
+            data = get_object(get_object(message, "plugindata"), "data")
+            on_event("answer" if pending else kind, data, get_sdp(message))
         if pending is not None:
             pending.resolve(kind, message)
 
@@ -209,10 +214,10 @@ class Handle:
         if answer_sdp is not None:
             fields["jsep"] = {"type": "answer", "sdp": answer_sdp}
         message = await self._session.ask("message", **fields)
-        data = _part(_part(message, "plugindata"), "data")
+        data = get_object(get_object(message, "plugindata"), "data")
         if "error_code" in data:
             raise JanusRefusal(int(data["error_code"]), str(data.get("error", "")))
-        return Answer(data, _sdp(message))
+        return Answer(data, get_sdp(message))
 
 
 @asynccontextmanager
@@ -269,58 +274,6 @@ async def _connection(server: JanusServer) -> AsyncIterator[ClientConnection]:
         yield socket
     finally:
         await socket.close()
-
-
-def _checked(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    if message["janus"] != "error":
-        return message
-    error = _part(message, "error")
-    code, reason = error.get("code"), str(error.get("reason", ""))
-    if code == _UNAUTHORISED:
-        raise RoomRefused(
-            "Janus refuses us: EARSHOT_JANUS_API_SECRET or _TOKEN is wrong or missing"
-        )
-    if code == _SESSION_GONE:
-        raise RoomLost("Janus does not know our session any more")
-    raise RoomRefused(f"Janus says: {reason[:200]} ({code})")
-
-
-def _parsed(text: str | bytes) -> Mapping[str, Any]:
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _not_janus() from error
-    if not isinstance(message, dict):
-        raise _not_janus()
-    return message
-
-
-def _required(message: Mapping[str, Any], *path: str) -> Any:
-    """Return a field that Janus's protocol requires."""
-    value: Any = message
-    try:
-        for step in path:
-            value = value[step]
-    except (KeyError, TypeError) as error:
-        raise _not_janus() from error
-    return value
-
-
-def _part(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return an object inside the message, or an empty one."""
-    part = message.get(name, {})
-    if not isinstance(part, dict):
-        raise _not_janus()
-    return part
-
-
-def _sdp(message: Mapping[str, Any]) -> str | None:
-    sdp = _part(message, "jsep").get("sdp")
-    return None if sdp is None else str(sdp)
-
-
-def _not_janus() -> RoomLost:
-    return RoomLost("what answers is not Janus: it does not speak its protocol")
 
 
 def _closed(error: ConnectionClosed | None = None) -> RoomLost:

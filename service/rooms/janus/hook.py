@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -23,8 +21,8 @@ from service.access.ports import AuditStore
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
-from service.rooms.janus.identity import plain_text, safe_id
-from service.rooms.janus.server import VIDEOROOM, FeedId, JanusServer
+from service.rooms.janus.room_events import RoomEvent, parse_events, parse_room_event
+from service.rooms.janus.server import JanusServer
 from service.rooms.room import Room
 from service.rooms.supervisor import Supervisor
 from service.rooms.wanted import Wanted
@@ -33,9 +31,6 @@ log = structlog.get_logger()
 
 _Stay = tuple[str, Timestamp]
 """Id of a room and the time it was opened, since a later room may have the same id."""
-_PLUGIN_EVENT = 64
-_BEGINS = frozenset({"created", "joined", "published"})
-_ENDS = frozenset({"destroyed"})
 _MOST_ROOMS = 500
 """Most rooms open at once for an event to open another. Beyond, only API calls open rooms."""
 _GRACE_S = 3.0
@@ -55,28 +50,6 @@ class HookOutcome:
     opened: int = 0
     ended: int = 0
     passed_over: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _RoomEvent:
-    """A VideoRoom event: a room begins or ends."""
-
-    server: JanusServer
-    room: FeedId
-    begins: bool
-
-    @property
-    def id(self) -> str:
-        """Id of the room that this event opens here."""
-        return f"{self.server.name}:{safe_id(str(self.room))}"
-
-    @property
-    def readable_id(self) -> str:
-        """The same id with the room's name unescaped, as an operator's filter may have it."""
-        return f"{self.server.name}:{self.room}"
-
-    def connector(self) -> dict[str, Any]:
-        return {"kind": "janus", "server": self.server.name, "room": self.room}
 
 
 class JanusHook:
@@ -146,43 +119,19 @@ class JanusHook:
             Problem: 422: the body is neither.
         """
         opened = ended = 0
-        events = _events(body)
-        latest = {one.id: one for event in events if (one := self._parse_event(event))}
-        for one in latest.values():
-            if one.begins:
-                opened += await self._begin(one)
+        events = parse_events(body)
+        room_events = filter(None, (parse_room_event(event, self._servers) for event in events))
+        latest = {event.id: event for event in room_events}
+        for event in latest.values():
+            if event.begins:
+                opened += await self._begin(event)
             else:
-                ended += self._end(one)
+                ended += self._end(event)
         outcome = HookOutcome(opened, ended, len(events) - opened - ended)
         self._metrics.hooks.labels("done" if opened or ended else "ignored").inc()
         return outcome
 
-    def _parse_event(self, event: Mapping[str, Any]) -> _RoomEvent | None:
-        """Return the room event; None where the event is not about a room we could open."""
-        inner = event.get("event")
-        if event.get("type") != _PLUGIN_EVENT or not isinstance(inner, dict):
-            return None
-        data = inner.get("data")
-        if inner.get("plugin") != VIDEOROOM or not isinstance(data, dict):
-            return None
-        what, room = data.get("event"), data.get("room")
-        server = self._server(event.get("emitter"))
-        if server is None or what not in _BEGINS | _ENDS:
-            return None
-        if isinstance(room, bool) or not isinstance(room, str | int) or room in ("", 0):
-            return None
-        if plain_text(str(room)) != str(room):
-            log.warning("janus.odd_room_name", server=server.name)
-            return None
-        return _RoomEvent(server, room, begins=what in _BEGINS)
-
-    def _server(self, emitter: object) -> JanusServer | None:
-        """Return the server of this name; the only server, whatever the name."""
-        if len(self._servers) == 1:
-            return next(iter(self._servers.values()))
-        return self._servers.get(emitter) if isinstance(emitter, str) else None
-
-    async def _begin(self, event: _RoomEvent) -> bool:
+    async def _begin(self, event: RoomEvent) -> bool:
         if event.id in self._openings:
             self._openings[event.id] = True
             return False
@@ -203,7 +152,7 @@ class JanusHook:
             return True
         return await self._open(event)
 
-    async def _open_anew(self, event: _RoomEvent) -> None:
+    async def _open_anew(self, event: RoomEvent) -> None:
         try:
             await self._open(event)
         finally:
@@ -211,7 +160,7 @@ class JanusHook:
         if not wanted:
             self._end(event)
 
-    async def _open(self, event: _RoomEvent) -> bool:
+    async def _open(self, event: RoomEvent) -> bool:
         try:
             _, new = await self._supervisor.open(
                 event.id,
@@ -230,7 +179,7 @@ class JanusHook:
             await self._record(event, Action.ROOM_OPENED, event.id)
         return new
 
-    def _end(self, event: _RoomEvent) -> bool:
+    def _end(self, event: RoomEvent) -> bool:
         if event.id in self._openings:
             self._openings[event.id] = False
             return True
@@ -242,7 +191,7 @@ class JanusHook:
         closing.add_done_callback(lambda _: self._closed(stay, closing))
         return True
 
-    async def _close(self, event: _RoomEvent, stay: _Stay) -> None:
+    async def _close(self, event: RoomEvent, stay: _Stay) -> None:
         await asyncio.sleep(self._grace_s)
         room = self._known(event)
         if room is None or _stay(room) != stay:  # it has ended by itself, and perhaps begun anew
@@ -259,7 +208,7 @@ class JanusHook:
         if self._closings.get(stay) is closing:
             del self._closings[stay]
 
-    def _known(self, event: _RoomEvent) -> Room | None:
+    def _known(self, event: RoomEvent) -> Room | None:
         """Return our room for the same VideoRoom, if one is open and not ending."""
         first = next(iter(self._servers), "")
         for room in self._supervisor.rooms():
@@ -270,7 +219,7 @@ class JanusHook:
                 return room
         return None
 
-    async def _record(self, event: _RoomEvent, action: Action, room_id: str) -> None:
+    async def _record(self, event: RoomEvent, action: Action, room_id: str) -> None:
         entry = make_entry(
             f"janus server {event.server.name}",
             action,
@@ -284,28 +233,6 @@ class JanusHook:
 
 def _stay(room: Room) -> _Stay:
     return room.id, room.joined_at
-
-
-def _events(body: bytes) -> list[Mapping[str, Any]]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _not_events() from error
-    events = parsed if isinstance(parsed, list) else [parsed]
-    return list(_objects(events))
-
-
-def _objects(events: list[object]) -> Iterator[Mapping[str, Any]]:
-    for event in events:
-        if not isinstance(event, dict):
-            raise _not_events()
-        yield event
-
-
-def _not_events() -> Problem:
-    return Problem(
-        422, "Not events", "the body must be an event of Janus's event handlers, or a list of them"
-    )
 
 
 def _secret(authorization: str) -> str:

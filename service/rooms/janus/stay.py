@@ -134,7 +134,7 @@ class JanusStay:
         return False
 
     def _feeds(self, person: str) -> set[FeedId]:
-        """Return every publisher who claims this id: nobody can tell whose it really is."""
+        """Return every publisher who claims this id: nobody can tell who owns it."""
         on_record = {
             track[0] for track, one in self._speakers.items() if person_of(one.id) == person
         }

@@ -278,5 +278,5 @@ def _check_offer(offer: str) -> str:
     if len(candidates) > _MOST_CANDIDATES:
         raise BadOffer(f"the offer has {len(candidates)} candidates; {_MOST_CANDIDATES} are enough")
     if not all(map(_has_port, candidates)):
-        raise BadOffer("the offer has a candidate whose port is none; ports run from 1 to 65535")
+        raise BadOffer("the offer has a candidate with an invalid port; ports run from 1 to 65535")
     return str(ufrag)

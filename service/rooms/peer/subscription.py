@@ -143,7 +143,7 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise BadRoomOffer("the room server's offer is none that we can answer") from error
+        raise BadRoomOffer("the room server's offer cannot be answered") from error
 
 
 def _ssrcs(offer: str) -> dict[str, frozenset[int]]:

@@ -64,7 +64,7 @@ async def talk(
     answer_s: float = 5.0,
 ) -> CannotHear | None:
     """Run a session with such a server and return the error that ended it, if any."""
-    found: list[BaseException] = []
+    errors: list[BaseException] = []
     async with a_server(reply, requests if requests is not None else []) as url:
         try:
             async with janus_session(
@@ -72,9 +72,9 @@ async def talk(
             ) as session:
                 await act(session)
         except* CannotHear as group:
-            found += _leaves(group)
-    assert all(isinstance(one, CannotHear) for one in found)
-    return found[0] if found else None  # type: ignore[return-value]
+            errors += _leaves(group)
+    assert all(isinstance(one, CannotHear) for one in errors)
+    return errors[0] if errors else None  # type: ignore[return-value]
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -136,7 +136,7 @@ async def test_a_refusal_of_a_plugin_has_its_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "said"),
+    ("answer", "kind", "reason"),
     [
         ("rubbish", RoomLost, "does not speak its protocol"),
         ("[" * 100_000, RoomLost, "does not speak its protocol"),
@@ -152,7 +152,7 @@ async def test_a_refusal_of_a_plugin_has_its_code() -> None:
     ],
 )
 async def test_a_server_that_refuses_or_is_not_janus_ends_the_session_with_a_reason(
-    answer: str | dict[str, Any], kind: type[CannotHear], said: str
+    answer: str | dict[str, Any], kind: type[CannotHear], reason: str
 ) -> None:
     def reply(message: Mapping[str, Any]) -> list[Any]:
         if isinstance(answer, str):
@@ -161,7 +161,7 @@ async def test_a_server_that_refuses_or_is_not_janus_ends_the_session_with_a_rea
 
     why = await talk(reply)
     assert isinstance(why, kind)
-    assert said in str(why)
+    assert reason in str(why)
 
 
 async def test_a_server_that_never_answers_is_given_up_in_time() -> None:

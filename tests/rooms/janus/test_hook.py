@@ -133,7 +133,7 @@ async def test_a_room_that_ends_by_itself_meanwhile_is_not_closed_as_well() -> N
         assert [entry.action for entry in called.audit.entries] == ["room.opened"]
 
 
-async def test_a_room_that_is_made_anew_at_once_is_heard_on() -> None:
+async def test_a_room_that_is_created_again_at_once_stays_open() -> None:
     async with hooked(grace_s=0.05) as called:
         await called.send(event("joined"))
         await called.send(event("destroyed"))
@@ -160,7 +160,7 @@ async def test_the_end_of_a_room_does_not_end_the_next_one_of_its_name() -> None
         await until(lambda: called.open == [])
 
 
-async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wait() -> None:
+async def test_a_room_that_is_still_ending_is_reopened_and_janus_does_not_wait() -> None:
     async with hooked() as called:
         await called.send(event("joined"))
         await asyncio.sleep(0)
@@ -174,7 +174,7 @@ async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wai
         await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING)
 
 
-async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed() -> None:
+async def test_a_room_that_is_destroyed_before_it_is_reopened_is_closed() -> None:
     async with hooked() as called:
         await called.send(event("joined"))
         await asyncio.sleep(0)
@@ -191,7 +191,7 @@ async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed
         assert called.open == []
 
 
-async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -> None:
+async def test_a_room_that_is_created_again_while_it_is_reopened_stays_open() -> None:
     async with hooked() as called:
         await called.send(event("joined"))
         await asyncio.sleep(0)
@@ -216,7 +216,7 @@ async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -
         assert called.open == ["janus:lounge"]
 
 
-async def test_names_of_rooms_become_ids_and_odd_ones_are_passed_over() -> None:
+async def test_names_of_rooms_become_ids_and_odd_ones_are_skipped() -> None:
     async with hooked(listen_to=("janus:late night*", "janus:x*")) as called:
         long = "x" * 200
         for name in ("late night, 9 pm", long):
@@ -229,7 +229,7 @@ async def test_names_of_rooms_become_ids_and_odd_ones_are_passed_over() -> None:
         assert all(re.match(ID_PATTERN, id_) for id_ in called.open)
 
 
-async def test_a_janus_cannot_have_us_open_rooms_without_end(
+async def test_the_number_of_rooms_that_events_open_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("service.rooms.janus.hook._MOST_ROOMS", 3)
@@ -246,7 +246,7 @@ async def test_the_operators_filter_decides() -> None:
         assert await called.send(event("joined")) == HookOutcome(passed_over=1)
 
 
-async def test_a_room_that_is_heard_already_is_not_heard_twice() -> None:
+async def test_a_room_that_is_open_already_is_not_opened_twice() -> None:
     async with hooked() as called:
         await called.house.supervisor.open(
             "mine",
@@ -261,7 +261,7 @@ async def test_a_room_that_is_heard_already_is_not_heard_twice() -> None:
         assert await called.send(event("destroyed")) == HookOutcome(ended=1)
 
 
-async def test_of_several_servers_the_emitter_says_which() -> None:
+async def test_the_emitter_names_one_of_several_servers() -> None:
     servers = ("west=ws://192.0.2.7:8188", "east=ws://192.0.2.8:8188")
     async with hooked(*servers, listen_to=("*",)) as called:
         await called.send(
@@ -284,21 +284,21 @@ async def test_of_several_servers_the_emitter_says_which() -> None:
         {},
     ],
 )
-async def test_what_is_about_something_else_is_passed_over(other: dict[str, Any]) -> None:
+async def test_events_about_other_things_are_skipped(other: dict[str, Any]) -> None:
     async with hooked() as called:
         assert await called.send(other) == HookOutcome(passed_over=1)
         assert called.open == []
 
 
 @pytest.mark.parametrize("body", [b"", b"rubbish", b"7", b'"text"', b"[7]", b"\xff", b"[" * 9999])
-async def test_what_is_no_event_is_422(body: bytes) -> None:
+async def test_a_body_without_events_is_422(body: bytes) -> None:
     async with hooked() as called:
         with pytest.raises(Problem) as problem:
             await called.hook.receive(body)
         assert problem.value.status == 422
 
 
-async def test_one_event_alone_is_taken_as_well_as_a_list() -> None:
+async def test_a_single_event_works_like_a_list() -> None:
     async with hooked() as called:
         assert await called.hook.receive(json.dumps(event("joined")).encode()) == HookOutcome(
             opened=1
@@ -320,7 +320,7 @@ async def test_the_secret_comes_as_a_password_or_as_a_token() -> None:
             assert SECRET not in str(problem.value)
 
 
-async def test_whoever_guesses_must_wait_and_janus_need_not() -> None:
+async def test_a_client_that_guesses_must_wait_while_janus_need_not() -> None:
     async with hooked() as called:
         called.hook.check(basic(SECRET), called.door)
         statuses = []
@@ -335,7 +335,7 @@ async def test_whoever_guesses_must_wait_and_janus_need_not() -> None:
             called.hook.check(basic("guess"), called.door)
 
 
-async def test_without_a_secret_of_ours_no_call_is_taken() -> None:
+async def test_without_a_configured_secret_every_call_is_refused() -> None:
     async with hooked(secret=None) as called:
         for given in (None, basic(""), "Bearer "):
             with pytest.raises(Problem, match="has none set"):
@@ -343,7 +343,7 @@ async def test_without_a_secret_of_ours_no_call_is_taken() -> None:
 
 
 @given(st.text(max_size=60))
-def test_whatever_stands_in_the_header_is_right_or_refused(header: str) -> None:
+def test_any_authorization_header_is_right_or_refused(header: str) -> None:
     door = Door(Attempts(), "192.0.2.1")
     hook = JanusHook(
         SECRET,

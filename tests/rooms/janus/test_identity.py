@@ -75,8 +75,8 @@ def test_a_second_claim_of_an_id_gets_the_feed_appended() -> None:
 
 
 def test_actions_concern_every_publisher_who_claims_the_id() -> None:
-    said = ["Ann", "Ann", "Ann=f2", "Ann=3Df2"]
-    publishers = [a_publisher(feed, "0", "1", display=name) for feed, name in enumerate(said, 1)]
+    claims = ["Ann", "Ann", "Ann=f2", "Ann=3Df2"]
+    publishers = [a_publisher(feed, "0", "1", display=name) for feed, name in enumerate(claims, 1)]
     speaker_ids = SpeakerIds("lobby", "display")
     ids = [speaker.id for speaker in speaker_ids.speakers(rostered(*publishers)).values()]
     assert ids[:4] == ["Ann", "Ann=m1", "Ann=f2", "Ann=m1=f2"]

@@ -191,9 +191,9 @@ async def test_a_reused_descriptor_belongs_to_the_new_transport() -> None:
 async def test_an_unknown_asyncio_goes_on_reading() -> None:
     poller = Poller()
     async with line() as one:
-        one.transport._sock, kept = None, one.transport._sock
+        one.transport._sock, sock = None, one.transport._sock
         assert not poller.add_transport(one.transport)
-        one.transport._sock = kept
+        one.transport._sock = sock
         one.send(b"sound")
         await until(lambda: one.receiver.data == [b"sound"])
 

@@ -37,10 +37,10 @@ def compare_with_aiortc(data: bytes) -> None:
         with pytest.raises(Malformed):
             parse_packet(data, LEVEL_ID)
         return
-    found, level = parse_packet(data, LEVEL_ID), expected.extensions.audio_level
+    parsed, level = parse_packet(data, LEVEL_ID), expected.extensions.audio_level
     for name in ("payload_type", "sequence_number", "timestamp", "ssrc", "payload"):
-        assert getattr(found, name) == getattr(expected, name)
-    assert found.level == (None if level is None else level[1])
+        assert getattr(parsed, name) == getattr(expected, name)
+    assert parsed.level == (None if level is None else level[1])
 
 
 @st.composite
