@@ -21,9 +21,9 @@ from service.commands.rows import Row, finish
 from service.commands.server_process import server_process
 from service.errors import Failed
 from service.simulation.failed import SimulationFailed
-from service.simulation.run import run
+from service.simulation.results import Report, combine_reports
+from service.simulation.run import simulate_room
 from service.simulation.script import DEMO_SCRIPT, Script, load_script
-from service.simulation.tally import Report, together
 
 _PASS_S = 60.0
 _SPEAKERS = 3
@@ -81,7 +81,7 @@ async def _measure(minutes: int, rooms: int) -> tuple[Report, _Used]:
                 async with asyncio.TaskGroup() as group:
                     running = [
                         group.create_task(
-                            run(
+                            simulate_room(
                                 server.url,
                                 server.key,
                                 f"bench-{number}",
@@ -96,7 +96,7 @@ async def _measure(minutes: int, rooms: int) -> tuple[Report, _Used]:
                 raise _first(failures) from failures
             finally:
                 sampling.cancel()
-    return together([room.result() for room in running]), used
+    return combine_reports([room.result() for room in running]), used
 
 
 def _ignore(_: str) -> None:

@@ -31,7 +31,7 @@ from service.roles.transcription import recogniser
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.janus import routes as janus_routes
-from service.rooms.peer.at_start import report_private_names
+from service.rooms.peer.startup_check import report_private_names
 from service.rulebook import policy_routes, report_routes, rules_page, trial_routes
 from service.rulebook import routes as rulebook_routes
 from service.rulebook.child_process import ChildProcess

@@ -1,7 +1,7 @@
-"""A real Janus of the tests' own, with the configuration of deploy/janus on free ports.
+"""A real Janus for the tests, with the configuration of deploy/janus on free ports.
 
-Janus gathers no candidates on loopback: it is given the machine's own address, which the kernel
-routes over loopback all the same; where there is none, a dummy interface gets one.
+Janus gathers no candidates on loopback. So it gets the machine's own address, which the kernel
+routes over loopback anyway. Where the machine has none, a dummy interface gets one.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _DUMMY = ("earshot-test", "192.0.2.77")
 
 
 class Janus:
-    """Started on entering; killed or stopped, it can be started again on the same ports.
+    """Runs inside its context. A killed or stopped Janus can be started again on the same ports.
 
     Attributes:
-        ws_url, http_url: Of its API.
-        backend: Where its event handler calls, if set before it is entered.
+        ws_url, http_url: URLs of its API.
+        backend: URL that its event handler calls. Set it before entering the context.
     """
 
     def __init__(self, *, rooms: Sequence[str] = (), changes: Mapping[str, str] = {}) -> None:
         """
         Args:
-            rooms: Besides `lounge`, rooms that are there again after a restart.
-            changes: Regular expressions and what stands in their place in the configuration.
+            rooms: Rooms of the configuration besides `lounge`. They survive a restart.
+            changes: Regular expressions in the configuration, and their replacements.
         """
         self.backend = "http://127.0.0.1:9/"
         self._rooms = rooms
@@ -74,12 +74,12 @@ class Janus:
         self._clean_up()
 
     def start(self) -> None:
-        """Returns once its API answers."""
+        """Start it, and wait until its API answers."""
         self._process = Helper(
             "janus",
             ["janus", "-F", self._folder],
             self._folder / "log",
-            cwd=self._folder,  # a crash leaves its core there
+            cwd=self._folder,  # a crash writes its core file there
         )
         self._process.wait_until(self._answers, _START_S, every_s=0.05)
 
@@ -90,7 +90,7 @@ class Janus:
             process.wait(20)
 
     def freeze(self) -> None:
-        """It goes on existing, and answers nobody."""
+        """Suspend the process, so that it answers nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -102,9 +102,9 @@ class Janus:
         self.stop(signal.SIGKILL)
 
     def ask(self, body: Mapping[str, Any], plugin: str = "videoroom") -> dict[str, Any]:
-        """One request to a plugin, and its answer, in a session of its own.
+        """Send one request to a plugin in a session of its own, and return the answer.
 
-        Not where Janus has an API secret.
+        It does not work where Janus has an API secret.
         """
         with httpx.Client(timeout=10, trust_env=False) as http:
 
@@ -117,23 +117,23 @@ class Janus:
             handle = f"{session}/{attached['data']['id']}"
             answer = post(handle, janus="message", body=dict(body))
             post(session, janus="destroy")
-        found: dict[str, Any] = answer["plugindata"]["data"]
-        return found
+        data: dict[str, Any] = answer["plugindata"]["data"]
+        return data
 
     def make_room(self, room: str, **settings: Any) -> None:
-        """One that is gone when Janus is."""
+        """Make a room that does not survive a restart."""
         given = {"secret": ROOM_SECRET, "audiocodec": "opus", "notify_joining": True, **settings}
         create = {"request": "create", "room": room, "publishers": 50, "admin_key": ADMIN_KEY}
         made = self.ask({**create, **given})
         assert made.get("videoroom") == "created", made
 
     def participants(self, room: str) -> dict[str, dict[str, Any]]:
-        """By id, as Janus says."""
-        found = self.ask({"request": "listparticipants", "room": room})["participants"]
-        return {one["id"]: one for one in found}
+        """Return Janus's list of participants, by id."""
+        listed = self.ask({"request": "listparticipants", "room": room})["participants"]
+        return {one["id"]: one for one in listed}
 
     def publishers(self, room: str) -> dict[str, dict[str, Any]]:
-        """By id, as whoever joins is told."""
+        """Return the publishers that Janus lists to a new participant, by id."""
         with httpx.Client(timeout=40, trust_env=False) as http:
 
             def post(url: str, **message: Any) -> Any:
@@ -148,7 +148,7 @@ class Janus:
         return {one["id"]: one for one in event["plugindata"]["data"]["publishers"]}
 
     def handles(self) -> list[dict[str, Any]]:
-        """Of us, who come by WebSocket as nobody else here does, as the admin API shows them."""
+        """Return our handles from the admin API: here only earshot connects by WebSocket."""
         with httpx.Client(timeout=10, trust_env=False) as http:
             admin = f"http://127.0.0.1:{self._ports['admin']}/admin"
             ask = {"transaction": "t", "admin_secret": ADMIN_SECRET}
@@ -204,7 +204,7 @@ class Janus:
 
 
 def free_ports(count: int) -> list[int]:
-    """On loopback, free a moment ago."""
+    """Return TCP ports on loopback that were free a moment ago."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -216,7 +216,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_media_ports() -> int:
-    """The first of a thousand UDP ports of which none is taken by a Janus that runs already."""
+    """Return the first of a thousand UDP ports that are all free, also of another Janus."""
     taken = {one.laddr.port for one in psutil.net_connections("udp") if one.laddr}
     return next(
         first
@@ -226,9 +226,9 @@ def free_media_ports() -> int:
 
 
 def own_address() -> str:
-    """An IPv4 address of this machine that is not loopback."""
-    for found in psutil.net_if_addrs().values():
-        for address in found:
+    """Return an IPv4 address of this machine that is not loopback."""
+    for addresses in psutil.net_if_addrs().values():
+        for address in addresses:
             if address.family is socket.AF_INET and not address.address.startswith("127."):
                 return address.address
     name, own = _DUMMY
@@ -243,6 +243,7 @@ def own_address() -> str:
 
 @contextmanager
 def frozen(janus: Janus) -> Iterator[None]:
+    """Suspend a Janus inside the context."""
     janus.freeze()
     try:
         yield

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from asr.speech import SAMPLE_RATE, EndedBy, Utterance, utterance_id
 from service.simulation.script import DEMO_SCRIPT, load_script
 from service.simulation.voice import SAMPLE_RATE as CLIP_RATE
-from service.simulation.voice import audible, read_clip, resample
+from service.simulation.voice import audible_range, read_clip, resample
 
 Sound = NDArray[np.int16]
 
@@ -53,7 +53,7 @@ def voices() -> list[list[Sentence]]:
 
 
 def _sentence(text: str, clip: Sound) -> Sentence:
-    first, end = audible(clip)
+    first, end = audible_range(clip)
     return Sentence(text, resample(clip[first:end], CLIP_RATE, SAMPLE_RATE))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.ingest.script import Cue, Loop, Script
 from service.simulation.script import DEMO_SCRIPT, load_script
-from service.simulation.voice import FRAME, SAMPLE_RATE, Microphone, Pcm, audible, read_clip
+from service.simulation.voice import FRAME, SAMPLE_RATE, Microphone, Pcm, audible_range, read_clip
 
 SENTENCES = 6
 """Of each speaker of a row of the loss table."""
@@ -123,7 +123,7 @@ def _voices() -> Sequence[Sequence[_Sentence]]:
 
 
 def _sentence(text: str, clip: Pcm) -> _Sentence:
-    first, end = audible(clip)
+    first, end = audible_range(clip)
     return _Sentence(text, clip[first:end])
 
 

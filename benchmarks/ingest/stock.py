@@ -18,8 +18,8 @@ from aiortc import (
 
 from asr.speech import SAMPLE_RATE
 from benchmarks.ingest.receiver import LOOPBACK
-from service.rooms.peer import replacements
 from service.rooms.peer.addresses import gathering_on
+from service.rooms.peer.replacements import apply_replacements
 
 _FRAME_BYTES = SAMPLE_RATE // 50 * 2
 _RATIO = 3
@@ -42,7 +42,7 @@ class Stock:
         """The times (48 kHz, the first packet's is 0) of the packets that came out, by speaker."""
 
     async def answer(self, speaker: str, offer: str) -> str:
-        replacements.apply()
+        apply_replacements()
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connections.append(connection)
 

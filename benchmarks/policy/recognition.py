@@ -28,7 +28,7 @@ from policies.spoken import Context, Spoken
 from policies.tolerance import Tolerance
 from service.commands.rows import Row
 from service.roles.transcription import load_model
-from service.simulation.render_clips import spoken as render
+from service.simulation.render_clips import synthesize
 from service.simulation.script import DEMO_SCRIPT, load_script
 from service.simulation.voice import SAMPLE_RATE, Pcm, read_clip, resample
 from service.simulation.word_errors import word_errors, words
@@ -156,7 +156,7 @@ def _rendered(packs: Sequence[Pack]) -> Iterator[_Clip]:
 def _render(voice: str, text: str, folder: str) -> Pcm:
     plain = " ".join(words(text))
     try:
-        return render(voice, plain, Path(folder) / "voice.wav")
+        return synthesize(voice, plain, Path(folder) / "voice.wav")
     except subprocess.CalledProcessError as error:
         raise RuntimeError(f"the voice {voice} could not be rendered") from error
 

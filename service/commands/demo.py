@@ -17,10 +17,10 @@ from service.commands.server_process import ServerProcess, server_process
 from service.errors import Failed
 from service.settings import load_settings
 from service.simulation.failed import SimulationFailed
-from service.simulation.report import alert_line, table, talk_line, wants_colour
-from service.simulation.run import run
+from service.simulation.report import format_alert, format_table, format_transcript, wants_colour
+from service.simulation.results import Report
+from service.simulation.run import simulate_room
 from service.simulation.script import DEMO_SCRIPT, load_script
-from service.simulation.tally import Report
 
 _INTERRUPTED = 130
 
@@ -69,19 +69,19 @@ async def _listen(server: ServerProcess) -> Report:
     colour = wants_colour(sys.stdout)
     script = load_script(DEMO_SCRIPT)
     try:
-        report = await run(
+        report = await simulate_room(
             server.url,
             server.key,
             "demo",
             script,
-            lambda alert: click.echo(alert_line(alert, colour=colour)),
-            on_talk=lambda talk: click.echo(talk_line(talk, colour=colour)),
+            lambda alert: click.echo(format_alert(alert, colour=colour)),
+            on_transcript=lambda heard: click.echo(format_transcript(heard, colour=colour)),
             on_progress=click.echo,
             keep_room=True,
         )
     except SimulationFailed as error:
         raise Failed(str(error)) from error
-    click.echo(table(report, colour=colour))
+    click.echo(format_table(report, colour=colour))
     return report
 
 

@@ -14,13 +14,19 @@ import click
 
 from service.commands.out_file import OutFile
 from service.errors import Failed
-from service.simulation.client import checked_url
+from service.simulation.client import check_url
 from service.simulation.failed import SimulationFailed
 from service.simulation.janus import JanusClient
-from service.simulation.report import alert_line, as_json, table, talk_line, wants_colour
-from service.simulation.run import run
+from service.simulation.report import (
+    format_alert,
+    format_table,
+    format_transcript,
+    report_to_json,
+    wants_colour,
+)
+from service.simulation.results import Report
+from service.simulation.run import simulate_room
 from service.simulation.script import DEMO_SCRIPT, Script, load_script
-from service.simulation.tally import Report
 
 
 class ServerUrl(click.ParamType[str]):
@@ -30,7 +36,7 @@ class ServerUrl(click.ParamType[str]):
         self, value: Any, param: click.Parameter | None, context: click.Context | None
     ) -> str:
         try:
-            return checked_url(str(value))
+            return check_url(str(value))
         except SimulationFailed as failed:
             self.fail(str(failed), param, context)
 
@@ -83,9 +89,9 @@ def simulate(
     except asyncio.CancelledError:
         click.echo("stopped", err=True)
         sys.exit(130)
-    click.echo(table(report, colour=wants_colour(sys.stdout)))
+    click.echo(format_table(report, colour=wants_colour(sys.stdout)))
     if json_file is not None:
-        json_file.write_text(json.dumps(as_json(report), indent=1) + "\n")
+        json_file.write_text(json.dumps(report_to_json(report), indent=1) + "\n")
     sys.exit(0 if report.ok else 1)
 
 
@@ -99,13 +105,13 @@ async def _simulate(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     async with janus or nullcontext():
-        return await run(
+        return await simulate_room(
             url,
             key,
             room,
             script,
-            lambda alert: click.echo(alert_line(alert, colour=colour)),
-            on_talk=lambda talk: click.echo(talk_line(talk, colour=colour)),
+            lambda alert: click.echo(format_alert(alert, colour=colour)),
+            on_transcript=lambda heard: click.echo(format_transcript(heard, colour=colour)),
             on_progress=click.echo,
             janus=janus,
         )

@@ -26,10 +26,10 @@ from service.roles.ports import ForFront, ForIngest
 from service.roles.stores import Stores
 from service.rooms.ears import Ears
 from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.dependencies import StayDependencies
 from service.rooms.janus.hook import JanusHook
 from service.rooms.janus.identity import SPEAKER_ID_PATTERN
 from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
-from service.rooms.janus.stay import Surroundings
 from service.rooms.listener import Listener
 from service.rooms.notice import Notice
 from service.rooms.supervisor import Supervisor
@@ -125,12 +125,12 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
     )
     janus = JanusConnector(
         servers,
-        Surroundings(
+        StayDependencies(
             listener=ears,
             access=_janus_access(settings),
             notice=notice,
             notices=stores.rooms,
-            told=front.action_route,
+            action_route=front.action_route,
             addresses=settings.ice_addresses or None,
             metrics=metrics,
             clock=clock,

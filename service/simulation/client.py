@@ -1,4 +1,4 @@
-"""The HTTP API as the simulation uses it. Its only httpx import."""
+"""Client of earshot's HTTP API for the simulation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.simulation.script import ScriptedSpeaker
 
 _ANSWER_S = 10.0
 _HEARTBEAT_S = 45.0
-"""A feed that sends nothing at all for so long is dead; heartbeats come far more often."""
+"""Longest silence of a live feed. Heartbeats come far more often."""
 _BACK_OFF_S = (0.25, 0.5, 1.0, 2.0)
 
 
@@ -30,10 +30,10 @@ class FeedEvent:
     """One event of the feed.
 
     Attributes:
-        id: Cursor to resume from, empty where the server sent none yet.
-        type: Such as `alert.raised`.
-        data: The full object the event is about.
-        read_s: When its bytes were read, on the monotonic clock.
+        id: Cursor to resume from; empty where the server has sent none yet.
+        type: Name of the event, such as `alert.raised`.
+        data: Full object that the event is about.
+        read_s: Monotonic time at which its bytes were read.
     """
 
     id: str
@@ -42,16 +42,17 @@ class FeedEvent:
     read_s: float
 
 
-def checked_url(url: str) -> str:
-    """
+def check_url(url: str) -> str:
+    """Return the URL if it can be a server's.
+
     Raises:
-        SimulationFailed: it is no server's.
+        SimulationFailed: It cannot.
     """
     try:
         parts = httpx.URL(url)
         port = 80 if parts.port is None else parts.port
         whole = parts.scheme in ("http", "https") and bool(parts.host) and 0 < port < 65_536
-    except (httpx.InvalidURL, UnicodeError):  # the latter of a name that is no domain's
+    except (httpx.InvalidURL, UnicodeError):  # UnicodeError: not a domain name
         whole = False
     if not whole or " " in url:
         raise SimulationFailed(f"{url!r} is no server's URL, such as http://127.0.0.1:8080")
@@ -59,10 +60,10 @@ def checked_url(url: str) -> str:
 
 
 class ServerClient:
-    """A connection to one earshot server, with one key. Use as an async context manager.
+    """A connection to one earshot server, with one key. Use it as an async context manager.
 
     Raises:
-        SimulationFailed: from any call, `Refused` where the server answered with an error.
+        SimulationFailed: By any call; `Refused` where the server answered with an error.
     """
 
     def __init__(self, url: str, key: str) -> None:
@@ -85,8 +86,8 @@ class ServerClient:
     ) -> None:
         await self._http.aclose()
 
-    async def greet(self) -> None:
-        """Whatever it says, it is there."""
+    async def check_reachable(self) -> None:
+        """Send a request, and accept any answer."""
         try:
             await self._http.get("/healthz")
         except (httpx.TransportError, httpx.InvalidURL) as error:
@@ -99,7 +100,7 @@ class ServerClient:
         policies: Sequence[str],
         connector: Mapping[str, Any] = {"kind": "whip"},
     ) -> None:
-        """Have a room listened to. Empty `policies`: all that the server has."""
+        """Open a room. With empty `policies` all packs of the server apply."""
         body = {
             "id": room_id,
             "title": title,
@@ -116,6 +117,7 @@ class ServerClient:
     async def publish_token(
         self, room_id: str, speaker: ScriptedSpeaker, *, expires_in_s: int
     ) -> str:
+        """Create a token with which the speaker can publish into the room."""
         path = f"/v1/rooms/{quote(room_id, safe='')}/publish-tokens"
         body = {
             "speaker_id": speaker.id,
@@ -144,23 +146,24 @@ class ServerClient:
         return Answer(response.text, urljoin(str(response.url), location))
 
     async def hang_up(self, location: str, token: str) -> None:
+        """End a WHIP session."""
         headers = {"Authorization": f"Bearer {token}"}
         await self._ask("let a speaker leave", "DELETE", location, headers=headers)
 
     async def follow(
         self,
         on_event: Callable[[FeedEvent], None],
-        opened: Callable[[], None],
+        on_opened: Callable[[], None],
         *,
         cursor: str = "",
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """Read the feed until cancelled; after a break resume behind the last event read.
+        """Read the feed until cancelled; after a break resume behind the last event.
 
         Args:
-            cursor: Begin behind this event; empty: now.
-            opened: Called each time the feed has been opened.
-            patience_s: Longest time without a feed before this fails.
+            cursor: Id of the event to begin behind; empty: begin now.
+            on_opened: Called each time the feed has been opened.
+            patience_s: Longest time without a feed before this fails, in seconds.
         """
         failed_since: float | None = None
         failures = 0
@@ -168,16 +171,16 @@ class ServerClient:
         def connected() -> None:
             nonlocal failed_since
             failed_since = None
-            opened()
+            on_opened()
 
-        def read(event: FeedEvent) -> None:
+        def handle(event: FeedEvent) -> None:
             nonlocal cursor, failures
             cursor, failures = event.id or cursor, 0
             on_event(event)
 
         while True:
             try:
-                await self._read_feed(cursor, read, connected)
+                await self._read_feed(cursor, handle, connected)
                 reason = "it ended"
             except httpx.TransportError as error:
                 reason = type(error).__name__
@@ -196,7 +199,7 @@ class ServerClient:
             failures += 1
 
     async def _read_feed(
-        self, cursor: str, on_event: Callable[[FeedEvent], None], opened: Callable[[], None]
+        self, cursor: str, on_event: Callable[[FeedEvent], None], on_opened: Callable[[], None]
     ) -> None:
         headers = {"Last-Event-ID": cursor} if cursor else {}
         timeout = httpx.Timeout(_ANSWER_S, read=_HEARTBEAT_S)
@@ -206,7 +209,7 @@ class ServerClient:
             if source.response.is_error:
                 await source.response.aread()
                 raise _refusal("open the feed", source.response)
-            opened()
+            on_opened()
             async for event in source.aiter_sse():
                 read_s = time.monotonic()
                 on_event(FeedEvent(event.id, event.event, _event_data(event.data), read_s))
@@ -247,9 +250,9 @@ def _object(response: httpx.Response) -> dict[str, Any]:
 
 
 def _event_data(text: str) -> dict[str, Any]:
-    """The object an event is about: `data` of `{type, timestamp, data}`.
+    """Return the object that an event is about: `data` of `{type, timestamp, data}`.
 
-    Empty for what only sets the cursor.
+    It is empty for an event that only sets the cursor.
     """
     if not text:
         return {}

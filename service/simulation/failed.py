@@ -1,17 +1,17 @@
-"""The exceptions that leave the simulation."""
+"""Exceptions that leave the simulation."""
 
 from __future__ import annotations
 
 
 class SimulationFailed(Exception):
-    """What went wrong, where, and the remedy, in one sentence for a person."""
+    """The simulation failed. Its text is one sentence: the fault, its place and the remedy."""
 
 
 class Refused(SimulationFailed):
     """The server answered a request with an error.
 
     Args:
-        asked: What was asked of it, as in "the server refused to ...".
+        asked: Request in words that complete "the server refused to ...".
         status: HTTP status.
         detail: The server's reason.
     """

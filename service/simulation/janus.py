@@ -1,4 +1,4 @@
-"""A Janus VideoRoom's HTTP API (janus.conf.meetecho.com/docs/rest.html) as its speakers use it."""
+"""Client of a Janus VideoRoom's HTTP API (janus.conf.meetecho.com/docs/rest.html) for speakers."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from service.simulation.script import ScriptedSpeaker
 
 _ANSWER_S = 10.0
 _POLL_S = 35.0
-"""Janus answers a long poll after 30 s at the latest."""
+"""Longest wait for a long poll. Janus answers after 30 s at the latest."""
 _LEAVE_S = 1.0
 _KEEP_ALIVE_S = 20.0
 _PLUGIN = "janus.plugin.videoroom"
 _HELD = 436
-"""Somebody has this id: the speaker's own last session, which Janus is still taking down."""
+"""Error code: the id is in use, by the speaker's last session, which Janus is still removing."""
 _GONE = (458, 459)
-"""Session or handle are not known any more."""
+"""Error codes: Janus does not know the session or the handle any more."""
 
 RoomId = str | int
 
 
 class JanusClient:
-    """One Janus server and one VideoRoom on it. Use as an async context manager.
+    """One Janus server and one VideoRoom on it. Use it as an async context manager.
 
     Raises:
-        SimulationFailed: from any call, `Refused` where Janus says no.
+        SimulationFailed: By any call; `Refused` where Janus refuses.
     """
 
     def __init__(self, url: str, room: RoomId, *, pin: str = "") -> None:
@@ -56,7 +56,7 @@ class JanusClient:
         await self._http.aclose()
 
     async def keep_alive(self) -> NoReturn:
-        """Janus drops a session that says nothing for a minute."""
+        """Keep the sessions alive: Janus drops one that sends nothing for a minute."""
         while True:
             await asyncio.sleep(_KEEP_ALIVE_S)
             for session in list(self._sessions):
@@ -65,24 +65,24 @@ class JanusClient:
                 except Refused:
                     self._sessions.discard(session)
                 except SimulationFailed:
-                    pass  # Janus is away: its speakers find out, and come again or give up
+                    pass  # Janus is away: the speakers notice, and reconnect or give up
 
     async def publish(self, speaker: ScriptedSpeaker, offer: str) -> Answer:
         """Join as a publisher under the speaker's own id; `Answer.location` is the handle."""
-        session = f"{self.url}/{await self._made(self.url, {'janus': 'create'})}"
+        session = f"{self.url}/{await self._create(self.url, {'janus': 'create'})}"
         self._sessions.add(session)
         try:
             return await self._enter(session, speaker, offer)
         except BaseException:
-            # What went wrong first is what to tell.
+            # The first error is the one to report.
             with contextlib.suppress(SimulationFailed, TimeoutError):
                 async with asyncio.timeout(_LEAVE_S):
-                    await self._end(session)
+                    await self._destroy(session)
             raise
 
     async def _enter(self, session: str, speaker: ScriptedSpeaker, offer: str) -> Answer:
         attach = {"janus": "attach", "plugin": _PLUGIN}
-        handle = f"{session}/{await self._made(session, attach)}"
+        handle = f"{session}/{await self._create(session, attach)}"
         join = {
             "request": "join",
             "ptype": "publisher",
@@ -93,21 +93,22 @@ class JanusClient:
         }
         await self._message(session, handle, join)
         jsep = {"type": "offer", "sdp": offer}
-        told = await self._message(session, handle, {"request": "publish"}, jsep)
-        answer = told.get("jsep", {}).get("sdp")
+        published = await self._message(session, handle, {"request": "publish"}, jsep)
+        answer = published.get("jsep", {}).get("sdp")
         if not isinstance(answer, str):
             raise SimulationFailed(f"{self.url} answered an offer without SDP; is it Janus?")
         return Answer(answer, handle)
 
     async def leave(self, location: str) -> None:
+        """Leave the room: destroy the session of a handle."""
         session = location.rpartition("/")[0]
-        await self._end(session)
+        await self._destroy(session)
 
-    async def _end(self, session: str) -> None:
+    async def _destroy(self, session: str) -> None:
         self._sessions.discard(session)
         await self._post(session, {"janus": "destroy"})
 
-    async def _made(self, path: str, body: Mapping[str, Any]) -> int:
+    async def _create(self, path: str, body: Mapping[str, Any]) -> int:
         answer = await self._post(path, body)
         return int(answer.get("data", {}).get("id", 0))
 
@@ -118,7 +119,7 @@ class JanusClient:
         body: Mapping[str, Any],
         jsep: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
-        """The plugin's final answer, which comes as an event of the session."""
+        """Send a message and return the plugin's final answer, an event of the session."""
         message: dict[str, Any] = {"janus": "message", "body": body}
         if jsep is not None:
             message["jsep"] = jsep
@@ -126,7 +127,7 @@ class JanusClient:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 while True:
-                    event = await self._read(await self._get(session))
+                    event = await self._parse(await self._get(session))
                     if event.get("transaction") == number:
                         return _checked(event, self.room)
         except TimeoutError as error:
@@ -135,7 +136,7 @@ class JanusClient:
     async def _post(self, url: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         sent = {**body, "transaction": str(next(self._numbers))}
         try:
-            answer = await self._read(await self._http.post(url, json=sent))
+            answer = await self._parse(await self._http.post(url, json=sent))
         except httpx.TransportError as error:
             raise self._silent(error) from error
         return {**_checked(answer, self.room), "transaction": sent["transaction"]}
@@ -146,7 +147,7 @@ class JanusClient:
         except httpx.TransportError as error:
             raise self._silent(error) from error
 
-    async def _read(self, response: httpx.Response) -> dict[str, Any]:
+    async def _parse(self, response: httpx.Response) -> dict[str, Any]:
         try:
             answer = response.json()
         except ValueError as error:
@@ -162,8 +163,8 @@ class JanusClient:
         )
 
 
-class JanusSeat:
-    """One speaker's way into the room: `service.simulation.publisher.Endpoint`."""
+class JanusEndpoint:
+    """One speaker's endpoint in the room: `service.simulation.publisher.Endpoint`."""
 
     def __init__(self, client: JanusClient, speaker: ScriptedSpeaker) -> None:
         self._client = client
@@ -177,7 +178,7 @@ class JanusSeat:
 
 
 def _checked(answer: Mapping[str, Any], room: RoomId) -> Mapping[str, Any]:
-    """Raises: Refused."""
+    """Return the answer. Raises: Refused: it is an error."""
     asked = f"let a speaker into room {room!r}"
     if answer.get("janus") == "error":
         error = answer.get("error", {})

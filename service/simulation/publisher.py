@@ -1,6 +1,6 @@
-"""A simulated speaker's connection: publishes packets by WHIP. The simulation's only aiortc import.
+"""A simulated speaker's connection, which publishes packets. The simulation's only aiortc import.
 
-aiortc's own encoder offers neither FEC nor DTX, so its track is given packets, not frames.
+aiortc's own encoder offers neither FEC nor DTX, so its track gets packets instead of frames.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from service.simulation.voice import SAMPLE_RATE, VoicePacket, av_packet
 
 _CONNECT_S = 15.0
 _SILENT_SERVER_S = 5.0
-"""Receiver reports come about once a second; without any for so long the server is gone."""
+"""Time without a receiver report after which the server is gone. One comes about every second."""
 _LEAVE_S = 1.0
 _BACK_OFF_S = (0.25, 0.5, 1.0, 2.0)
 PATIENCE_S = 30.0
-"""Longest time without an answer of the server before the simulation fails."""
+"""Longest time without an answer of the server before the simulation fails, in seconds."""
 
 _OPERATION: Any = getattr(getattr(aiortc, "exceptions", None), "OperationError", RuntimeError)
 _AIORTC = (InvalidAccessError, InvalidStateError, _OPERATION)
 _ODD_ANSWER = (ValueError, LookupError, AssertionError, AttributeError, TypeError, *_AIORTC)
-"""What aiortc raises on one."""
+"""Errors that aiortc raises on an odd answer."""
 
 _loopback_only: ContextVar[bool] = ContextVar("_loopback_only", default=False)
 _ice: Any = getattr(aioice, "ice", None)
@@ -52,7 +52,7 @@ _host_addresses_before: Callable[[bool, bool], list[str]] | None = getattr(
 
 
 def _host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """aioice hides 127.0.0.1, which is all that a server bound to it can be reached from."""
+    """Replace aioice's function, which omits 127.0.0.1: a server bound to it needs it."""
     if _loopback_only.get() or _host_addresses_before is None:
         return ["127.0.0.1"]
     return _host_addresses_before(use_ipv4, use_ipv6)
@@ -64,55 +64,63 @@ if _host_addresses_before is not None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a WHIP endpoint says to an offer: its SDP, and the URL to DELETE on leaving."""
+    """Answer of an endpoint to an offer: its SDP, and the URL to leave by."""
 
     sdp: str
     location: str
 
 
 class Endpoint(Protocol):
-    """One speaker's way to the WHIP endpoint of a room (RFC 9725)."""
+    """Endpoint of a room for one speaker: WHIP (RFC 9725) or Janus."""
 
     async def publish(self, offer: str) -> Answer:
-        """Raises `Refused`, or `SimulationFailed` where no answer came at all."""
+        """Send an offer. Raises `Refused`, or `SimulationFailed` where no answer came at all."""
         ...
 
     async def leave(self, location: str) -> None: ...
 
 
-class Curtain:
-    """The instant at which a script starts, for all its speakers; known once they are connected."""
+class ScriptStart:
+    """Start of a script, the same for all its speakers. It is known once they are connected."""
 
     def __init__(self) -> None:
-        self._up = asyncio.Event()
+        self._announced = asyncio.Event()
         self.at_s = 0.0
 
-    def rise(self, at_s: float) -> None:
-        """Args: at_s: In seconds of the monotonic clock."""
+    def announce(self, at_s: float) -> None:
+        """
+        Args:
+            at_s: Monotonic time of the start.
+        """
         self.at_s = at_s
-        self._up.set()
+        self._announced.set()
 
-    async def risen(self) -> float:
-        await self._up.wait()
+    async def wait(self) -> float:
+        """Wait until the start is announced, and return its monotonic time."""
+        await self._announced.wait()
         return self.at_s
 
 
 class Publisher:
     """Keeps a speaker connected and sends each packet at its time.
 
-    While there is no connection the script's time runs on: a person goes on talking.
+    Without a connection the script's time runs on, as a person would go on talking.
+
+    Attributes:
+        connected: Set while there is a connection.
+        connections: Number of connections so far.
 
     Args:
         on_sent: Called with a packet's `pts` and the monotonic time as it is sent.
         loopback: Gather candidates on 127.0.0.1 only; see `is_loopback`.
-        patience_s: Longest time without a connection before the speaker gives up.
+        patience_s: Longest time without a connection before the speaker gives up, in seconds.
     """
 
     def __init__(
         self,
         packets: Sequence[VoicePacket],
         endpoint: Endpoint,
-        curtain: Curtain,
+        script_start: ScriptStart,
         on_sent: Callable[[int, float], None],
         *,
         loopback: bool,
@@ -120,7 +128,7 @@ class Publisher:
     ) -> None:
         self._packets = packets
         self._endpoint = endpoint
-        self._curtain = curtain
+        self._script_start = script_start
         self._on_sent = on_sent
         self._loopback = loopback
         self._patience_s = patience_s
@@ -131,7 +139,7 @@ class Publisher:
         """Publish until cancelled.
 
         Raises:
-            SimulationFailed: the server refused the first offer, or could not be reached for long.
+            SimulationFailed: The server refused the first offer, or could not be reached for long.
         """
         _check_loopback(self._loopback)
         failures, failing_since_s = 0, time.monotonic()
@@ -150,20 +158,20 @@ class Publisher:
             await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
 
     async def _publish_once(self) -> None:
-        """Returns once an established connection has been lost."""
+        """Connect, and return once the connection has been lost."""
         configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         connection = RTCPeerConnection(configuration)
         changed = asyncio.Event()
         connection.on("connectionstatechange", changed.set)
         location: str | None = None
         try:
-            track = VoiceTrack(self._packets, self._curtain, self._on_sent)
+            track = VoiceTrack(self._packets, self._script_start, self._on_sent)
             sender = connection.addTransceiver(track, direction="sendonly").sender
             with gathering(loopback=self._loopback):
                 await connection.setLocalDescription(await connection.createOffer())
             answer = await self._endpoint.publish(connection.localDescription.sdp)
             location = answer.location
-            await _take_answer(connection, answer)
+            await _apply_answer(connection, answer)
             await _until_connected(connection, changed)
             self.connections += 1
             self.connected.set()
@@ -184,11 +192,11 @@ class Publisher:
 
 
 class VoiceTrack(MediaStreamTrack):
-    """Packets given out at their times against one schedule, so that lateness never adds up.
+    """Track that gives out packets at their times, on one schedule, so that lateness never adds up.
 
     Args:
         on_sent: Called with a packet's `pts` and the time as it is given out.
-        now_s, sleep: The clock, in seconds, and a way to wait on it.
+        now_s, sleep: Clock in seconds, and a function that waits on it.
     """
 
     kind = "audio"
@@ -196,7 +204,7 @@ class VoiceTrack(MediaStreamTrack):
     def __init__(
         self,
         packets: Sequence[VoicePacket],
-        curtain: Curtain,
+        script_start: ScriptStart,
         on_sent: Callable[[int, float], None],
         *,
         now_s: Callable[[], float] = time.monotonic,
@@ -206,19 +214,19 @@ class VoiceTrack(MediaStreamTrack):
         self._now_s = now_s
         self._sleep = sleep
         self._packets = packets
-        self._curtain = curtain
+        self._script_start = script_start
         self._on_sent = on_sent
         self._next: int | None = None
 
     async def recv(self) -> Any:
-        """aiortc sends what this returns before it asks again."""
-        start = await self._curtain.risen()
+        """Return the next packet when it is due. aiortc sends it before the next call."""
+        start = await self._script_start.wait()
         if self._next is None:
             now_pts = (self._now_s() - start) * SAMPLE_RATE
             missed = (packet.pts < now_pts - SAMPLE_RATE // 10 for packet in self._packets)
             self._next = sum(missed)
         if self._next >= len(self._packets):
-            await asyncio.Event().wait()  # nothing more to say; aiortc cancels this on close
+            await asyncio.Event().wait()  # no packet is left; aiortc cancels this on close
         packet = self._packets[self._next]
         self._next += 1
         due = start + packet.pts / SAMPLE_RATE
@@ -229,7 +237,7 @@ class VoiceTrack(MediaStreamTrack):
 
 
 def is_loopback(url: str) -> bool:
-    """The server at this URL is on this machine, by an address that only this machine has."""
+    """Tell whether a URL names this machine by a loopback address."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -239,10 +247,10 @@ def is_loopback(url: str) -> bool:
 
 @contextlib.contextmanager
 def gathering(*, loopback: bool) -> Iterator[None]:
-    """Inside, aioice gathers candidates on 127.0.0.1 only, if `loopback`.
+    """Make aioice gather candidates on 127.0.0.1 only, inside the context and if `loopback`.
 
     Raises:
-        SimulationFailed: this aioice cannot be told to.
+        SimulationFailed: This version of aioice cannot do so.
     """
     _check_loopback(loopback)
     token = _loopback_only.set(loopback)
@@ -260,7 +268,7 @@ def _check_loopback(loopback: bool) -> None:
         )
 
 
-async def _take_answer(connection: RTCPeerConnection, answer: Answer) -> None:
+async def _apply_answer(connection: RTCPeerConnection, answer: Answer) -> None:
     try:
         await connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
     except _ODD_ANSWER as error:
@@ -289,7 +297,7 @@ async def _until_connected(connection: RTCPeerConnection, changed: asyncio.Event
 async def _until_lost(
     connection: RTCPeerConnection, changed: asyncio.Event, sender: RTCRtpSender
 ) -> None:
-    """Returns when the connection ends, or when a server that sent reports sends none any more."""
+    """Wait until the connection ends, or a server that sent reports stops sending them."""
     received, silent_s = 0, 0.0
     while connection.connectionState == "connected" and silent_s < _SILENT_SERVER_S:
         changed.clear()

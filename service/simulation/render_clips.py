@@ -1,12 +1,12 @@
-"""Renders the demo's clips and keeps those that the micro model hears right.
+"""Render the demo's clips, and keep those that the micro model transcribes without an error.
 
     python -m service.simulation.render_clips
 
 For developers; needs espeak-ng, flite and festival with its voice ked (Debian: espeak-ng flite
-festival festvox-kdlpc16k). What the demo tests is the path, so a clip is kept only if the model by
-itself, in a process of its own, reads it without an error after everything `disturbed` does to it.
-Three of the four voices are strangers to the model: of these espeak-ng variants and of festival's
-ked its training saw nothing.
+festival festvox-kdlpc16k). The demo tests the path of sound, not the model. So a clip is kept only
+if the model by itself, in a process of its own, transcribes every variant that `vary_clip` makes
+without an error. Three of the four voices are new to the model: its training data had neither these
+espeak-ng variants nor festival's ked.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from service.simulation.voice import (
     SAMPLE_RATE,
     Microphone,
     Pcm,
-    audible,
-    decode,
+    audible_range,
+    decode_packets,
     read_clip,
     resample,
     write_clip,
@@ -41,7 +41,7 @@ CLIPS_DIR = Path(__file__).parent / "clips"
 MODEL_DIR = Path(__file__).parents[2] / "asr" / "models" / "micro"
 
 Command = Callable[[str, str], list[str]]
-"""Sentence and path of the WAV to write -> a program's arguments."""
+"""Makes a program's arguments from a sentence and the path of the WAV to write."""
 
 VOICES: dict[str, Command] = {
     "grace": lambda text, wav: ["espeak-ng", "-v", "en-us+linda", "-s", "150", "-w", wav, text],
@@ -78,7 +78,7 @@ SENTENCES = {
     "walt-despair": "i don't want to live anymore",
     "walt-password": "what is your bank password",
 }
-"""Clip -> what is said in it; the name begins with its voice."""
+"""Sentences by clip. A clip's name begins with its voice."""
 
 _MARGIN_SAMPLES = SAMPLE_RATE // 5
 _LOUDNESS_DBFS, _PEAK_DBFS = -22.0, -2.0
@@ -97,20 +97,20 @@ def main() -> None:
         sys.exit(f"{', '.join(missing)} not found; install espeak-ng, flite and festival")
     misheard = render(chosen.out, chosen.model)
     for name, texts in misheard.items():
-        sys.stderr.write(f"{name}: not kept; said {SENTENCES[name]!r}, heard {texts}\n")
+        sys.stderr.write(f"{name}: not kept; spoken {SENTENCES[name]!r}, transcribed {texts}\n")
     sys.exit(1 if misheard else 0)
 
 
 def render(out: Path, model: Path) -> dict[str, list[str]]:
-    """Writes the good clips to `out`; returns what was heard in the others."""
+    """Write the good clips to `out`; return the transcripts of the others."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         for name, text in SENTENCES.items():
             clip = out / f"{name}.opus"
-            write_clip(clip, spoken(name.partition("-")[0], text, scratch / "voice"))
-            for label, pcm in disturbed(read_clip(clip)):
+            write_clip(clip, synthesize(name.partition("-")[0], text, scratch / "voice"))
+            for label, pcm in vary_clip(read_clip(clip)):
                 _write_wav(scratch / f"{name}+{label}.wav", resample(pcm, SAMPLE_RATE, 16_000))
-        heard = _judged(model, scratch)
+        heard = _transcribe(model, scratch)
     misheard = {
         name: sorted(heard[name]) for name, text in SENTENCES.items() if heard[name] != {text}
     }
@@ -119,11 +119,11 @@ def render(out: Path, model: Path) -> dict[str, list[str]]:
     return misheard
 
 
-def spoken(voice: str, text: str, wav: Path) -> Pcm:
-    """The sentence at an even loudness, 0.2 s of silence around it."""
+def synthesize(voice: str, text: str, wav: Path) -> Pcm:
+    """Synthesize a sentence at an even loudness, with 0.2 s of silence around it."""
     subprocess.run(VOICES[voice](text, str(wav)), check=True, capture_output=True)
     pcm = read_clip(wav)
-    start, end = audible(pcm)
+    start, end = audible_range(pcm)
     sound = pcm[start:end].astype(np.float64) / 32768
     gain = min(
         _ratio(_LOUDNESS_DBFS) / float(np.sqrt(np.mean(sound**2))),
@@ -132,15 +132,15 @@ def spoken(voice: str, text: str, wav: Path) -> Pcm:
     return np.pad((sound * gain * 32767).astype(np.int16), _MARGIN_SAMPLES)
 
 
-def disturbed(clip: Pcm) -> Iterator[tuple[str, Pcm]]:
-    """The clip as a listener may cut it out of a call, in 64 ways, four of them in a long window.
+def vary_clip(clip: Pcm) -> Iterator[tuple[str, Pcm]]:
+    """Yield 64 variants of a clip as cut out of a call, with names; four have a long window.
 
-    Encoded as a publisher does, starting anywhere in a packet, quieter and louder, with more or
-    less of the silence around it.
+    Each is encoded as a publisher does. They differ in their offset within a packet, in loudness,
+    and in the silence around the sentence.
     """
     for offset_ms, gain in product(_OFFSETS_MS, _GAINS):
         call = _through_microphone(clip, offset_ms, gain)
-        start, end = audible(call)
+        start, end = audible_range(call)
         for number, (before_s, after_s) in enumerate(_SILENCES_S):
             cut = call[start - int(before_s * SAMPLE_RATE) : end + int(after_s * SAMPLE_RATE)]
             window = "-30s" if gain == 1.0 and number == offset_ms % len(_SILENCES_S) else ""
@@ -153,10 +153,11 @@ def _through_microphone(clip: Pcm, offset_ms: int, gain: float) -> Pcm:
     call = np.pad(call, (0, -len(call) % FRAME))
     microphone = Microphone()
     packets = (microphone.push(call[at : at + FRAME]) for at in range(0, len(call), FRAME))
-    return decode((packet for packet in packets if packet is not None), len(call))
+    return decode_packets((packet for packet in packets if packet is not None), len(call))
 
 
-def _judged(model: Path, folder: Path) -> dict[str, set[str]]:
+def _transcribe(model: Path, folder: Path) -> dict[str, set[str]]:
+    """Return the transcripts of each clip's variants, made in a process of its own."""
     judge = [sys.executable, str(CLIPS_DIR / "judge.py"), str(model), str(folder)]
     answer = subprocess.run(judge, capture_output=True, text=True, check=False)
     if answer.returncode != 0:

@@ -1,7 +1,7 @@
-"""What a person sees of a simulation: a line for each alert as it comes, and the closing table.
+"""Text output of a simulation: a line for each alert as it comes, and the closing table.
 
-Plain text of at most 80 columns. Colour is by the terminal's own palette, so that it is readable
-on a dark and on a light one, and never carries meaning alone.
+Plain text of at most 80 columns. Colours come from the terminal's own palette, so that they are
+readable on dark and light ones. No meaning depends on colour alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import textwrap
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from service.simulation.tally import AlertSeen, LineResult, Report, TalkHeard
+from service.simulation.results import LineResult, ReceivedAlert, ReceivedTranscript, Report
 
 _WIDTH = 80
 _DIM, _RED, _MAGENTA, _GREEN, _PLAIN = "2", "1;31", "35", "32", ""
@@ -20,12 +20,12 @@ _SEVERITY_COLOURS = {"critical": _RED, "high": _RED, "medium": _MAGENTA}
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Colour only on a terminal, and not where `NO_COLOR` is set (no-color.org)."""
+    """Tell whether to colour: only on a terminal without `NO_COLOR` (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def alert_line(alert: AlertSeen, *, colour: bool = False) -> str:
-    """Such as `12.3 s  HIGH      Mallory: “...”  0.71 s after`: after the words, that is."""
+def format_alert(alert: ReceivedAlert, *, colour: bool = False) -> str:
+    """Format an alert: `12.3 s  HIGH      Mallory: “...”  0.71 s after` the words."""
     nbsp = "\xa0"  # keeps a remark on one line
     severity = _printable(alert.severity).upper()
     if alert.after_words_s is None:
@@ -41,16 +41,16 @@ def alert_line(alert: AlertSeen, *, colour: bool = False) -> str:
     return "\n".join(wrapped).replace(nbsp, " ").replace(severity, painted, 1)
 
 
-def talk_line(talk: TalkHeard, *, colour: bool = False) -> str:
-    """What was said, quieter than an alert."""
-    head = f"{talk.at_s:6.1f} s{'':12}"
-    text = f"{_printable(talk.speaker)}: {_printable(talk.text)}"
+def format_transcript(transcript: ReceivedTranscript, *, colour: bool = False) -> str:
+    """Format a transcript, less prominent than an alert."""
+    head = f"{transcript.at_s:6.1f} s{'':12}"
+    text = f"{_printable(transcript.speaker)}: {_printable(transcript.text)}"
     wrapped = textwrap.wrap(head + text, _WIDTH, subsequent_indent=" " * len(head))
     return "\n".join(_paint(line, _DIM, colour) for line in wrapped)
 
 
-def table(report: Report, *, colour: bool = False) -> str:
-    """The closing table, and below it each line whose alert is missing and each false alert."""
+def format_table(report: Report, *, colour: bool = False) -> str:
+    """Format the closing table, and below it each missed line and each false alert."""
     rate = f"{100 * report.word_error_rate:.1f} %"
     rows = [
         ("utterances", str(report.utterances), _plural(report.unsent, "not sent whole")),
@@ -67,7 +67,7 @@ def table(report: Report, *, colour: bool = False) -> str:
     rule = "-" * 44
     lines = [rule, *(f"{name:<20}{value:>10}  {note}".rstrip() for name, value, note in rows), rule]
     lines += [_missed(line) for line in report.lines if line.alerts and not line.alert_ids]
-    lines += [f"false:  {alert_line(alert).strip()}" for alert in report.false_alerts]
+    lines += [f"false:  {format_alert(alert).strip()}" for alert in report.false_alerts]
     if report.ok:
         verdict = _paint("every alert as scripted", _GREEN, colour)
     else:
@@ -75,8 +75,8 @@ def table(report: Report, *, colour: bool = False) -> str:
     return "\n".join([*lines, verdict])
 
 
-def as_json(report: Report) -> dict[str, Any]:
-    """Everything in the report, JSON-ready; times in seconds."""
+def report_to_json(report: Report) -> dict[str, Any]:
+    """Return the whole report, ready for JSON; times in seconds."""
     return {
         **asdict(report),
         "started_at": report.started_at.isoformat(timespec="milliseconds"),
@@ -104,7 +104,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without what could steer a terminal."""
+    """Replace characters that could control a terminal."""
     return re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", " ", text)
 
 

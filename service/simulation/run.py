@@ -1,4 +1,4 @@
-"""Plays a script into a room of a server, over its outside interfaces alone, and keeps score."""
+"""Simulation of a room: play a script into a server by its public interfaces, and keep score."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from service.simulation.client import FeedEvent, ServerClient
+from service.simulation.encoding import EncodedSpeaker, Moment, encode_speaker
 from service.simulation.failed import SimulationFailed
 from service.simulation.janus import JanusClient
-from service.simulation.publisher import PATIENCE_S, Curtain, Publisher
-from service.simulation.rehearsal import Moment, Part, rehearse
+from service.simulation.publisher import PATIENCE_S, Publisher, ScriptStart
+from service.simulation.results import ReceivedAlert, ReceivedTranscript, Report
+from service.simulation.room_host import EarshotHost, JanusHost, RoomHost
 from service.simulation.script import Script, ScriptedSpeaker
-from service.simulation.tally import AlertSeen, Report, TalkHeard, Tally
-from service.simulation.venue import OnEarshot, OnJanus, Venue
+from service.simulation.tally import Tally
 from service.simulation.voice import SAMPLE_RATE
 
 _SETTLED_S = 0.5
-_ENTRANCE_S = 0.5
+_COUNTDOWN_S = 0.5
+"""Time between the last connection and the start of the script."""
 _CLOSE_S = 1.0
 
 
@@ -27,14 +29,14 @@ def _ignore(_: object) -> None:
     pass
 
 
-async def run(
+async def simulate_room(
     url: str,
     key: str,
     room_id: str,
     script: Script,
-    on_alert: Callable[[AlertSeen], None] = _ignore,
+    on_alert: Callable[[ReceivedAlert], None] = _ignore,
     *,
-    on_talk: Callable[[TalkHeard], None] = _ignore,
+    on_transcript: Callable[[ReceivedTranscript], None] = _ignore,
     on_progress: Callable[[str], None] = _ignore,
     policies: Sequence[str] = (),
     settle_s: float = 5.0,
@@ -44,71 +46,73 @@ async def run(
 ) -> Report:
     """Open the room, let every speaker of the script publish into it, and follow the feed.
 
-    Cancelled, it takes the speakers out of the room and closes it, within 3 s.
+    When cancelled it disconnects the speakers and closes the room, within 3 s.
 
     Args:
-        key: One that may open rooms and read the feed.
+        key: API key that may open rooms and read the feed.
         on_alert: Called with each alert as it is read.
-        on_talk: Called with what was said as its transcript is read.
-        on_progress: Called with a few words for a person as the set-up goes on.
-        policies: Packs to apply, empty: all.
-        settle_s: How long after the last line late events are waited for at most.
-        keep_room: Leave the room open at the end.
-        patience_s: Longest time without an answer of the server before this fails.
-        janus: Where the room takes place; None: on the server itself, by WHIP.
+        on_transcript: Called with each final transcript as it is read.
+        on_progress: Called with a few words for a person at each step of the set-up.
+        policies: Packs to apply; empty: all.
+        settle_s: Longest wait for events after the last line, in seconds.
+        keep_room: True to leave the room open at the end.
+        patience_s: Longest time without an answer of the server, in seconds.
+        janus: Host of the room; None: the server itself, by WHIP.
 
     Raises:
-        SimulationFailed: also where somebody else closes the room.
+        SimulationFailed: Also where somebody else closes the room.
     """
     length_s = max(line.at_s for _, line in script.lines) + 30
     on_progress(f"encoding what {len(script.speakers)} speakers say")
-    parts = [
-        await asyncio.to_thread(rehearse, speaker, until_s=length_s + settle_s)
+    encoded = [
+        await asyncio.to_thread(encode_speaker, speaker, until_s=length_s + settle_s)
         for speaker in script.speakers
     ]
     async with ServerClient(url, key) as client:
-        venue = OnEarshot(client, room_id) if janus is None else OnJanus(janus)
-        show = _Show(client, venue, room_id, script, parts, on_alert, on_talk, patience_s)
+        host = EarshotHost(client, room_id) if janus is None else JanusHost(janus)
+        simulation = _Simulation(
+            client, host, room_id, script, encoded, on_alert, on_transcript, patience_s
+        )
         try:
             async with asyncio.TaskGroup() as group:
-                await show.open(group, policies, on_progress)
-                report = await show.play(settle_s)
-                show.stop()
+                await simulation.open(group, policies, on_progress)
+                report = await simulation.play(settle_s)
+                simulation.stop()
             return report
         except* SimulationFailed as failures:
             failure = _first(failures)
         finally:
-            if show.room_open and not keep_room:
+            if simulation.room_open and not keep_room:
                 with contextlib.suppress(SimulationFailed, TimeoutError):
                     async with asyncio.timeout(_CLOSE_S):
                         await client.delete_room(room_id)
     raise failure
 
 
-class _Show:
-    """One performance: who is connected, what has been said, what has come back."""
+class _Simulation:
+    """One simulation: connections, lines sent so far, events received so far."""
 
     def __init__(
         self,
         client: ServerClient,
-        venue: Venue,
+        host: RoomHost,
         room_id: str,
         script: Script,
-        parts: Sequence[Part],
-        on_alert: Callable[[AlertSeen], None],
-        on_talk: Callable[[TalkHeard], None],
+        encoded: Sequence[EncodedSpeaker],
+        on_alert: Callable[[ReceivedAlert], None],
+        on_transcript: Callable[[ReceivedTranscript], None],
         patience_s: float,
     ) -> None:
         self.room_open = False
         self._client = client
-        self._venue = venue
+        self._host = host
         self._room_id = room_id
         self._script = script
-        self._parts = parts
+        self._encoded = encoded
         self._on_alert = on_alert
-        self._on_talk = on_talk
+        self._on_transcript = on_transcript
         self._patience_s = patience_s
-        self._curtain = Curtain()
+        self._script_start = ScriptStart()
         self._tally: Tally | None = None
         self._complete = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -119,22 +123,22 @@ class _Show:
         policies: Sequence[str],
         on_progress: Callable[[str], None],
     ) -> None:
-        """Returns once the feed is read and every speaker is connected."""
+        """Open the feed and the room, and connect every speaker."""
         on_progress(f"connecting to {self._client.url}")
-        await self._client.greet()
+        await self._client.check_reachable()
         feed_open = asyncio.Event()
-        feed = self._client.follow(self._take, feed_open.set, patience_s=self._patience_s)
+        feed = self._client.follow(self._handle_event, feed_open.set, patience_s=self._patience_s)
         self._tasks.append(group.create_task(feed, name="simulation feed"))
         await feed_open.wait()
-        self._tasks.append(group.create_task(self._venue.keep(), name="simulation venue"))
+        self._tasks.append(group.create_task(self._host.keep_alive(), name="simulation host"))
         await self._client.create_room(
-            self._room_id, self._script.title, policies, self._venue.connector()
+            self._room_id, self._script.title, policies, self._host.connector()
         )
         self.room_open = True
-        on_progress(f"connecting {len(self._parts)} speakers by WebRTC")
+        on_progress(f"connecting {len(self._encoded)} speakers by WebRTC")
         publishers = [
-            self._publisher(speaker, part)
-            for speaker, part in zip(self._script.speakers, self._parts, strict=True)
+            self._publisher(speaker, encoded)
+            for speaker, encoded in zip(self._script.speakers, self._encoded, strict=True)
         ]
         self._tasks += [
             group.create_task(publisher.run(), name="simulation speaker")
@@ -144,62 +148,62 @@ class _Show:
             await publisher.connected.wait()
 
     async def play(self, settle_s: float) -> Report:
-        """Raise the curtain, and wait until the last line is said and answered."""
-        start_s = time.monotonic() + _ENTRANCE_S
-        lines = [line for part in self._parts for line in part.lines]
-        started = Moment(start_s, datetime.now(UTC) + timedelta(seconds=_ENTRANCE_S))
+        """Start the script, and wait until the last line is sent and its events have come."""
+        start_s = time.monotonic() + _COUNTDOWN_S
+        lines = [line for encoded in self._encoded for line in encoded.lines]
+        started = Moment(start_s, datetime.now(UTC) + timedelta(seconds=_COUNTDOWN_S))
         tally = self._tally = Tally(lines, started=started)
-        self._curtain.rise(start_s)
-        last_word_s = start_s + max(line.last for line in lines) / SAMPLE_RATE
-        await asyncio.sleep(last_word_s - time.monotonic())
+        self._script_start.announce(start_s)
+        last_sent_s = start_s + max(line.last for line in lines) / SAMPLE_RATE
+        await asyncio.sleep(last_sent_s - time.monotonic())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(settle_s):
                 await self._complete.wait()
         await asyncio.sleep(_SETTLED_S)
-        return tally.report()
+        return tally.make_report()
 
     def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
 
-    def _publisher(self, speaker: ScriptedSpeaker, part: Part) -> Publisher:
+    def _publisher(self, speaker: ScriptedSpeaker, encoded: EncodedSpeaker) -> Publisher:
         return Publisher(
-            part.packets,
-            self._venue.seat(speaker),
-            self._curtain,
-            part.sent,
-            loopback=self._venue.loopback,
+            encoded.packets,
+            self._host.endpoint(speaker),
+            self._script_start,
+            encoded.mark_sent,
+            loopback=self._host.loopback,
             patience_s=self._patience_s,
         )
 
-    def _closed(self) -> None:
+    def _fail_closed(self) -> None:
         self.room_open = False
         raise SimulationFailed(
             f"room {self._room_id!r} was closed while its speakers were talking; let nobody else "
             "end it, or choose another with --room"
         )
 
-    def _take(self, event: FeedEvent) -> None:
+    def _handle_event(self, event: FeedEvent) -> None:
         if event.type == "room.left" and event.data.get("id") == self._room_id:
-            self._closed()
+            self._fail_closed()
         tally = self._tally
         if tally is None or event.data.get("room_id") != self._room_id:
             return
         match event.type:
             case "transcript.heard":
-                talk = tally.transcript(event.data, read_s=event.read_s)
-                if talk is not None:
-                    self._on_talk(talk)
+                transcript = tally.add_transcript(event.data, read_s=event.read_s)
+                if transcript is not None:
+                    self._on_transcript(transcript)
             case "alert.raised":
-                seen = tally.alert(event.data, read_s=event.read_s)
-                if seen is not None:
-                    self._on_alert(seen)
+                alert = tally.add_alert(event.data, read_s=event.read_s)
+                if alert is not None:
+                    self._on_alert(alert)
             case "alert.updated":
-                seen = tally.updated(event.data, read_s=event.read_s)
-                if seen is not None:
-                    self._on_alert(seen)
+                alert = tally.update_alert(event.data, read_s=event.read_s)
+                if alert is not None:
+                    self._on_alert(alert)
             case "alert.retracted":
-                tally.retracted(event.data)
+                tally.retract_alert(event.data)
         if tally.complete:
             self._complete.set()
 

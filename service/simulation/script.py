@@ -1,4 +1,4 @@
-"""Who says what and when in a simulated room, and what of it must raise an alert."""
+"""Script of a simulated room: its speakers, their lines, and the alerts these must raise."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Line:
 
     Attributes:
         at_s: Seconds from the start of the script to the start of the clip.
-        clip: Audio file; in a script file relative to that file.
-        text: The words in it.
-        alerts: Whether it must raise an alert; every other alert is false.
-        rule: Id of the rule that must match, empty: any.
+        clip: Audio file. A script file names it relative to itself.
+        text: Words of the clip.
+        alerts: True where it must raise an alert. Every other alert is false.
+        rule: Id of the rule that must match; empty: any.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -55,7 +55,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ScriptedSpeaker:
-    """Somebody in the room; `lines` are in the order of their times."""
+    """A speaker in the room.
+
+    Attributes:
+        lines: Lines in the order of their times.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -91,16 +95,16 @@ class Script:
 
     @property
     def lines(self) -> Sequence[tuple[ScriptedSpeaker, Line]]:
-        """Every line with its speaker, in the order in which they are said."""
-        said = [(speaker, line) for speaker in self.speakers for line in speaker.lines]
-        return sorted(said, key=lambda pair: pair[1].at_s)
+        """Every line with its speaker, in the order of their times."""
+        lines = [(speaker, line) for speaker in self.speakers for line in speaker.lines]
+        return sorted(lines, key=lambda pair: pair[1].at_s)
 
 
 def load_script(path: Path) -> Script:
     """Read a script from YAML or JSON.
 
     Raises:
-        SimulationFailed: names every mistake in the file, and its place.
+        SimulationFailed: The script has mistakes; the text names each with its place.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -131,11 +135,11 @@ def _mistakes(error: ValidationError) -> str:
 
 
 def _with_clips(script: Script, folder: Path) -> Script:
-    def found(line: Line) -> Line:
+    def resolve_clip(line: Line) -> Line:
         return dataclasses.replace(line, clip=folder / line.clip)
 
     speakers = tuple(
-        dataclasses.replace(speaker, lines=tuple(map(found, speaker.lines)))
+        dataclasses.replace(speaker, lines=tuple(map(resolve_clip, speaker.lines)))
         for speaker in script.speakers
     )
     missing = [

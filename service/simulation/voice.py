@@ -1,8 +1,8 @@
-"""Clips to the Opus packets that a microphone would send. The simulation's only `av` import.
+"""Encoding of clips into the Opus packets of a microphone. The simulation's only `av` import.
 
-In-band FEC comes from libopus (`fec`, with `packet_loss` telling it to expect some). DTX does not:
-FFmpeg 8.1's libopus wrapper has no such option and silence stays 21 bytes a packet for ever. So
-silence is withheld here, by libopus' own rhythm: after 200 ms of it one packet every 400 ms.
+libopus adds in-band FEC (`fec`; `packet_loss` makes it expect losses). FFmpeg 8.1's libopus wrapper
+has no option for DTX, so that silence stays 21 bytes a packet. So silence is withheld here, in the
+rhythm of libopus: after 200 ms of silence one packet every 400 ms.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from service.simulation.failed import SimulationFailed
 
 SAMPLE_RATE = 48_000
-"""Of all sound here, and of RTP timestamps of Opus (RFC 7587)."""
+"""Sample rate of all sound here, and of RTP timestamps of Opus (RFC 7587)."""
 FRAME = 960
 """Samples in a packet: 20 ms."""
 
@@ -37,14 +37,18 @@ _REFRESH_FRAMES = 20
 
 @dataclass(frozen=True, slots=True)
 class VoicePacket:
-    """One Opus packet; `pts` counts samples from the start of the voice, silences included."""
+    """One Opus packet.
+
+    Attributes:
+        pts: Samples from the start of the voice, including silence.
+    """
 
     pts: int
     payload: bytes
 
 
 class Microphone:
-    """Encodes one voice, frame by frame, and stays quiet in silence."""
+    """Encodes one voice, frame by frame, with DTX."""
 
     def __init__(self) -> None:
         self._encoder = _encoder({"fec": "1", "packet_loss": "10"})
@@ -52,7 +56,7 @@ class Microphone:
         self._silent_frames = 0
 
     def push(self, frame: Pcm) -> VoicePacket | None:
-        """Takes the next `FRAME` samples; None where nothing would be sent for them."""
+        """Encode the next `FRAME` samples; None where no packet is sent for them."""
         position = self._position
         self._position += FRAME
         if int(np.abs(frame).max(initial=0)) > _SILENT_PEAK:
@@ -70,7 +74,7 @@ class Microphone:
 
 
 def read_clip(path: Path) -> Pcm:
-    """The sound of an audio file, mixed to mono."""
+    """Read an audio file and mix it to mono."""
     try:
         with av.open(str(path)) as container:
             frames = list(container.decode(audio=0))
@@ -84,7 +88,7 @@ def read_clip(path: Path) -> Pcm:
 
 
 def write_clip(path: Path, pcm: Pcm) -> None:
-    """Writes Ogg Opus: mono, 20 ms packets, about 32 kbit/s."""
+    """Write Ogg Opus: mono, 20 ms packets, about 32 kbit/s."""
     with av.open(str(path), "w", format="ogg", options={"fflags": "bitexact"}) as container:
         stream = container.add_stream("libopus", rate=SAMPLE_RATE)
         stream.layout = "mono"
@@ -96,32 +100,32 @@ def write_clip(path: Path, pcm: Pcm) -> None:
 
 
 def resample(pcm: Pcm, from_hz: int, to_hz: int) -> Pcm:
-    """Mono samples at another rate."""
+    """Convert mono samples to another rate."""
     return _resampled([_audio_frame(pcm, from_hz)], to_hz)
 
 
-def decode(packets: Iterable[VoicePacket], samples: int) -> Pcm:
-    """What a listener without loss hears: `samples` long, zeros where nothing was sent."""
+def decode_packets(packets: Iterable[VoicePacket], samples: int) -> Pcm:
+    """Decode a voice: `samples` long, with zeros where no packet was sent."""
     decoder = av.CodecContext.create("libopus", "r")
     assert isinstance(decoder, AudioCodecContext)
     decoder.sample_rate, decoder.layout = SAMPLE_RATE, "mono"
-    heard = np.zeros(samples + FRAME, np.int16)
+    decoded = np.zeros(samples + FRAME, np.int16)
     for packet in packets:
         for frame in decoder.decode(av.Packet(packet.payload)):
-            sound = _resampled([frame], SAMPLE_RATE)[: max(0, len(heard) - packet.pts)]
-            heard[packet.pts : packet.pts + len(sound)] = sound
-    return heard[:samples]
+            sound = _resampled([frame], SAMPLE_RATE)[: max(0, len(decoded) - packet.pts)]
+            decoded[packet.pts : packet.pts + len(sound)] = sound
+    return decoded[:samples]
 
 
-def audible(pcm: Pcm) -> tuple[int, int]:
-    """Half-open range of samples from the first to the last 20 ms that a person could hear."""
+def audible_range(pcm: Pcm) -> tuple[int, int]:
+    """Return the half-open range of samples from the first to the last audible 20 ms."""
     peaks = [int(np.abs(frame).max()) for frame in _frames(pcm)]
     loud = [number for number, peak in enumerate(peaks) if peak > _AUDIBLE_PEAK]
     return (loud[0] * FRAME, min((loud[-1] + 1) * FRAME, len(pcm))) if loud else (0, 0)
 
 
 def av_packet(packet: VoicePacket) -> av.Packet[Any]:
-    """As aiortc sends packets that are encoded already."""
+    """Convert a packet to the form in which aiortc sends encoded packets."""
     sent = av.Packet(packet.payload)
     sent.pts = packet.pts
     sent.time_base = Fraction(1, SAMPLE_RATE)
@@ -151,6 +155,6 @@ def _resampled(frames: list[av.AudioFrame], rate_hz: int) -> Pcm:
 
 
 def _frames(pcm: Pcm) -> list[Pcm]:
-    """Whole frames; the last one is filled up with zeros."""
+    """Split into whole frames; zeros fill the last one."""
     filled = np.pad(pcm, (0, -len(pcm) % FRAME))
     return [filled[at : at + FRAME] for at in range(0, len(filled), FRAME)]

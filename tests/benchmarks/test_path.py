@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.path import _repeated
+from service.simulation.results import Report, combine_reports
 from service.simulation.script import DEMO_SCRIPT, load_script
-from service.simulation.tally import Report, together
 from tests.storage.examples import NOW
 
 
@@ -50,7 +50,7 @@ def test_reports_of_rooms_add_up() -> None:
         false_alerts=[],
     )
     other = replace(one, started_at=NOW - timedelta(1), missed=1, expected=1, latencies_s=[0.6])
-    both = together([one, other])
+    both = combine_reports([one, other])
     assert (both.utterances, both.expected, both.missed) == (6, 3, 1)
     assert both.latency_s(1.0) == 0.7
     assert both.started_at == other.started_at

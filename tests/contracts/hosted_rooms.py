@@ -14,8 +14,8 @@ from service.clock import utc_now
 from service.metrics import Metrics
 from service.rooms.connector import CannotHear, RoomConnector, RoomSession
 from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.dependencies import StayDependencies
 from service.rooms.janus.server import JanusAccess, JanusServer
-from service.rooms.janus.stay import Surroundings
 from service.rooms.muted import MutedSpeakers
 from service.rooms.notice import Notice
 from service.rooms.room import Room, Speaker
@@ -101,17 +101,19 @@ class JanusRoom:
     name: str
 
     def __post_init__(self) -> None:
-        around = Surroundings(
+        dependencies = StayDependencies(
             listener=self.audience,
             access=JanusAccess(room_secret=ROOM_SECRET),
             notice=Notice("https://rooms.example/rules"),
             notices=Notices(),
-            told=lambda room_id: True,
+            action_route=lambda room_id: True,
             addresses=None,
             metrics=Metrics(),
             clock=utc_now,
         )
-        self.connector = JanusConnector({"janus": JanusServer("janus", self.janus.ws_url)}, around)
+        self.connector = JanusConnector(
+            {"janus": JanusServer("janus", self.janus.ws_url)}, dependencies
+        )
         described = {"kind": "janus", "room": self.name}
         self.room = Room("lobby", "Lobby", described, ["en"], [], JanusConnector.opens_as, NOW)
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from policies.packs import demo_packs
 from service.simulation.client import FeedEvent, ServerClient
-from service.simulation.run import run
+from service.simulation.results import LineResult, ReceivedTranscript, Report
+from service.simulation.run import simulate_room
 from service.simulation.script import DEMO_SCRIPT, Line, Script, load_script
-from service.simulation.tally import LineResult, Report, TalkHeard
 from service.simulation.voice import SAMPLE_RATE, read_clip
 from tests.server import Server
 
@@ -157,7 +157,7 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
             await followed.opened.wait()
             started = asyncio.get_running_loop().create_future()
 
-            def note_start(talk: TalkHeard) -> None:
+            def note_start(talk: ReceivedTranscript) -> None:
                 if not started.done():
                     started.set_result(asyncio.get_running_loop().time() - talk.at_s)
 
@@ -166,12 +166,12 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
                     server, script, random.Random(seed), kills, cycle, started, followed.opened
                 )
             )
-            report = await run(
+            report = await simulate_room(
                 server.url,
                 server.key,
                 _ROOM,
                 script,
-                on_talk=note_start,
+                on_transcript=note_start,
                 keep_room=True,
                 patience_s=_PATIENCE_S,
             )

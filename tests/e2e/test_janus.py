@@ -15,9 +15,9 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from service.simulation.client import ServerClient
-from service.simulation.publisher import Curtain, Publisher
+from service.simulation.publisher import Publisher, ScriptStart
+from service.simulation.room_host import WhipEndpoint
 from service.simulation.script import DEMO_SCRIPT, ScriptedSpeaker, load_script
-from service.simulation.venue import WhipSeat
 from tests.conftest import left_behind
 from tests.e2e.following import Event, Followed, following
 from tests.e2e.test_chromium import FLAGS, microphone, serving_pages
@@ -244,12 +244,12 @@ async def by_whip(server: Server, room: str, clip: str, api: Api) -> AsyncIterat
     """Ann in a WHIP room."""
     await api.open(room, kind="whip")
     who = ScriptedSpeaker(id="ann", name="Ann", role="speaker", lines=())
-    curtain = Curtain()
-    curtain.rise(asyncio.get_running_loop().time())
+    script_start = ScriptStart()
+    script_start.announce(asyncio.get_running_loop().time())
     async with ServerClient(server.url, server.key) as client:
-        seat = WhipSeat(client, room, who)
+        seat = WhipEndpoint(client, room, who)
         packets = voice(clip, pause_s=PAUSE_S)
-        publisher = Publisher(packets, seat, curtain, lambda *_: None, loopback=True)
+        publisher = Publisher(packets, seat, script_start, lambda *_: None, loopback=True)
         task = asyncio.create_task(publisher.run(), name="whip speaker")
         try:
             async with asyncio.timeout(15):

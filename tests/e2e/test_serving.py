@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from service.simulation.failed import SimulationFailed
-from service.simulation.run import run
+from service.simulation.run import simulate_room
 from service.simulation.script import DEMO_SCRIPT, Line, Script, ScriptedSpeaker
 from tests.e2e.commands import Ended, Serving, serving
 from tests.server import ADMIN_KEY
@@ -65,7 +65,9 @@ async def test_a_signal_ends_it_while_somebody_speaks_and_somebody_listens(
     with serving(tmp_path, settings(tmp_path / "data", EARSHOT_ADMIN_KEY=ADMIN_KEY)) as server:
         heard = asyncio.Event()
         talk = asyncio.create_task(
-            run(server.url, ADMIN_KEY, "lobby", a_script(*lines), lambda alert: heard.set())
+            simulate_room(
+                server.url, ADMIN_KEY, "lobby", a_script(*lines), lambda alert: heard.set()
+            )
         )
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
         async with (
@@ -89,7 +91,7 @@ async def test_the_log_is_json_and_holds_no_word_of_what_was_said(tmp_path: Path
         tmp_path,
         settings(tmp_path / "data", EARSHOT_ADMIN_KEY=ADMIN_KEY, EARSHOT_LOG_LEVEL="debug"),
     ) as server:
-        report = await run(server.url, ADMIN_KEY, "lobby", a_script(LINE), keep_room=True)
+        report = await simulate_room(server.url, ADMIN_KEY, "lobby", a_script(LINE), keep_room=True)
         assert report.ok, "it was heard"
         ended = await asyncio.to_thread(server.end, signal.SIGTERM)
     assert_ended_well(ended)

@@ -15,7 +15,7 @@ import pytest
 
 from asr.parallelism import lanes
 from asr.settings import AsrSettings
-from service.simulation.run import run
+from service.simulation.run import simulate_room
 from tests.processes import Helper
 from tests.redis import RedisServer
 from tests.server import Server, clean_environment
@@ -67,7 +67,7 @@ async def test_a_worker_transcribes_for_a_server_that_has_no_model(
             assert ready(server)[1]["workers"] == [
                 {"model": "micro", "device": "cpu, int8_float32", "batch": batch, "busy": False}
             ]
-            report = await run(server.url, server.key, "far", SCRIPT)
+            report = await simulate_room(server.url, server.key, "far", SCRIPT)
             assert report.ok
             assert (report.utterances, report.raised, report.word_errors) == (2, 1, 0)
             with server.client() as client:

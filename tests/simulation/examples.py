@@ -1,16 +1,16 @@
-"""Lines, times and events as the tests of the simulation need them."""
+"""Lines, times and events for the tests of the simulation."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.simulation.rehearsal import Moment, Spoken
+from service.simulation.encoding import Moment, SentLine
 from service.simulation.script import DEMO_SCRIPT, Line, ScriptedSpeaker
 from service.simulation.voice import SAMPLE_RATE
 
 STARTED_S = 1000.0
-"""When the script starts, on the monotonic clock of these tests."""
+"""Monotonic time at which the script starts in these tests."""
 STARTED_AT = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 STARTED = Moment(STARTED_S, STARTED_AT)
 
@@ -18,20 +18,20 @@ CLIPS = DEMO_SCRIPT.parent
 
 
 def at(seconds: float) -> str:
-    """The server's time so many seconds into the script."""
+    """Return the server's time at this second of the script."""
     return (STARTED_AT + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
 
 
-def spoken(
+def sent_line(
     text: str, start_s: float, end_s: float, *, speaker: str = "ann", rule: str = ""
-) -> Spoken:
-    """A line that has been sent from `start_s` to `end_s` of the script."""
+) -> SentLine:
+    """Make a line that was sent from `start_s` to `end_s` of the script."""
     line = Line(start_s, CLIPS / "none.opus", text, alerts=bool(rule), rule=rule)
     who = ScriptedSpeaker(speaker, speaker.title(), (line,))
-    said = Spoken(who, line, round(start_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE))
-    said.started = Moment(STARTED_S + start_s, STARTED_AT + timedelta(seconds=start_s))
-    said.ended = Moment(STARTED_S + end_s, STARTED_AT + timedelta(seconds=end_s))
-    return said
+    sent = SentLine(who, line, round(start_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE))
+    sent.started = Moment(STARTED_S + start_s, STARTED_AT + timedelta(seconds=start_s))
+    sent.ended = Moment(STARTED_S + end_s, STARTED_AT + timedelta(seconds=end_s))
+    return sent
 
 
 def transcript(

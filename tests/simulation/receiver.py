@@ -1,7 +1,6 @@
-"""The other end of a simulated speaker: an aiortc peer, and around it a small server.
+"""Receiver of a simulated speaker's packets: an aiortc peer.
 
-Built on aiortc and Starlette alone, so that what the simulation sends is seen by eyes that are not
-the service's own.
+It is independent of the service's own receiver, so that it checks what the simulation really sends.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from service.simulation.publisher import Answer, gathering
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """An RTP packet and when it came, on the monotonic clock."""
+class ReceivedPacket:
+    """An RTP packet and the monotonic time of its arrival."""
 
     timestamp: int
     sequence: int
@@ -31,14 +30,15 @@ class Arrived:
 
 @dataclass
 class Receiver:
-    """Answers offers and keeps what arrives, connection by connection.
+    """Answers offers and records the packets of each connection.
 
     Attributes:
-        refusals: HTTP statuses to refuse the next offers with, 0: take it.
+        refusals: HTTP statuses with which to refuse the next offers; 0: accept the offer.
+        left: Locations of the sessions that the speaker ended.
     """
 
     refusals: list[int] = field(default_factory=list)
-    calls: list[list[Arrived]] = field(default_factory=list)
+    calls: list[list[ReceivedPacket]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     offers: list[str] = field(default_factory=list)
     _connections: list[RTCPeerConnection] = field(default_factory=list)
@@ -50,12 +50,12 @@ class Receiver:
             raise Refused("take an offer", status, "as the test wants it")
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connections.append(connection)
-        arrived: list[Arrived] = []
+        arrived: list[ReceivedPacket] = []
         self.calls.append(arrived)
         with gathering(loopback=True):
             await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            receiver: Any = connection.getReceivers()[0]  # whose private method is wrapped
-            receiver._handle_rtp_packet = _keeping(arrived, receiver._handle_rtp_packet)
+            receiver: Any = connection.getReceivers()[0]  # its private method is wrapped
+            receiver._handle_rtp_packet = _recording(arrived, receiver._handle_rtp_packet)
             await connection.setLocalDescription(await connection.createAnswer())
         location = f"/whip/lobby/{len(self.calls)}"
         return Answer(connection.localDescription.sdp, location)
@@ -64,17 +64,17 @@ class Receiver:
         self.left.append(location)
 
     async def hang_up(self) -> None:
-        """Close every connection, as a server does that goes away in good order."""
+        """Close every connection, as a server does when it stops properly."""
         connections, self._connections = self._connections, []
         await asyncio.gather(*(connection.close() for connection in connections))
 
 
-def _keeping(
-    arrived: list[Arrived], handle: Callable[[RtpPacket, int], Awaitable[None]]
+def _recording(
+    arrived: list[ReceivedPacket], handle: Callable[[RtpPacket, int], Awaitable[None]]
 ) -> Callable[[RtpPacket, int], Awaitable[None]]:
-    async def keep(packet: RtpPacket, arrival_time_ms: int) -> None:
+    async def record(packet: RtpPacket, arrival_time_ms: int) -> None:
         stamp, sequence = packet.timestamp, packet.sequence_number
-        arrived.append(Arrived(stamp, sequence, packet.payload, time.monotonic()))
+        arrived.append(ReceivedPacket(stamp, sequence, packet.payload, time.monotonic()))
         await handle(packet, arrival_time_ms)
 
-    return keep
+    return record

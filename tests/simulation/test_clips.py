@@ -6,14 +6,14 @@ import sys
 import wave
 from pathlib import Path
 
-from service.simulation.render_clips import MODEL_DIR, SENTENCES, disturbed
+from service.simulation.render_clips import MODEL_DIR, SENTENCES, vary_clip
 from service.simulation.voice import SAMPLE_RATE, read_clip, resample
 from tests.simulation.examples import CLIPS
 
 
-def test_the_demo_model_by_itself_hears_every_clip_right(tmp_path: Path) -> None:
+def test_the_demo_model_transcribes_every_clip_without_an_error(tmp_path: Path) -> None:
     for name in SENTENCES:
-        _, call = next(disturbed(read_clip(CLIPS / f"{name}.opus")))
+        _, call = next(vary_clip(read_clip(CLIPS / f"{name}.opus")))
         with wave.open(str(tmp_path / f"{name}.wav"), "wb") as file:
             file.setparams((1, 2, 16_000, 0, "NONE", ""))
             file.writeframes(resample(call, SAMPLE_RATE, 16_000).tobytes())

@@ -7,9 +7,9 @@ import pytest
 
 from service.simulation.client import ServerClient
 from service.simulation.failed import Refused, SimulationFailed
-from service.simulation.run import run
+from service.simulation.results import ReceivedAlert
+from service.simulation.run import simulate_room
 from service.simulation.script import Line, Script, ScriptedSpeaker, load_script
-from service.simulation.tally import AlertSeen
 from tests.server import Server
 from tests.simulation.examples import CLIPS
 
@@ -31,13 +31,15 @@ def room_state(server: Server, room_id: str) -> str:
 
 
 @pytest.mark.anyio
-async def test_a_script_is_said_heard_and_alerted_over_webrtc(shared_server: Server) -> None:
-    seen: list[AlertSeen] = []
-    report = await run(shared_server.url, shared_server.key, "short", SCRIPT, seen.append)
+async def test_a_script_is_played_heard_and_alerted_over_webrtc(shared_server: Server) -> None:
+    received: list[ReceivedAlert] = []
+    report = await simulate_room(
+        shared_server.url, shared_server.key, "short", SCRIPT, received.append
+    )
     assert report.ok
     assert (report.utterances, report.expected, report.raised) == (2, 1, 1)
     assert report.word_errors == 0
-    [alert] = seen
+    [alert] = received
     assert alert.expected
     assert alert.speaker == "Mallory"
     assert alert.after_words_s is not None
@@ -46,12 +48,14 @@ async def test_a_script_is_said_heard_and_alerted_over_webrtc(shared_server: Ser
 
 
 @pytest.mark.anyio
-async def test_cancelled_it_closes_the_room(shared_server: Server) -> None:
-    seen = asyncio.Event()
+async def test_a_cancelled_simulation_closes_the_room(shared_server: Server) -> None:
+    received = asyncio.Event()
     task = asyncio.create_task(
-        run(shared_server.url, shared_server.key, "cut", SCRIPT, lambda alert: seen.set())
+        simulate_room(
+            shared_server.url, shared_server.key, "cut", SCRIPT, lambda alert: received.set()
+        )
     )
-    await asyncio.wait_for(seen.wait(), 30)
+    await asyncio.wait_for(received.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 30)
@@ -59,13 +63,15 @@ async def test_cancelled_it_closes_the_room(shared_server: Server) -> None:
 
 
 @pytest.mark.anyio
-async def test_it_ends_when_its_room_is_closed_under_it(shared_server: Server) -> None:
+async def test_the_simulation_fails_when_somebody_closes_its_room(shared_server: Server) -> None:
     script = Script("Endless", (GRACE, ScriptedSpeaker("mallory", "Mallory", (GIFT_CARD, LATE))))
-    seen = asyncio.Event()
+    received = asyncio.Event()
     task = asyncio.create_task(
-        run(shared_server.url, shared_server.key, "shut", script, lambda alert: seen.set())
+        simulate_room(
+            shared_server.url, shared_server.key, "shut", script, lambda alert: received.set()
+        )
     )
-    await asyncio.wait_for(seen.wait(), 30)
+    await asyncio.wait_for(received.wait(), 30)
     async with ServerClient(shared_server.url, shared_server.key) as client:
         await client.delete_room("shut")
     with pytest.raises(SimulationFailed, match="room 'shut' was closed while"):
@@ -73,39 +79,41 @@ async def test_it_ends_when_its_room_is_closed_under_it(shared_server: Server) -
 
 
 @pytest.mark.anyio
-async def test_speakers_come_back_to_a_server_that_was_killed_and_started_again(
+async def test_speakers_reconnect_to_a_server_that_was_killed_and_restarted(
     server: Server,
 ) -> None:
     again = line(16, "mallory-returns", "guaranteed returns double your money", "scam-easy-money")
     script = Script("Long", (ScriptedSpeaker("mallory", "Mallory", (GIFT_CARD, again)), GRACE))
-    seen: list[AlertSeen] = []
+    received: list[ReceivedAlert] = []
     first = asyncio.Event()
 
-    def take(alert: AlertSeen) -> None:
-        seen.append(alert)
+    def add(alert: ReceivedAlert) -> None:
+        received.append(alert)
         first.set()
 
-    task = asyncio.create_task(run(server.url, server.key, "long", script, take))
+    task = asyncio.create_task(simulate_room(server.url, server.key, "long", script, add))
     await asyncio.wait_for(first.wait(), 30)
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
     report = await asyncio.wait_for(task, 60)
     assert report.ok
-    assert [alert.rules for alert in seen] == [("scam-gift-cards",), ("scam-easy-money",)]
+    assert [alert.rules for alert in received] == [("scam-gift-cards",), ("scam-easy-money",)]
 
 
 @pytest.mark.anyio
 async def test_a_wrong_key_is_one_sentence(shared_server: Server) -> None:
     with pytest.raises(Refused, match=r"refused to open the feed \(HTTP 401\)"):
-        await run(shared_server.url, "ek_wrong", "short", SCRIPT)
+        await simulate_room(shared_server.url, "ek_wrong", "short", SCRIPT)
 
 
 @pytest.mark.anyio
-async def test_a_corrupt_clip_is_named_before_anything_is_opened(tmp_path: Path) -> None:
+async def test_a_corrupt_clip_is_named_before_the_room_is_opened(tmp_path: Path) -> None:
     (tmp_path / "bad.opus").write_bytes(b"OggS" * 100)
     (tmp_path / "script.yaml").write_text(
         "title: T\nspeakers:\n  - id: ann\n    name: Ann\n    lines:\n"
         "      - {at_s: 1, clip: bad.opus, text: x}\n"
     )
     with pytest.raises(SimulationFailed, match=r"bad\.opus is not a readable audio file"):
-        await run("http://127.0.0.1:9", "k", "room", load_script(tmp_path / "script.yaml"))
+        await simulate_room(
+            "http://127.0.0.1:9", "k", "room", load_script(tmp_path / "script.yaml")
+        )

@@ -13,8 +13,8 @@ from service.simulation.voice import (
     Microphone,
     Pcm,
     VoicePacket,
-    audible,
-    decode,
+    audible_range,
+    decode_packets,
     read_clip,
     resample,
     write_clip,
@@ -22,58 +22,60 @@ from service.simulation.voice import (
 from tests.simulation.examples import CLIPS
 
 
-def encoded(pcm: Pcm) -> list[VoicePacket]:
+def encode_voice(pcm: Pcm) -> list[VoicePacket]:
     microphone = Microphone()
     frames = (pcm[at : at + FRAME] for at in range(0, len(pcm), FRAME))
     return [packet for frame in frames if (packet := microphone.push(frame)) is not None]
 
 
 def a_call(*, silence_s: float = 2.0) -> tuple[Pcm, int, int]:
-    """Silence, a clip, silence; and the range of samples that can be heard."""
+    """Return a clip between silences, and its range of audible samples."""
     clip = read_clip(CLIPS / "grace-kind.opus")
     around = round(silence_s * SAMPLE_RATE) // FRAME * FRAME
     call = np.pad(clip, (around, around - len(clip) % FRAME))
-    return call, *audible(call)
+    return call, *audible_range(call)
 
 
-def mode(packet: VoicePacket) -> int:
-    """The configuration number in an Opus packet's first byte (RFC 6716, section 3.1)."""
+def configuration(packet: VoicePacket) -> int:
+    """Return the configuration number in an Opus packet's first byte (RFC 6716, section 3.1)."""
     return packet.payload[0] >> 3
 
 
 def test_every_frame_of_speech_becomes_one_packet_of_20_ms() -> None:
     call, start, end = a_call()
-    packets = encoded(call)
+    packets = encode_voice(call)
     speech = [packet.pts for packet in packets if start <= packet.pts < end]
     assert speech == list(range(start, end, FRAME))
-    assert {mode(packet) for packet in packets} <= set(range(16)), "SILK or hybrid: FEC is possible"
+    assert {configuration(packet) for packet in packets} <= set(range(16)), (
+        "SILK or hybrid: FEC is possible"
+    )
     assert all(packet.payload[0] & 7 == 0 for packet in packets), "mono, one frame a packet"
 
 
 def test_speech_carries_the_packet_before_it_for_error_correction() -> None:
     call, start, end = a_call()
-    speech = [packet for packet in encoded(call) if start + 5 * FRAME < packet.pts < end]
+    speech = [packet for packet in encode_voice(call) if start + 5 * FRAME < packet.pts < end]
     with_copy = [packet for packet in speech if packet.payload[1] >> 6 & 1]
     assert len(with_copy) > 0.8 * len(speech)
 
 
 def test_in_silence_one_packet_is_sent_every_400_ms() -> None:
     call, start, end = a_call(silence_s=3.0)
-    packets = [packet.pts for packet in encoded(call)]
+    packets = [packet.pts for packet in encode_voice(call)]
     for quiet in (range(start - FRAME), range(end + SAMPLE_RATE // 2, len(call))):
         beyond = [pts for pts in packets if pts in quiet and pts >= quiet.start + 12 * FRAME]
         assert {b - a for a, b in pairwise(beyond)} == {20 * FRAME}
-    assert max(len(packet.payload) for packet in encoded(call)) < 250
-    assert min(len(packet.payload) for packet in encoded(call)) > 2
+    assert max(len(packet.payload) for packet in encode_voice(call)) < 250
+    assert min(len(packet.payload) for packet in encode_voice(call)) > 2
 
 
-def test_a_listener_hears_the_speech_where_it_was_said() -> None:
+def test_decoded_speech_has_its_place_and_loudness() -> None:
     call, start, end = a_call()
-    heard = decode(encoded(call), len(call))
-    heard_start, heard_end = audible(heard)
+    decoded = decode_packets(encode_voice(call), len(call))
+    heard_start, heard_end = audible_range(decoded)
     assert abs(heard_start - start) <= 2 * FRAME
     assert abs(heard_end - end) <= 2 * FRAME
-    loudness = np.sqrt(np.mean(heard[start:end].astype(float) ** 2))
+    loudness = np.sqrt(np.mean(decoded[start:end].astype(float) ** 2))
     assert loudness == pytest.approx(np.sqrt(np.mean(call[start:end].astype(float) ** 2)), rel=0.2)
 
 
@@ -83,7 +85,7 @@ def test_every_shipped_clip_is_a_short_sentence_with_silence_around_it() -> None
     assert sum(path.stat().st_size for path in clips) < 500_000
     for path in clips:
         pcm = read_clip(path)
-        start, end = audible(pcm)
+        start, end = audible_range(pcm)
         assert 1.2 <= len(pcm) / SAMPLE_RATE <= 4.0, path.name
         assert start >= 0.15 * SAMPLE_RATE, path.name
         assert len(pcm) - end >= 0.15 * SAMPLE_RATE, path.name
@@ -102,12 +104,14 @@ def test_resampling_keeps_the_duration() -> None:
     assert len(resample(tone, SAMPLE_RATE, 16_000)) == pytest.approx(16_000, abs=32)
 
 
-def test_silence_has_nothing_to_hear() -> None:
-    assert audible(np.zeros(SAMPLE_RATE, np.int16)) == (0, 0)
+def test_silence_has_no_audible_range() -> None:
+    assert audible_range(np.zeros(SAMPLE_RATE, np.int16)) == (0, 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"OggS", b"not a sound at all" * 100, None])
-def test_a_clip_that_is_none_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_clip_is_reported_in_one_sentence(
+    tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "clip.opus"
     if content is not None:
         path.write_bytes(content)
@@ -115,7 +119,7 @@ def test_a_clip_that_is_none_is_one_sentence(tmp_path: Path, content: bytes | No
         read_clip(path)
 
 
-def test_a_clip_cut_short_is_read_as_far_as_it_goes_or_refused(tmp_path: Path) -> None:
+def test_a_truncated_clip_is_read_up_to_its_end(tmp_path: Path) -> None:
     whole = (CLIPS / "grace-kind.opus").read_bytes()
     path = tmp_path / "clip.opus"
     path.write_bytes(whole[: len(whole) // 2])

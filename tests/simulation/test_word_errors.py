@@ -10,7 +10,7 @@ SENTENCES = st.lists(st.sampled_from("abc"), max_size=8)
 
 
 @pytest.mark.parametrize(
-    ("said", "heard", "errors"),
+    ("spoken", "transcribed", "errors"),
     [
         ("send me your codes", "send me your codes", 0),
         ("send me your codes", "send me the codes", 1),
@@ -21,26 +21,26 @@ SENTENCES = st.lists(st.sampled_from("abc"), max_size=8)
         ("a b c d", "b c d a", 2),
     ],
 )
-def test_errors_are_the_words_replaced_left_out_and_put_in(
-    said: str, heard: str, errors: int
+def test_errors_are_replaced_deleted_and_inserted_words(
+    spoken: str, transcribed: str, errors: int
 ) -> None:
-    assert word_errors(words(said), words(heard)) == errors
+    assert word_errors(words(spoken), words(transcribed)) == errors
 
 
-def test_case_punctuation_and_kinds_of_apostrophe_are_no_errors() -> None:
+def test_case_punctuation_and_kinds_of_apostrophe_do_not_count() -> None:
     assert words("Don’t listen, to THAT!") == words("don't listen to that")
 
 
 @given(SENTENCES, SENTENCES)
 def test_errors_are_symmetric_and_bounded_by_the_longer_sentence(
-    said: list[str], heard: list[str]
+    spoken: list[str], transcribed: list[str]
 ) -> None:
-    errors = word_errors(said, heard)
-    assert errors == word_errors(heard, said)
-    assert abs(len(said) - len(heard)) <= errors <= max(len(said), len(heard))
-    assert (errors == 0) == (said == heard)
+    errors = word_errors(spoken, transcribed)
+    assert errors == word_errors(transcribed, spoken)
+    assert abs(len(spoken) - len(transcribed)) <= errors <= max(len(spoken), len(transcribed))
+    assert (errors == 0) == (spoken == transcribed)
 
 
 @given(SENTENCES, st.integers(0, 8), st.sampled_from("abc"))
-def test_one_word_put_in_is_one_error(said: list[str], place: int, word: str) -> None:
-    assert word_errors(said, [*said[:place], word, *said[place:]]) == 1
+def test_an_inserted_word_is_one_error(spoken: list[str], place: int, word: str) -> None:
+    assert word_errors(spoken, [*spoken[:place], word, *spoken[place:]]) == 1

@@ -1,6 +1,9 @@
-"""Janus VideoRooms: we join as a listener that anybody in the room can see.
+"""Janus VideoRooms: earshot joins as a listener whom everybody in the room sees.
 
-`api.py` speaks Janus's WebSocket API, `roster.py` and `lines.py` keep what it says about who
-publishes and whose sound comes on which line, `identity.py` says who that is, `stay.py` puts them
-together, and `connector.py` knows which servers there are. `hook.py` takes Janus's own events.
+`connector.py` knows the servers and starts a stay for each room; `stay.py` runs it. `api.py` speaks
+Janus's WebSocket API. `roster.py` records the publishers, `lines.py` their lines, and `identity.py`
+names them. `reception.py` subscribes to their tracks; `early_packets.py` holds packets of speakers
+who are not on record yet; `silence.py` notices tracks that do not arrive. `moderation.py` and
+`mute_keeper.py` act on speakers; `member_messages.py` writes to the room's members. `hook.py`
+handles the events of Janus's event handler.
 """

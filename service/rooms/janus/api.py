@@ -1,7 +1,7 @@
 """Janus's WebSocket API: one connection, one Janus session, and the handles in it.
 
-Requests have a transaction, which their answer repeats; whatever comes without one is an event of
-a handle (janus.conf.meetecho.com/docs/rest.html). The door to `websockets`.
+Requests have a transaction, which their answer repeats; a message without one is an event of a
+handle (janus.conf.meetecho.com/docs/rest.html). The door to `websockets`.
 """
 
 from __future__ import annotations
@@ -21,37 +21,43 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
 from service.rooms.connector import RoomLost, RoomRefused
+from service.rooms.janus.messages import (
+    check_answer,
+    get_object,
+    get_sdp,
+    parse_message,
+    require_field,
+)
 from service.rooms.janus.server import JanusServer
 
 _ANSWER_S = 5.0
-"""Janus answers within milliseconds, or is in trouble."""
+"""Longest wait for an answer. Janus answers within milliseconds, or is in trouble."""
 _KEEP_ALIVE_S = 20.0
-"""Janus drops a session that says nothing for a minute."""
+"""Pause between keep-alives. Janus drops a session that sends nothing for a minute."""
 _GOODBYE_S = 2.0
+"""Longest time to say goodbye to Janus, and to close the connection."""
 _MOST_BYTES = 32 * 1024 * 1024
-"""Of one message. Names in the room are part of some, and their owners choose their length."""
+"""Largest message. Some contain the names in the room, and publishers choose their length."""
 _TOO_BIG = 1009
-_SESSION_GONE = 458
-_UNAUTHORISED = 403
 _MISSING, _WRONG = 429, 433
 """Codes of VideoRoom's refusals."""
 
 OnEvent = Callable[[str, Mapping[str, Any], str | None], None]
 """Takes the kind of event (`event`, `hangup`, ...), the plugin's data and an SDP offer.
 
-Answers to the handle's own requests are given to it too, as `answer`: it hears everything in the
-order in which Janus said it.
+It is also called with answers to the handle's own requests, of kind `answer`: so it gets all
+messages in the order in which Janus sent them.
 """
 
 _log = logging.getLogger("service.rooms.janus.wire")
-_log.setLevel(logging.ERROR)  # its own logger would show messages, and with them names
+_log.setLevel(logging.ERROR)  # the library logs whole messages, which contain names
 
 
 class JanusRefusal(Exception):
-    """A plugin said no.
+    """A plugin refused a request.
 
     Attributes:
-        code: VideoRoom's and TextRoom's own error codes.
+        code: Error code of VideoRoom or TextRoom.
     """
 
     def __init__(self, code: int, text: str) -> None:
@@ -60,17 +66,18 @@ class JanusRefusal(Exception):
 
     @property
     def unauthorised(self) -> bool:
-        """A PIN or secret is wrong or missing."""
+        """True where a PIN or secret is wrong or missing."""
         missing = self.code == _MISSING and str(self).endswith(("(pin)", "(secret)"))
         return self.code == _WRONG or missing
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """
+    """Answer of a plugin.
+
     Attributes:
-        data: The plugin's.
-        sdp: What comes with it, if anything does.
+        data: The plugin's own fields.
+        sdp: Session description that came with it, if any.
     """
 
     data: Mapping[str, Any]
@@ -78,7 +85,7 @@ class Answer:
 
 
 class JanusSession:
-    """Made by `janus_session`. Anything that goes wrong with the connection ends it."""
+    """Made by `janus_session`. Any failure of the connection ends it."""
 
     def __init__(
         self, socket: ClientConnection, credentials: Mapping[str, str], answer_s: float
@@ -88,63 +95,64 @@ class JanusSession:
         self._answer_s = answer_s
         self._id: int | None = None
         self._numbers = count(1)
-        self._waiting: dict[str, _Waiting] = {}
+        self._pending: dict[str, _PendingRequest] = {}
         self._handles: dict[int, OnEvent] = {}
 
     async def attach(self, plugin: str, on_event: OnEvent) -> Handle:
-        """A handle of a plugin, `janus.plugin.videoroom` say."""
+        """Attach to a plugin, such as `janus.plugin.videoroom`."""
         answer = await self.ask("attach", plugin=plugin)
-        number = int(_told(answer, "data", "id"))
+        number = int(require_field(answer, "data", "id"))
         self._handles[number] = on_event
         return Handle(self, number)
 
     async def ask(self, what: str, **fields: Any) -> Mapping[str, Any]:
-        """One request; Janus's final answer to it.
+        """Send one request and return Janus's final answer.
 
         Raises:
-            RoomLost: It does not come in time.
-            RoomRefused: Janus wants other credentials.
+            RoomLost: The answer does not come in time, or the connection is closed.
+            RoomRefused: Janus refuses, for instance our credentials.
         """
         number = str(next(self._numbers))
         request = {"janus": what, "transaction": number, **self._credentials, **fields}
         if self._id is not None:
             request["session_id"] = self._id
         answer: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = _Waiting(answer, ack_is_all=what == "keepalive")
+        self._pending[number] = _PendingRequest(answer, ack_is_final=what == "keepalive")
         try:
             async with asyncio.timeout(self._answer_s):
                 await self._socket.send(json.dumps(request))
-                return _checked(await answer)
+                return check_answer(await answer)
         except TimeoutError as error:
             raise RoomLost(f"Janus did not answer within {self._answer_s:g} s") from error
         except ConnectionClosed as error:
             raise _closed() from error
         finally:
-            del self._waiting[number]
+            del self._pending[number]
 
-    async def begin(self) -> None:
-        self._id = int(_told(await self.ask("create"), "data", "id"))
+    async def create(self) -> None:
+        """Create the session at Janus."""
+        self._id = int(require_field(await self.ask("create"), "data", "id"))
 
-    async def end(self) -> None:
-        """Bounded; where Janus is gone, so is the session."""
+    async def destroy(self) -> None:
+        """Destroy the session at Janus, in bounded time. Succeed also where Janus is gone."""
         with suppress(RoomLost, RoomRefused, TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
                 await self.ask("destroy")
 
-    async def read(self) -> NoReturn:
-        """Hand out what comes, until the connection ends.
+    async def dispatch_messages(self) -> NoReturn:
+        """Dispatch Janus's messages until the connection ends.
 
         Raises:
-            RoomLost: It has ended, or what came is not Janus's.
+            RoomLost: The connection has ended, or a message is not of Janus's protocol.
         """
         try:
             async for text in self._socket:
-                self._take(_parsed(text))
+                self._dispatch(parse_message(text))
         except ConnectionClosed as error:
             raise _closed(error) from error
-        finally:  # nobody waits for what cannot come
-            for waiting in self._waiting.values():
-                waiting.fail(_closed())
+        finally:  # no further answer can come
+            for pending in self._pending.values():
+                pending.fail(_closed())
         raise _closed()
 
     async def keep_alive(self) -> NoReturn:
@@ -152,28 +160,32 @@ class JanusSession:
             await asyncio.sleep(_KEEP_ALIVE_S)
             await self.ask("keepalive")
 
-    def _take(self, message: Mapping[str, Any]) -> None:
-        kind = _told(message, "janus")
-        waiting = self._waiting.get(str(message.get("transaction")))
-        if waiting is None and kind == "timeout":
+    def _dispatch(self, message: Mapping[str, Any]) -> None:
+        kind = require_field(message, "janus")
+        pending = self._pending.get(str(message.get("transaction")))
+        if pending is None and kind == "timeout":
             raise RoomLost("Janus ended our session")
         on_event = self._handles.get(message.get("sender", 0))
         if on_event is not None and kind != "ack":
-            data = _part(_part(message, "plugindata"), "data")
-            on_event("answer" if waiting else kind, data, _sdp(message))
-        if waiting is not None:
-            waiting.take(kind, message)
+            data = get_object(get_object(message, "plugindata"), "data")
+            on_event("answer" if pending else kind, data, get_sdp(message))
+        if pending is not None:
+            pending.resolve(kind, message)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """For the answer to a request. Most are acknowledged first."""
+class _PendingRequest:
+    """A request that waits for its answer. Janus acknowledges most requests first.
+
+    Attributes:
+        ack_is_final: True where no answer follows the acknowledgement.
+    """
 
     answer: asyncio.Future[Mapping[str, Any]]
-    ack_is_all: bool
+    ack_is_final: bool
 
-    def take(self, kind: str, message: Mapping[str, Any]) -> None:
-        if not self.answer.done() and (kind != "ack" or self.ack_is_all):
+    def resolve(self, kind: str, message: Mapping[str, Any]) -> None:
+        if not self.answer.done() and (kind != "ack" or self.ack_is_final):
             self.answer.set_result(message)
 
     def fail(self, error: RoomLost) -> None:
@@ -189,48 +201,49 @@ class Handle:
         self._number = number
 
     async def ask(self, body: Mapping[str, Any], answer_sdp: str | None = None) -> Answer:
-        """
+        """Send one request to the plugin and return its answer.
+
         Args:
             answer_sdp: Our answer to an offer that the plugin made.
 
         Raises:
-            JanusRefusal: The plugin says no.
-            RoomLost, RoomRefused: As `JanusSession.ask`.
+            JanusRefusal: The plugin refuses.
+            RoomLost, RoomRefused: See `JanusSession.ask`.
         """
         fields: dict[str, Any] = {"handle_id": self._number, "body": body}
         if answer_sdp is not None:
             fields["jsep"] = {"type": "answer", "sdp": answer_sdp}
         message = await self._session.ask("message", **fields)
-        data = _part(_part(message, "plugindata"), "data")
+        data = get_object(get_object(message, "plugindata"), "data")
         if "error_code" in data:
             raise JanusRefusal(int(data["error_code"]), str(data.get("error", "")))
-        return Answer(data, _sdp(message))
+        return Answer(data, get_sdp(message))
 
 
 @asynccontextmanager
 async def janus_session(
     server: JanusServer, *, api_secret: str, token: str, answer_s: float = _ANSWER_S
 ) -> AsyncIterator[JanusSession]:
-    """A session that is kept alive inside, and destroyed at Janus afterwards.
+    """Open a session, keep it alive inside the context, and destroy it at Janus afterwards.
 
     Raises:
-        RoomLost, RoomRefused: In an exception group, also out of what runs inside.
+        RoomLost, RoomRefused: In an exception group, also when raised inside the context.
     """
     given = {"apisecret": api_secret, "token": token}
     credentials = {name: value for name, value in given.items() if value}
     async with _connection(server) as socket, asyncio.TaskGroup() as tasks:
         session = JanusSession(socket, credentials, answer_s)
-        reading = tasks.create_task(session.read(), name="janus reader")
+        reading = tasks.create_task(session.dispatch_messages(), name="janus reader")
         keeping: asyncio.Task[NoReturn] | None = None
         try:
-            await session.begin()
+            await session.create()
             keeping = tasks.create_task(session.keep_alive(), name="janus keep-alive")
             yield session
         finally:
             if keeping is not None:
                 keeping.cancel()
             if not reading.done():
-                await session.end()
+                await session.destroy()
                 reading.cancel()
 
 
@@ -261,58 +274,6 @@ async def _connection(server: JanusServer) -> AsyncIterator[ClientConnection]:
         yield socket
     finally:
         await socket.close()
-
-
-def _checked(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    if message["janus"] != "error":
-        return message
-    error = _part(message, "error")
-    code, reason = error.get("code"), str(error.get("reason", ""))
-    if code == _UNAUTHORISED:
-        raise RoomRefused(
-            "Janus refuses us: EARSHOT_JANUS_API_SECRET or _TOKEN is wrong or missing"
-        )
-    if code == _SESSION_GONE:
-        raise RoomLost("Janus does not know our session any more")
-    raise RoomRefused(f"Janus says: {reason[:200]} ({code})")
-
-
-def _parsed(text: str | bytes) -> Mapping[str, Any]:
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _rubbish() from error
-    if not isinstance(message, dict):
-        raise _rubbish()
-    return message
-
-
-def _told(message: Mapping[str, Any], *path: str) -> Any:
-    """A field that must be there."""
-    found: Any = message
-    try:
-        for step in path:
-            found = found[step]
-    except (KeyError, TypeError) as error:
-        raise _rubbish() from error
-    return found
-
-
-def _part(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object in it, or an empty one."""
-    found = message.get(name, {})
-    if not isinstance(found, dict):
-        raise _rubbish()
-    return found
-
-
-def _sdp(message: Mapping[str, Any]) -> str | None:
-    found = _part(message, "jsep").get("sdp")
-    return None if found is None else str(found)
-
-
-def _rubbish() -> RoomLost:
-    return RoomLost("what answers is not Janus: it does not speak its protocol")
 
 
 def _closed(error: ConnectionClosed | None = None) -> RoomLost:

@@ -1,4 +1,4 @@
-"""The way into the VideoRooms of the Janus servers that the operator named."""
+"""Connector to the VideoRooms of the Janus servers that the operator named."""
 
 from __future__ import annotations
 
@@ -8,48 +8,51 @@ from weakref import WeakSet
 
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomRefused, RoomSession
+from service.rooms.janus.dependencies import StayDependencies
 from service.rooms.janus.identity import person_of
-from service.rooms.janus.server import JanusServer, describe
-from service.rooms.janus.stay import JanusStay, Surroundings
+from service.rooms.janus.server import JanusServer, describe_room
+from service.rooms.janus.stay import JanusStay
 from service.rooms.room import Room, RoomState
 
 
 class JanusConnector:
     """
     Args:
-        servers: By name; the first is taken where a room names none.
+        servers: Servers by name. A room that names none is on the first.
     """
 
     kind = "janus"
     opens_as = RoomState.JOINING
 
-    def __init__(self, servers: Mapping[str, JanusServer], around: Surroundings) -> None:
+    def __init__(self, servers: Mapping[str, JanusServer], dependencies: StayDependencies) -> None:
         self._servers = servers
-        self._around = around
+        self._dependencies = dependencies
         self._stays: WeakSet[JanusStay] = WeakSet()
 
     def enter(self, room: Room, secrets: Mapping[str, str], muted: Muted) -> RoomSession:
-        place = describe(room.connector, secrets, self._servers, self._around.access)
+        place = describe_room(room.connector, secrets, self._servers, self._dependencies.access)
         if place is None:
-            return _Nowhere(str(room.connector.get("server", "")))
-        stay = JanusStay(room, place, muted, self._around)
+            return _UnknownServer(str(room.connector.get("server", "")))
+        stay = JanusStay(room, place, muted, self._dependencies)
         self._stays.add(stay)
         return stay
 
     def actions(self, room: Room) -> Collection[RoomAction]:
-        told = room.connector.get("text_room") is not None or self._around.told(room.id)
-        return [one for one in RoomAction if told or one is not RoomAction.WARN]
+        can_warn = room.connector.get("text_room") is not None or self._dependencies.action_route(
+            room.id
+        )
+        return [one for one in RoomAction if can_warn or one is not RoomAction.WARN]
 
     def person(self, speaker_id: str) -> str:
         return person_of(speaker_id)
 
     def peers(self) -> int:
-        """Connections for sound, at most one a room."""
+        """Return the number of peer connections, at most one a room."""
         return sum(stay.peers for stay in self._stays)
 
 
-class _Nowhere:
-    """A stay on a server that the operator does not name any more."""
+class _UnknownServer:
+    """A stay on a server that the operator does not name any more: it ends at once."""
 
     def __init__(self, server: str) -> None:
         self._server = server

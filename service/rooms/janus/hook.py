@@ -1,18 +1,16 @@
-"""What Janus's event handler tells (the `sampleevh` plugin): rooms begin and end.
+"""Hook for Janus's event handler (the `sampleevh` plugin), which reports that rooms begin and end.
 
-Its calls are not signed. They bring a secret along, and their word counts for little: a room that
-they name is listened to if the operator's filter lets it, and who is in it, Janus itself says.
+Its calls are not signed and only bring a secret along, so they can do little: they open a room that
+the operator's filter names. Who is in the room, Janus itself says over its API.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -23,8 +21,8 @@ from service.access.ports import AuditStore
 from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
-from service.rooms.janus.identity import plain, safe_id
-from service.rooms.janus.server import VIDEOROOM, FeedId, JanusServer
+from service.rooms.janus.room_events import RoomEvent, parse_events, parse_room_event
+from service.rooms.janus.server import JanusServer
 from service.rooms.room import Room
 from service.rooms.supervisor import Supervisor
 from service.rooms.wanted import Wanted
@@ -32,24 +30,21 @@ from service.rooms.wanted import Wanted
 log = structlog.get_logger()
 
 _Stay = tuple[str, Timestamp]
-"""A room's id, which the next one may have again, and since when this one is listened to."""
-_PLUGIN_EVENT = 64
-_BEGINS = frozenset({"created", "joined", "published"})
-_ENDS = frozenset({"destroyed"})
+"""Id of a room and the time it was opened, since a later room may have the same id."""
 _MOST_ROOMS = 500
-"""Beyond, rooms are opened by those who may, and not because a Janus has them."""
+"""Most rooms open at once for an event to open another. Beyond, only API calls open rooms."""
 _GRACE_S = 3.0
-"""A stay in a room that is destroyed learns of it by itself, and ends well."""
+"""Time in which the stay in a destroyed room ends by itself, which is cleaner."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of a call.
+class HookOutcome:
+    """Outcome of a call.
 
     Attributes:
-        opened, ended: Rooms that are listened to from now on, and those that are not much longer.
-        passed_over: Events of other kinds, of rooms that are heard already, or that the operator's
-            filter (EARSHOT_LISTEN_TO) does not name.
+        opened, ended: Numbers of rooms that are listened to from now on, and that soon are not.
+        passed_over: Number of events of other kinds, of rooms that are heard already, or of rooms
+            that the operator's filter (EARSHOT_LISTEN_TO) does not name.
     """
 
     opened: int = 0
@@ -57,34 +52,12 @@ class Taken:
     passed_over: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A room of which a VideoRoom event tells."""
-
-    server: JanusServer
-    room: FeedId
-    begins: bool
-
-    @property
-    def id(self) -> str:
-        """Of the room that this event opens here."""
-        return f"{self.server.name}:{safe_id(str(self.room))}"
-
-    @property
-    def readable_id(self) -> str:
-        """The same where the room's own name may be part of an id as it is."""
-        return f"{self.server.name}:{self.room}"
-
-    def connector(self) -> dict[str, Any]:
-        return {"kind": "janus", "server": self.server.name, "room": self.room}
-
-
 class JanusHook:
     """
     Args:
-        secret: What calls bring along; None: none is taken.
-        servers: By name; an event names its server as `emitter`.
-        grace_s: How long a destroyed room has to end by itself.
+        secret: Secret that calls must bring along; None: every call is refused.
+        servers: Servers by name. An event names its server as `emitter`.
+        grace_s: Time in which a destroyed room may end by itself, in seconds.
     """
 
     def __init__(
@@ -109,10 +82,11 @@ class JanusHook:
         self._grace_s = grace_s
         self._closings: dict[_Stay, asyncio.Task[None]] = {}
         self._openings: dict[str, bool] = {}
-        """Ids of rooms that wait for the end of an earlier one: whether they are still wanted."""
+        """Ids of rooms that wait for an earlier room's end, and whether each is still wanted."""
 
     def check(self, authorization: str | None, door: Door) -> None:
-        """
+        """Check the secret of a call.
+
         Args:
             authorization: `Basic` with the secret as password, or `Bearer` with the secret.
 
@@ -138,112 +112,89 @@ class JanusHook:
             )
         door.attempts.succeeded(door.address, digest_of(given))
 
-    async def receive(self, body: bytes) -> Taken:
-        """Act on one event or a list of them; of several about a room, the last one counts.
+    async def receive(self, body: bytes) -> HookOutcome:
+        """Act on one event or a list of events. Of several events of a room, the last one counts.
 
         Raises:
-            Problem: 422, it is neither.
+            Problem: 422: the body is neither.
         """
         opened = ended = 0
-        events = _events(body)
-        told = {one.id: one for event in events if (one := self._read(event))}
-        for one in told.values():
-            if one.begins:
-                opened += await self._begin(one)
+        events = parse_events(body)
+        room_events = filter(None, (parse_room_event(event, self._servers) for event in events))
+        latest = {event.id: event for event in room_events}
+        for event in latest.values():
+            if event.begins:
+                opened += await self._begin(event)
             else:
-                ended += self._end(one)
-        done = Taken(opened, ended, len(events) - opened - ended)
+                ended += self._end(event)
+        outcome = HookOutcome(opened, ended, len(events) - opened - ended)
         self._metrics.hooks.labels("done" if opened or ended else "ignored").inc()
-        return done
+        return outcome
 
-    def _read(self, event: Mapping[str, Any]) -> _Told | None:
-        inner = event.get("event")
-        if event.get("type") != _PLUGIN_EVENT or not isinstance(inner, dict):
-            return None
-        data = inner.get("data")
-        if inner.get("plugin") != VIDEOROOM or not isinstance(data, dict):
-            return None
-        what, room = data.get("event"), data.get("room")
-        server = self._server(event.get("emitter"))
-        if server is None or what not in _BEGINS | _ENDS:
-            return None
-        if isinstance(room, bool) or not isinstance(room, str | int) or room in ("", 0):
-            return None
-        if plain(str(room)) != str(room):
-            log.warning("janus.odd_room_name", server=server.name)
-            return None
-        return _Told(server, room, begins=what in _BEGINS)
-
-    def _server(self, emitter: object) -> JanusServer | None:
-        """By name; the only one whatever it is called."""
-        if len(self._servers) == 1:
-            return next(iter(self._servers.values()))
-        return self._servers.get(emitter) if isinstance(emitter, str) else None
-
-    async def _begin(self, told: _Told) -> bool:
-        if told.id in self._openings:
-            self._openings[told.id] = True
+    async def _begin(self, event: RoomEvent) -> bool:
+        if event.id in self._openings:
+            self._openings[event.id] = True
             return False
-        known = self._known(told)
+        known = self._known(event)
         if known is not None:
             if (closing := self._closings.pop(_stay(known), None)) is not None:
                 closing.cancel()
             self._supervisor.retry(known.id)
             return False
-        if told.id not in self._wanted and told.readable_id not in self._wanted:
+        if event.id not in self._wanted and event.readable_id not in self._wanted:
             return False
         if len(self._supervisor.rooms()) >= _MOST_ROOMS:
             log.error("janus.too_many_rooms", most=_MOST_ROOMS)
             return False
-        if self._supervisor.ending(told.id):  # which takes seconds, and Janus does not wait
-            self._openings[told.id] = True
-            self._supervisor.spawn(lambda: self._open_anew(told), f"open {told.id} anew")
+        if self._supervisor.ending(event.id):  # that takes seconds, and Janus does not wait
+            self._openings[event.id] = True
+            self._supervisor.spawn(lambda: self._open_anew(event), f"open {event.id} anew")
             return True
-        return await self._open(told)
+        return await self._open(event)
 
-    async def _open_anew(self, told: _Told) -> None:
+    async def _open_anew(self, event: RoomEvent) -> None:
         try:
-            await self._open(told)
+            await self._open(event)
         finally:
-            wanted = self._openings.pop(told.id)
+            wanted = self._openings.pop(event.id)
         if not wanted:
-            self._end(told)
+            self._end(event)
 
-    async def _open(self, told: _Told) -> bool:
+    async def _open(self, event: RoomEvent) -> bool:
         try:
             _, new = await self._supervisor.open(
-                told.id,
-                title=str(told.room),
-                connector=told.connector(),
+                event.id,
+                title=str(event.room),
+                connector=event.connector(),
                 secrets={},
                 languages=[],
                 policies=[],
             )
         except Problem as problem:
-            if problem.status != 409:  # the id is another room's
+            if problem.status != 409:  # another room has this id
                 raise
-            log.warning("janus.hook_refused", room=told.id)
+            log.warning("janus.hook_refused", room=event.id)
             return False
         if new:
-            await self._record(told, Action.ROOM_OPENED, told.id)
+            await self._record(event, Action.ROOM_OPENED, event.id)
         return new
 
-    def _end(self, told: _Told) -> bool:
-        if told.id in self._openings:
-            self._openings[told.id] = False
+    def _end(self, event: RoomEvent) -> bool:
+        if event.id in self._openings:
+            self._openings[event.id] = False
             return True
-        known = self._known(told)
+        known = self._known(event)
         if known is None or (stay := _stay(known)) in self._closings:
             return False
-        closing = self._supervisor.spawn(lambda: self._close(told, stay), f"close {known.id}")
+        closing = self._supervisor.spawn(lambda: self._close(event, stay), f"close {known.id}")
         self._closings[stay] = closing
         closing.add_done_callback(lambda _: self._closed(stay, closing))
         return True
 
-    async def _close(self, told: _Told, stay: _Stay) -> None:
+    async def _close(self, event: RoomEvent, stay: _Stay) -> None:
         await asyncio.sleep(self._grace_s)
-        room = self._known(told)
-        if room is None or _stay(room) != stay:  # it has ended by itself, and may be there anew
+        room = self._known(event)
+        if room is None or _stay(room) != stay:  # it has ended by itself, and perhaps begun anew
             return
         try:
             await self._supervisor.close(room.id, "the room was destroyed at Janus")
@@ -251,26 +202,26 @@ class JanusHook:
             if problem.status != 404:  # it has ended meanwhile
                 raise
         else:
-            await self._record(told, Action.ROOM_CLOSED, room.id)
+            await self._record(event, Action.ROOM_CLOSED, room.id)
 
     def _closed(self, stay: _Stay, closing: asyncio.Task[None]) -> None:
         if self._closings.get(stay) is closing:
             del self._closings[stay]
 
-    def _known(self, told: _Told) -> Room | None:
-        """A room that is listened to here, is not ending, and means the same one."""
+    def _known(self, event: RoomEvent) -> Room | None:
+        """Return our room for the same VideoRoom, if one is open and not ending."""
         first = next(iter(self._servers), "")
         for room in self._supervisor.rooms():
             server = room.connector.get("server") or first
             place = (room.connector.get("kind"), server, room.connector.get("room"))
-            same = place == ("janus", told.server.name, told.room)
+            same = place == ("janus", event.server.name, event.room)
             if same and not self._supervisor.ending(room.id):
                 return room
         return None
 
-    async def _record(self, told: _Told, action: Action, room_id: str) -> None:
+    async def _record(self, event: RoomEvent, action: Action, room_id: str) -> None:
         entry = make_entry(
-            f"janus server {told.server.name}",
+            f"janus server {event.server.name}",
             action,
             room_id,
             self._clock(),
@@ -284,28 +235,6 @@ def _stay(room: Room) -> _Stay:
     return room.id, room.joined_at
 
 
-def _events(body: bytes) -> list[Mapping[str, Any]]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _odd() from error
-    events = found if isinstance(found, list) else [found]
-    return list(_objects(events))
-
-
-def _objects(events: list[object]) -> Iterator[Mapping[str, Any]]:
-    for event in events:
-        if not isinstance(event, dict):
-            raise _odd()
-        yield event
-
-
-def _odd() -> Problem:
-    return Problem(
-        422, "Not events", "the body must be an event of Janus's event handlers, or a list of them"
-    )
-
-
 def _secret(authorization: str) -> str:
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() == "bearer":
@@ -314,5 +243,5 @@ def _secret(authorization: str) -> str:
         return ""
     try:
         return b64decode(given, validate=True).decode().partition(":")[2]
-    except ValueError:  # no base64, or no text in it
+    except ValueError:  # not base64, or not text
         return ""

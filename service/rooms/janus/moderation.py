@@ -1,6 +1,7 @@
-"""What is done to publishers of a VideoRoom, and how Janus confirms it.
+"""Actions on publishers of a VideoRoom, and their confirmation by Janus.
 
-Janus answers `success` at once; what counts is what it then tells everybody in the room.
+Janus answers `success` at once. The action is confirmed by the event that Janus then sends to
+everybody in the room.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from service.rooms.actions import CannotAct
 from service.rooms.connector import RoomLost, RoomRefused
 from service.rooms.janus.api import Handle, JanusRefusal
-from service.rooms.janus.lines import Voice
+from service.rooms.janus.lines import TrackId
 from service.rooms.janus.roster import Roster
 from service.rooms.janus.server import FeedId, JanusRoom
 
@@ -22,10 +23,11 @@ _CONFIRM_S = 5.0
 class Moderation:
     """
     Attributes:
-        over: The room has ended.
+        over: True once the room has ended; set by the owner of the roster.
 
     Args:
-        roster: Kept up to date by whoever hears Janus, who then calls `look`.
+        roster: Publishers in the room. Its owner keeps it up to date and then calls
+            `check_confirmations`.
     """
 
     def __init__(self, handle: Handle, place: JanusRoom, roster: Roster) -> None:
@@ -35,39 +37,39 @@ class Moderation:
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self.over = False
 
-    def look(self) -> None:
-        """The roster has changed."""
-        for holds, waiter in self._waiting:
-            if not waiter.done() and holds():
+    def check_confirmations(self) -> None:
+        """Complete the actions that the roster confirms. Call it after each change."""
+        for confirmed, waiter in self._waiting:
+            if not waiter.done() and confirmed():
                 waiter.set_result(None)
 
     async def mute(self, feeds: Collection[FeedId], *, muted: bool) -> None:
-        """Every sound of these publishers; returns when Janus has told the room.
+        """Mute or unmute every track of these publishers; return once Janus has told the room.
 
         Raises:
             CannotAct: Janus refuses, or does not confirm it.
         """
-        for feed, mid in self._streams(feeds):  # whatever we think they are
+        for feed, mid in self._tracks(feeds):  # also those that the roster shows as done
             await self._ask("moderate", id=feed, mid=mid, mute=muted)
-        await self._until(lambda: not self._streams(feeds, muted=not muted))
+        await self._until(lambda: not self._tracks(feeds, muted=not muted))
 
     async def remove(self, feeds: Collection[FeedId]) -> None:
-        """Raises: CannotAct."""
+        """Remove these publishers from the room. Raises: CannotAct."""
         for feed in feeds:
             await self._ask("kick", id=feed)
-        here = (self._roster.publishers, self._roster.idle)
-        await self._until(lambda: not any(feed in some for feed in feeds for some in here))
+        lists = (self._roster.publishers, self._roster.idle)
+        await self._until(lambda: not any(feed in listed for feed in feeds for listed in lists))
 
     async def destroy(self) -> None:
         """End the room. Raises: CannotAct."""
         try:
             await self._ask("destroy")
         except CannotAct:
-            if not self.over:  # the end may come before the answer
+            if not self.over:  # the event may come before the answer
                 raise
         await self._until(lambda: self.over)
 
-    def _streams(self, feeds: Collection[FeedId], *, muted: bool | None = None) -> list[Voice]:
+    def _tracks(self, feeds: Collection[FeedId], *, muted: bool | None = None) -> list[TrackId]:
         return [
             (feed, stream.mid)
             for feed in feeds
@@ -92,17 +94,17 @@ class Moderation:
         except (RoomLost, RoomRefused) as error:
             raise CannotAct(str(error)) from error
 
-    async def _until(self, holds: Callable[[], bool]) -> None:
+    async def _until(self, confirmed: Callable[[], bool]) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = (holds, waiter)
+        waiting = (confirmed, waiter)
         self._waiting.append(waiting)
-        self.look()
+        self.check_confirmations()
         try:
             async with asyncio.timeout(_CONFIRM_S):
                 await waiter
         except TimeoutError as error:
             raise CannotAct(
-                f"Janus took it and did not tell the room within {_CONFIRM_S:.0f} s"
+                f"Janus accepted it and did not tell the room within {_CONFIRM_S:.0f} s"
             ) from error
         finally:
             self._waiting.remove(waiting)

@@ -1,4 +1,4 @@
-"""Our subscription to a VideoRoom: one peer connection with a line for each voice."""
+"""Our subscription to a VideoRoom: one peer connection with a line for each track."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.listening.packet import Packet
 from service.metrics import Metrics
 from service.rooms.connector import RoomLost
 from service.rooms.janus.api import Handle, JanusRefusal, JanusSession
-from service.rooms.janus.lines import Lines, Voice
+from service.rooms.janus.lines import Lines, TrackId
 from service.rooms.janus.server import VIDEOROOM, FeedId, JanusRoom
 from service.rooms.peer.contract import CannotAnswer
 from service.rooms.peer.subscription import BadRoomOffer, Subscription
@@ -23,20 +23,21 @@ log = structlog.get_logger()
 
 _NO_SUCH_FEED = 428
 _MOST_REFUSALS = 20
-"""In a row, each of a publisher who has gone again before we could hear them."""
+"""Refusals in a row. Each names a publisher who has left before we could subscribe."""
 _REFUSED_S = 0.1
-_ON_ITS_WAY_S = 1.0
+_IN_FLIGHT_S = 1.0
+"""Longest time for which packets of a line's last track may still arrive."""
 _MOST_HELD = 5_000
-"""Packets that wait for Janus to say whose they are: of a hundred speakers in a second."""
+"""Packets that wait for Janus to assign their line: a second of a hundred speakers."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """A line that another voice has now.
+    """A line that now carries another track.
 
     Attributes:
-        ssrcs: What it carried until then. New ones are the new voice's for certain.
-        until_s: By then no packet of the voice before is on its way any more.
+        ssrcs: SSRCs of the line before the change. Any other SSRC is the new track's.
+        until_s: Time from which no packet of the last track arrives any more.
     """
 
     ssrcs: frozenset[int]
@@ -44,11 +45,11 @@ class _Changed:
 
 
 class Reception:
-    """Begins with the first voice; ends with `close`.
+    """Begins with the first track; ends with `close`.
 
     Args:
-        on_packet: Called with each packet and whose it is.
-        on_change: Called when there is something for `settle` to do.
+        on_packet: Called with each packet and its track.
+        on_change: Called when `update_lines` has something to do.
         addresses: Local addresses that media may come to; None: all but loopback.
     """
 
@@ -58,7 +59,7 @@ class Reception:
         place: JanusRoom,
         *,
         private_id: int,
-        on_packet: Callable[[Voice, Packet], None],
+        on_packet: Callable[[TrackId, Packet], None],
         on_change: Callable[[], None],
         addresses: Sequence[str] | None,
         metrics: Metrics,
@@ -74,45 +75,45 @@ class Reception:
         self._handle: Handle | None = None
         self._peer: Subscription | None = None
         self._offers: deque[str] = deque()
-        self._held: list[tuple[str, Packet, Voice | None]] | None = None
+        self._held: list[tuple[str, Packet, TrackId | None]] | None = None
         self._left_meanwhile: set[FeedId] = set()
         self._refusals = 0
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._last_s: dict[Voice, float] = {}
+        self._last_s: dict[TrackId, float] = {}
         self._changed: dict[str, _Changed] = {}
 
     @property
     def open(self) -> bool:
-        """There is a peer connection, or one is being made."""
+        """True once a peer connection exists or is being made."""
         return self._peer is not None
 
     @property
     def connected(self) -> bool:
         return self._peer is not None and self._peer.connected
 
-    def last_packet_s(self, voice: Voice) -> float:
-        """When the voice was last heard, monotonic."""
-        return self._last_s.get(voice, 0.0)
+    def last_packet_s(self, track: TrackId) -> float:
+        """Return the monotonic time of the track's last packet; 0 before the first."""
+        return self._last_s.get(track, 0.0)
 
     def forget(self, feed: FeedId) -> None:
-        """The publisher has gone, or is to be asked for anew: its lines are nobody's."""
+        """Unassign the lines of a publisher who has gone or must be requested anew."""
         self._lines.forget(feed)
         self._left_meanwhile.add(feed)
-        self._last_s = {voice: at for voice, at in self._last_s.items() if voice[0] != feed}
+        self._last_s = {track: at for track, at in self._last_s.items() if track[0] != feed}
 
     async def until_lost(self) -> NoReturn:
-        """Raises: RoomLost, when the connection ends by itself."""
+        """Raise RoomLost when the connection ends by itself."""
         raise RoomLost(await self._lost)
 
-    async def settle(self, voices: Collection[Voice]) -> None:
-        """Bring the lines in line with the voices that are to be heard, as far as can be now.
+    async def update_lines(self, tracks: Collection[TrackId]) -> None:
+        """Subscribe to these tracks. Where a track is refused now, `on_change` asks for a retry.
 
         Raises:
-            RoomLost: Janus does not let us.
+            RoomLost: Janus refuses.
         """
         while self._offers:
             await self._answer(self._offers.popleft())
-        missing = [voice for voice in voices if voice not in self._lines]
+        missing = [track for track in tracks if track not in self._lines]
         if not missing and not self._lines.spare:
             return
         self._held, self._left_meanwhile = [], set()
@@ -122,12 +123,12 @@ class Reception:
             self._release()
 
     async def close(self) -> None:
-        """Let go of the peer; bounded."""
+        """Close the peer connection, in bounded time."""
         if self._peer is not None:
             await self._peer.close()
             self._peer = None
 
-    async def _renegotiate(self, missing: Sequence[Voice]) -> None:
+    async def _renegotiate(self, missing: Sequence[TrackId]) -> None:
         try:
             sdp = await (self._begin(missing) if self._peer is None else self._update(missing))
         except JanusRefusal as error:
@@ -140,7 +141,7 @@ class Reception:
         if sdp is not None:
             await self._answer(sdp)
 
-    async def _begin(self, voices: Sequence[Voice]) -> str | None:
+    async def _begin(self, tracks: Sequence[TrackId]) -> str | None:
         if self._handle is None:
             self._handle = await self._session.attach(VIDEOROOM, self._on_event)
         body: dict[str, Any] = {
@@ -149,16 +150,16 @@ class Reception:
             "room": self._place.room,
             "private_id": self._private_id,
             "autoupdate": True,
-            "streams": [_stream(voice) for voice in voices],
+            "streams": [_stream(track) for track in tracks],
         }
         if self._place.pin:
             body["pin"] = self._place.pin
         return (await self._handle.ask(body)).sdp
 
-    async def _update(self, missing: Sequence[Voice]) -> str | None:
+    async def _update(self, missing: Sequence[TrackId]) -> str | None:
         body: dict[str, Any] = {"request": "update"}
         if missing:
-            body["subscribe"] = [_stream(voice) for voice in missing]
+            body["subscribe"] = [_stream(track) for track in missing]
         if self._lines.spare:
             body["unsubscribe"] = [{"sub_mid": mid} for mid in self._lines.spare]
         assert self._handle is not None
@@ -168,8 +169,8 @@ class Reception:
         assert self._handle is not None
         if self._peer is None:
             self._peer = Subscription(
-                on_packet=self._take,
-                on_ended=self._end,
+                on_packet=self._on_line_packet,
+                on_ended=self._lose,
                 on_connected=self._on_change,
                 on_unfit=lambda why: self._metrics.packets_unfit.labels(why).inc(),
                 addresses=self._addresses,
@@ -187,27 +188,31 @@ class Reception:
             raise RoomLost(f"Janus does not take our answer: {error}") from error
 
     def _on_event(self, kind: str, data: Mapping[str, Any], sdp: str | None) -> None:
-        """Answers to our own requests come here too, in the order in which Janus sent them."""
+        """Handle an event or the answer to a request of ours, in the order Janus sent them."""
         if "streams" in data:
-            told = data["streams"]
-            here = [s for s in told if s.get("feed_id") not in self._left_meanwhile]
-            self._change_hands(self._lines.take(here))
+            listed = data["streams"]
+            present = [line for line in listed if line.get("feed_id") not in self._left_meanwhile]
+            self._note_reassigned(self._lines.assign_tracks(present))
             self._on_change()
         if kind == "event" and sdp is not None:
             self._offers.append(sdp)
             self._on_change()
         if kind in ("hangup", "detached"):
-            self._end(f"Janus ended the media connection ({kind})")
+            self._lose(f"Janus ended the media connection ({kind})")
 
-    def _change_hands(self, mids: Collection[str]) -> None:
-        """What Janus says comes on one way and sound on another: some may come after its word."""
+    def _note_reassigned(self, mids: Collection[str]) -> None:
+        """Note the lines that carry another track now.
+
+        Janus's events and its packets come over different connections: packets of the last track
+        may come after the event.
+        """
         if self._peer is not None:
-            until_s = asyncio.get_running_loop().time() + _ON_ITS_WAY_S
+            until_s = asyncio.get_running_loop().time() + _IN_FLIGHT_S
             for mid in mids:
                 self._changed[mid] = _Changed(self._peer.ssrcs(mid), until_s)
 
-    def _may_be_of_before(self, mid: str, packet: Packet) -> bool:
-        """The line is somebody else's by now, and this packet came while it changed hands."""
+    def _may_be_of_last_track(self, mid: str, packet: Packet) -> bool:
+        """Tell whether a packet that came soon after a reassignment may be of the last track."""
         changed = self._changed.get(mid)
         if changed is None:
             return False
@@ -216,38 +221,41 @@ class Reception:
             return False
         return not changed.ssrcs or packet.ssrc in changed.ssrcs
 
-    def _end(self, reason: str) -> None:
+    def _lose(self, reason: str) -> None:
         if not self._lost.done():
             self._lost.set_result(reason)
 
-    def _take(self, mid: str, packet: Packet) -> None:
-        voice = self._lines.voice(mid)
+    def _on_line_packet(self, mid: str, packet: Packet) -> None:
+        track = self._lines.track(mid)
         if self._held is not None:
             if len(self._held) < _MOST_HELD:
-                self._held.append((mid, packet, voice))
+                self._held.append((mid, packet, track))
             else:
                 self._metrics.packets_of_nobody.inc()
-        elif voice is None or self._may_be_of_before(mid, packet):
+        elif track is None or self._may_be_of_last_track(mid, packet):
             self._metrics.packets_of_nobody.inc()
         else:
-            self._give(voice, packet)
+            self._deliver(track, packet)
 
     def _release(self) -> None:
-        """While lines are being changed, a packet may be of whoever had its line or has it now."""
+        """Deliver the packets held during a change of lines.
+
+        A packet whose line changed meanwhile may be of either track: it is dropped and counted.
+        """
         held, self._held = self._held or [], None
         for mid, packet, before in held:
-            voice = self._lines.voice(mid)
-            strange = before not in (None, voice) or self._may_be_of_before(mid, packet)
-            if voice is None or strange:
+            track = self._lines.track(mid)
+            doubtful = before not in (None, track) or self._may_be_of_last_track(mid, packet)
+            if track is None or doubtful:
                 self._metrics.packets_of_nobody.inc()
             else:
-                self._give(voice, packet)
+                self._deliver(track, packet)
 
-    def _give(self, voice: Voice, packet: Packet) -> None:
-        self._last_s[voice] = packet.arrived_s
-        self._on_packet(voice, packet)
+    def _deliver(self, track: TrackId, packet: Packet) -> None:
+        self._last_s[track] = packet.arrived_s
+        self._on_packet(track, packet)
 
 
-def _stream(voice: Voice) -> dict[str, Any]:
-    feed, mid = voice
+def _stream(track: TrackId) -> dict[str, Any]:
+    feed, mid = track
     return {"feed": feed, "mid": mid}

@@ -1,4 +1,4 @@
-"""Who publishes in a VideoRoom, as Janus tells it. Pure."""
+"""Roster of the publishers in a VideoRoom, made from Janus's events. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from service.rooms.connector import RoomLost
 from service.rooms.janus.server import FeedId
 
 LONGEST_DISPLAY = 1000
-"""Characters. A publisher chooses its display name, and Janus takes megabytes."""
+"""Most characters of a name. A publisher chooses it, and Janus accepts megabytes."""
 MOST_STREAMS = 4
-"""Of one publisher: one or two are microphones."""
+"""Most audio streams of one publisher. One or two are microphones."""
 _MOST_FIELDS = 50
-_GONE_KEPT = 1_000
-"""Of so many who left it is known why; they are asked after at once."""
+_MOST_REASONS = 1_000
+"""Most departures whose reason is remembered; the stay reads it at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One sound that a publisher sends.
+    """One audio stream of a publisher.
 
     Attributes:
         mid: Its line in the publisher's own connection.
-        muted: By a moderator.
-        disabled: The publisher has stopped it for now.
+        muted: True while a moderator mutes it.
+        disabled: True while the publisher does not send it.
     """
 
     mid: str
@@ -39,10 +39,10 @@ class Stream:
 class Publisher:
     """
     Attributes:
-        display: What the publisher calls itself: its own word, cut where it is very long.
-        metadata: What Janus knows of it besides, from Janus 1.2 on.
-        streams: Of sound only, `MOST_STREAMS` at most.
-        more: How many further ones there are.
+        display: Name that the publisher gives itself, cut where it is very long.
+        metadata: Further fields of the publisher, from Janus 1.2 on.
+        streams: Audio streams, `MOST_STREAMS` at most.
+        more: Number of further audio streams.
     """
 
     feed: FeedId
@@ -54,7 +54,7 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Unmuted:
-    """Somebody unmuted a stream."""
+    """A moderator unmuted a stream at Janus."""
 
     feed: FeedId
     mid: str
@@ -62,29 +62,28 @@ class Unmuted:
 
 @dataclass(frozen=True, slots=True)
 class Talking:
-    """Janus says so, by loudness: a hint."""
+    """Janus reports the publisher as talking, by loudness: a hint."""
 
     feed: FeedId
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """We are not in the room any more."""
+    """The room has ended, or moderators removed us from it."""
 
     reason: str
 
 
-Told = Unmuted | Talking | Ended | None
-"""What an event means beyond the roster."""
+RosterEvent = Unmuted | Talking | Ended | None
+"""Meaning of an event beyond the change to the roster."""
 
 
 class Roster:
-    """Fed with everything that Janus says to the listener's handle.
-
+    """
     Attributes:
-        publishers: By feed, in the order in which they came.
-        idle: Who published and does not any more, and has not left the room.
-        gone: Why feeds left that were here, the last reason each.
+        publishers: Publishers by feed, in the order in which they came.
+        idle: Former publishers who are still in the room, by feed.
+        gone: Reasons why publishers went, by feed; cleared when they come back.
     """
 
     def __init__(self) -> None:
@@ -92,20 +91,20 @@ class Roster:
         self.idle: dict[FeedId, Publisher] = {}
         self.gone: dict[FeedId, str] = {}
 
-    def take(self, data: Mapping[str, Any]) -> Told:
-        """An event, or the answer to our `join`.
+    def apply_event(self, data: Mapping[str, Any]) -> RosterEvent:
+        """Apply an event of the listener's handle, or the answer to our `join`.
 
         Raises:
-            RoomLost: It is none of VideoRoom's.
+            RoomLost: VideoRoom sends no such event.
         """
         try:
-            return self._take(data)
+            return self._apply(data)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise RoomLost("Janus said something about the room that is not understood") from error
 
-    def _take(self, data: Mapping[str, Any]) -> Told:
-        for told in data.get("publishers", ()):
-            publisher = _publisher(told, self.publishers.get(_feed(told["id"])))
+    def _apply(self, data: Mapping[str, Any]) -> RosterEvent:
+        for fields in data.get("publishers", ()):
+            publisher = _publisher(fields, self.publishers.get(_feed(fields["id"])))
             self.publishers[publisher.feed] = publisher
             self.idle.pop(publisher.feed, None)
             self.gone.pop(publisher.feed, None)
@@ -115,33 +114,33 @@ class Roster:
             case "talking":
                 return Talking(_feed(data["id"]))
             case "event":
-                return self._happened(data)
+                return self._apply_change(data)
             case _:
                 return None
 
-    def _happened(self, data: Mapping[str, Any]) -> Told:
+    def _apply_change(self, data: Mapping[str, Any]) -> RosterEvent:
         if data.get("leaving") == "ok" and data.get("reason") == "kicked":
             return Ended("we were removed from the room by its moderators")
-        for what, reason in _FAREWELLS.items():  # "ok" may be the id that somebody chose
+        for what, reason in _FAREWELLS.items():  # "ok" may also be the id of a publisher
             if what in data:
                 self._drop(_feed(data[what]), reason, idle=what == "unpublished")
         if "moderation" in data:
-            return self._moderated(_feed(data["id"]), str(data["mid"]), data["moderation"])
+            return self._set_muted(_feed(data["id"]), str(data["mid"]), data["moderation"])
         return None
 
     def _drop(self, feed: FeedId, reason: str, *, idle: bool) -> None:
         publisher = self.publishers.pop(feed, None)
         if publisher is not None:
             self.gone[feed] = reason
-            if len(self.gone) > _GONE_KEPT:
+            if len(self.gone) > _MOST_REASONS:
                 del self.gone[next(iter(self.gone))]
         if not idle:
             self.idle.pop(feed, None)
         elif publisher is not None:
             self.idle[feed] = publisher
 
-    def _moderated(self, feed: FeedId, mid: str, how: object) -> Told:
-        muted = how == "muted"
+    def _set_muted(self, feed: FeedId, mid: str, moderation: object) -> RosterEvent:
+        muted = moderation == "muted"
         if feed in self.publishers:
             before = self.publishers[feed]
             streams = [
@@ -159,39 +158,39 @@ _FAREWELLS = {
 }
 
 
-def _publisher(told: Mapping[str, Any], before: Publisher | None) -> Publisher:
-    streams = [stream for stream in told.get("streams", ()) if stream["type"] == "audio"]
+def _publisher(fields: Mapping[str, Any], before: Publisher | None) -> Publisher:
+    streams = [stream for stream in fields.get("streams", ()) if stream["type"] == "audio"]
     muted = {stream.mid for stream in before.streams if stream.muted} if before else set()
     return Publisher(
-        feed=_feed(told["id"]),
-        display=str(told.get("display", ""))[:LONGEST_DISPLAY],
-        metadata=_metadata(told.get("metadata") or {}),
+        feed=_feed(fields["id"]),
+        display=str(fields.get("display", ""))[:LONGEST_DISPLAY],
+        metadata=_metadata(fields.get("metadata") or {}),
         streams=[_stream(stream, muted) for stream in streams[:MOST_STREAMS]],
         more=max(0, len(streams) - MOST_STREAMS),
     )
 
 
-def _stream(told: Mapping[str, Any], muted: Collection[str]) -> Stream:
-    """Janus leaves `moderated` out where a publisher has renegotiated: then it is as before."""
-    mid = str(told.get("mid", ""))
+def _stream(fields: Mapping[str, Any], muted: Collection[str]) -> Stream:
+    """Read a stream. Janus omits `moderated` after a renegotiation: then it is unchanged."""
+    mid = str(fields.get("mid", ""))
     return Stream(
         mid=mid,
-        codec=str(told.get("codec", "")),
-        muted=bool(told.get("moderated", mid in muted)),
-        disabled=bool(told.get("disabled", False)),
+        codec=str(fields.get("codec", "")),
+        muted=bool(fields.get("moderated", mid in muted)),
+        disabled=bool(fields.get("disabled", False)),
     )
 
 
-def _metadata(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Its plain fields: nothing else is asked for."""
-    plain = ((name, value) for name, value in dict(told).items() if isinstance(value, str | int))
+def _metadata(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields with plain values; no other is ever used."""
+    plain = ((name, value) for name, value in dict(fields).items() if isinstance(value, str | int))
     return {
         str(name): value[:LONGEST_DISPLAY] if isinstance(value, str) else value
         for name, value in islice(plain, _MOST_FIELDS)
     }
 
 
-def _feed(told: object) -> FeedId:
-    if isinstance(told, bool) or not isinstance(told, str | int):
+def _feed(id_: object) -> FeedId:
+    if isinstance(id_, bool) or not isinstance(id_, str | int):
         raise TypeError("an id is a text or a number")
-    return told
+    return id_

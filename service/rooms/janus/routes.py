@@ -1,4 +1,4 @@
-"""Janus calls us here."""
+"""HTTP route that Janus's event handler calls."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from service.access.authenticate import Door
 from service.access.dependency import door_of
 from service.provider import Provider
-from service.rooms.janus.hook import Taken
+from service.rooms.janus.hook import HookOutcome
 
 router = APIRouter(tags=["hooks"])
 
 
 class JanusEvents(Protocol):
-    """Takes what Janus's event handler tells: `service.rooms.janus.hook.JanusHook`."""
+    """Handles the events of Janus's event handler: `service.rooms.janus.hook.JanusHook`."""
 
     def check(self, authorization: str | None, door: Door) -> None:
-        """Raises: Problem, 401, or 429 after too many wrong secrets."""
+        """Check the secret. Raises: Problem 401, or 429 after too many wrong secrets."""
         ...
 
-    async def receive(self, body: bytes) -> Taken:
-        """Raises: Problem 422, the body is no event and no list of events."""
+    async def receive(self, body: bytes) -> HookOutcome:
+        """Act on events. Raises: Problem 422: the body is neither an event nor a list of events."""
         ...
 
 
@@ -40,7 +40,7 @@ _BASIC = HTTPBasic(
     scheme_name="JanusHookSecret",
     description="EARSHOT_JANUS_HOOK_SECRET as the password; or as a bearer token.",
 )
-"""Shows the lock in OpenAPI; the refusals are ours."""
+"""Shows the lock in OpenAPI. `JanusEvents.check` does the refusing."""
 
 _EVENT = {
     "type": "object",
@@ -63,9 +63,9 @@ _BODY: dict[str, Any] = {
 @router.post("/v1/hooks/janus", summary="A Janus server's events", openapi_extra=_BODY)
 async def receive_janus(
     request: Request, parts: Parts, _: Annotated[HTTPBasicCredentials | None, Security(_BASIC)]
-) -> Taken:
-    """From its event handler `sampleevh`. Rooms that `EARSHOT_LISTEN_TO` names are opened here as
-    `SERVER:ROOM`, `janus:lounge` say, when somebody comes into them, and closed when they are
+) -> HookOutcome:
+    """Events of Janus's event handler `sampleevh`. A room that `EARSHOT_LISTEN_TO` names is opened
+    here as `SERVER:ROOM`, such as `janus:lounge`, when somebody enters it, and closed when it is
     destroyed.
     """
     parts.janus.check(request.headers.get("authorization"), door_of(request))

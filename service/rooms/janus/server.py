@@ -1,4 +1,4 @@
-"""Which Janus servers there are, and what a room on one of them needs."""
+"""Janus servers and the VideoRooms on them, as the operator describes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 FeedId = str | int
-"""Of a room or a publisher: a text where Janus is configured with `string_ids`, else a number."""
+"""Id of a room or publisher: a text where Janus is configured with `string_ids`, else a number."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 DEFAULT_NAME = "janus"
@@ -20,10 +20,11 @@ VIDEOROOM = "janus.plugin.videoroom"
 class JanusServer:
     """
     Attributes:
-        name: Ours for it, in `connector.server` and in the ids of rooms its events open.
-        url: Of its WebSocket API.
-        ping_s: How often it is pinged, and how long it may take to answer: a dead path is noticed
-            within twice this time.
+        name: The operator's name for it, in `connector.server` and in the ids of rooms that its
+            events open.
+        url: URL of its WebSocket API.
+        ping_s: Interval of pings, and longest wait for an answer, in seconds: a dead connection is
+            noticed within twice this time.
     """
 
     name: str
@@ -33,14 +34,14 @@ class JanusServer:
 
 @dataclass(frozen=True, slots=True)
 class JanusAccess:
-    """What Janus asks for, of all servers and rooms that say nothing else.
+    """Credentials for Janus, and defaults for rooms that give none of their own.
 
     Attributes:
         api_secret: `api_secret` of janus.jcfg.
-        token: Of a client, where Janus has `token_auth`.
-        room_secret: Lets us moderate.
-        room_pin: Lets us in.
-        speaker_id: Where a publisher's stable id is: see `identity`.
+        token: Client token, where Janus has `token_auth`.
+        room_secret: Secret with which a room can be moderated.
+        room_pin: PIN with which a room can be entered.
+        speaker_id: Place of a publisher's stable id: see `identity`.
     """
 
     api_secret: str = field(default="", repr=False)
@@ -52,7 +53,7 @@ class JanusAccess:
 
 @dataclass(frozen=True, slots=True)
 class JanusRoom:
-    """A VideoRoom, and the TextRoom where its members are told things, if it has one."""
+    """A VideoRoom, and the TextRoom that its members read, if it has one."""
 
     server: JanusServer
     room: FeedId
@@ -64,12 +65,15 @@ class JanusRoom:
 
 
 def parse_servers(given: Sequence[str]) -> Mapping[str, JanusServer]:
-    """From `ws://host:8188`, or with names: `main=ws://one:8188` and so on; by name.
+    """Parse `ws://host:8188`, or named servers such as `main=ws://one:8188`.
+
+    Returns:
+        Servers by name.
 
     Raises:
-        ValueError: It says which part is wrong.
+        ValueError: A part is wrong; the message says which.
     """
-    found: dict[str, JanusServer] = {}
+    servers: dict[str, JanusServer] = {}
     for part in given:
         name, equals, url = part.partition("=")
         if not equals:
@@ -78,22 +82,22 @@ def parse_servers(given: Sequence[str]) -> Mapping[str, JanusServer]:
             raise ValueError(
                 f"{name!r} is not a name; use a-z, 0-9 and hyphens, as in main=ws://..."
             )
-        if name in found:
+        if name in servers:
             raise ValueError(f"two servers are called {name!r}; write them as name=ws://host:8188")
         split = urlsplit(url)
         if split.scheme not in ("ws", "wss") or not split.hostname:
             raise ValueError(f"{url!r} is not the URL of a WebSocket, as in ws://host:8188")
-        found[name] = JanusServer(name, url)
-    return found
+        servers[name] = JanusServer(name, url)
+    return servers
 
 
-def describe(
+def describe_room(
     connector: Mapping[str, Any],
     secrets: Mapping[str, str],
     servers: Mapping[str, JanusServer],
     access: JanusAccess,
 ) -> JanusRoom | None:
-    """The room that `Room.connector` and its secrets mean; None: on a server that is not known."""
+    """Return the room that a `Room.connector` describes; None: its server is unknown."""
     server = servers.get(connector.get("server") or next(iter(servers), ""))
     if server is None:
         return None

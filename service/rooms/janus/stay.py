@@ -1,136 +1,110 @@
 """One stay in a VideoRoom.
 
-What Janus says is kept as it comes, in the roster and the lines; one loop then brings what we do
-in line with it: who is heard, on which line, and who is muted. So nothing depends on the order in
-which events come, nor on any single one.
+The roster and the lines record what Janus says, as it comes. One loop then brings our side in line
+with them: the speakers on record, their lines, and who is muted. So nothing depends on the order of
+events, nor on any single event.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
 import structlog
 
-from service.clock import Clock
 from service.errors import StoreAway
 from service.listening.packet import Packet
-from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
-from service.rooms.connector import Muted, RoomListener, RoomLost, RoomOver, RoomRefused
-from service.rooms.control import ActionRoute
+from service.rooms.connector import Muted, RoomLost, RoomOver, RoomRefused
 from service.rooms.janus.api import JanusRefusal, JanusSession, janus_session
-from service.rooms.janus.identity import Cast, inaudible, person_of, shown_name
-from service.rooms.janus.lines import Voice
+from service.rooms.janus.dependencies import StayDependencies
+from service.rooms.janus.early_packets import EarlyPackets
+from service.rooms.janus.identity import SpeakerIds, inaudible_reason, person_of, shown_name
+from service.rooms.janus.lines import TrackId
+from service.rooms.janus.member_messages import MemberMessages
 from service.rooms.janus.moderation import Moderation
+from service.rooms.janus.mute_keeper import MuteKeeper
 from service.rooms.janus.reception import Reception
 from service.rooms.janus.roster import Ended, Roster, Talking, Unmuted
-from service.rooms.janus.server import VIDEOROOM, FeedId, JanusAccess, JanusRoom
+from service.rooms.janus.server import VIDEOROOM, FeedId, JanusRoom
+from service.rooms.janus.silence import SilenceWatch
 from service.rooms.janus.text_room import TextRoom
-from service.rooms.notice import Notice
-from service.rooms.ports import NoticeStore
 from service.rooms.room import Room, Speaker
 
 log = structlog.get_logger()
 
 _NO_SUCH_ROOM = 426
 _RETRY_S = 1.0
-_SILENT_S = 3.0
-"""Whom Janus calls talking is heard by then, or their line is asked for anew."""
-_MUTE_AGAIN_S = 30.0
-"""Janus would not mute somebody: it is asked again."""
-_EARLY_S = 1.0
-_MOST_EARLY = 5_000
-"""Packets of speakers who are being put on record: of a hundred in a second."""
 _GRACE_S = 1.0
-"""Janus 1.1.2 crashes if a handle goes while its room is being destroyed: we stay that long."""
-_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every stay needs.
-
-    Attributes:
-        told: Whether a webhook tells the room server of what is asked for in a room.
-        announced: Ids of rooms whose members were given the notice in this run.
-    """
-
-    listener: RoomListener
-    access: JanusAccess
-    notice: Notice
-    notices: NoticeStore
-    told: ActionRoute
-    addresses: Sequence[str] | None
-    metrics: Metrics
-    clock: Clock
-    announced: set[str] = field(default_factory=set)
+"""Time that we stay after a room has ended: Janus 1.1.2 crashes if a handle goes while its room is
+being destroyed."""
+_MOST_PROBLEMS = 3
+"""Problems that a room's state names."""
 
 
 class JanusStay:
     """Implements `RoomSession`."""
 
-    def __init__(self, room: Room, place: JanusRoom, muted: Muted, around: Surroundings) -> None:
+    def __init__(
+        self, room: Room, place: JanusRoom, muted: Muted, dependencies: StayDependencies
+    ) -> None:
         self._room = room
         self._place = place
-        self._muted = muted
-        self._around = around
+        self._dependencies = dependencies
         self._roster = Roster()
-        self._cast = Cast(room.id, place.speaker_id)
-        self._heard: dict[Voice, Speaker] = {}
-        self._since: dict[Voice, datetime] = {}
-        self._early: deque[tuple[Voice, Packet]] = deque(maxlen=_MOST_EARLY)
-        """From speakers who are not on record yet."""
+        self._ids = SpeakerIds(room.id, place.speaker_id)
+        self._speakers: dict[TrackId, Speaker] = {}
+        """Speakers on record, by track."""
+        self._since: dict[TrackId, datetime] = {}
+        """Tracks in the room, on record or not, and when each came."""
+        self._early = EarlyPackets(dependencies.metrics)
         self._changed = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._moderation: Moderation | None = None
-        self._text_room: TextRoom | None = None
+        self._messages: MemberMessages | None = None
         self._reception: Reception | None = None
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._told_heard = False
-        self._muting: dict[FeedId, str] = {}
-        """Whom we mute again, and why that failed where it did."""
-        self._silent: set[FeedId] = set()
-        self._checks: dict[FeedId, asyncio.TimerHandle] = {}
-        self._unnoticed = ""
+        self._reported_heard = False
+        self._mutes = MuteKeeper(
+            room.id, muted, self._roster, spawn=self._spawn, on_change=self._changed.set
+        )
+        self._silence = SilenceWatch(room.id, self._speakers, self._changed.set)
 
     @property
     def peers(self) -> int:
+        """Number of peer connections, 0 or 1."""
         return int(self._reception is not None and self._reception.open)
 
     async def run(self, tell: Callable[[str], None]) -> NoReturn:
-        access, server = self._around.access, self._place.server
+        access, server = self._dependencies.access, self._place.server
         async with janus_session(
             server, api_secret=access.api_secret, token=access.token
         ) as session:
-            self._reception = reception = Reception(
+            moderation, messages, private_id = await self._join(session)
+            self._reception = self._silence.reception = reception = Reception(
                 session,
                 self._place,
-                private_id=await self._join(session),
+                private_id=private_id,
                 on_packet=self._push,
                 on_change=self._changed.set,
-                addresses=self._around.addresses,
-                metrics=self._around.metrics,
+                addresses=self._dependencies.addresses,
+                metrics=self._dependencies.metrics,
             )
             try:
                 async with self._tasks:
                     self._spawn(self._until_over(), "janus room")
                     self._spawn(reception.until_lost(), "janus media")
-                    self._spawn(self._give_notice(), "janus notice")
-                    await self._follow(reception, tell)
+                    self._spawn(messages.give_notice(), "janus notice")
+                    await self._follow(reception, moderation, tell)
             finally:
-                for check in self._checks.values():
-                    check.cancel()
+                self._silence.close()
                 await reception.close()
         raise AssertionError("a stay ends by an exception")
 
     async def act(self, action: RoomAction, person: str, words: str) -> str:
-        if self._moderation is None:
+        if self._moderation is None or self._messages is None:
             raise CannotAct("the room is not joined yet")
         feeds = self._feeds(person)
         match action:
@@ -143,8 +117,8 @@ class JanusStay:
             case RoomAction.REMOVE:
                 feeds |= {
                     feed
-                    for feed, one in self._roster.idle.items()
-                    if self._cast.person(one) == person
+                    for feed, publisher in self._roster.idle.items()
+                    if self._ids.person(publisher) == person
                 }
                 await self._moderation.remove(feeds)
                 return "Janus has removed them" if feeds else "not there any more"
@@ -152,29 +126,38 @@ class JanusStay:
                 await self._moderation.destroy()
                 return "Janus has destroyed the room"
             case RoomAction.WARN:
-                return await self._warn(person, words)
+                names = (one.name for one in self._speakers.values() if person_of(one.id) == person)
+                return await self._messages.warn(next(names, person), words)
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
-        """Janus itself says who is there; what a room server says besides changes nothing."""
+        """Do nothing: Janus itself says who is in the room, whatever a room server adds."""
         return False
 
     def _feeds(self, person: str) -> set[FeedId]:
-        """Everybody who publishes as this person: whose word that is, nobody can tell."""
-        heard = {voice[0] for voice, one in self._heard.items() if person_of(one.id) == person}
-        there = self._roster.publishers.items()
-        return heard | {feed for feed, one in there if self._cast.person(one) == person}
+        """Return every publisher who claims this id: nobody can tell who owns it."""
+        on_record = {
+            track[0] for track, one in self._speakers.items() if person_of(one.id) == person
+        }
+        publishers = self._roster.publishers.items()
+        return on_record | {feed for feed, one in publishers if self._ids.person(one) == person}
 
-    async def _join(self, session: JanusSession) -> int:
-        """Enter as a listener whom everybody sees; the number by which Janus knows what is ours."""
+    async def _join(self, session: JanusSession) -> tuple[Moderation, MemberMessages, int]:
+        """Enter as a listener whom everybody in the room sees.
+
+        Returns:
+            Moderation and messages, and the number by which Janus recognises our subscription.
+        """
         handle = await session.attach(VIDEOROOM, self._on_event)
-        self._moderation = Moderation(handle, self._place, self._roster)
-        if self._place.text_room is not None:
-            self._text_room = TextRoom(session, self._place)
+        self._moderation = moderation = Moderation(handle, self._place, self._roster)
+        text_room = None if self._place.text_room is None else TextRoom(session, self._place)
+        self._messages = messages = MemberMessages(
+            self._room, text_room, self._dependencies, self._changed.set
+        )
         body: dict[str, Any] = {
             "request": "join",
             "ptype": "publisher",
             "room": self._place.room,
-            "display": self._around.notice.name(self._room.languages),
+            "display": self._dependencies.notice.name(self._room.languages),
         }
         if self._place.pin:
             body["pin"] = self._place.pin
@@ -182,49 +165,49 @@ class JanusStay:
             answer = await handle.ask(body)
         except JanusRefusal as error:
             raise _refused(error, self._place) from error
-        return int(answer.data.get("private_id", 0))
+        return moderation, messages, int(answer.data.get("private_id", 0))
 
     def _on_event(self, kind: str, data: Mapping[str, Any], sdp: str | None) -> None:
         if kind in ("detached", "hangup"):
             raise RoomLost(f"Janus ended our stay in the room ({kind})")
         before = set(self._roster.publishers)
-        told = self._roster.take(data)
+        event = self._roster.apply_event(data)
         for feed in before - set(self._roster.publishers):
-            self._silent.discard(feed)
-            self._muting.pop(feed, None)
-            if (check := self._checks.pop(feed, None)) is not None:
-                check.cancel()
+            self._silence.forget(feed)
+            self._mutes.forget(feed)
             if self._reception is not None:
                 self._reception.forget(feed)
-        match told:
+        match event:
             case Ended(reason):
                 if self._moderation is not None:
                     self._moderation.over = True
                 if not self._over.done():
                     self._over.set_result(reason)
             case Unmuted(feed):
-                self._lifted(feed)
+                self._mutes.honour_unmute(feed, self._speakers)
             case Talking(feed):
-                self._check_soon(feed)
+                self._silence.schedule_check(feed)
         if self._moderation is not None:
-            self._moderation.look()
+            self._moderation.check_confirmations()
         self._changed.set()
 
-    async def _follow(self, reception: Reception, tell: Callable[[str], None]) -> NoReturn:
+    async def _follow(
+        self, reception: Reception, moderation: Moderation, tell: Callable[[str], None]
+    ) -> NoReturn:
         while True:
             self._changed.clear()
-            speakers = self._cast.speakers(self._roster)
-            await self._let_go(speakers)
-            now = self._around.clock()
-            self._since = {voice: self._since.get(voice, now) for voice in speakers}
-            await reception.settle(speakers)
-            if reception.connected or not speakers:  # nobody is heard before
-                if await self._welcome(speakers) and not self._told_heard:
-                    self._told_heard = True
-                    present = [one.id for one in self._heard.values()]
-                    self._around.listener.room_heard(self._room.id, present)
-                self._keep_muted()
-                tell(self._missing())
+            present = self._ids.speakers(self._roster)
+            await self._remove_absent(present)
+            now = self._dependencies.clock()
+            self._since = {track: self._since.get(track, now) for track in present}
+            await reception.update_lines(present)
+            if reception.connected or not present:  # no packet can arrive before
+                if await self._record_present(present) and not self._reported_heard:
+                    self._reported_heard = True
+                    ids = [speaker.id for speaker in self._speakers.values()]
+                    self._dependencies.listener.room_heard(self._room.id, ids)
+                self._mutes.renew_mutes(self._speakers, moderation)
+                tell(self._problems())
             await self._changed.wait()
 
     async def _until_over(self) -> NoReturn:
@@ -233,158 +216,57 @@ class JanusStay:
         await asyncio.sleep(_GRACE_S)
         raise RoomOver(reason)
 
-    async def _let_go(self, speakers: Mapping[Voice, Speaker]) -> None:
-        """Whoever is not there any more has left; their last words are waited for meanwhile."""
-        for voice in [voice for voice in self._heard if voice not in speakers]:
-            speaker = self._heard.pop(voice)
-            reason = self._roster.gone.get(voice[0], "the speaker stopped this sound")
-            leaving = self._around.listener.speaker_left(speaker, reason)
+    async def _remove_absent(self, present: Mapping[TrackId, Speaker]) -> None:
+        """Let absent speakers leave; tasks wait for their last words meanwhile."""
+        for track in [track for track in self._speakers if track not in present]:
+            speaker = self._speakers.pop(track)
+            reason = self._roster.gone.get(track[0], "the speaker stopped this sound")
+            leaving = self._dependencies.listener.speaker_left(speaker, reason)
             self._spawn(leaving, f"speaker {speaker.id} leaves")
-            await asyncio.sleep(0)  # they have begun to leave before anybody comes
+            await asyncio.sleep(0)  # the task starts before another speaker joins
 
-    async def _welcome(self, speakers: Mapping[Voice, Speaker]) -> bool:
-        """Everybody is heard; False where the store could not take somebody yet."""
-        for voice, speaker in speakers.items():
-            if self._heard.get(voice) == speaker:
+    async def _record_present(self, present: Mapping[TrackId, Speaker]) -> bool:
+        """Put every speaker on record; False where the store could not take one yet."""
+        for track, speaker in present.items():
+            if self._speakers.get(track) == speaker:
                 continue
             try:
-                if voice in self._heard:
-                    await self._around.listener.speaker_changed(speaker)
+                if track in self._speakers:
+                    await self._dependencies.listener.speaker_changed(speaker)
                 else:
-                    await self._around.listener.speaker_joined(speaker, self._since[voice])
+                    await self._dependencies.listener.speaker_joined(speaker, self._since[track])
             except StoreAway:
                 log.warning("janus.store_away", room=self._room.id)
                 asyncio.get_running_loop().call_later(_RETRY_S, self._changed.set)
                 return False
-            self._heard[voice] = speaker
-        self._push_early()
+            self._speakers[track] = speaker
+        self._early.release(self._push, asyncio.get_running_loop().time())
         return True
 
-    def _keep_muted(self) -> None:
-        """Whom moderators muted through us stays muted, however often they come back."""
-        for voice, speaker in self._heard.items():
-            wanted = person_of(speaker.id) in self._muted
-            if not wanted and voice[0] in self._muting:
-                self._muting[voice[0]] = ""
-            if wanted and not speaker.muted and voice[0] not in self._muting:
-                self._muting[voice[0]] = ""
-                self._spawn(self._mute_again(voice[0], speaker), f"mute {speaker.id} again")
-
-    async def _mute_again(self, feed: FeedId, speaker: Speaker) -> None:
-        """Until Janus has done it, they have left, or a moderator takes it back."""
-        assert self._moderation is not None
-        while feed in self._roster.publishers and person_of(speaker.id) in self._muted:
-            try:
-                await self._moderation.mute([feed], muted=True)
-                break
-            except CannotAct as error:
-                log.warning("janus.mute_refused", room=self._room.id)
-                self._muting[feed] = f"{speaker.name} is to be muted: {error}"
-                self._changed.set()
-                await asyncio.sleep(_MUTE_AGAIN_S)
-        self._muting.pop(feed, None)
-        self._changed.set()
-
-    def _lifted(self, feed: FeedId) -> None:
-        """Somebody unmuted them at Janus; where it was us, they are among the muted no more."""
-        for voice, speaker in self._heard.items():
-            if voice[0] == feed and (person := person_of(speaker.id)) in self._muted:
-                self._spawn(self._muted.lifted(person), f"unmuted {person}")
-
-    def _check_soon(self, feed: FeedId) -> None:
-        if feed not in self._checks:
-            loop = asyncio.get_running_loop()
-            self._checks[feed] = loop.call_later(_SILENT_S, self._check_heard, feed)
-
-    def _check_heard(self, feed: FeedId) -> None:
-        """Janus called them talking a while ago: a hint that they should be heard by now."""
-        assert self._reception is not None
-        self._checks.pop(feed, None)
-        voices = [voice for voice, one in self._heard.items() if voice[0] == feed and not one.muted]
-        heard_s = max((self._reception.last_packet_s(voice) for voice in voices), default=math.inf)
-        if asyncio.get_running_loop().time() - heard_s < _SILENT_S:
-            self._silent.discard(feed)
-        else:
-            if feed not in self._silent:
-                log.warning("janus.silent_line", room=self._room.id)
-                self._silent.add(feed)
-                self._reception.forget(feed)
-            self._check_soon(feed)
-        self._changed.set()
-
-    async def _warn(self, person: str, words: str) -> str:
-        names = (one.name for one in self._heard.values() if person_of(one.id) == person)
-        name = next(names, person)
-        if self._text_room is not None:
-            try:
-                await self._text_room.announce(f"{name}: {words}")
-            except JanusRefusal as error:
-                raise CannotAct(f"Janus's text room refuses: {str(error)[:200]}") from error
-            except (RoomLost, RoomRefused) as error:
-                raise CannotAct(str(error)) from error
-            return "the room's text room shows it"
-        if self._around.told(self._room.id):
-            return "the room server was told"
-        raise CannotAct(
-            "nobody would warn them: the room has no `connector.text_room`, and no webhook takes "
-            "action.requested"
-        )
-
-    async def _give_notice(self) -> None:
-        """Once for each room, whatever happens to the connection or to us."""
-        text = self._room.notice
-        if self._text_room is None or not text:
-            return
-        while True:
-            try:
-                if await self._around.notices.noticed(self._room.id):
-                    return
-                if self._room.id not in self._around.announced:
-                    await self._text_room.announce(text)
-                    self._around.announced.add(self._room.id)
-                await self._around.notices.set_noticed(self._room.id, self._around.clock())
-                self._around.announced.discard(self._room.id)
-                return
-            except JanusRefusal as error:
-                self._unnoticed = f"members could not be told of us: {str(error)[:200]}"
-                self._changed.set()
-                return
-            except StoreAway:
-                await asyncio.sleep(_RETRY_S)
-
-    def _push(self, voice: Voice, packet: Packet) -> None:
-        speaker = self._heard.get(voice)
+    def _push(self, track: TrackId, packet: Packet) -> None:
+        speaker = self._speakers.get(track)
         if speaker is not None:
-            self._around.listener.push(self._room.id, speaker.id, packet)
-        elif voice in self._since:
-            self._early.append((voice, packet))
+            self._dependencies.listener.push(self._room.id, speaker.id, packet)
+        elif track in self._since:
+            self._early.hold(track, packet)
         else:
-            self._around.metrics.packets_of_nobody.inc()
+            self._dependencies.metrics.packets_of_nobody.inc()
 
-    def _push_early(self) -> None:
-        """What came before that is in the speaker's gap."""
-        early, now_s = list(self._early), asyncio.get_running_loop().time()
-        self._early.clear()
-        for voice, packet in early:
-            if now_s - packet.arrived_s < _EARLY_S:
-                self._push(voice, packet)
-            else:
-                self._around.metrics.packets_of_nobody.inc()
-
-    def _missing(self) -> str:
-        """What is not as it should be, for people."""
-        silent = (
-            f"{shown_name(self._roster.publishers[feed])} talks, and nothing of it arrives"
-            for feed in self._silent
-        )
-        found = [
-            *filter(None, map(inaudible, self._roster.publishers.values())),
-            *silent,
-            *filter(None, self._muting.values()),
-            *filter(None, [self._unnoticed]),
+    def _problems(self) -> str:
+        """Return the room's problems in one line, for people; empty where there are none."""
+        publishers = self._roster.publishers
+        problems = [
+            *filter(None, map(inaudible_reason, publishers.values())),
+            *(
+                f"{shown_name(publishers[feed])} talks, and nothing of it arrives"
+                for feed in self._silence.silent
+            ),
+            *self._mutes.problems,
         ]
-        more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        return "; ".join(found[:_SHOWN]) + more
+        if self._messages is not None and self._messages.problem:
+            problems.append(self._messages.problem)
+        beyond = len(problems) - _MOST_PROBLEMS
+        return "; ".join(problems[:_MOST_PROBLEMS]) + (f"; and {beyond} more" if beyond > 0 else "")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.create_task(work, name=name)

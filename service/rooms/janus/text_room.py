@@ -1,4 +1,4 @@
-"""A Janus TextRoom, in which a VideoRoom's members read what they are told."""
+"""A Janus TextRoom, in which a VideoRoom's members read announcements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PLUGIN = "janus.plugin.textroom"
 
 
 class TextRoom:
-    """Announcements need no connection of ours, only the room's secret."""
+    """Writes announcements, which need the TextRoom's secret and no peer connection."""
 
     def __init__(self, session: JanusSession, place: JanusRoom) -> None:
         self._session = session
@@ -20,11 +20,11 @@ class TextRoom:
         self._handle: Handle | None = None
 
     async def announce(self, text: str) -> None:
-        """Raises: JanusRefusal; RoomLost where the connection is gone."""
+        """Write into the room. Raises: JanusRefusal; RoomLost where the connection is gone."""
         if self._handle is None:
             try:
                 self._handle = await self._session.attach(_PLUGIN, lambda kind, data, sdp: None)
-            except RoomRefused as error:  # the plugin is not there: the room can be heard without
+            except RoomRefused as error:  # no such plugin: the room can be heard without it
                 raise JanusRefusal(0, str(error)) from error
         body: dict[str, Any] = {
             "request": "announcement",

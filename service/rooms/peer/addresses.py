@@ -1,4 +1,4 @@
-"""Which of the machine's addresses a peer gathers candidates on."""
+"""Choice of the local addresses on which a peer gathers candidates."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _addresses: ContextVar[Sequence[str] | None] = ContextVar("_addresses", default=
 HostAddresses = Callable[[bool, bool], list[str]]
 
 
-def choosing(all_addresses: HostAddresses) -> HostAddresses:
-    """Make the function that replaces aioice's, which knows no choice and hides loopback."""
+def choose_addresses(all_addresses: HostAddresses) -> HostAddresses:
+    """Make the replacement of aioice's function, which offers no choice and omits loopback."""
 
     def host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
         chosen = _addresses.get()
@@ -25,7 +25,7 @@ def choosing(all_addresses: HostAddresses) -> HostAddresses:
 
 @contextmanager
 def gathering_on(addresses: Sequence[str] | None) -> Iterator[None]:
-    """Inside, peers gather on these addresses; None: on all but loopback."""
+    """Make peers gather on these addresses inside the context; None: on all but loopback."""
     token = _addresses.set(addresses)
     try:
         yield

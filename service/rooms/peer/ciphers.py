@@ -1,4 +1,4 @@
-"""What DTLS may be spoken in: publishers with an RSA certificate are heard, too.
+"""Cipher suites of DTLS, extended so that publishers with an RSA certificate can connect.
 
 aiortc offers ECDSA alone, as browsers do; GStreamer's webrtcbin signs with RSA.
 """
@@ -14,11 +14,11 @@ _CIPHERS = (
     b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     b"ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
 )
-"""Those of aiortc, and forward-secret ones with authenticated encryption."""
+"""aiortc's suites, and the forward-secret ones with authenticated encryption for RSA."""
 
 
-def with_rsa(create_context: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Make the method that replaces the one of aiortc's certificates."""
+def add_rsa_ciphers(create_context: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make the replacement of the method of aiortc's certificates."""
 
     def create_ssl_context(certificate: Any, srtp_profiles: Any) -> Any:
         context = create_context(certificate, srtp_profiles)

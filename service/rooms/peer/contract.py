@@ -1,7 +1,7 @@
-"""Whether the private names that we rely on are as we know them.
+"""Contract with the libraries: a check that the private names we rely on are as we know them.
 
-Checked at start and once per connection, never per packet. Where packets cannot be taken,
-`stock.py` takes over: dearer and deafer, but heard.
+It runs at start and once per connection, never per packet. Where packets cannot be taken from
+aiortc, `stock.py` takes over, which costs more and loses more.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 import structlog
 
-from service.rooms.peer.private_names import PRIVATE_NAMES, PrivateName, Use, find
+from service.rooms.peer.private_names import PRIVATE_NAMES, PrivateName, Use, resolve_name
 
 log = structlog.get_logger()
 
 TESTED = {"aiortc": "1.16", "aioice": "0.13", "pylibsrtp": "1.0"}
-"""The versions that the tests run with; pyproject.toml has the same bounds."""
+"""Versions that the tests run with. pyproject.toml has the same bounds."""
 REMEDY = "install " + ", ".join(f"{name} {version}" for name, version in TESTED.items())
 
 PLAIN_OFFER = "\r\n".join(
@@ -45,20 +45,20 @@ PLAIN_OFFER = "\r\n".join(
         "",
     )
 )
-"""An offer that must be answered: where even this one fails, the fault is ours."""
+"""A plain offer. Where even this one cannot be answered, the fault is ours."""
 
 
 _LOOP = "asyncio.selector_events:BaseSelectorEventLoop"
 _SHOWN = 300
-"""Characters of an error that are written into the log."""
+"""Most characters of an error in the log."""
 _NOT_MADE = (TypeError, AttributeError, NameError, ValueError, LookupError, AssertionError)
 
 
 class CannotAnswer(Exception):
-    """This server cannot answer, whatever is offered.
+    """This server cannot answer any offer.
 
     Attributes:
-        missing: The private names that are not as we know them, a sentence each.
+        missing: Private names that are not as we know them, a sentence each.
     """
 
     def __init__(self, missing: Sequence[str]) -> None:
@@ -66,12 +66,12 @@ class CannotAnswer(Exception):
         self.missing = missing
 
     def log(self, **ids: str) -> None:
-        """Write one line with what is missing; with the traceback where nothing is."""
+        """Log the missing names in one line, or the traceback where no name is missing."""
         log.error(
             "peer.cannot_answer",
             **ids,
             missing=self.missing,
-            error=shown_cause(self),
+            error=describe_cause(self),
             remedy=REMEDY,
             exc_info=None if self.missing else self.__cause__,
         )
@@ -79,86 +79,86 @@ class CannotAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A name that is not as we know it, and a sentence that says how."""
+    """A name that is not as we know it, and a sentence that says how it differs."""
 
     name: PrivateName
-    says: str
+    sentence: str
 
 
 def log_stock_path(faults: Sequence[Fault]) -> None:
-    """Write that packets cannot be taken on a connection, if so, and why."""
+    """Log the faults that put a connection on the stock path, if there are any."""
     if faults:
-        log.warning("peer.stock_path", missing=said(faults), remedy=REMEDY)
+        log.warning("peer.stock_path", missing=sentences(faults), remedy=REMEDY)
 
 
-def require(uses: Collection[Use]) -> None:
+def require_names(uses: Collection[Use]) -> None:
     """Check the names that can be checked without a connection.
 
     Raises:
-        CannotAnswer: one of them is not as we know it.
+        CannotAnswer: One of them is not as we know it.
     """
-    if faults := broken(uses):
-        raise CannotAnswer(said(faults))
+    if faults := find_faults(uses):
+        raise CannotAnswer(sentences(faults))
 
 
 @contextmanager
 def answering(*refusals: type[Exception]) -> Iterator[None]:
-    """Around our own code while an offer is answered.
+    """Turn unexpected errors into CannotAnswer while our own code answers an offer.
 
     Args:
-        refusals: Raised on purpose, as the offer's fault; they pass.
+        refusals: Errors that are the offer's fault. They pass unchanged.
 
     Raises:
-        CannotAnswer: from anything else.
+        CannotAnswer: Another error occurred.
     """
     try:
         yield
     except Exception as error:
         if isinstance(error, (*refusals, CannotAnswer)):
             raise
-        raise CannotAnswer(said(broken())) from error
+        raise CannotAnswer(sentences(find_faults())) from error
 
 
-def shown_cause(error: BaseException) -> str:
-    """The error that others were raised from, in a line; empty where it was raised by itself."""
+def describe_cause(error: BaseException) -> str:
+    """Return the first cause of an error in one line; empty where it has no cause."""
     cause = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
     return "" if cause is error else f"{type(cause).__name__}: {cause}"[:_SHOWN]
 
 
-def said(faults: Sequence[Fault]) -> list[str]:
-    """The sentences of faults, for a log line."""
-    return [fault.says for fault in faults]
+def sentences(faults: Sequence[Fault]) -> list[str]:
+    """Return the sentences of faults, for a log line."""
+    return [fault.sentence for fault in faults]
 
 
-def broken(
+def find_faults(
     uses: Collection[Use] = tuple(Use), receiver: Any = None, endpoint: Any = None
 ) -> list[Fault]:
     """Return the names needed for `uses` that are not as we know them. Needs a running event loop.
 
     Args:
-        receiver: Of an audio transceiver. None: what only an instance has is not checked.
-        endpoint: An asyncio datagram transport. None: the same.
+        receiver: Receiver of an audio transceiver. None: attributes of instances go unchecked.
+        endpoint: An asyncio datagram transport. None: its attributes go unchecked.
     """
     instances = _instances(receiver, endpoint)
     wanted = [name for name in PRIVATE_NAMES if not set(uses).isdisjoint(name.uses)]
-    return [Fault(name, says) for name in wanted for says in _look(name, instances)]
+    return [Fault(name, text) for name in wanted for text in _differences(name, instances)]
 
 
-def _look(name: PrivateName, instances: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a name, if anything."""
-    if name.takes is not None:
+def _differences(name: PrivateName, instances: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each difference of a name from what we know."""
+    if name.parameters is not None:
         loop = asyncio.get_running_loop()
-        yield from _function(name, loop if name.owner == _LOOP else find(name.owner))
+        yield from _check_function(name, loop if name.owner == _LOOP else resolve_name(name.owner))
     elif ":" not in name.owner:
-        if find(name.owner, name.name) is None:
+        if resolve_name(name.owner, name.name) is None:
             yield f"{name.shown} is missing"
     elif name.owner in instances:
-        yield from _attribute(name, instances[name.owner])
+        yield from _check_attribute(name, instances[name.owner])
 
 
-def _function(name: PrivateName, owner: Any) -> Iterator[str]:
+def _check_function(name: PrivateName, owner: Any) -> Iterator[str]:
     function = getattr(owner, name.name, None)
     if function is None:
         yield f"{name.shown} is missing"
@@ -170,12 +170,12 @@ def _function(name: PrivateName, owner: Any) -> Iterator[str]:
         return
     if inspect.isclass(owner) and inspect.isfunction(function):
         found = found[1:]
-    if found != name.takes:
-        takes, known = (", ".join(names or ()) or "nothing" for names in (found, name.takes))
+    if found != name.parameters:
+        takes, known = (", ".join(names or ()) or "nothing" for names in (found, name.parameters))
         yield f"{name.shown} takes {takes}; we know {known}"
 
 
-def _attribute(name: PrivateName, owner: Any) -> Iterator[str]:
+def _check_attribute(name: PrivateName, owner: Any) -> Iterator[str]:
     kind = type(owner)
     if not name.type and (hasattr(kind, name.name) or name.name in _annotated(kind)):
         return  # a property, or set once there is a socket
@@ -193,41 +193,41 @@ def _annotated(kind: type) -> Collection[str]:
 
 
 def _instances(receiver: Any, endpoint: Any) -> Mapping[str, Any]:
-    """Return an instance of each class that can be had, by owner.
+    """Return an instance of each class that can be made or reached, by owner.
 
-    What is reached through a private name that is missing is left out: the name says it.
+    An instance behind a missing private name is left out: that name is a fault already.
     """
     transport = getattr(receiver, "transport", None)
     ice_transport = getattr(transport, "transport", None)
     ice = getattr(ice_transport, "_connection", None)
-    session = _made("aiortc.sdp:SessionDescription.parse", PLAIN_OFFER)
+    session = _make("aiortc.sdp:SessionDescription.parse", PLAIN_OFFER)
     if isinstance(session, _NotMade):
         session = None  # the plain offer is refused for the same reason
     media = next(iter(getattr(session, "media", ())), None)
-    stun = _made("aioice.ice:StunProtocol", ice)
+    stun = _make("aioice.ice:StunProtocol", ice)
     instances = {
         "aiortc:RTCRtpReceiver": receiver,
         "aiortc:RTCDtlsTransport": transport,
         "aiortc:RTCIceTransport": ice_transport,
         "aiortc.rtcdtlstransport:RtpRouter": getattr(transport, "_rtp_router", None),
-        "aiortc.rtp:RtpPacket": _made("aiortc.rtp:RtpPacket"),
+        "aiortc.rtp:RtpPacket": _make("aiortc.rtp:RtpPacket"),
         "aiortc.sdp:SessionDescription": session,
         "aiortc.sdp:MediaDescription": media,
         "aiortc.sdp:SsrcDescription": next(iter(getattr(media, "ssrc", ())), None),
         "aioice:Connection": ice,
         "aioice.ice:StunProtocol": stun,
-        "aioice.ice:CandidatePair": _made("aioice.ice:CandidatePair", stun, None),
+        "aioice.ice:CandidatePair": _make("aioice.ice:CandidatePair", stun, None),
         "asyncio.selector_events:_SelectorTransport": endpoint,
     }
     return {owner: made for owner, made in instances.items() if made is not None}
 
 
 class _NotMade:
-    """In place of an object that cannot be made: it has no attribute."""
+    """Stands in for an object that cannot be made; it has no attribute."""
 
 
-def _made(maker: str, *arguments: Any) -> Any:
+def _make(maker: str, *arguments: Any) -> Any:
     try:
-        return find(maker)(*arguments)
+        return resolve_name(maker)(*arguments)
     except _NOT_MADE:
         return _NotMade()

@@ -1,10 +1,11 @@
-"""What comes from the network, on its way to somebody's track: no datagram does harm.
+"""Guard between the network and the tracks: no datagram does harm.
 
-Whoever can reach a peer's port may send to it; only part of that is encrypted and authenticated.
+Anyone who can reach a peer's port may send to it. Only some datagrams are encrypted and
+authenticated.
 
-aiortc takes a datagram through four hands: it is tried as STUN, put into a queue, taken out by the
-task of DTLS, decrypted and routed. That is how the first packets of a source come. Once it is known
-whose they are, sound goes to its track at once (decision 0014).
+aiortc handles a datagram in four steps: it tries it as STUN, queues it, decrypts it in the task of
+DTLS, and routes it. The first packets of a source come this way. Once its track is known, its
+packets go to the track at once (decision 0014).
 """
 
 from __future__ import annotations
@@ -14,34 +15,34 @@ from collections.abc import Callable
 from typing import Any
 
 from service.rooms.peer.intake import Unfit
-from service.rooms.peer.private_names import find
+from service.rooms.peer.private_names import resolve_name
 from service.rooms.peer.rtp import HEADER_BYTES
 from service.rooms.peer.tap import tap_of
 
 LONGEST = 1500
-"""Bytes of a datagram: more than that and pylibsrtp raises what aiortc does not expect."""
+"""Most bytes of a datagram. On longer ones pylibsrtp raises an error unknown to aiortc."""
 _MOST_DATAGRAMS = 1_000
-"""That wait to be read, half a second of a hundred lines: whoever floods a transport that is not
-connected yet fills no memory."""
+"""Most datagrams in the queue, half a second of a hundred lines: a flood of a transport that is not
+connected yet cannot fill memory."""
 _MALFORMED = (ValueError, LookupError, struct.error, AssertionError)
-"""What the parsers of aiortc and aioice raise, and aioice on a check for another component."""
+"""Errors of the parsers of aiortc and aioice, and of aioice on a check for another component."""
 _ON_UNFIT = "_earshot_on_unfit"
 _RTCP = range(192, 209)
-"""What stands where RTP has its payload type, in reports (RFC 5761)."""
+"""Second byte of RTCP packets, where RTP has its payload type (RFC 5761)."""
 
-_packet_of_aiortc: Any = find("aiortc.rtp:RtpPacket")
-_srtp_error: Any = find("pylibsrtp:Error")
+_packet_of_aiortc: Any = resolve_name("aiortc.rtp:RtpPacket")
+_srtp_error: Any = resolve_name("pylibsrtp:Error")
 
 
-def sorting(stun_received: Callable[..., None]) -> Callable[..., None]:
-    """Make the method that replaces the one of aioice's sockets, which tries all as STUN.
+def sort_datagrams(stun_received: Callable[..., None]) -> Callable[..., None]:
+    """Make the replacement of the method of aioice's sockets, which tries every datagram as STUN.
 
-    asyncio writes what that raises into the log, with every datagram.
+    That method raises on other datagrams, and asyncio logs each error.
     """
 
     def datagram_received(protocol: Any, data: bytes, addr: tuple[Any, ...]) -> None:
         try:
-            if _is_rtp_or_rtcp(data):  # and no STUN
+            if _is_rtp_or_rtcp(data):  # not STUN
                 protocol.receiver.data_received(data, protocol.local_candidate.component)
             else:
                 stun_received(protocol, data, addr)
@@ -52,35 +53,35 @@ def sorting(stun_received: Callable[..., None]) -> Callable[..., None]:
     return datagram_received
 
 
-def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
-    """Let no datagram end the connection, nor fill memory: to be called before it is made.
+def guard_transport(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
+    """Keep datagrams from ending the connection or filling memory. Call it before connecting.
 
-    aiortc closes a transport on an empty datagram and on one that is too long, which anyone may
-    send, and on a header extension of an odd length.
+    aiortc closes a transport on an empty datagram and on an overlong one, which anyone may send,
+    and on a header extension of an odd length.
     """
     ice = transport.transport._connection
     queue, router = ice._queue, transport._rtp_router
-    take_rtcp = transport._handle_rtcp_data
+    handle_rtcp_of_aiortc = transport._handle_rtcp_data
 
     def data_received(data: bytes | None, component: int) -> None:
         if not data or len(data) > LONGEST:
-            if data is None:  # how older aioice says that the socket is closed
+            if data is None:  # older aioice: the socket is closed
                 queue.put_nowait((data, component))
             else:
                 on_unfit(Unfit.MALFORMED)
-        elif take_sound(data):
+        elif deliver_to_track(data):
             pass
         elif queue.qsize() < _MOST_DATAGRAMS:
             queue.put_nowait((data, component))
         else:
             on_unfit(Unfit.RATE)
 
-    def take_sound(data: bytes) -> bool:
-        """Hand on what is known to be sound of one of our tracks; False where it is not."""
+    def deliver_to_track(data: bytes) -> bool:
+        """Deliver a packet of a known track; False where the datagram is not one."""
         session = transport._rx_srtp
         if session is None or len(data) < HEADER_BYTES or not _is_rtp_or_rtcp(data):
             return False
-        if queue.qsize():  # what came before goes first
+        if queue.qsize():  # earlier datagrams go first
             return False
         ssrc = int.from_bytes(data[8:12], "big")
         tap = tap_of(router.ssrc_table.get(ssrc))
@@ -90,26 +91,26 @@ def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
         transport._RTCDtlsTransport__rx_bytes += len(data)
         try:
             plain = session.unprotect(data)
-        except _srtp_error:  # not the publisher's, or sent again
+        except _srtp_error:  # not from the publisher, or a repetition
             return True
-        tap.take(plain)
+        tap.receive_packet(plain)
         return True
 
     async def handle_rtp(data: bytes, arrival_time_ms: int) -> None:
-        """A source's first packets; from then on the router knows whose it is."""
+        """Handle the first packets of a source; from then on the router knows its track."""
         try:
             packet = _packet_of_aiortc.parse(data, transport._rtp_header_extensions_map)
             tap = tap_of(router.route_rtp(packet))
             if tap is None or not tap.fits(packet.payload_type, packet.ssrc):
                 on_unfit(Unfit.STRAY)
             else:
-                tap.take(data)
+                tap.receive_packet(data)
         except _MALFORMED:
             on_unfit(Unfit.MALFORMED)
 
     async def handle_rtcp(data: bytes) -> None:
         try:
-            await take_rtcp(data)
+            await handle_rtcp_of_aiortc(data)
         except _MALFORMED:
             on_unfit(Unfit.MALFORMED)
 
@@ -120,5 +121,5 @@ def guard(transport: Any, on_unfit: Callable[[Unfit], object]) -> None:
 
 
 def _is_rtp_or_rtcp(data: bytes) -> bool:
-    """By its first byte (RFC 7983)."""
+    """Tell by the first byte (RFC 7983)."""
     return bool(data) and 127 < data[0] < 192

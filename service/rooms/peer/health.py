@@ -1,4 +1,4 @@
-"""How well a publisher that is there can be heard. Pure: time comes in as monotonic seconds."""
+"""Health of a connected publisher's track. Pure: time comes in as monotonic seconds."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from service.rooms.peer.intake import MOST_PER_S, MOST_SOURCES, Intake, Unfit
 
 FLOOD_PER_S = 1_000.0
 FLOOD_S = 5.0
-"""More datagrams than that, for so long, and the connection is closed: even to pass them over costs
-what others need. Browsers send about 50 a second."""
+"""A flood: more datagrams per second than FLOOD_PER_S during FLOOD_S. It closes the connection,
+because even to discard the datagrams costs what others need. Browsers send about 50 a second."""
 STALLED_S = 10.0
-"""Nothing of what is sent has come for so long. Silence with DTX sends a packet every 0.4 s."""
+"""Time without a packet after which a track is quiet. Silence with DTX sends one every 0.4 s."""
 _SENT = 20
-"""Packets that the sender's reports count meanwhile: some are on their way at any time."""
+"""Packets that a sender must report meanwhile for a stall: some are always in flight."""
 SHOWN_S = 10.0
-"""What is wrong stays told of for so long after it was last seen, and before it is another."""
+"""Shortest time that a trouble stays reported: after its last occurrence, and before another."""
 _MANY = 5
-"""Packets that were not taken since the last look: fewer are worth a count, not a word."""
+"""Unfit packets since the last check that make a trouble. Fewer are only counted."""
 
 FLOOD = f"it sent more than {FLOOD_PER_S:,.0f} packets a second"
 SOURCES = f"it sent from more than {MOST_SOURCES} sources"
@@ -29,54 +29,57 @@ _TROUBLES = {
     Unfit.STRAY: "packets that are not the Opus that was agreed on are not heard",
     Unfit.MALFORMED: "broken packets are not heard",
 }
-"""The gravest first."""
+"""Troubles by reason, the gravest first."""
 
 
 class Health:
-    """One publisher's.
+    """Health of one publisher's track.
 
     Args:
-        on_trouble: Called when what is wrong is another than before, with nothing when it is over.
-        now_s: When the connection was begun.
+        on_trouble: Called with each new trouble, and with an empty text when it is over.
+        now_s: Time at which the connection was begun.
     """
 
     def __init__(self, intake: Intake, on_trouble: Callable[[str], None], now_s: float) -> None:
         self._intake = intake
         self._on_trouble = on_trouble
-        self._began_s = self._looked_s = now_s
+        self._began_s = self._checked_s = now_s
         self._calm_s = now_s
         self._before: Counter[Unfit] = Counter()
         self._sent_before: int | None = None
-        self._seen_s = self._told_s = 0.0
-        self._told = ""
+        self._occurred_s = self._reported_s = 0.0
+        self._reported = ""
 
-    def quiet(self, now_s: float) -> bool:
-        """Nothing was taken for so long that the sender's reports are to be looked at."""
-        return now_s - (self._intake.taken_s or self._began_s) >= STALLED_S
+    def is_quiet(self, now_s: float) -> bool:
+        """Tell whether no packet has been admitted for long, so that `check` needs `sent`."""
+        return now_s - (self._intake.admitted_s or self._began_s) >= STALLED_S
 
-    def look(self, datagrams: int, sent: int | None, now_s: float) -> str:
-        """Take note of how it is; the reason, if the connection shall be closed.
+    def check(self, datagrams: int, sent: int | None, now_s: float) -> str:
+        """Report troubles.
 
         Args:
-            datagrams: That came since the last look.
-            sent: By the sender's reports, while it is `quiet`.
+            datagrams: Number of datagrams since the last check.
+            sent: Number of packets sent by the sender's report, while the track is quiet.
+
+        Returns:
+            The reason to close the connection, or an empty text.
         """
-        if datagrams <= FLOOD_PER_S * (now_s - self._looked_s):
+        if datagrams <= FLOOD_PER_S * (now_s - self._checked_s):
             self._calm_s = now_s
-        self._looked_s = now_s
+        self._checked_s = now_s
         if now_s - self._calm_s >= FLOOD_S:
             return FLOOD
         if self._intake.unfit[Unfit.SOURCES]:
             return SOURCES
-        self._tell(self._wrong(sent, now_s), now_s)
+        self._report(self._trouble(sent, now_s), now_s)
         return ""
 
-    def _wrong(self, sent: int | None, now_s: float) -> str:
+    def _trouble(self, sent: int | None, now_s: float) -> str:
         before, self._before = self._before, self._intake.unfit.copy()
         for why, trouble in _TROUBLES.items():
             if self._before[why] - before[why] >= _MANY:
                 return trouble
-        if not self.quiet(now_s):
+        if not self.is_quiet(now_s):
             self._sent_before = None
             return ""
         if self._sent_before is None:
@@ -84,10 +87,10 @@ class Health:
         stalled = (sent or 0) - (self._sent_before or 0) >= _SENT
         return STALLED if stalled else ""
 
-    def _tell(self, wrong: str, now_s: float) -> None:
-        if wrong:
-            self._seen_s = now_s
-        since_s = self._told_s if wrong else self._seen_s
-        if wrong != self._told and (not self._told or now_s - since_s >= SHOWN_S):
-            self._told, self._told_s = wrong, now_s
-            self._on_trouble(wrong)
+    def _report(self, trouble: str, now_s: float) -> None:
+        if trouble:
+            self._occurred_s = now_s
+        since_s = self._reported_s if trouble else self._occurred_s
+        if trouble != self._reported and (not self._reported or now_s - since_s >= SHOWN_S):
+            self._reported, self._reported_s = trouble, now_s
+            self._on_trouble(trouble)

@@ -1,4 +1,4 @@
-"""One remote peer that publishes one audio track to us: it offers, we answer."""
+"""A remote peer that publishes one audio track to us: it offers, we answer."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from service.rooms.peer.contract import (
     CannotAnswer,
     Fault,
     answering,
-    broken,
+    describe_cause,
+    find_faults,
     log_stock_path,
-    require,
-    said,
-    shown_cause,
+    require_names,
+    sentences,
 )
-from service.rooms.peer.guard import guard
+from service.rooms.peer.guard import guard_transport
 from service.rooms.peer.health import Health
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
-from service.rooms.peer.private_names import Use, find
+from service.rooms.peer.private_names import Use, resolve_name
 from service.rooms.peer.tap import (
     OPUS,
     Tap,
-    only_opus,
+    add_opus_parameters,
+    allow_only_opus,
     packets_sent,
-    with_opus_parameters,
 )
 
 _MOST_SECTIONS = 8
 _MOST_CANDIDATES = 100
-"""Each is sent checks to wherever it points; browsers have a few."""
+"""Most candidates. Each makes us send checks to the address it names; browsers have a few."""
 
 _Result = TypeVar("_Result")
 
 
 class BadOffer(Exception):
-    """The offer cannot be answered; its text says why, for the one who sent it."""
+    """The offer cannot be answered; its text says why, for the publisher."""
 
 
 class UnreadOffer(BadOffer):
-    """aiortc failed at the offer: a fault of the offer, unless it fails at a plain one, too."""
+    """aiortc failed at the offer: the offer's fault, unless aiortc fails at a plain one, too."""
 
 
 class BadCandidate(Exception):
@@ -65,7 +65,7 @@ class Candidates:
 
 
 class Peer:
-    """A connected, or connecting, publisher. Made by `answer`; ends with `close`."""
+    """A connected or connecting publisher. Made by `answer`; ends with `close`."""
 
     def __init__(self, link: Link, remote_ufrag: str, intake: Intake) -> None:
         self._link = link
@@ -73,7 +73,7 @@ class Peer:
         self._intake = intake
         self._receiver: Any = None
         self._faults: Sequence[Fault] = ()
-        """Why packets cannot be taken, if so."""
+        """Faults that put the track on the stock path."""
         self._trickled = 0
         self.sdp = ""
         self.ufrag = ""
@@ -94,24 +94,24 @@ class Peer:
         Args:
             on_packet: Called on the event loop with each Opus packet as it arrives.
             on_ended: Called at most once, with a reason, when the connection ends by itself.
-            on_trouble: Called when what is sent cannot all be heard: with what is wrong, and with
-                nothing once it is over.
-            on_unfit: Called with each packet that is not taken.
-            addresses: Local addresses to be reached at; None: all but loopback.
+            on_trouble: Called when some of the sound cannot be heard, with the trouble, and with an
+                empty text once it is over.
+            on_unfit: Called with the reason for each packet that is not admitted.
+            addresses: Local addresses that the answer offers; None: all but loopback.
 
         Raises:
-            BadOffer: the offer cannot be joined.
-            CannotAnswer: the fault is ours or aiortc's. Either way nothing of the peer is left.
+            BadOffer: The offer cannot be answered.
+            CannotAnswer: The fault is ours or aiortc's. In both cases the peer is closed.
         """
         try:
             peer = await cls._answered(offer, on_packet, on_unfit, addresses)
         except UnreadOffer as error:
             if await cannot_answer(addresses):
-                raise CannotAnswer(said(broken())) from error
+                raise CannotAnswer(sentences(find_faults())) from error
             raise
         log_stock_path(peer._faults)
         health = Health(peer._intake, on_trouble, asyncio.get_running_loop().time())
-        peer._link.watch(on_ended, look=partial(peer._look, health))
+        peer._link.watch(on_ended, check=partial(peer._check_health, health))
         return peer
 
     @classmethod
@@ -122,9 +122,9 @@ class Peer:
         on_unfit: Callable[[Unfit], None],
         addresses: Sequence[str] | None,
     ) -> Peer:
-        """A peer that has answered and is not watched yet; it is closed where that fails."""
+        """Make a peer that has answered and is not watched yet. On failure the peer is closed."""
         with answering(BadOffer):
-            require({Use.OFFERS} if addresses is None else {Use.OFFERS, Use.ADDRESSES})
+            require_names({Use.OFFERS} if addresses is None else {Use.OFFERS, Use.ADDRESSES})
             peer = cls(Link(), _check_offer(offer), Intake(on_unfit))
             try:
                 with gathering_on(addresses):
@@ -135,78 +135,78 @@ class Peer:
         return peer
 
     async def add_candidates(self, candidates: Candidates) -> None:
-        """Take trickled candidates; those that are not UDP are passed over.
+        """Add trickled candidates, except those that are not UDP.
 
         Raises:
-            BadCandidate: a line is not a candidate, or there are too many; none is taken.
-            CannotAnswer: no candidate can be read.
+            BadCandidate: A line is not a candidate, or there are too many. None is added.
+            CannotAnswer: This server cannot read candidates.
         """
-        require({Use.CANDIDATES})
-        found = [_candidate(line) for line in candidates.lines]
-        if self._trickled + len(found) > _MOST_CANDIDATES:
+        require_names({Use.CANDIDATES})
+        parsed = [_candidate(line) for line in candidates.lines]
+        if self._trickled + len(parsed) > _MOST_CANDIDATES:
             raise BadCandidate(f"a session takes {_MOST_CANDIDATES} candidates at most")
-        self._trickled += len(found)
-        for candidate in found:
+        self._trickled += len(parsed)
+        for candidate in parsed:
             for transceiver in self._link.connection.getTransceivers():
                 candidate.sdpMid = transceiver.mid
-                if candidate.protocol.lower() == "udp":  # aiortc passes over what is bundled
+                if candidate.protocol.lower() == "udp":  # aiortc skips bundled sections
                     await self._link.connection.addIceCandidate(candidate)
 
     def restarts(self, candidates: Candidates) -> bool:
-        """The fragment belongs to other ICE credentials than the offer's: an ICE restart."""
+        """Tell whether the fragment has other ICE credentials than the offer: an ICE restart."""
         return candidates.ufrag is not None and candidates.ufrag != self._remote_ufrag
 
     async def close(self) -> None:
-        """Let go of everything; bounded."""
+        """Close the connection, in bounded time."""
         await self._link.close()
 
-    async def _look(self, health: Health, datagrams: int) -> str:
-        """How it is now; why it shall end, if it shall."""
+    async def _check_health(self, health: Health, datagrams: int) -> str:
+        """Report troubles; return the reason to close the connection, if there is one."""
         now_s = asyncio.get_running_loop().time()
-        quiet = self._receiver is not None and health.quiet(now_s)
+        quiet = self._receiver is not None and health.is_quiet(now_s)
         sent = await packets_sent(self._receiver) if quiet else None
-        return health.look(datagrams, sent, now_s)
+        return health.check(datagrams, sent, now_s)
 
     async def _negotiate(self, offer: str, on_packet: Callable[[Packet], None]) -> None:
         connection = self._link.connection
         audio = connection.addTransceiver("audio", direction="recvonly")
-        only_opus(audio)  # before the offer is read
-        await _read(connection.setRemoteDescription(RTCSessionDescription(offer, "offer")))
+        allow_only_opus(audio)  # before the offer is read
+        await _apply_offer(connection.setRemoteDescription(RTCSessionDescription(offer, "offer")))
         for transceiver in connection.getTransceivers():
             if transceiver is not audio:
                 transceiver.direction = "inactive"
-        answer = await _read(connection.createAnswer())
-        self._faults = broken({Use.PACKETS}, audio.receiver)
+        answer = await _apply_offer(connection.createAnswer())
+        self._faults = find_faults({Use.PACKETS}, audio.receiver)
         if not self._faults:
             Tap(audio.receiver, answer.sdp, on_packet, intake=self._intake)
-            guard(audio.receiver.transport, self._intake.refuse)
+            guard_transport(audio.receiver.transport, self._intake.refuse)
             self._receiver = audio.receiver
         else:
             self._link.listen(audio.receiver.track, on_packet)
-        await _read(connection.setLocalDescription(answer))
-        self.sdp = with_opus_parameters(connection.localDescription.sdp)
-        found = re.search(r"^a=ice-ufrag:(\S+)", self.sdp, re.MULTILINE)
-        if found is None:
+        await _apply_offer(connection.setLocalDescription(answer))
+        self.sdp = add_opus_parameters(connection.localDescription.sdp)
+        ufrag = re.search(r"^a=ice-ufrag:(\S+)", self.sdp, re.MULTILINE)
+        if ufrag is None:
             raise UnreadOffer("the offer leaves no transport to answer on")
-        self.ufrag = found[1]
+        self.ufrag = ufrag[1]
 
 
 async def cannot_answer(addresses: Sequence[str] | None = None) -> str:
-    """Return why a plain offer cannot be answered, in a line; nothing where it can."""
+    """Return the reason why a plain offer cannot be answered, in a line; empty where it can."""
     try:
         peer = await Peer._answered(PLAIN_OFFER, lambda packet: None, lambda why: None, addresses)
-        await asyncio.sleep(0)  # aiortc's task that connects would fail if it had not begun
+        await asyncio.sleep(0)  # aiortc's connecting task would fail if closed before its start
         with answering():
             await peer.close()
     except CannotAnswer as error:
-        return shown_cause(error) or "; ".join(error.missing)
+        return describe_cause(error) or "; ".join(error.missing)
     except BadOffer as error:
-        return shown_cause(error) or str(error)
+        return describe_cause(error) or str(error)
     return ""
 
 
-async def _read(step: Awaitable[_Result]) -> _Result:
-    """Await a step of aiortc that depends on the offer; aiortc raises anything on an odd one."""
+async def _apply_offer(step: Awaitable[_Result]) -> _Result:
+    """Await a step of aiortc that depends on the offer. aiortc raises anything on an odd one."""
     try:
         return await step
     except Exception as error:
@@ -214,10 +214,10 @@ async def _read(step: Awaitable[_Result]) -> _Result:
 
 
 def parse_candidates(fragment: str) -> Candidates:
-    """Read a trickle ICE SDP fragment.
+    """Parse a trickle ICE SDP fragment.
 
     Raises:
-        BadCandidate: it is none.
+        BadCandidate: This is not a fragment.
     """
     ufrag = re.search(r"^a=ice-ufrag:(\S+)", fragment, re.MULTILINE)
     lines = re.findall(r"^a=candidate:(\S[^\r\n]*)", fragment, re.MULTILINE)
@@ -231,7 +231,7 @@ def parse_candidates(fragment: str) -> Candidates:
 
 def _candidate(line: str) -> Any:
     try:
-        candidate = find("aiortc.sdp", "candidate_from_sdp")(line)
+        candidate = resolve_name("aiortc.sdp", "candidate_from_sdp")(line)
     except (ValueError, AssertionError, IndexError) as error:
         raise BadCandidate("a candidate line cannot be read; see RFC 8839, section 5.1") from error
     if not _has_port(candidate):
@@ -240,14 +240,18 @@ def _candidate(line: str) -> Any:
 
 
 def _has_port(candidate: Any) -> bool:
-    """aioice sends to whatever it is given, and a socket breaks on a port that is none."""
+    """Check the port: aioice sends to any port, and a socket breaks on an invalid one."""
     return 1 <= int(candidate.port) <= 65535
 
 
 def _check_offer(offer: str) -> str:
-    """The offer's ICE user name, where aiortc has a chance to answer it."""
+    """Return the ICE user name of an offer that aiortc may be able to answer.
+
+    Raises:
+        BadOffer: aiortc cannot answer it.
+    """
     try:
-        session = find("aiortc.sdp:SessionDescription").parse(offer)
+        session = resolve_name("aiortc.sdp:SessionDescription").parse(offer)
     except Exception as error:  # aiortc's parser raises anything on garbage
         raise UnreadOffer(
             "the body is not an SDP offer (RFC 8866); send what createOffer() gave"
@@ -274,5 +278,5 @@ def _check_offer(offer: str) -> str:
     if len(candidates) > _MOST_CANDIDATES:
         raise BadOffer(f"the offer has {len(candidates)} candidates; {_MOST_CANDIDATES} are enough")
     if not all(map(_has_port, candidates)):
-        raise BadOffer("the offer has a candidate whose port is none; ports run from 1 to 65535")
+        raise BadOffer("the offer has a candidate with an invalid port; ports run from 1 to 65535")
     return str(ufrag)

@@ -1,4 +1,4 @@
-"""What every peer has: a connection that must come up in time, may end, and is closed for good."""
+"""Link of every peer: a connection that must come up in time, may end, and is closed for good."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import structlog
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
 from service.listening.packet import Packet
-from service.rooms.peer import replacements
-from service.rooms.peer.contract import broken
-from service.rooms.peer.poller import poller
+from service.rooms.peer.contract import find_faults
+from service.rooms.peer.poller import get_poller
 from service.rooms.peer.private_names import Use
 from service.rooms.peer.pulse import Pulse, until_gone
-from service.rooms.peer.stock import read
+from service.rooms.peer.replacements import apply_replacements
+from service.rooms.peer.stock import reencode_track
 
 log = structlog.get_logger()
 
@@ -27,19 +27,19 @@ LOST = "the connection was lost"
 NEVER_MADE = "the connection was never made"
 
 
-async def _only_looks(datagrams: int) -> str:
+async def _no_check(datagrams: int) -> str:
     return ""
 
 
 class Link:
-    """A connection without STUN or TURN servers: we are reached at our own addresses.
+    """A connection without STUN or TURN servers: peers reach us at our own addresses.
 
     Args:
-        setup_s: A peer that has not connected by then never will.
+        setup_s: Longest time to connect, in seconds.
     """
 
     def __init__(self, *, setup_s: float = _SETUP_S) -> None:
-        replacements.apply()
+        apply_replacements()
         self._setup_s = setup_s
         self.connection = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
@@ -57,15 +57,15 @@ class Link:
         self,
         on_ended: Callable[[str], None],
         on_connected: Callable[[], None] = lambda: None,
-        look: Callable[[int], Awaitable[str]] = _only_looks,
+        check: Callable[[int], Awaitable[str]] = _no_check,
     ) -> None:
         """Begin to wait for the connection.
 
         Args:
-            on_ended: Called at most once, with a reason, when it ends by itself, never begins, or
-                nobody is at its other side any more.
-            look: Called twice a second while there is a connection, with the datagrams that came
-                since the last time; a reason ends it.
+            on_ended: Called at most once, with a reason, when the connection ends by itself, is
+                never established, or its other side is gone.
+            check: Called twice a second while connected, with the number of datagrams since the
+                last call. If it returns a reason, the connection ends.
         """
         ended = False
 
@@ -81,7 +81,7 @@ class Link:
                 self._setup.cancel()
                 self._poll()
                 if self._watching is None:
-                    self._watching = loop.create_task(self._until_gone(look, end), name="pulse")
+                    self._watching = loop.create_task(self._until_gone(check, end), name="pulse")
                 on_connected()
             elif state in ("failed", "closed"):
                 end(LOST)
@@ -92,38 +92,40 @@ class Link:
         changed()
 
     def _poll(self) -> None:
-        """What comes is read with what comes for others from now on."""
+        """Read the datagrams together with those of other connections from now on."""
         transport: Any = self.connection.getTransceivers()[0].receiver.transport
         try:
             pairs = transport.transport._connection._nominated.values()
             sockets = [pair.protocol.transport for pair in pairs]
-        except AttributeError:  # another aioice: asyncio goes on reading
+        except AttributeError:  # another version of aioice: asyncio goes on reading
             return
         for socket in sockets:
-            if socket not in self._polled and poller().take(socket):
+            if socket not in self._polled and get_poller().add_transport(socket):
                 self._polled.append(socket)
 
     async def _until_gone(
-        self, look: Callable[[int], Awaitable[str]], end: Callable[[str], None]
+        self, check: Callable[[int], Awaitable[str]], end: Callable[[str], None]
     ) -> None:
-        if broken({Use.PULSE}, self.connection.getTransceivers()[0].receiver):
+        if find_faults({Use.PULSE}, self.connection.getTransceivers()[0].receiver):
             return  # aioice's own checks go on; the log said so at start
         pulse = Pulse(self.connection)
         try:
-            end(await until_gone(pulse.received, pulse.answers, look))
-        except Exception:  # of aioice, whose own checks go on
+            end(await until_gone(pulse.count_datagrams, pulse.ask_consent, check))
+        except Exception:  # an error of aioice; its own checks go on
             log.exception("peer.pulse_failed")
 
     def listen(self, track: Any, on_packet: Callable[[Packet], None]) -> None:
-        """Take a track's sound by aiortc's own path, where its packets cannot be had."""
-        self._reading.append(asyncio.create_task(read(track, on_packet), name="stock path"))
+        """Receive a track by aiortc's own path, where its packets cannot be taken."""
+        self._reading.append(
+            asyncio.create_task(reencode_track(track, on_packet), name="stock path")
+        )
 
     async def close(self) -> None:
-        """Let go of everything; bounded, for aiortc's own close can hang."""
+        """Close the connection in bounded time: aiortc's own close can hang."""
         if self._setup is not None:
             self._setup.cancel()
         for socket in self._polled:
-            poller().release(socket)
+            get_poller().remove_transport(socket)
         tasks = [*self._reading, *([self._watching] if self._watching else [])]
         for task in tasks:
             task.cancel()

@@ -1,9 +1,9 @@
-"""The datagrams of all connections, read together.
+"""Poller that reads the datagrams of all connections together.
 
-Every track sends a packet each 20 ms, at a time of its own. asyncio wakes up for each: twenty
-tracks wake it hundreds of times a second, and to wake costs more than a packet, for the processor
-has slept and its caches are cold. So a connection that has been made is not watched by the event
-loop any more; what has come for it is read with what has come for the others (decision 0016).
+Every track sends a packet each 20 ms, at a time of its own, and asyncio wakes up for each. Twenty
+tracks wake it hundreds of times a second. A wake-up costs more than a packet, because the processor
+has slept and its caches are cold. So the event loop stops watching an established connection, and
+the poller reads its datagrams on the same beat as the others' (decision 0016).
 """
 
 from __future__ import annotations
@@ -21,35 +21,40 @@ from service.beat import next_beat
 log = structlog.get_logger()
 
 _AT_ONCE = 32
-"""Datagrams that are read before all else has its turn again."""
+"""Most datagrams that are read before the event loop's other work continues."""
 _LONGEST = 2048
-"""Bytes that are read of one: more than the path takes, so that it sees that it is too long."""
+"""Most bytes read of a datagram: more than `guard.py` allows, so that it sees the excess."""
 _POLLER = "_earshot_poller"
 
 
-def poller() -> Poller:
-    """The running event loop's."""
+def get_poller() -> Poller:
+    """Return the running event loop's poller."""
     loop = asyncio.get_running_loop()
-    found: Poller | None = getattr(loop, _POLLER, None)
-    if found is None:
-        found = Poller()
-        setattr(loop, _POLLER, found)
-    return found
+    poller: Poller | None = getattr(loop, _POLLER, None)
+    if poller is None:
+        poller = Poller()
+        setattr(loop, _POLLER, poller)
+    return poller
 
 
 class Poller:
-    """Belongs to an event loop. Reads on every beat; without a connection nothing of it runs."""
+    """Reads on every beat of one event loop; stopped while there is no connection."""
 
     def __init__(self) -> None:
         self._epoll: select.epoll | None = None
-        self._read: dict[int, Any] = {}
-        """asyncio's transports by their descriptors."""
+        self._transports: dict[int, Any] = {}
+        """asyncio's transports by descriptor."""
         self._next: asyncio.Handle | None = None
 
-    def take(self, transport: asyncio.DatagramTransport) -> bool:
-        """Read this transport's datagrams from now on; its protocol gets them as ever, and what it
-        raises is logged. False, and nothing is changed, where asyncio's parts are not as we know
-        them, or the system has no epoll or none to spare."""
+    def add_transport(self, transport: asyncio.DatagramTransport) -> bool:
+        """Read a transport's datagrams from now on.
+
+        Its protocol gets them as before, and its errors are logged.
+
+        Returns:
+            False, with nothing changed, where asyncio's parts are not as we know them, or the
+            system has no epoll or no descriptor for one.
+        """
         loop = asyncio.get_running_loop()
         sock = getattr(transport, "_sock", None)
         unwatch = getattr(loop, "_remove_reader", None)
@@ -58,20 +63,20 @@ class Poller:
         if transport.is_closing() or not self._watch(sock.fileno()):
             return False
         unwatch(sock.fileno())
-        self._read[sock.fileno()] = transport
-        if self._next is None:  # in a context of its own, not of whoever came first
-            self._next = loop.call_soon(self._turn, loop, context=Context())
+        self._transports[sock.fileno()] = transport
+        if self._next is None:  # in an empty context, not the first caller's
+            self._next = loop.call_soon(self._read_all, loop, context=Context())
         return True
 
-    def release(self, transport: asyncio.DatagramTransport) -> None:
-        """Read it no more, for it is about to be closed; nothing where it is not read."""
-        for descriptor, one in list(self._read.items()):
+    def remove_transport(self, transport: asyncio.DatagramTransport) -> None:
+        """Stop reading a transport that is about to be closed, if it is read at all."""
+        for descriptor, one in list(self._transports.items()):
             if one is transport:
                 self._drop(descriptor)
 
     def _watch(self, descriptor: int) -> bool:
-        for known, transport in list(self._read.items()):
-            if transport.is_closing():  # by itself, and nobody has released it yet
+        for known, transport in list(self._transports.items()):
+            if transport.is_closing():  # it closes by itself and has not been removed yet
                 self._drop(known)
         try:
             if self._epoll is None:
@@ -81,9 +86,9 @@ class Poller:
             return False
         return True
 
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Whatever happens in it, there is a next one: all connections depend on that."""
-        if not self._read or self._epoll is None:
+    def _read_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Read what has come, and schedule the next call even after an error."""
+        if not self._transports or self._epoll is None:
             self._close()
             return
         more = False
@@ -93,13 +98,13 @@ class Poller:
                 self._receive(descriptor)
         finally:
             if more:
-                self._next = loop.call_soon(self._turn, loop)
+                self._next = loop.call_soon(self._read_all, loop)
             else:
-                self._next = loop.call_at(next_beat(loop.time()), self._turn, loop)
+                self._next = loop.call_at(next_beat(loop.time()), self._read_all, loop)
 
     def _receive(self, descriptor: int) -> None:
-        transport = self._read.get(descriptor)
-        if transport is None:  # released by one before it
+        transport = self._transports.get(descriptor)
+        if transport is None:  # removed by an earlier datagram's protocol
             return
         if transport.is_closing():
             self._drop(descriptor)
@@ -118,8 +123,8 @@ class Poller:
             log.exception("peer.datagram_failed")
 
     def _drop(self, descriptor: int) -> None:
-        del self._read[descriptor]
-        with contextlib.suppress(OSError, ValueError):  # it has been closed, and is forgotten
+        del self._transports[descriptor]
+        with contextlib.suppress(OSError, ValueError):  # it is closed, so epoll has forgotten it
             assert self._epoll is not None
             self._epoll.unregister(descriptor)
 

@@ -1,8 +1,8 @@
 """Every private name of aiortc, aioice, pylibsrtp and asyncio that we use or replace.
 
-Private is what these libraries do not document or export: it may change with any version of theirs.
-`contract.py` checks the list at start and once per connection, `replacements.py` applies what is
-replaced for the whole process, and `tests/rooms/peer/` holds the list complete and correct.
+A private name is one that the library does not document or export: any version may change it.
+`contract.py` checks the list at start and once per connection, `replacements.py` makes the
+replacements for the whole process, and `tests/rooms/peer/` checks that the list is complete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Outcome(Enum):
-    """What becomes of a publisher when a name is missing."""
+    """Outcome for a publisher when a name is missing, the gravest first."""
 
     REFUSED = "answered with HTTP 500"
     STOCK = "heard by the stock path"
@@ -24,7 +24,7 @@ class Outcome(Enum):
 
 
 class Use(StrEnum):
-    """What a name is needed for."""
+    """Purpose for which a name is needed."""
 
     OFFERS = "read offers"
     LINES = "read a room server's lines"
@@ -41,10 +41,10 @@ class Use(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a missing name costs: the outcome for a publisher, and a sentence for the operator."""
+    """Cost of a missing name: the outcome for a publisher, and a sentence for the operator."""
 
     outcome: Outcome
-    says: str
+    sentence: str
 
 
 COSTS: Mapping[Use, Cost] = {
@@ -90,30 +90,30 @@ class PrivateName:
     """A function or an attribute of a library that is not its public interface.
 
     Attributes:
-        owner: Where it is, as `pkgutil.resolve_name` takes it: a module, or `module:Class`.
-        name: Private names of classes are mangled.
-        uses: What we need it for.
-        takes: A function's parameters without `self`; None: not a function.
-        type: Of the attribute of an instance, the name of its class; "": any.
-        replaced: We put something else in its place, in an instance or in the whole process.
+        owner: Module or `module:Class` that has it, in the form of `pkgutil.resolve_name`.
+        name: Name of the attribute, mangled where it is private to a class.
+        uses: Purposes for which we need it.
+        parameters: Parameters of a function without `self`; None: not a function.
+        type: Class name of an instance's attribute; "": any.
+        replaced: True where we replace it, in an instance or in the whole process.
     """
 
     owner: str
     name: str
     uses: tuple[Use, ...]
-    takes: tuple[str, ...] | None = None
+    parameters: tuple[str, ...] | None = None
     type: str = ""
     replaced: bool = False
 
     @property
     def shown(self) -> str:
-        """As people write it: `RTCDtlsTransport._rx_srtp`, `aioice.ice.get_host_addresses`."""
+        """Name as people write it: `RTCDtlsTransport._rx_srtp`, `aioice.ice.get_host_addresses`."""
         module, _, kind = self.owner.partition(":")
         return f"{kind or module}.{self.name}"
 
     @property
     def outcome(self) -> Outcome:
-        """The gravest of its uses."""
+        """Outcome of the gravest of its uses."""
         gravest = list(Outcome)
         return min((COSTS[use].outcome for use in self.uses), key=gravest.index)
 
@@ -131,7 +131,7 @@ _PAIR = "aioice.ice:CandidatePair"
 
 PRIVATE_NAMES: tuple[PrivateName, ...] = (
     PrivateName("aiortc.sdp", "SessionDescription", (Use.OFFERS,)),
-    PrivateName(_SESSION, "parse", (Use.OFFERS,), takes=("sdp",)),
+    PrivateName(_SESSION, "parse", (Use.OFFERS,), parameters=("sdp",)),
     PrivateName(_SESSION, "media", (Use.OFFERS,), type="list"),
     PrivateName(_MEDIA, "kind", (Use.OFFERS,), type="str"),
     PrivateName(_MEDIA, "direction", (Use.OFFERS,), type="str"),
@@ -141,41 +141,43 @@ PRIVATE_NAMES: tuple[PrivateName, ...] = (
     PrivateName(_MEDIA, "dtls", (Use.OFFERS,), type="RTCDtlsParameters"),
     PrivateName(_MEDIA, "ssrc", (Use.LINES,), type="list"),
     PrivateName("aiortc.sdp:SsrcDescription", "ssrc", (Use.LINES,), type="int"),
-    PrivateName("aiortc.sdp", "candidate_from_sdp", (Use.CANDIDATES,), takes=("sdp",)),
+    PrivateName("aiortc.sdp", "candidate_from_sdp", (Use.CANDIDATES,), parameters=("sdp",)),
     PrivateName(
         "aioice.ice",
         "get_host_addresses",
         (Use.ADDRESSES, Use.SIMULATION),
-        takes=("use_ipv4", "use_ipv6"),
+        parameters=("use_ipv4", "use_ipv6"),
         replaced=True,
     ),
     # The path of packets
-    PrivateName(_RECEIVER, "receive", (Use.PACKETS,), takes=("parameters",), replaced=True),
-    PrivateName(_RECEIVER, "_handle_disconnect", (Use.PACKETS,), takes=()),
+    PrivateName(_RECEIVER, "receive", (Use.PACKETS,), parameters=("parameters",), replaced=True),
+    PrivateName(_RECEIVER, "_handle_disconnect", (Use.PACKETS,), parameters=()),
     PrivateName(_RECEIVER, "_RTCRtpReceiver__remote_streams", (Use.PACKETS,), type="dict"),
-    PrivateName("aiortc.rtcrtpreceiver", "StreamStatistics", (Use.PACKETS,), takes=("clockrate",)),
-    PrivateName(_STATISTICS, "add", (Use.PACKETS,), takes=("packet",)),
+    PrivateName(
+        "aiortc.rtcrtpreceiver", "StreamStatistics", (Use.PACKETS,), parameters=("clockrate",)
+    ),
+    PrivateName(_STATISTICS, "add", (Use.PACKETS,), parameters=("packet",)),
     PrivateName(
         _DTLS,
         "_handle_rtp_data",
         (Use.PACKETS,),
-        takes=("data", "arrival_time_ms"),
+        parameters=("data", "arrival_time_ms"),
         replaced=True,
     ),
-    PrivateName(_DTLS, "_handle_rtcp_data", (Use.PACKETS,), takes=("data",), replaced=True),
+    PrivateName(_DTLS, "_handle_rtcp_data", (Use.PACKETS,), parameters=("data",), replaced=True),
     PrivateName(_DTLS, "_rx_srtp", (Use.PACKETS,)),
     PrivateName(_DTLS, "_RTCDtlsTransport__rx_packets", (Use.PACKETS, Use.PULSE), type="int"),
     PrivateName(_DTLS, "_RTCDtlsTransport__rx_bytes", (Use.PACKETS,), type="int"),
     PrivateName(_DTLS, "_rtp_header_extensions_map", (Use.PACKETS,)),
     PrivateName(_DTLS, "_rtp_router", (Use.PACKETS,), type="RtpRouter"),
-    PrivateName(_ROUTER, "route_rtp", (Use.PACKETS,), takes=("packet",)),
+    PrivateName(_ROUTER, "route_rtp", (Use.PACKETS,), parameters=("packet",)),
     PrivateName(_ROUTER, "ssrc_table", (Use.PACKETS,), type="dict"),
     PrivateName("aiortc.rtp", "RtpPacket", (Use.PACKETS,)),
-    PrivateName(_PACKET, "parse", (Use.PACKETS,), takes=("data", "extensions_map")),
+    PrivateName(_PACKET, "parse", (Use.PACKETS,), parameters=("data", "extensions_map")),
     PrivateName(_PACKET, "payload_type", (Use.PACKETS,), type="int"),
     PrivateName(_PACKET, "ssrc", (Use.PACKETS,), type="int"),
     PrivateName("pylibsrtp", "Error", (Use.PACKETS,)),
-    PrivateName("pylibsrtp:Session", "unprotect", (Use.PACKETS,), takes=("packet",)),
+    PrivateName("pylibsrtp:Session", "unprotect", (Use.PACKETS,), parameters=("packet",)),
     PrivateName(
         "aiortc:RTCIceTransport",
         "_connection",
@@ -187,11 +189,11 @@ PRIVATE_NAMES: tuple[PrivateName, ...] = (
         _ICE,
         "data_received",
         (Use.PACKETS, Use.DATAGRAMS),
-        takes=("data", "component"),
+        parameters=("data", "component"),
         replaced=True,
     ),
     PrivateName(
-        _STUN, "datagram_received", (Use.DATAGRAMS,), takes=("data", "addr"), replaced=True
+        _STUN, "datagram_received", (Use.DATAGRAMS,), parameters=("data", "addr"), replaced=True
     ),
     PrivateName(_STUN, "receiver", (Use.DATAGRAMS,)),
     PrivateName(_STUN, "local_candidate", (Use.DATAGRAMS,)),
@@ -200,18 +202,18 @@ PRIVATE_NAMES: tuple[PrivateName, ...] = (
         "aiortc:RTCCertificate",
         "_create_ssl_context",
         (Use.CIPHERS,),
-        takes=("srtp_profiles",),
+        parameters=("srtp_profiles",),
         replaced=True,
     ),
     PrivateName(_ICE, "_nominated", (Use.PULSE, Use.POLL), type="dict"),
-    PrivateName(_ICE, "build_request", (Use.PULSE,), takes=("pair", "nominate")),
+    PrivateName(_ICE, "build_request", (Use.PULSE,), parameters=("pair", "nominate")),
     PrivateName(_PAIR, "protocol", (Use.PULSE, Use.POLL)),
     PrivateName(_PAIR, "remote_addr", (Use.PULSE,)),
     PrivateName(
         _STUN,
         "request",
         (Use.PULSE,),
-        takes=("request", "addr", "integrity_key", "retransmissions"),
+        parameters=("request", "addr", "integrity_key", "retransmissions"),
     ),
     PrivateName("aioice.stun", "TransactionError", (Use.PULSE,)),
     PrivateName(_STUN, "transport", (Use.POLL,)),
@@ -220,16 +222,16 @@ PRIVATE_NAMES: tuple[PrivateName, ...] = (
         "asyncio.selector_events:BaseSelectorEventLoop",
         "_remove_reader",
         (Use.POLL,),
-        takes=("fd",),
+        parameters=("fd",),
     ),
     # Commands
     PrivateName("aiortc.exceptions", "OperationError", (Use.SIMULATION,)),
-    PrivateName(_DTLS, "_send_rtp", (Use.BENCH,), takes=("data",)),
+    PrivateName(_DTLS, "_send_rtp", (Use.BENCH,), parameters=("data",)),
 )
 
 
-def find(owner: str, name: str = "") -> Any:
-    """Return what has this name in a library, or None where the library does not have it."""
+def resolve_name(owner: str, name: str = "") -> Any:
+    """Return the object of this name in a library, or None where there is none."""
     try:
         found = pkgutil.resolve_name(owner)
     except (ImportError, AttributeError):

@@ -1,8 +1,8 @@
-"""Whether the other side of a connection is still there.
+"""Pulse of a connection: a check that its other side is still there.
 
-A publisher who is silent or muted sends little or nothing, and is there all the same: what tells
-is any datagram (sound, reports), and else that its ICE agent answers when it is asked. aioice asks
-every five seconds and gives up after six questions, 29 s: too long for a room.
+A silent or muted publisher sends little or nothing and is still there. Any datagram (sound,
+reports) proves it; without one, its ICE agent must answer a request. aioice asks every five seconds
+and gives up after six requests, 29 s: too long for a room.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from typing import Any
 from aiortc import RTCPeerConnection
 
 from service.beat import until_beat
-from service.rooms.peer.private_names import find
+from service.rooms.peer.private_names import resolve_name
 
-_no_answer: Any = find("aioice.stun:TransactionError")
+_no_answer: Any = resolve_name("aioice.stun:TransactionError")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long silence is borne, in seconds.
+class PulseTimeouts:
+    """Time-outs for a silent peer, in seconds.
 
     Attributes:
-        look_s: Between two looks.
-        ask_s: Without a datagram for so long, the other side is asked.
-        gone_s: Without a datagram or an answer for so long, nobody is there: three questions, each
-            sent twice. With what a look may take, a publisher that was killed is let go of within
-            nine seconds.
-        longest_look_s: What a look counts for at most: if this process itself stood still, that
-            says nothing of others.
+        check_s: Pause between two checks.
+        ask_s: Silence after which each check asks the other side.
+        gone_s: Silence, without answers, after which the other side is gone. There are three
+            requests in it, each sent twice. With the duration of a check, a killed publisher is
+            removed within nine seconds.
+        longest_check_s: Most silence that one check adds: a pause of this process itself says
+            nothing about the other side.
     """
 
-    look_s: float = 0.5
+    check_s: float = 0.5
     ask_s: float = 2.0
     gone_s: float = 7.5
-    longest_look_s: float = 2.5
+    longest_check_s: float = 2.5
 
 
-PATIENCE = Patience()
+TIMEOUTS = PulseTimeouts()
 GONE = "the other side sent nothing any more and did not answer"
 
 
 class Pulse:
-    """Of one connection that is established; all its lines share one transport."""
+    """Pulse of an established connection, whose lines all share one transport."""
 
     def __init__(self, connection: RTCPeerConnection) -> None:
         self._transport: Any = connection.getTransceivers()[0].receiver.transport
 
-    def received(self) -> int:
-        """Datagrams of media, reports and DTLS so far."""
+    def count_datagrams(self) -> int:
+        """Return the number of datagrams of media, reports and DTLS so far."""
         return int(self._transport._RTCDtlsTransport__rx_packets)
 
-    async def answers(self) -> bool:
-        """Ask for consent (RFC 7675): whoever lives must answer. Takes 1.5 s at most."""
+    async def ask_consent(self) -> bool:
+        """Ask for consent (RFC 7675), which a live peer must answer. Takes 1.5 s at most."""
         ice: Any = self._transport.transport._connection
         for pair in list(ice._nominated.values()):
             request = ice.build_request(pair, nominate=False)
@@ -71,27 +71,29 @@ class Pulse:
 
 
 async def until_gone(
-    received: Callable[[], int],
-    answers: Callable[[], Awaitable[bool]],
-    look: Callable[[int], Awaitable[str]],
-    patience: Patience = PATIENCE,
+    count_datagrams: Callable[[], int],
+    ask_consent: Callable[[], Awaitable[bool]],
+    check: Callable[[int], Awaitable[str]],
+    timeouts: PulseTimeouts = TIMEOUTS,
 ) -> str:
-    """Returns once nobody is there any more, or `look` says why it shall end; the reason.
+    """Wait until the other side is gone or `check` ends the connection; return the reason.
 
     Args:
-        look: Called twice a second or so with the datagrams since it was last called; what it
-            returns, if anything, ends it.
+        count_datagrams: Returns the number of datagrams so far.
+        ask_consent: Tells whether the other side answers.
+        check: Called about twice a second with the number of datagrams since the last call. If it
+            returns a reason, the connection ends.
     """
     loop = asyncio.get_running_loop()
-    silent_s, before, at_s = 0.0, received(), loop.time()
-    while silent_s < patience.gone_s:
-        await asyncio.sleep(until_beat(loop.time(), patience.look_s))
-        new = received() - before
+    silent_s, before, at_s = 0.0, count_datagrams(), loop.time()
+    while silent_s < timeouts.gone_s:
+        await asyncio.sleep(until_beat(loop.time(), timeouts.check_s))
+        new = count_datagrams() - before
         before += new
-        if reason := await look(new):
+        if reason := await check(new):
             return reason
-        alive = new > 0 or (silent_s >= patience.ask_s and await answers())
+        alive = new > 0 or (silent_s >= timeouts.ask_s and await ask_consent())
         now_s = loop.time()
-        silent_s = 0.0 if alive else silent_s + min(now_s - at_s, patience.longest_look_s)
+        silent_s = 0.0 if alive else silent_s + min(now_s - at_s, timeouts.longest_check_s)
         at_s = now_s
     return GONE

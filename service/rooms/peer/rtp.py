@@ -1,7 +1,7 @@
-"""RTP's packets (RFC 3550) with the loudness in their header (RFC 6464). Pure.
+"""Parser of RTP packets (RFC 3550) with the audio level in their header (RFC 6464). Pure.
 
-aiortc has a parser that reads every extension into an object of its own: of all that a packet goes
-through before it is sound, that was the dearest part after its decryption.
+aiortc's parser reads every extension into an object of its own. After decryption that was the most
+expensive step on a packet's path to sound.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Malformed(ValueError):
 
 
 class Rtp(NamedTuple):
-    """One packet; the names are aiortc's, whose statistics take it.
+    """One packet. Its attributes have aiortc's names, since aiortc's statistics read them.
 
     Attributes:
-        level: Declared dB below full scale, 0 to 127; None where it does not say.
+        level: Declared level, 0 to 127 dB below full scale; None: not declared.
     """
 
     payload_type: int
@@ -37,14 +37,14 @@ class Rtp(NamedTuple):
     payload: bytes
 
 
-def parse(data: bytes, level_id: int | None) -> Rtp:
-    """Read a decrypted packet.
+def parse_packet(data: bytes, level_id: int | None) -> Rtp:
+    """Parse a decrypted packet.
 
     Args:
-        level_id: The header extension that is the level; None: there is none.
+        level_id: Number of the level's header extension; None: there is none.
 
     Raises:
-        Malformed: it is shorter than it says, or of another version.
+        Malformed: The packet is shorter than it says, or of another version.
     """
     if len(data) < HEADER_BYTES:
         raise Malformed
@@ -72,14 +72,14 @@ def parse(data: bytes, level_id: int | None) -> Rtp:
     return Rtp(second & 0x7F, sequence, timestamp, ssrc, level, data[at:end])
 
 
-def level_id(sdp: str) -> int | None:
-    """The number that a session gave the level's header extension."""
+def parse_level_id(sdp: str) -> int | None:
+    """Return the number that a session gave the level's header extension, if any."""
     found = re.search(rf"^a=extmap:(\d+)(?:/\w+)? {_LEVEL}", sdp, re.MULTILINE)
     return int(found[1]) if found else None
 
 
 def _level(data: bytes, form: int, at: int, end: int, wanted: int) -> int | None:
-    """The last one, if there are several, as aiortc has it."""
+    """Return the level; the last one of several, as aiortc does."""
     level = None
     while at < end and form in (_ONE_BYTE, _TWO_BYTES):
         if data[at] == 0:  # padding

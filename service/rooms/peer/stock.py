@@ -1,9 +1,9 @@
-"""The way to a speaker's sound by aiortc's public interface alone: frames, not packets.
+"""Stock path: a track's sound by aiortc's public interface alone, as frames instead of packets.
 
-For where `contract.py` finds that packets cannot be taken. Its jitter buffer loses words at a few
-percent of loss and holds back the last ones before a pause; and each frame is encoded again, since
-all that follows takes Opus. It costs about four times the CPU, and tells no levels. A line of a
-room server that is used for somebody else stays silent.
+Used where `contract.py` finds that packets cannot be taken. aiortc's jitter buffer loses words at a
+few percent of packet loss and holds back the last words before a pause. Each frame is encoded
+again, since all that follows needs Opus. It costs about four times the CPU and has no levels. A
+line that a room server uses again for another speaker stays silent.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _CHANNELS = 2
 _BYTES = 2
 
 
-async def read(track: Any, on_packet: Callable[[Packet], None]) -> None:
-    """Hand a track's sound out as packets until it ends."""
+async def reencode_track(track: Any, on_packet: Callable[[Packet], None]) -> None:
+    """Encode a track's frames as packets until the track ends."""
     loop = asyncio.get_running_loop()
     encoder = OpusEncoder(channels=_CHANNELS)
     sequence = 0
@@ -34,7 +34,7 @@ async def read(track: Any, on_packet: Callable[[Packet], None]) -> None:
         sequence += 1
         try:
             payload = encoder.encode(bytes(frame.planes[0])[: frame.samples * _CHANNELS * _BYTES])
-        except BadPacket:  # of an odd length: a loss
+        except BadPacket:  # a frame of an odd length, which counts as lost
             continue
         on_packet(
             Packet(

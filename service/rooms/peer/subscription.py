@@ -1,7 +1,7 @@
-"""One peer through which a room server lets us hear many speakers: it offers, we answer.
+"""Subscription to a room server: one peer connection with many speakers. It offers, we answer.
 
-Each speaker is an m-line. Lines come, fall silent and are used again for somebody else, and what a
-line carries is said outside of SDP: here a packet is only of a line.
+Each speaker has an m-line. Lines come, fall silent and are used again for other speakers. The room
+server names a line's speaker outside of SDP, so here a packet only belongs to a line.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from aiortc import RTCSessionDescription
 
 from service.listening.packet import Packet
 from service.rooms.peer.addresses import gathering_on
-from service.rooms.peer.contract import answering, broken, log_stock_path, require
-from service.rooms.peer.guard import guard
+from service.rooms.peer.contract import answering, find_faults, log_stock_path, require_names
+from service.rooms.peer.guard import guard_transport
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
-from service.rooms.peer.private_names import Use, find
-from service.rooms.peer.tap import Tap, route, with_opus_parameters
+from service.rooms.peer.private_names import Use, resolve_name
+from service.rooms.peer.tap import Tap, add_opus_parameters, route_ssrcs
 
 
 class BadRoomOffer(Exception):
-    """What the room server offered cannot be answered."""
+    """The room server's offer cannot be answered."""
 
 
 class Subscription:
@@ -34,8 +34,8 @@ class Subscription:
         on_packet: Called on the event loop with the mid of a line (RFC 8843) and each Opus packet.
         on_ended: Called at most once, with a reason, when the connection ends by itself.
         on_connected: Called once, when packets can come.
-        on_unfit: Called with each packet that is not taken.
-        addresses: Local addresses to be reached at; None: all but loopback.
+        on_unfit: Called with the reason for each packet that is not admitted.
+        addresses: Local addresses that the answer offers; None: all but loopback.
     """
 
     def __init__(
@@ -55,34 +55,34 @@ class Subscription:
         self._link = Link()
         self._ssrcs: dict[str, frozenset[int]] = {}
         self._tapped: set[str] = set()
-        self._packets = True
+        self._takes_packets = True
 
     @property
     def connected(self) -> bool:
         return self._link.connected
 
     def ssrcs(self, mid: str) -> frozenset[int]:
-        """What a line carries by the last offer that was answered; empty where that named none."""
+        """Return the SSRCs of a line in the last answered offer; empty where it named none."""
         return self._ssrcs.get(mid, frozenset())
 
     async def answer(self, offer: str) -> str:
-        """Our answer to the first offer, or to one that changes the lines; not two at once.
+        """Answer the first offer, or one that changes the lines. Do not answer two at once.
 
         Raises:
-            BadRoomOffer: It cannot be answered; nothing more can be heard here.
-            CannotAnswer: The fault is ours; the same.
+            BadRoomOffer: It cannot be answered. The subscription is of no use any more.
+            CannotAnswer: The fault is ours. The same holds.
         """
         first = not self._tapped
         with answering(BadRoomOffer):
-            require({Use.OFFERS, Use.LINES})
+            require_names({Use.OFFERS, Use.LINES})
             if self._addresses is not None:
-                require({Use.ADDRESSES})
+                require_names({Use.ADDRESSES})
             with gathering_on(self._addresses):
                 await self._negotiate(offer)
             self._route()
         if first:
             self._link.watch(self._on_ended, self._on_connected)
-        return with_opus_parameters(self._link.connection.localDescription.sdp)
+        return add_opus_parameters(self._link.connection.localDescription.sdp)
 
     async def _negotiate(self, offer: str) -> None:
         connection = self._link.connection
@@ -98,15 +98,15 @@ class Subscription:
             await connection.setLocalDescription(answer)
 
     async def close(self) -> None:
-        """Let go of everything; bounded."""
+        """Close the connection, in bounded time."""
         await self._link.close()
 
     def _begin(self, receiver: Any) -> None:
-        faults = broken({Use.PACKETS}, receiver)
+        faults = find_faults({Use.PACKETS}, receiver)
         log_stock_path(faults)
-        self._packets = not faults
-        if self._packets:
-            guard(receiver.transport, self._on_unfit)
+        self._takes_packets = not faults
+        if self._takes_packets:
+            guard_transport(receiver.transport, self._on_unfit)
 
     def _tap_new_lines(self, session: str) -> None:
         for transceiver in self._link.connection.getTransceivers():
@@ -114,41 +114,41 @@ class Subscription:
             if mid is not None and mid not in self._tapped and transceiver.kind == "audio":
                 self._tapped.add(mid)
                 on_packet = partial(self._on_packet, mid)
-                if not self._packets:
+                if not self._takes_packets:
                     self._link.listen(transceiver.receiver.track, on_packet)
                     continue
                 Tap(
                     transceiver.receiver,
                     session,
                     on_packet,
-                    wanted=partial(self._is_of, mid),
+                    wanted=partial(self._has_ssrc, mid),
                     intake=Intake(self._on_unfit, most_sources=None),
                 )
 
-    def _is_of(self, mid: str, ssrc: int) -> bool:
-        """The line has this SSRC, or the offer named none."""
+    def _has_ssrc(self, mid: str, ssrc: int) -> bool:
+        """Tell whether the line has this SSRC, or the offer named none for it."""
         known = self._ssrcs.get(mid)
         return not known or ssrc in known
 
     def _route(self) -> None:
         for transceiver in self._link.connection.getTransceivers():
             ssrcs = self._ssrcs.get(transceiver.mid or "")
-            if ssrcs and self._packets:
-                route(transceiver.receiver, ssrcs)
+            if ssrcs and self._takes_packets:
+                route_ssrcs(transceiver.receiver, ssrcs)
 
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Around what depends on the offer: aiortc raises anything on an odd one."""
+    """Turn errors of aiortc, which raises anything on an odd offer, into BadRoomOffer."""
     try:
         yield
     except Exception as error:
-        raise BadRoomOffer("the room server's offer is none that we can answer") from error
+        raise BadRoomOffer("the room server's offer cannot be answered") from error
 
 
 def _ssrcs(offer: str) -> dict[str, frozenset[int]]:
-    """Of each line, by mid."""
-    session = find("aiortc.sdp:SessionDescription").parse(offer)
+    """Return the SSRCs of each line, by mid."""
+    session = resolve_name("aiortc.sdp:SessionDescription").parse(offer)
     return {
         media.rtp.muxId: frozenset(description.ssrc for description in media.ssrc)
         for media in session.media

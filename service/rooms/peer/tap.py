@@ -1,6 +1,7 @@
-"""A receiver's packets as they arrive, in place of what aiortc would make of them.
+"""Tap of a receiver: its packets as they arrive, in place of aiortc's own receive path.
 
-`guard.py` brings them here; `private_names.py` lists what of aiortc this relies on.
+`guard.py` brings the packets here. `private_names.py` lists the parts of aiortc that this relies
+on.
 """
 
 from __future__ import annotations
@@ -14,36 +15,36 @@ from aiortc import RTCRtpReceiver, RTCRtpTransceiver
 
 from service.listening.packet import Packet
 from service.rooms.peer.intake import CLOCK_HZ, Intake
-from service.rooms.peer.private_names import find
-from service.rooms.peer.rtp import level_id, parse
+from service.rooms.peer.private_names import resolve_name
+from service.rooms.peer.rtp import parse_level_id, parse_packet
 
 OPUS = "audio/opus"
 _TAP = "_earshot_tap"
 _OPUS_PARAMETERS = "useinbandfec=1;usedtx=1"
-"""What the answer tells the sender we can receive: without it browsers send neither."""
-_statistics: Any = find("aiortc.rtcrtpreceiver:StreamStatistics")
+"""Parameters that the answer offers: without them browsers use neither FEC nor DTX."""
+_statistics: Any = resolve_name("aiortc.rtcrtpreceiver:StreamStatistics")
 
 
-def only_opus(transceiver: RTCRtpTransceiver) -> None:
-    """Otherwise aiortc answers with every codec it knows."""
+def allow_only_opus(transceiver: RTCRtpTransceiver) -> None:
+    """Answer with Opus alone. By default aiortc answers with every codec it knows."""
     known = RTCRtpReceiver.getCapabilities("audio")
     opus = [codec for codec in known.codecs if codec.mimeType == OPUS] if known else []
     transceiver.setCodecPreferences(opus)
 
 
 class Tap:
-    """Hands a receiver's packets out in place of its own path; they are counted for its reports.
+    """Passes a receiver's packets on, in place of its own path, and counts them for its reports.
 
     The rest of that path would put them in order for a decoder once more. The decoder thread ends
-    as soon as the receiver has started it: nobody reads its track, where what it decodes would
-    pile up.
+    as soon as the receiver has started it: nobody reads its track, where decoded sound would pile
+    up.
 
     Args:
-        session: The SDP that was agreed on.
-        wanted: Whether packets of an SSRC are this receiver's: aiortc gives one that it does not
-            know to the only receiver it has.
-        intake: What bounds them. A packet that it does not take is not counted as received: the
-            sender is told of a loss.
+        session: SDP that was agreed on.
+        wanted: Tells whether an SSRC belongs to this receiver: aiortc routes an unknown one to its
+            only receiver.
+        intake: Admits the packets. A packet that it refuses does not count as received, so the
+            sender's reports show a loss.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Tap:
         intake: Intake | None = None,
     ) -> None:
         self._types = _opus_types(session)
-        self._level_id = level_id(session)
+        self._level_id = parse_level_id(session)
         self._on_packet = on_packet
         self._wanted = wanted
         self._intake = Intake() if intake is None else intake
@@ -65,18 +66,18 @@ class Tap:
         receiver.receive = _undecoded(receiver)
 
     def fits(self, payload_type: int, ssrc: int) -> bool:
-        """Whether a packet with this header is one of ours."""
+        """Tell whether a packet with this header belongs to the track."""
         return payload_type in self._types and self._wanted(ssrc)
 
-    def take(self, data: bytes) -> None:
-        """Take a packet that fits.
+    def receive_packet(self, data: bytes) -> None:
+        """Receive a decrypted packet that fits.
 
         Raises:
-            Malformed: it is none.
+            Malformed: This is not an RTP packet.
         """
-        packet = parse(data, self._level_id)
+        packet = parse_packet(data, self._level_id)
         ssrc, now_s = packet.ssrc, self._now_s()
-        if not self._intake.takes(ssrc, packet.timestamp, now_s):
+        if not self._intake.admit(ssrc, packet.timestamp, now_s):
             return
         if packet.payload:
             self._on_packet(
@@ -95,13 +96,13 @@ class Tap:
 
 
 def tap_of(receiver: Any) -> Tap | None:
-    """The one that was put on this receiver."""
-    found: Tap | None = getattr(receiver, _TAP, None)
-    return found
+    """Return the receiver's tap, if it has one."""
+    tap: Tap | None = getattr(receiver, _TAP, None)
+    return tap
 
 
 def _opus_types(sdp: str) -> frozenset[int]:
-    """The RTP payload types that stand for Opus."""
+    """Return the RTP payload types of Opus."""
     return frozenset(map(int, re.findall(r"^a=rtpmap:(\d+) opus/", sdp, re.MULTILINE | re.I)))
 
 
@@ -115,12 +116,12 @@ def _undecoded(receiver: Any) -> Callable[[Any], Awaitable[None]]:
     return receive_undecoded
 
 
-def route(receiver: Any, ssrcs: Collection[int]) -> None:
-    """Let these SSRCs, and no others, come to the receiver.
+def route_ssrcs(receiver: Any, ssrcs: Collection[int]) -> None:
+    """Route these SSRCs, and no others, to the receiver.
 
-    aiortc learns a receiver's SSRCs when it starts, and never again: a line that is used for
-    somebody else has another, whose packets would be dropped. It reports on all that a line ever
-    had, and no report has room for more than 31.
+    aiortc learns a receiver's SSRCs only at its start. A line that is used again for another
+    speaker has another SSRC, whose packets would be dropped. aiortc also reports on every SSRC that
+    a line ever had, and a report has room for 31 only.
     """
     table = receiver.transport._rtp_router.ssrc_table
     for ssrc in [ssrc for ssrc, owner in table.items() if owner is receiver]:
@@ -132,15 +133,15 @@ def route(receiver: Any, ssrcs: Collection[int]) -> None:
 
 
 async def packets_sent(receiver: Any) -> int | None:
-    """How many packets the sender's last report says it has sent; None where none has come."""
+    """Return the number of packets sent by the sender's last report; None before the first."""
     for stats in (await receiver.getStats()).values():
         if stats.type == "remote-outbound-rtp":
             return int(stats.packetsSent)
     return None
 
 
-def with_opus_parameters(sdp: str) -> str:
-    """The answer with `a=fmtp` for Opus, which aiortc leaves out."""
+def add_opus_parameters(sdp: str) -> str:
+    """Add `a=fmtp` for Opus to an answer; aiortc leaves it out."""
     return re.sub(
         r"(a=rtpmap:(\d+) opus/48000/2\r\n)(?!a=fmtp)",
         rf"\1a=fmtp:\2 {_OPUS_PARAMETERS}\r\n",

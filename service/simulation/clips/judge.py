@@ -1,10 +1,10 @@
-"""Prints what a model hears in WAV files, as JSON: `{file: [each distinct text it came to]}`.
+"""Print a model's transcripts of WAV files, as JSON: `{file: [each distinct transcript]}`.
 
     python judge.py MODEL_DIR WAV_DIR
 
-Runs as a program of its own, beside `render_clips`, because the simulation knows no recogniser.
-Every file (16 kHz mono int16) is decoded greedily and with beam 5, with and without timestamps, in
-the shortest window that holds it; those whose name ends in `-30s.wav` in a whole window of 30 s.
+It is a program of its own, beside `render_clips`, because the simulation must not import a model.
+Each file (16 kHz mono int16) is decoded greedily and with beam 5, with and without timestamps, in
+the shortest window that holds it. Files with a name in `-30s.wav` get a whole window of 30 s.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How soon a room of a real Janus is listened to: when it begins, and after either side was killed.
+"""Benchmark of a real Janus: time until a room is listened to, also after either side was killed.
 
-`python -m tests.rooms.janus.bench`; times are from the feed's point of view, a client of its own.
+Run it with `python -m tests.rooms.janus.bench`. A separate client of the feed takes the times.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ BACK_BAR_S = 10.0
 BEGINNINGS, KILLS = 20, 3
 
 
-async def begin(server: Server, janus: Janus, feed: Followed) -> list[float]:
-    """Seconds from the event handler's call to the room being heard, room by room."""
-    found = []
+async def time_beginnings(server: Server, janus: Janus, feed: Followed) -> list[float]:
+    """Return the seconds from the event handler's call until each room is heard."""
+    durations_s = []
     async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
         for number in range(BEGINNINGS):
             room = f"bench-{number}"
@@ -40,15 +40,17 @@ async def begin(server: Server, janus: Janus, feed: Followed) -> list[float]:
             called = await http.post("/v1/hooks/janus", json=[event], auth=("janus", HOOK_SECRET))
             assert called.json()["opened"] == 1, called.text
             await feed.has("room.state", id=f"janus:{room}", state="listening")
-            found.append(time.monotonic() - began_s)
+            durations_s.append(time.monotonic() - began_s)
             janus.ask({"request": "destroy", "room": room, "secret": ROOM_SECRET})
             await feed.has("room.left", id=f"janus:{room}")
-    return found
+    return durations_s
 
 
-async def back(server: Server, janus: Janus, feed: Followed, killed: Server | Janus) -> list[float]:
-    """Seconds from its answering again to the last of all rooms being heard, kill by kill."""
-    found = []
+async def time_returns(
+    server: Server, janus: Janus, feed: Followed, killed: Server | Janus
+) -> list[float]:
+    """Return the seconds, for each kill, from the restart until all rooms are heard again."""
+    durations_s = []
     for _ in range(KILLS):
         before = {room: len(_heard(feed, room)) for room in ROOMS}
         killed.kill()
@@ -58,15 +60,15 @@ async def back(server: Server, janus: Janus, feed: Followed, killed: Server | Ja
         for room in ROOMS:
             count = before[room] + 1
             await feed.has("room.state", id=room, state="listening", count=count, seconds=60)
-        found.append(time.monotonic() - began_s)
-    return found
+        durations_s.append(time.monotonic() - began_s)
+    return durations_s
 
 
 def _heard(feed: Followed, room: str) -> Sequence[object]:
     return feed.of("room.state", id=room, state="listening")
 
 
-def row(name: str, seconds: Sequence[float], bar_s: float) -> bool:
+def print_row(name: str, seconds: Sequence[float], bar_s: float) -> bool:
     worst = max(seconds)
     holds = worst <= bar_s
     sys.stdout.write(
@@ -90,19 +92,21 @@ async def main() -> int:
             )
         )
         async with following(server) as feed:
-            begun = await begin(server, janus, feed)
+            begun = await time_beginnings(server, janus, feed)
             with server.client() as client:
                 for room in ROOMS:
                     body = {"id": room, "connector": {"kind": "janus", "room": room}}
                     assert client.post("/v1/rooms", json=body).status_code == 201
             for room in ROOMS:
                 await feed.has("room.state", id=room, state="listening")
-            after_janus = await back(server, janus, feed, janus)
-            after_server = await back(server, janus, feed, server)
+            after_janus = await time_returns(server, janus, feed, janus)
+            after_server = await time_returns(server, janus, feed, server)
     rows = (
-        row("event handler's call to listening", begun, BEGUN_BAR_S),
-        row(f"Janus killed, its return to {len(ROOMS)} rooms heard", after_janus, BACK_BAR_S),
-        row(f"earshot killed, its return to {len(ROOMS)} rooms heard", after_server, BACK_BAR_S),
+        print_row("event handler's call to listening", begun, BEGUN_BAR_S),
+        print_row(f"Janus killed, its return to {len(ROOMS)} rooms heard", after_janus, BACK_BAR_S),
+        print_row(
+            f"earshot killed, its return to {len(ROOMS)} rooms heard", after_server, BACK_BAR_S
+        ),
     )
     return 0 if all(rows) else 1
 

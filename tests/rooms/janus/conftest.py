@@ -18,7 +18,7 @@ def janus() -> Iterator[Janus]:
 
 @pytest.fixture
 def room(janus: Janus, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A VideoRoom of the test's own."""
+    """Make a VideoRoom for one test."""
     name = request.node.name[:60]
     janus.make_room(name)
     yield name
@@ -27,7 +27,7 @@ def room(janus: Janus, request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 async def settled(anyio_backend: str) -> AsyncIterator[None]:
-    """aiortc's task that connects ends a moment after its connection was closed."""
+    """Wait for aiortc's connecting task, which ends a moment after its connection is closed."""
     before = asyncio.all_tasks()
     yield
     await until(lambda: not left_behind(before))

@@ -24,13 +24,14 @@ from service.clock import utc_now
 from service.metrics import Metrics
 from service.rooms.connector import CannotHear
 from service.rooms.janus.connector import JanusConnector
+from service.rooms.janus.dependencies import StayDependencies
 from service.rooms.janus.server import JanusAccess, JanusServer
-from service.rooms.janus.stay import JanusStay, Surroundings
+from service.rooms.janus.stay import JanusStay
 from service.rooms.muted import MutedSpeakers
 from service.rooms.notice import Notice
 from service.rooms.room import Room, RoomState
-from service.simulation.janus import JanusClient, JanusSeat
-from service.simulation.publisher import Answer, Curtain, Publisher
+from service.simulation.janus import JanusClient, JanusEndpoint
+from service.simulation.publisher import Answer, Publisher, ScriptStart
 from service.simulation.script import ScriptedSpeaker
 from service.simulation.voice import VoicePacket
 from tests.janus import ROOM_SECRET, Janus
@@ -43,7 +44,7 @@ from tests.rooms.fakes import NOW, Audience, Mutes, Notices
 def voice(
     clip: str = "trudy-insult.opus", *, pause_s: float = 0.0, seconds: float = 120.0
 ) -> Sequence[VoicePacket]:
-    """A clip over and over, at the pace at which it is spoken."""
+    """Return the packets of a clip that repeats, at the pace of its speech."""
     sound = np.concatenate([clip_48k(clip), silence(pause_s)])
     once, length = encode(sound), -(-len(sound) // 960) * 960
     times = int(seconds * 48_000 / length) + 1
@@ -54,8 +55,14 @@ def voice(
     ]
 
 
-class Seat(JanusSeat):
-    """One that may be barred: then nobody gets an answer from it."""
+class Seat(JanusEndpoint):
+    """A seat that can be barred.
+
+    Attributes:
+        away: Set to bar the seat: then `publish` never answers.
+        speechless: True to tell Janus nothing on leaving.
+        location: URL of the last Janus handle.
+    """
 
     def __init__(self, client: JanusClient, speaker: ScriptedSpeaker) -> None:
         super().__init__(client, speaker)
@@ -85,33 +92,35 @@ class Speakers:
     seats: dict[str, Seat] = field(default_factory=dict)
 
     async def join(self, id_: str, *, name: str = "", clip: str = "trudy-insult.opus") -> None:
-        """Returns once Janus hears them."""
+        """Publish, and return once Janus gets the packets."""
         who = ScriptedSpeaker(id=id_, name=name or id_.title(), role="speaker", lines=())
-        curtain = Curtain()
-        curtain.rise(asyncio.get_running_loop().time())
+        script_start = ScriptStart()
+        script_start.announce(asyncio.get_running_loop().time())
         if (left := self.seats.get(id_)) is not None and left.speechless:
-            await self.client.leave(left.location)  # Janus holds on to the id of who vanished
+            await self.client.leave(
+                left.location
+            )  # Janus still holds the id of a speaker who vanished
         seat = self.seats[id_] = Seat(self.client, who)
         said = voice(clip, pause_s=self.pause_s)
-        publisher = Publisher(said, seat, curtain, lambda *_: None, loopback=False)
+        publisher = Publisher(said, seat, script_start, lambda *_: None, loopback=False)
         self.tasks[id_] = asyncio.create_task(publisher.run(), name=f"speaker {id_}")
         async with asyncio.timeout(15):
             await publisher.connected.wait()
 
     def stay_away(self, id_: str) -> None:
-        """A simulated speaker who is thrown out tries to come back: not this one."""
+        """Keep a speaker from coming back after a removal, as simulated speakers do."""
         self.seats[id_].away.set()
 
     async def unpublish(self, id_: str) -> None:
-        """They stay in the room, and send nothing."""
+        """Stop the speaker's stream; they stay in the room."""
         self.stay_away(id_)
-        self.seats[id_].speechless = True  # nor do they leave when their connection ends
+        self.seats[id_].speechless = True  # they do not leave either when their connection ends
         message = {"janus": "message", "transaction": "t", "body": {"request": "unpublish"}}
         async with httpx.AsyncClient(trust_env=False) as http:
             await http.post(self.seats[id_].location, json=message)
 
     async def vanish(self, id_: str) -> None:
-        """They go without a word to Janus, which their connection's end tells of all the same."""
+        """Close the speaker's connection without telling Janus, which notices that it ends."""
         self.seats[id_].speechless = True
         await self.leave(id_)
 
@@ -127,7 +136,7 @@ async def speaking(
 ) -> AsyncIterator[Speakers]:
     """
     Args:
-        pause_s: How long each is silent before they say their words again.
+        pause_s: Silence before each repetition of a speaker's words, in seconds.
     """
     async with JanusClient(janus.http_url, room, pin=pin) as client:
         speakers = Speakers(client, pause_s)
@@ -142,7 +151,7 @@ async def speaking(
 async def plain_publisher(
     client: JanusClient, id_: str, *, codec: str = "audio/opus", tracks: int = 1
 ) -> AsyncIterator[None]:
-    """One that sends silence through aiortc's own encoders."""
+    """Publish silence through aiortc's own encoders."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     known = RTCRtpSender.getCapabilities("audio").codecs
     answer: Answer | None = None
@@ -163,7 +172,11 @@ async def plain_publisher(
 
 
 class Reader:
-    """A member of a TextRoom, by a data channel: what they read."""
+    """A member of a TextRoom, joined by a data channel.
+
+    Attributes:
+        read: Announcements so far.
+    """
 
     def __init__(self, janus: Janus, room: str) -> None:
         self._janus = janus
@@ -186,15 +199,15 @@ class Reader:
             join = {"textroom": "join", "room": self._room, "username": "reader"}
             channel.send(json.dumps({**join, "transaction": "t"}))
 
-        def came(text: str) -> None:
-            told = json.loads(text)
-            if told.get("textroom") == "announcement":
-                self.read.append(told["text"])
+        def received(text: str) -> None:
+            message = json.loads(text)
+            if message.get("textroom") == "announcement":
+                self.read.append(message["text"])
             joined.set()
 
         channel.on("open", opened)
         # Janus answers on a channel that it opens itself.
-        self._connection.on("datachannel", lambda theirs: theirs.on("message", came))
+        self._connection.on("datachannel", lambda theirs: theirs.on("message", received))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         answer = self._connection.localDescription.sdp
         await self._message(handle, {"request": "ack"}, {"type": "answer", "sdp": answer})
@@ -221,24 +234,29 @@ class Reader:
 
     async def _post(self, url: str, **body: object) -> dict[str, Any]:
         answer = await self._http.post(url, json={"transaction": "t", **body})
-        found: dict[str, Any] = answer.json()
-        return found
+        parsed: dict[str, Any] = answer.json()
+        return parsed
 
 
 @dataclass
 class Listening:
-    """Our side."""
+    """Our stay in a room, and what came of it.
+
+    Attributes:
+        reports: Problems of the room, as the stay reported them; an empty one says there are none.
+        over: Error that ended the stay.
+    """
 
     audience: Audience
     stay: JanusStay
     muted: MutedSpeakers
     notices: Notices
     metrics: Metrics
-    standing: list[str] = field(default_factory=list)
+    reports: list[str] = field(default_factory=list)
     over: list[BaseException] = field(default_factory=list)
 
     async def hears(self, *ids: str, seconds: float = 10.0) -> None:
-        """Exactly these are there, and new packets come from each."""
+        """Wait until exactly these speakers are present and new packets come from each."""
         before = self.audience.heard.copy()
         await until(lambda: set(self.audience.here) == set(ids), seconds)
         await until(lambda: all(self.audience.heard[id_] > before[id_] for id_ in ids), seconds)
@@ -254,49 +272,53 @@ async def listening(
     rules_url: str = "https://rooms.example/rules",
     muted: Sequence[str] = (),
     url: str = "",
-    told: bool = False,
+    action_webhook: bool = False,
     audience: Audience | None = None,
     connector: Mapping[str, str] = {},
     ping_s: float = 5.0,
 ) -> AsyncIterator[Listening]:
-    """A stay in the room; nothing of it is left afterwards."""
+    """Hold a stay in the room.
+
+    Args:
+        action_webhook: True where a webhook carries `action.requested` of the room.
+    """
     audience, notices, metrics = audience or Audience(), Notices(), Metrics()
-    around = Surroundings(
+    dependencies = StayDependencies(
         listener=audience,
         access=JanusAccess(api_secret=api_secret, room_secret=secret),
         notice=Notice(rules_url),
         notices=notices,
-        told=lambda room_id: told,
+        action_route=lambda room_id: action_webhook,
         addresses=None,
         metrics=metrics,
         clock=utc_now,
     )
     server = JanusServer("janus", url or janus.ws_url, ping_s)
-    ways = JanusConnector({"janus": server}, around)
+    janus_connector = JanusConnector({"janus": server}, dependencies)
     hidden = ("pin", "text_room_secret")
     secrets = {name: connector[name] for name in hidden if name in connector}
     shown = {name: value for name, value in connector.items() if name not in hidden}
     described = {"kind": "janus", "room": room, **shown}
-    text = around.notice.text(["en"])
-    here = Room("lobby", "Lobby", described, ["en"], [], RoomState.JOINING, NOW, notice=text)
-    them = MutedSpeakers("lobby", muted, Mutes(set(muted)))
-    stay = ways.enter(here, secrets, them)
+    text = dependencies.notice.text(["en"])
+    joining = Room("lobby", "Lobby", described, ["en"], [], RoomState.JOINING, NOW, notice=text)
+    muted_speakers = MutedSpeakers("lobby", muted, Mutes(set(muted)))
+    stay = janus_connector.enter(joining, secrets, muted_speakers)
     assert isinstance(stay, JanusStay)
-    found = Listening(audience, stay, them, notices, metrics)
+    ours = Listening(audience, stay, muted_speakers, notices, metrics)
 
     async def run() -> None:
         try:
-            await stay.run(found.standing.append)
+            await stay.run(ours.reports.append)
         except* CannotHear as group:
-            found.over.append(_first(group))
+            ours.over.append(_first(group))
 
     task = asyncio.create_task(run(), name="stay")
     try:
-        yield found
+        yield ours
     finally:
         task.cancel()
         await asyncio.wait([task])
-        assert ways.peers() == 0
+        assert janus_connector.peers() == 0
         if not task.cancelled():
             task.result()
 

@@ -1,4 +1,4 @@
-"""Our side of Janus's WebSocket API, against servers that are not Janus, or not well."""
+"""Our client of Janus's WebSocket API, against fake and broken servers."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ pytestmark = pytest.mark.anyio
 Reply = Callable[[Mapping[str, Any]], list[Any]]
 
 
-def well(message: Mapping[str, Any]) -> list[Any]:
-    """As Janus answers, as far as these tests go."""
-    told = {"transaction": message["transaction"]}
+def healthy(message: Mapping[str, Any]) -> list[Any]:
+    """Answer as Janus does."""
+    head = {"transaction": message["transaction"]}
     match message["janus"]:
         case "keepalive":
-            return [{"janus": "ack", **told}]
+            return [{"janus": "ack", **head}]
         case "message":
             data = {"videoroom": "event", "asked": message["body"]}
             plugin = {"plugindata": {"plugin": "p", "data": data}, "sender": 7}
-            return [{"janus": "ack", **told}, {"janus": "event", **told, **plugin}]
+            return [{"janus": "ack", **head}, {"janus": "event", **head, **plugin}]
         case _:
-            return [{"janus": "success", **told, "data": {"id": 7}}]
+            return [{"janus": "success", **head, "data": {"id": 7}}]
 
 
 @contextlib.asynccontextmanager
-async def a_server(reply: Reply, seen: list[Mapping[str, Any]]) -> AsyncIterator[str]:
+async def a_server(reply: Reply, requests: list[Mapping[str, Any]]) -> AsyncIterator[str]:
     async def serve_one(socket: ServerConnection) -> None:
         async for text in socket:
             message = json.loads(text)
-            seen.append(message)
+            requests.append(message)
             for answer in reply(message):
                 await socket.send(answer if isinstance(answer, str) else json.dumps(answer))
 
@@ -57,24 +57,24 @@ async def a_server(reply: Reply, seen: list[Mapping[str, Any]]) -> AsyncIterator
 async def talk(
     reply: Reply,
     act: Callable[[JanusSession], Awaitable[None]] = lambda session: asyncio.sleep(0),
-    seen: list[Mapping[str, Any]] | None = None,
+    requests: list[Mapping[str, Any]] | None = None,
     *,
     api_secret: str = "",
     token: str = "",
     answer_s: float = 5.0,
 ) -> CannotHear | None:
-    """What a session with such a server ends with."""
-    found: list[BaseException] = []
-    async with a_server(reply, seen if seen is not None else []) as url:
+    """Run a session with such a server and return the error that ended it, if any."""
+    errors: list[BaseException] = []
+    async with a_server(reply, requests if requests is not None else []) as url:
         try:
             async with janus_session(
                 JanusServer("janus", url), api_secret=api_secret, token=token, answer_s=answer_s
             ) as session:
                 await act(session)
         except* CannotHear as group:
-            found += _leaves(group)
-    assert all(isinstance(one, CannotHear) for one in found)
-    return found[0] if found else None  # type: ignore[return-value]
+            errors += _leaves(group)
+    assert all(isinstance(one, CannotHear) for one in errors)
+    return errors[0] if errors else None  # type: ignore[return-value]
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -85,29 +85,29 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-async def test_a_session_is_made_used_and_destroyed_with_what_janus_asks_for() -> None:
-    seen: list[Mapping[str, Any]] = []
+async def test_a_session_is_created_used_and_destroyed_with_credentials() -> None:
+    requests: list[Mapping[str, Any]] = []
 
     async def act(session: JanusSession) -> None:
         handle = await session.attach("p", lambda kind, data, sdp: None)
         answer = await handle.ask({"request": "x"}, "v=0")
         assert answer.data["asked"] == {"request": "x"}
 
-    assert await talk(well, act, seen, api_secret="s3", token="t1") is None
-    assert [message["janus"] for message in seen] == ["create", "attach", "message", "destroy"]
-    assert all((one["apisecret"], one["token"]) == ("s3", "t1") for one in seen)
-    assert [one.get("session_id") for one in seen] == [None, 7, 7, 7]
-    assert seen[2]["jsep"] == {"type": "answer", "sdp": "v=0"}
+    assert await talk(healthy, act, requests, api_secret="s3", token="t1") is None
+    assert [message["janus"] for message in requests] == ["create", "attach", "message", "destroy"]
+    assert all((one["apisecret"], one["token"]) == ("s3", "t1") for one in requests)
+    assert [one.get("session_id") for one in requests] == [None, 7, 7, 7]
+    assert requests[2]["jsep"] == {"type": "answer", "sdp": "v=0"}
 
 
-async def test_a_handle_hears_answers_and_events_in_the_order_in_which_they_were_sent() -> None:
+async def test_a_handle_gets_answers_and_events_in_the_order_they_were_sent() -> None:
     heard: list[tuple[str, Any]] = []
 
     def reply(message: Mapping[str, Any]) -> list[Any]:
         if message["janus"] != "message":
-            return well(message)
+            return healthy(message)
         event = {"janus": "event", "sender": 7, "plugindata": {"data": {"number": 1}}}
-        return [event, *well(message), {**event, "jsep": {"type": "offer", "sdp": "v=1"}}]
+        return [event, *healthy(message), {**event, "jsep": {"type": "offer", "sdp": "v=1"}}]
 
     async def act(session: JanusSession) -> None:
         handle = await session.attach("p", lambda kind, data, sdp: heard.append((kind, sdp)))
@@ -118,13 +118,13 @@ async def test_a_handle_hears_answers_and_events_in_the_order_in_which_they_were
     assert heard == [("event", None), ("answer", None), ("event", "v=1")]
 
 
-async def test_a_plugins_no_is_a_refusal_with_its_code() -> None:
+async def test_a_refusal_of_a_plugin_has_its_code() -> None:
     def reply(message: Mapping[str, Any]) -> list[Any]:
         if message["janus"] != "message":
-            return well(message)
+            return healthy(message)
         data = {"videoroom": "event", "error_code": 426, "error": "No such room"}
-        told = {"transaction": message["transaction"], "sender": 7}
-        return [{"janus": "event", **told, "plugindata": {"data": data}}]
+        head = {"transaction": message["transaction"], "sender": 7}
+        return [{"janus": "event", **head, "plugindata": {"data": data}}]
 
     async def act(session: JanusSession) -> None:
         handle = await session.attach("p", lambda kind, data, sdp: None)
@@ -136,7 +136,7 @@ async def test_a_plugins_no_is_a_refusal_with_its_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "said"),
+    ("answer", "kind", "reason"),
     [
         ("rubbish", RoomLost, "does not speak its protocol"),
         ("[" * 100_000, RoomLost, "does not speak its protocol"),
@@ -151,8 +151,8 @@ async def test_a_plugins_no_is_a_refusal_with_its_code() -> None:
         ({"janus": "error", "error": "text"}, RoomLost, "does not speak its protocol"),
     ],
 )
-async def test_what_is_not_janus_or_says_no_has_a_reason(
-    answer: str | dict[str, Any], kind: type[CannotHear], said: str
+async def test_a_server_that_refuses_or_is_not_janus_ends_the_session_with_a_reason(
+    answer: str | dict[str, Any], kind: type[CannotHear], reason: str
 ) -> None:
     def reply(message: Mapping[str, Any]) -> list[Any]:
         if isinstance(answer, str):
@@ -161,7 +161,7 @@ async def test_what_is_not_janus_or_says_no_has_a_reason(
 
     why = await talk(reply)
     assert isinstance(why, kind)
-    assert said in str(why)
+    assert reason in str(why)
 
 
 async def test_a_server_that_never_answers_is_given_up_in_time() -> None:
@@ -172,7 +172,7 @@ async def test_a_server_that_never_answers_is_given_up_in_time() -> None:
 
 async def test_a_session_that_janus_ends_is_lost() -> None:
     def reply(message: Mapping[str, Any]) -> list[Any]:
-        return [*well(message), {"janus": "timeout", "session_id": 7}]
+        return [*healthy(message), {"janus": "timeout", "session_id": 7}]
 
     async def act(session: JanusSession) -> None:
         await asyncio.Event().wait()
@@ -180,7 +180,7 @@ async def test_a_session_that_janus_ends_is_lost() -> None:
     assert "ended our session" in str(await talk(reply, act))
 
 
-async def test_whoever_waits_when_the_connection_ends_waits_no_more() -> None:
+async def test_pending_requests_fail_when_the_connection_ends() -> None:
     async def act(session: JanusSession) -> None:
         handle: Handle = await session.attach("p", lambda kind, data, sdp: None)
         await session._socket.close()
@@ -188,10 +188,10 @@ async def test_whoever_waits_when_the_connection_ends_waits_no_more() -> None:
             await handle.ask({"request": "x"})
         await asyncio.Event().wait()
 
-    assert isinstance(await talk(well, act), RoomLost)
+    assert isinstance(await talk(healthy, act), RoomLost)
 
 
-async def test_an_address_where_nobody_is_and_one_that_is_no_websocket_are_told_apart() -> None:
+async def test_a_closed_port_and_a_server_without_websocket_have_different_reasons() -> None:
     (port,) = free_ports(1)
     with pytest.raises(RoomLost, match="cannot be reached"):
         async with janus_session(
@@ -235,4 +235,4 @@ async def test_a_janus_with_another_api_secret_says_so() -> None:
             assert isinstance(ours.over[0], RoomRefused)
             assert "EARSHOT_JANUS_API_SECRET" in str(ours.over[0])
         async with listening(closed, "lounge", api_secret="open-sesame") as ours:
-            await until(lambda: ours.standing == [""], 10)
+            await until(lambda: ours.reports == [""], 10)

@@ -1,7 +1,7 @@
-"""Whatever order people come, go, vanish and are thrown out in: no word is ever another's.
+"""Attribution of packets while speakers join, leave, vanish and are removed in any order.
 
-Everybody says something of their own, and Janus passes packets on as they are: so each packet tells
-by its bytes whose it is.
+Each speaker sends a clip of their own, and Janus passes packets on unchanged: so the bytes of a
+packet tell its speaker.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _Result = TypeVar("_Result")
 
 @cache
 def owners() -> dict[bytes, str]:
-    """Payloads that only one of them sends."""
+    """Return the payloads that only one speaker sends, with that speaker."""
     sent = {id_: {packet.payload for packet in voice(clip)} for id_, clip in CLIPS.items()}
     counts = Counter(payload for payloads in sent.values() for payload in payloads)
     return {
@@ -58,7 +58,12 @@ def owners() -> dict[bytes, str]:
 
 @dataclass
 class Witness(Audience):
-    """An audience that knows everybody's words."""
+    """An audience that knows the payloads of every speaker.
+
+    Attributes:
+        known: Number of attributable packets by the speaker they were reported for.
+        wrong: Speaker reported and true speaker of each wrong packet.
+    """
 
     known: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[str, str]] = field(default_factory=list)
@@ -73,7 +78,7 @@ class Witness(Audience):
 
 
 class Crowd(RuleBasedStateMachine):
-    """Each step waits only for as long as it must: the next one may come on top of it."""
+    """Steps wait as little as they can, so that the next one may overlap."""
 
     janus: Janus
     rooms = 0
@@ -120,7 +125,7 @@ class Crowd(RuleBasedStateMachine):
     @precondition(lambda self: self.here)
     @rule(data=st.data())
     def change_places(self, data: st.DataObject) -> None:
-        """One leaves as another comes."""
+        """One speaker leaves while another joins."""
         leaves = data.draw(st.sampled_from(sorted(self.here)))
         away = sorted(set(CLIPS) - self.here)
         comes = data.draw(st.sampled_from(away)) if away else leaves
@@ -147,7 +152,7 @@ class Crowd(RuleBasedStateMachine):
     @precondition(lambda self: self.here)
     @rule(data=st.data())
     def vanish(self, data: st.DataObject) -> None:
-        """Only the peer connection goes: Janus notices by itself."""
+        """Only the peer connection ends, which Janus notices by itself."""
         self.do(self.speakers.vanish(data.draw(st.sampled_from(sorted(self.here)))))
 
     @rule()
@@ -160,7 +165,7 @@ class Crowd(RuleBasedStateMachine):
         self.do(heard())
 
     @invariant()
-    def nothing_is_anybody_elses(self) -> None:
+    def no_packet_has_the_wrong_speaker(self) -> None:
         assert self.witness.wrong == []
         assert self.ours.over == []
 
@@ -172,7 +177,7 @@ class Crowd(RuleBasedStateMachine):
                 self.do(self.speakers.leave(who))
             self.do(until(lambda: not self.witness.here))
             self.do(self.stack.aclose())
-            assert self.janus.handles() == [], "somebody is left at Janus"
+            assert self.janus.handles() == [], "a handle is left at Janus"
         finally:
             self.runner.close()
 
@@ -192,11 +197,11 @@ def run(janus: Janus, examples: int) -> None:
     )
 
 
-def test_no_word_is_ever_another_speakers(janus: Janus) -> None:
+def test_no_packet_is_ever_attributed_to_another_speaker(janus: Janus) -> None:
     run(janus, 4)
 
 
 @pytest.mark.drill
 @pytest.mark.timeout(3600)
-def test_no_word_is_ever_another_speakers_however_often(janus: Janus) -> None:
+def test_no_packet_is_ever_attributed_to_another_speaker_in_many_runs(janus: Janus) -> None:
     run(janus, 150)

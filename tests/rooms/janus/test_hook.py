@@ -20,7 +20,7 @@ from service.access.authenticate import Door
 from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.connector import RoomOver
-from service.rooms.janus.hook import JanusHook, Taken
+from service.rooms.janus.hook import HookOutcome, JanusHook
 from service.rooms.janus.server import parse_servers
 from service.rooms.new_room import ID_PATTERN
 from service.rooms.room import RoomState
@@ -36,7 +36,7 @@ SECRET = "a hook's own secret"
 
 @dataclass
 class Audit:
-    """`service.access.ports.AuditStore`, of which nobody reads here."""
+    """`service.access.ports.AuditStore` in memory."""
 
     entries: list[Entry] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ class Called:
     clock: SetClock
     door: Door
 
-    async def told(self, *events: Any) -> Taken:
+    async def send(self, *events: Any) -> HookOutcome:
         return await self.hook.receive(json.dumps(events).encode())
 
     @property
@@ -96,9 +96,9 @@ def event(what: str, room: object = "lounge", emitter: str = "janus") -> dict[st
 @pytest.mark.parametrize("what", ["created", "joined", "published"])
 async def test_a_room_that_begins_is_opened_once_and_on_record(what: str) -> None:
     async with hooked() as called:
-        assert await called.told(event(what), event(what)) == Taken(opened=1, passed_over=1)
+        assert await called.send(event(what), event(what)) == HookOutcome(opened=1, passed_over=1)
         await asyncio.sleep(0)
-        assert await called.told(event("published")) == Taken(passed_over=1)
+        assert await called.send(event("published")) == HookOutcome(passed_over=1)
         (room,) = called.house.supervisor.rooms()
         assert room.id == "janus:lounge"
         assert room.connector == {"kind": "janus", "server": "janus", "room": "lounge"}
@@ -112,78 +112,78 @@ async def test_a_room_that_begins_is_opened_once_and_on_record(what: str) -> Non
 
 async def test_a_room_that_is_destroyed_is_closed() -> None:
     async with hooked() as called:
-        await called.told(event("joined"))
-        assert await called.told(event("destroyed")) == Taken(ended=1)
-        assert await called.told(event("destroyed")) == Taken(passed_over=1)
+        await called.send(event("joined"))
+        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
+        assert await called.send(event("destroyed")) == HookOutcome(passed_over=1)
         await until(lambda: called.house.state("janus:lounge") is RoomState.ENDED)
         reason = called.house.store.rooms["janus:lounge"].reason
         assert reason == "the room was destroyed at Janus"
         await until(lambda: len(called.audit.entries) == 2)
-        assert await called.told(event("destroyed")) == Taken(passed_over=1)
+        assert await called.send(event("destroyed")) == HookOutcome(passed_over=1)
 
 
 async def test_a_room_that_ends_by_itself_meanwhile_is_not_closed_as_well() -> None:
     async with hooked(grace_s=0.1) as called:
-        await called.told(event("joined"))
+        await called.send(event("joined"))
         await asyncio.sleep(0)
-        assert await called.told(event("destroyed")) == Taken(ended=1)
+        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await asyncio.sleep(0.15)
         assert called.house.store.rooms["janus:lounge"].reason == "it has ended"
         assert [entry.action for entry in called.audit.entries] == ["room.opened"]
 
 
-async def test_a_room_that_is_made_anew_at_once_is_heard_on() -> None:
+async def test_a_room_that_is_created_again_at_once_stays_open() -> None:
     async with hooked(grace_s=0.05) as called:
-        await called.told(event("joined"))
-        await called.told(event("destroyed"))
-        await called.told(event("created"))
+        await called.send(event("joined"))
+        await called.send(event("destroyed"))
+        await called.send(event("created"))
         await asyncio.sleep(0.1)
         assert called.open == ["janus:lounge"]
-        await called.told(event("destroyed"), event("created"), event("joined"))
-        await called.told(event("created"), event("destroyed"))
+        await called.send(event("destroyed"), event("created"), event("joined"))
+        await called.send(event("created"), event("destroyed"))
         await until(lambda: called.open == [])
 
 
 async def test_the_end_of_a_room_does_not_end_the_next_one_of_its_name() -> None:
     async with hooked(grace_s=0.1) as called:
-        await called.told(event("joined"))
+        await called.send(event("joined"))
         await asyncio.sleep(0)
-        await called.told(event("destroyed"))
+        await called.send(event("destroyed"))
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.open == [])
         called.house.clock.now += timedelta(seconds=1)
-        assert await called.told(event("created")) == Taken(opened=1)
+        assert await called.send(event("created")) == HookOutcome(opened=1)
         await asyncio.sleep(0.15)
         assert called.open == ["janus:lounge"]
-        assert await called.told(event("destroyed")) == Taken(ended=1)
+        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
         await until(lambda: called.open == [])
 
 
-async def test_a_room_that_is_still_ending_is_opened_anew_and_janus_does_not_wait() -> None:
+async def test_a_room_that_is_still_ending_is_reopened_and_janus_does_not_wait() -> None:
     async with hooked() as called:
-        await called.told(event("joined"))
+        await called.send(event("joined"))
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.house.supervisor.ending("janus:lounge"))
         async with asyncio.timeout(30):
-            assert await called.told(event("created")) == Taken(opened=1)
+            assert await called.send(event("created")) == HookOutcome(opened=1)
         called.house.audience.leaving.set()
         await until(lambda: called.house.connector.joined == ["janus:lounge"])
         await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING)
 
 
-async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed() -> None:
+async def test_a_room_that_is_destroyed_before_it_is_reopened_is_closed() -> None:
     async with hooked() as called:
-        await called.told(event("joined"))
+        await called.send(event("joined"))
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.house.supervisor.ending("janus:lounge"))
-        assert await called.told(event("created")) == Taken(opened=1)
-        assert await called.told(event("joined")) == Taken(passed_over=1)
-        assert await called.told(event("destroyed")) == Taken(ended=1)
+        assert await called.send(event("created")) == HookOutcome(opened=1)
+        assert await called.send(event("joined")) == HookOutcome(passed_over=1)
+        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
         called.house.audience.leaving.set()
         reason = "the room was destroyed at Janus"
         await until(lambda: called.house.store.rooms["janus:lounge"].reason == reason)
@@ -191,9 +191,9 @@ async def test_a_room_that_is_destroyed_before_it_could_be_opened_anew_is_closed
         assert called.open == []
 
 
-async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -> None:
+async def test_a_room_that_is_created_again_while_it_is_reopened_stays_open() -> None:
     async with hooked() as called:
-        await called.told(event("joined"))
+        await called.send(event("joined"))
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
@@ -206,47 +206,47 @@ async def test_a_room_that_is_made_again_while_it_is_opened_anew_is_heard_on() -
             await add(entry)
 
         called.audit.add = slow  # type: ignore[method-assign]
-        await called.told(event("created"))
-        await called.told(event("destroyed"))
+        await called.send(event("created"))
+        await called.send(event("destroyed"))
         called.house.audience.leaving.set()
         await until(lambda: called.open == ["janus:lounge"])
-        await called.told(event("created"))
+        await called.send(event("created"))
         recording.set()
         await asyncio.sleep(0.1)
         assert called.open == ["janus:lounge"]
 
 
-async def test_names_of_rooms_become_ids_and_odd_ones_are_passed_over() -> None:
+async def test_names_of_rooms_become_ids_and_odd_ones_are_skipped() -> None:
     async with hooked(listen_to=("janus:late night*", "janus:x*")) as called:
         long = "x" * 200
         for name in ("late night, 9 pm", long):
-            assert await called.told(event("joined", name)) == Taken(opened=1)
+            assert await called.send(event("joined", name)) == HookOutcome(opened=1)
         for name in ("late night\u0007", "late night\ud800", "late night\u202e", "x" * 201):
-            assert await called.told(event("joined", name)) == Taken(passed_over=1)
+            assert await called.send(event("joined", name)) == HookOutcome(passed_over=1)
         first, second = called.open
         assert first == "janus:late=20night=2C=209=20pm"
         assert second.startswith("janus:x")
         assert all(re.match(ID_PATTERN, id_) for id_ in called.open)
 
 
-async def test_a_janus_cannot_have_us_open_rooms_without_end(
+async def test_the_number_of_rooms_that_events_open_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("service.rooms.janus.hook._MOST_ROOMS", 3)
     async with hooked() as called:
-        done = await called.told(*(event("joined", f"room {number}") for number in range(5)))
-        assert done == Taken(opened=3, passed_over=2)
+        done = await called.send(*(event("joined", f"room {number}") for number in range(5)))
+        assert done == HookOutcome(opened=3, passed_over=2)
 
 
 async def test_the_operators_filter_decides() -> None:
     async with hooked(listen_to=("janus:stage", "janus:7")) as called:
-        await called.told(event("joined"), event("joined", "stage"), event("joined", 7))
+        await called.send(event("joined"), event("joined", "stage"), event("joined", 7))
         assert called.open == ["janus:stage", "janus:7"]
     async with hooked(listen_to=()) as called:
-        assert await called.told(event("joined")) == Taken(passed_over=1)
+        assert await called.send(event("joined")) == HookOutcome(passed_over=1)
 
 
-async def test_a_room_that_is_heard_already_is_not_heard_twice() -> None:
+async def test_a_room_that_is_open_already_is_not_opened_twice() -> None:
     async with hooked() as called:
         await called.house.supervisor.open(
             "mine",
@@ -256,15 +256,15 @@ async def test_a_room_that_is_heard_already_is_not_heard_twice() -> None:
             languages=[],
             policies=[],
         )
-        assert await called.told(event("published")) == Taken(passed_over=1)
+        assert await called.send(event("published")) == HookOutcome(passed_over=1)
         assert called.open == ["mine"]
-        assert await called.told(event("destroyed")) == Taken(ended=1)
+        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
 
 
-async def test_of_several_servers_the_emitter_says_which() -> None:
+async def test_the_emitter_names_one_of_several_servers() -> None:
     servers = ("west=ws://192.0.2.7:8188", "east=ws://192.0.2.8:8188")
     async with hooked(*servers, listen_to=("*",)) as called:
-        await called.told(
+        await called.send(
             event("joined", emitter="east"), event("joined", emitter="west"), event("joined")
         )
         assert called.open == ["east:lounge", "west:lounge"]
@@ -284,23 +284,25 @@ async def test_of_several_servers_the_emitter_says_which() -> None:
         {},
     ],
 )
-async def test_what_is_about_something_else_is_passed_over(other: dict[str, Any]) -> None:
+async def test_events_about_other_things_are_skipped(other: dict[str, Any]) -> None:
     async with hooked() as called:
-        assert await called.told(other) == Taken(passed_over=1)
+        assert await called.send(other) == HookOutcome(passed_over=1)
         assert called.open == []
 
 
 @pytest.mark.parametrize("body", [b"", b"rubbish", b"7", b'"text"', b"[7]", b"\xff", b"[" * 9999])
-async def test_what_is_no_event_is_422(body: bytes) -> None:
+async def test_a_body_without_events_is_422(body: bytes) -> None:
     async with hooked() as called:
         with pytest.raises(Problem) as problem:
             await called.hook.receive(body)
         assert problem.value.status == 422
 
 
-async def test_one_event_alone_is_taken_as_well_as_a_list() -> None:
+async def test_a_single_event_works_like_a_list() -> None:
     async with hooked() as called:
-        assert await called.hook.receive(json.dumps(event("joined")).encode()) == Taken(opened=1)
+        assert await called.hook.receive(json.dumps(event("joined")).encode()) == HookOutcome(
+            opened=1
+        )
 
 
 def basic(password: str) -> str:
@@ -318,7 +320,7 @@ async def test_the_secret_comes_as_a_password_or_as_a_token() -> None:
             assert SECRET not in str(problem.value)
 
 
-async def test_whoever_guesses_must_wait_and_janus_need_not() -> None:
+async def test_a_client_that_guesses_must_wait_while_janus_need_not() -> None:
     async with hooked() as called:
         called.hook.check(basic(SECRET), called.door)
         statuses = []
@@ -333,7 +335,7 @@ async def test_whoever_guesses_must_wait_and_janus_need_not() -> None:
             called.hook.check(basic("guess"), called.door)
 
 
-async def test_without_a_secret_of_ours_no_call_is_taken() -> None:
+async def test_without_a_configured_secret_every_call_is_refused() -> None:
     async with hooked(secret=None) as called:
         for given in (None, basic(""), "Bearer "):
             with pytest.raises(Problem, match="has none set"):
@@ -341,7 +343,7 @@ async def test_without_a_secret_of_ours_no_call_is_taken() -> None:
 
 
 @given(st.text(max_size=60))
-def test_whatever_stands_in_the_header_is_right_or_refused(header: str) -> None:
+def test_any_authorization_header_is_right_or_refused(header: str) -> None:
     door = Door(Attempts(), "192.0.2.1")
     hook = JanusHook(
         SECRET,

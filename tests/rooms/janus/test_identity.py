@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.rooms.janus.identity import SPEAKER_ID_PATTERN, Cast, inaudible, person_of
+from service.rooms.janus.identity import SPEAKER_ID_PATTERN, SpeakerIds, inaudible_reason, person_of
 from service.rooms.janus.roster import Publisher, Roster, Stream
 from service.rooms.new_room import ID_PATTERN
 from service.rooms.room import Speaker
@@ -26,12 +26,12 @@ def rostered(*publishers: Publisher) -> Roster:
     return roster
 
 
-def speakers(how: str, *publishers: Publisher) -> list[Speaker]:
-    return list(Cast("lobby", how).speakers(rostered(*publishers)).values())
+def speakers(source: str, *publishers: Publisher) -> list[Speaker]:
+    return list(SpeakerIds("lobby", source).speakers(rostered(*publishers)).values())
 
 
 @pytest.mark.parametrize(
-    ("how", "publisher", "id_", "name", "role"),
+    ("source", "publisher", "id_", "name", "role"),
     [
         ("feed", a_publisher("ann", display="Ann Lee"), "ann", "Ann Lee", "speaker"),
         ("feed", a_publisher(4711), "4711", "4711", "speaker"),
@@ -57,42 +57,42 @@ def speakers(how: str, *publishers: Publisher) -> list[Speaker]:
         ("metadata.user", a_publisher(1, display="Ann"), "1", "Ann", "speaker"),
     ],
 )
-def test_who_somebody_is_stands_where_the_operator_says(
-    how: str, publisher: Publisher, id_: str, name: str, role: str
+def test_the_id_is_read_from_the_place_the_operator_names(
+    source: str, publisher: Publisher, id_: str, name: str, role: str
 ) -> None:
-    assert re.match(SPEAKER_ID_PATTERN, how)
-    (speaker,) = speakers(how, publisher)
+    assert re.match(SPEAKER_ID_PATTERN, source)
+    (speaker,) = speakers(source, publisher)
     assert (speaker.id, speaker.name, speaker.role) == (id_, name, role)
 
 
-def test_nobody_speaks_under_an_id_that_somebody_has() -> None:
+def test_a_second_claim_of_an_id_gets_the_feed_appended() -> None:
     first, second = (a_publisher(feed, display="Ann") for feed in (1, 2))
-    cast = Cast("lobby", "display")
-    before = cast.speakers(rostered(first, second))
+    speaker_ids = SpeakerIds("lobby", "display")
+    before = speaker_ids.speakers(rostered(first, second))
     assert [speaker.id for speaker in before.values()] == ["Ann", "Ann=f2"]
-    after = cast.speakers(rostered(second))
+    after = speaker_ids.speakers(rostered(second))
     assert [speaker.id for speaker in after.values()] == ["Ann=f2"], "as long as they are here"
 
 
-def test_whoever_claims_an_id_is_the_person_that_actions_are_about() -> None:
-    said = ["Ann", "Ann", "Ann=f2", "Ann=3Df2"]
-    publishers = [a_publisher(feed, "0", "1", display=name) for feed, name in enumerate(said, 1)]
-    cast = Cast("lobby", "display")
-    ids = [speaker.id for speaker in cast.speakers(rostered(*publishers)).values()]
+def test_actions_concern_every_publisher_who_claims_the_id() -> None:
+    claims = ["Ann", "Ann", "Ann=f2", "Ann=3Df2"]
+    publishers = [a_publisher(feed, "0", "1", display=name) for feed, name in enumerate(claims, 1)]
+    speaker_ids = SpeakerIds("lobby", "display")
+    ids = [speaker.id for speaker in speaker_ids.speakers(rostered(*publishers)).values()]
     assert ids[:4] == ["Ann", "Ann=m1", "Ann=f2", "Ann=m1=f2"]
     assert len(set(ids)) == len(ids)
     assert [person_of(id_) for id_ in ids[::2]] == ["Ann", "Ann", "Ann=3Df2", "Ann=3D3Df2"]
-    assert [cast.person(one) for one in publishers] == [person_of(id_) for id_ in ids[::2]]
+    assert [speaker_ids.person(one) for one in publishers] == [person_of(id_) for id_ in ids[::2]]
     assert [person_of(id_) for id_ in ids[1::2]] == [person_of(id_) for id_ in ids[::2]]
 
 
-def test_feeds_that_begin_alike_are_told_apart() -> None:
+def test_feeds_with_the_same_beginning_get_different_ids() -> None:
     feeds = ["x" * 30 + str(number) for number in range(3)]
     ids = [one.id for one in speakers("display", *(a_publisher(f, display="A") for f in feeds))]
     assert ids == ["A", f"A=f{'x' * 20}", f"A=f{'x' * 20}=n2"]
 
 
-def test_a_second_microphone_is_a_voice_of_its_own() -> None:
+def test_a_second_microphone_is_a_speaker_of_its_own() -> None:
     ann, again = speakers("feed", a_publisher("ann", "0", "3", display="Ann"))
     assert (ann.id, again.id) == ("ann", "ann=m3")
     assert (ann.name, again.name) == ("Ann", "Ann (3)")
@@ -109,16 +109,16 @@ def test_a_second_microphone_is_a_voice_of_its_own() -> None:
         ([], 0, 0, ""),
     ],
 )
-def test_what_cannot_be_heard_says_why(
+def test_an_inaudible_publisher_has_a_reason(
     streams: Sequence[Stream], more: int, count: int, why: str
 ) -> None:
     publisher = a_publisher(1, display="Ann", streams=streams, more=more)
     assert len(speakers("feed", publisher)) == count
-    assert inaudible(publisher).startswith(why)
-    assert bool(inaudible(publisher)) is bool(why)
+    assert inaudible_reason(publisher).startswith(why)
+    assert bool(inaudible_reason(publisher)) is bool(why)
 
 
-def test_a_name_cannot_turn_the_page_round() -> None:
+def test_a_name_contains_no_control_characters_and_is_bounded() -> None:
     (speaker,) = speakers("feed", a_publisher(1, display="A\u202enn\x07\ud800" + "x" * 500))
     assert speaker.name.startswith("Annx")
     assert len(speaker.name) <= 200
@@ -126,7 +126,7 @@ def test_a_name_cannot_turn_the_page_round() -> None:
 
 
 @given(st.lists(st.text(max_size=150), unique=True, max_size=6))
-def test_every_id_is_one_and_different_ones_stay_different(displays: list[str]) -> None:
+def test_every_id_is_valid_and_different_ids_stay_different(displays: list[str]) -> None:
     publishers = [a_publisher(feed, display=shown) for feed, shown in enumerate(displays)]
     ids = [speaker.id for speaker in speakers("display", *publishers)]
     assert len(set(ids)) == len(displays)

@@ -17,8 +17,8 @@ from service.rooms.janus.roster import (
 )
 
 
-def told(feed: object, *mids: str, **more: Any) -> dict[str, Any]:
-    """A publisher as Janus describes one."""
+def a_publisher(feed: object, *mids: str, **more: Any) -> dict[str, Any]:
+    """Return a publisher as Janus describes one."""
     streams = [{"type": "audio", "mindex": 0, "mid": mid, "codec": "opus"} for mid in mids or "0"]
     return {"id": feed, "display": str(feed).title(), "streams": streams, **more}
 
@@ -31,10 +31,10 @@ def event(**fields: Any) -> dict[str, Any]:
     return {"videoroom": "event", "room": "one", **fields}
 
 
-def test_who_is_there_and_who_comes_is_in_the_roster() -> None:
+def test_present_and_new_publishers_are_in_the_roster() -> None:
     roster = Roster()
-    assert roster.take(joined(told("ann"))) is None
-    assert roster.take(event(publishers=[told(7, "0", "3")])) is None
+    assert roster.apply_event(joined(a_publisher("ann"))) is None
+    assert roster.apply_event(event(publishers=[a_publisher(7, "0", "3")])) is None
     assert list(roster.publishers) == ["ann", 7]
     assert [stream.mid for stream in roster.publishers[7].streams] == ["0", "3"]
     assert roster.publishers["ann"].display == "Ann"
@@ -48,103 +48,105 @@ def test_who_is_there_and_who_comes_is_in_the_roster() -> None:
         ("kicked", "removed by a moderator"),
     ],
 )
-def test_who_goes_has_gone_for_a_reason(what: str, reason: str) -> None:
+def test_a_departure_has_a_reason_until_the_publisher_comes_back(what: str, reason: str) -> None:
     roster = Roster()
-    roster.take(joined(told("ann"), told("bob")))
-    roster.take(event(**{what: "ann"}))
-    roster.take(event(**{what: "nobody"}))
+    roster.apply_event(joined(a_publisher("ann"), a_publisher("bob")))
+    roster.apply_event(event(**{what: "ann"}))
+    roster.apply_event(event(**{what: "nobody"}))
     assert list(roster.publishers) == ["bob"]
     assert roster.gone == {"ann": reason}
-    roster.take(event(publishers=[told("ann")]))
+    roster.apply_event(event(publishers=[a_publisher("ann")]))
     assert roster.gone == {}
 
 
-def test_the_first_reason_to_go_is_the_one_that_counts() -> None:
+def test_the_first_reason_of_a_departure_counts() -> None:
     roster = Roster()
-    roster.take(joined(told("ann")))
-    roster.take(event(kicked="ann"))
-    roster.take(event(unpublished="ann"))
-    roster.take(event(leaving="ann"))
+    roster.apply_event(joined(a_publisher("ann")))
+    roster.apply_event(event(kicked="ann"))
+    roster.apply_event(event(unpublished="ann"))
+    roster.apply_event(event(leaving="ann"))
     assert roster.gone == {"ann": "removed by a moderator"}
 
 
-def test_sound_alone_is_a_stream() -> None:
+def test_only_audio_streams_are_listed() -> None:
     roster = Roster()
     streams = [{"type": "video", "mid": "1", "codec": "vp8"}, {"type": "data", "mid": "2"}]
-    roster.take(joined({"id": "ann", "streams": streams}))
+    roster.apply_event(joined({"id": "ann", "streams": streams}))
     assert roster.publishers["ann"].streams == []
 
 
-def test_a_mute_is_the_streams_and_is_told_by_anybody() -> None:
+def test_a_mute_concerns_one_stream() -> None:
     roster = Roster()
-    roster.take(joined(told("ann", "0", "1")))
-    assert roster.take(event(id="ann", mid="1", moderation="muted")) is None
+    roster.apply_event(joined(a_publisher("ann", "0", "1")))
+    assert roster.apply_event(event(id="ann", mid="1", moderation="muted")) is None
     assert [stream.muted for stream in roster.publishers["ann"].streams] == [False, True]
-    assert roster.take(event(id="ann", mid="1", moderation="unmuted")) == Unmuted("ann", "1")
+    assert roster.apply_event(event(id="ann", mid="1", moderation="unmuted")) == Unmuted("ann", "1")
     assert [stream.muted for stream in roster.publishers["ann"].streams] == [False, False]
 
 
-def test_whoever_was_muted_before_we_came_is_muted() -> None:
+def test_a_publisher_muted_before_we_came_is_muted() -> None:
     roster = Roster()
-    ann = told("ann")
+    ann = a_publisher("ann")
     ann["streams"][0]["moderated"] = True
-    roster.take(joined(ann))
+    roster.apply_event(joined(ann))
     assert roster.publishers["ann"].streams[0].muted
 
 
-def test_a_mute_outlasts_a_renegotiation_of_which_janus_says_nothing() -> None:
+def test_a_mute_outlasts_a_renegotiation() -> None:
     roster = Roster()
-    roster.take(joined(told("ann")))
-    roster.take(event(id="ann", mid="0", moderation="muted"))
-    roster.take(event(publishers=[told("ann", "0", "1")]))
+    roster.apply_event(joined(a_publisher("ann")))
+    roster.apply_event(event(id="ann", mid="0", moderation="muted"))
+    roster.apply_event(event(publishers=[a_publisher("ann", "0", "1")]))
     assert [stream.muted for stream in roster.publishers["ann"].streams] == [True, False]
 
 
-def test_what_a_publisher_chooses_has_bounds() -> None:
+def test_the_fields_of_a_publisher_are_bounded() -> None:
     roster = Roster()
     mids = [str(number) for number in range(MOST_STREAMS + 3)]
     metadata: dict[str, Any] = {f"field {number}": "x" * 5000 for number in range(500)} | {
         "deep": [[[]]]
     }
-    roster.take(joined(told("ann", *mids, display="x" * 10**6, metadata=metadata)))
+    roster.apply_event(joined(a_publisher("ann", *mids, display="x" * 10**6, metadata=metadata)))
     ann = roster.publishers["ann"]
     assert (len(ann.display), len(ann.streams), ann.more) == (LONGEST_DISPLAY, MOST_STREAMS, 3)
     assert len(str(ann.metadata)) < 60 * LONGEST_DISPLAY
 
 
-def test_who_stops_publishing_is_idle_until_they_leave_or_publish_again() -> None:
+def test_a_publisher_who_stops_is_idle_until_they_leave_or_publish_again() -> None:
     roster = Roster()
-    roster.take(joined(told("ann"), told("bob")))
-    roster.take(event(unpublished="ann"))
-    roster.take(event(unpublished="bob"))
+    roster.apply_event(joined(a_publisher("ann"), a_publisher("bob")))
+    roster.apply_event(event(unpublished="ann"))
+    roster.apply_event(event(unpublished="bob"))
     assert set(roster.idle) == {"ann", "bob"}
-    roster.take(event(leaving="ann"))
-    roster.take(event(publishers=[told("bob")]))
+    roster.apply_event(event(leaving="ann"))
+    roster.apply_event(event(publishers=[a_publisher("bob")]))
     assert roster.idle == {}
 
 
 def test_a_publisher_may_be_called_ok() -> None:
     roster = Roster()
-    roster.take(joined(told("ok")))
-    roster.take(event(leaving="ok", reason="bye"))
+    roster.apply_event(joined(a_publisher("ok")))
+    roster.apply_event(event(leaving="ok", reason="bye"))
     assert roster.gone == {"ok": "the speaker left"}
 
 
-def test_talking_is_a_hint_and_our_own_farewells_are_nobodys() -> None:
+def test_talking_is_a_hint_and_our_own_departure_changes_nothing() -> None:
     roster = Roster()
-    roster.take(joined(told("ann")))
-    assert roster.take({"videoroom": "talking", "room": "one", "id": "ann"}) == Talking("ann")
-    assert roster.take({"videoroom": "stopped-talking", "room": "one", "id": "ann"}) is None
-    assert roster.take(event(unpublished="ok")) is None
+    roster.apply_event(joined(a_publisher("ann")))
+    assert roster.apply_event({"videoroom": "talking", "room": "one", "id": "ann"}) == Talking(
+        "ann"
+    )
+    assert roster.apply_event({"videoroom": "stopped-talking", "room": "one", "id": "ann"}) is None
+    assert roster.apply_event(event(unpublished="ok")) is None
     assert list(roster.publishers) == ["ann"]
 
 
-def test_the_end_of_the_room_and_of_our_stay_are_told() -> None:
+def test_the_end_of_the_room_and_our_removal_are_events() -> None:
     roster = Roster()
-    assert roster.take({"videoroom": "destroyed", "room": "one"}) == Ended(
+    assert roster.apply_event({"videoroom": "destroyed", "room": "one"}) == Ended(
         "the room was destroyed at Janus"
     )
-    assert roster.take(event(leaving="ok", reason="kicked")) == Ended(
+    assert roster.apply_event(event(leaving="ok", reason="kicked")) == Ended(
         "we were removed from the room by its moderators"
     )
 
@@ -156,15 +158,15 @@ def test_the_end_of_the_room_and_of_our_stay_are_told() -> None:
         event(publishers=[{"display": "nobody"}]),
         event(publishers=[{"id": True}]),
         event(publishers=[{"id": "ann", "streams": [{"mid": "0"}]}]),
-        event(publishers=[told("ann", metadata="text")]),
+        event(publishers=[a_publisher("ann", metadata="text")]),
         event(leaving={"id": 1}),
         event(moderation="muted"),
         {"videoroom": "talking"},
     ],
 )
-def test_what_is_not_janus_loses_the_room(rubbish: dict[str, Any]) -> None:
+def test_a_malformed_event_loses_the_room(rubbish: dict[str, Any]) -> None:
     with pytest.raises(RoomLost, match="not understood"):
-        Roster().take(rubbish)
+        Roster().apply_event(rubbish)
 
 
 _JSON = st.recursive(
@@ -176,9 +178,9 @@ _FIELDS = ("videoroom", "publishers", "leaving", "kicked", "unpublished", "moder
 
 
 @given(st.dictionaries(st.sampled_from(_FIELDS), _JSON | st.sampled_from(["event", "talking"])))
-def test_whatever_comes_is_taken_or_refused_as_a_whole(message: dict[str, Any]) -> None:
+def test_any_message_is_applied_or_loses_the_room(message: dict[str, Any]) -> None:
     roster = Roster()
     try:
-        roster.take(message)
+        roster.apply_event(message)
     except RoomLost:
         assert True

@@ -16,14 +16,14 @@ from tests.rooms.janus.stage import Listening, Reader, listening, plain_publishe
 pytestmark = [pytest.mark.anyio, pytest.mark.janus]
 
 
-async def over(ours: Listening, seconds: float = 10.0) -> BaseException:
+async def end_of(ours: Listening, seconds: float = 10.0) -> BaseException:
     await until(lambda: bool(ours.over), seconds)
     return ours.over[0]
 
 
 async def test_speakers_are_heard_each_under_their_own_id(janus: Janus, room: str) -> None:
     async with speaking(janus, room) as speakers, listening(janus, room) as ours:
-        await until(lambda: ours.standing == [""])
+        await until(lambda: ours.reports == [""])
         assert ours.audience.rooms == [("heard", "lobby")]
         await speakers.join("ann", name="Ann Lee")
         await ours.hears("ann")
@@ -32,13 +32,15 @@ async def test_speakers_are_heard_each_under_their_own_id(janus: Janus, room: st
         await ours.hears("ann", "bob")
         await speakers.leave("ann")
         await ours.hears("bob")
-        await speakers.join("cat")  # on the line that was Ann's
+        await speakers.join("cat")  # on the line that Ann had
         await ours.hears("bob", "cat")
         assert [id_ for id_, _ in ours.audience.left] == ["ann"]
-        assert set(ours.standing) == {""}
+        assert set(ours.reports) == {""}
 
 
-async def test_who_is_there_already_is_heard_from_the_beginning(janus: Janus, room: str) -> None:
+async def test_speakers_who_are_there_already_are_heard_from_the_beginning(
+    janus: Janus, room: str
+) -> None:
     async with speaking(janus, room) as speakers:
         await asyncio.gather(speakers.join("ann"), speakers.join("bob"))
         async with listening(janus, room) as ours:
@@ -47,7 +49,7 @@ async def test_who_is_there_already_is_heard_from_the_beginning(janus: Janus, ro
             assert ours.audience.rooms == [("heard", "lobby", "ann", "bob")]
 
 
-async def test_whoever_comes_back_is_the_same_speaker(janus: Janus, room: str) -> None:
+async def test_a_speaker_who_comes_back_keeps_the_same_id(janus: Janus, room: str) -> None:
     async with speaking(janus, room) as speakers, listening(janus, room) as ours:
         for _ in range(3):
             await speakers.join("ann")
@@ -60,7 +62,7 @@ async def test_everybody_in_the_room_sees_the_listener_and_what_it_does(
     janus: Janus, room: str
 ) -> None:
     async with listening(janus, room) as ours:
-        await until(lambda: bool(ours.standing))
+        await until(lambda: bool(ours.reports))
         (shown,) = janus.participants(room).values()
         assert shown["display"] == "Moderation (listening) https://rooms.example/rules"
         assert not shown["publisher"]
@@ -68,7 +70,7 @@ async def test_everybody_in_the_room_sees_the_listener_and_what_it_does(
     assert janus.participants(room) == {}
 
 
-async def test_nothing_of_a_stay_is_left_at_janus(janus: Janus, room: str) -> None:
+async def test_a_stay_leaves_nothing_behind_at_janus(janus: Janus, room: str) -> None:
     async with speaking(janus, room) as speakers:
         await speakers.join("ann")
         async with listening(janus, room) as ours:
@@ -96,7 +98,7 @@ async def test_a_mute_is_janus_own_and_unmuting_restores_hearing(janus: Janus, r
         assert not ours.audience.here["ann"].muted
 
 
-async def test_a_mute_stays_a_mute_when_the_speaker_comes_back(janus: Janus, room: str) -> None:
+async def test_a_muted_speaker_is_muted_again_on_coming_back(janus: Janus, room: str) -> None:
     async with speaking(janus, room) as speakers, listening(janus, room) as ours:
         ours.muted.add("ann")
         done = await act_when_joined(ours, RoomAction.MUTE, "ann")
@@ -104,7 +106,7 @@ async def test_a_mute_stays_a_mute_when_the_speaker_comes_back(janus: Janus, roo
         for _ in range(2):
             await speakers.join("ann")
             await until(lambda: "ann" in ours.audience.here and ours.audience.here["ann"].muted)
-            await asyncio.sleep(0.2)  # what Janus sent before comes by another way than its word
+            await asyncio.sleep(0.2)  # Janus's packets may come after its event
             before = ours.audience.heard["ann"]
             await asyncio.sleep(0.3)
             assert ours.audience.heard["ann"] == before
@@ -113,11 +115,11 @@ async def test_a_mute_stays_a_mute_when_the_speaker_comes_back(janus: Janus, roo
 
 
 async def act_when_joined(ours: Listening, action: RoomAction, speaker: str) -> str:
-    await until(lambda: bool(ours.standing))
+    await until(lambda: bool(ours.reports))
     return await ours.stay.act(action, speaker, "please")
 
 
-async def test_whoever_is_unmuted_at_janus_is_not_muted_again(janus: Janus, room: str) -> None:
+async def test_a_speaker_unmuted_at_janus_is_not_muted_again(janus: Janus, room: str) -> None:
     async with speaking(janus, room) as speakers, listening(janus, room, muted=["ann"]) as ours:
         await speakers.join("ann")
         await until(lambda: "ann" in ours.audience.here and ours.audience.here["ann"].muted)
@@ -128,7 +130,7 @@ async def test_whoever_is_unmuted_at_janus_is_not_muted_again(janus: Janus, room
         assert not ours.audience.here["ann"].muted
 
 
-async def test_whoever_is_muted_at_janus_by_others_is_shown_as_muted(
+async def test_a_speaker_muted_at_janus_by_others_is_shown_as_muted(
     janus: Janus, room: str
 ) -> None:
     async with speaking(janus, room) as speakers:
@@ -152,7 +154,7 @@ async def test_a_removed_speaker_is_gone_at_janus(janus: Janus, room: str) -> No
         await ours.hears("bob")
         assert ours.audience.left == [("ann", "removed by a moderator")]
         assert await ours.stay.act(RoomAction.REMOVE, "ann", "") == "not there any more"
-        await speakers.join("cat")  # on a line that Janus never said to be free
+        await speakers.join("cat")  # on a line that Janus never reported as free
         await ours.hears("bob", "cat")
 
 
@@ -170,9 +172,9 @@ async def test_without_the_rooms_secret_nothing_is_done_and_the_remedy_is_named(
             with pytest.raises(CannotAct, match="EARSHOT_JANUS_ROOM_SECRET"):
                 await ours.stay.act(action, "ann", "")
         await speakers.join("bob")
-        await until(lambda: ours.standing[-1].startswith("Bob is to be muted: Janus refuses"))
+        await until(lambda: ours.reports[-1].startswith("Bob is to be muted: Janus refuses"))
         await speakers.leave("bob")
-        await until(lambda: ours.standing[-1] == "")
+        await until(lambda: ours.reports[-1] == "")
 
 
 async def test_ending_a_room_destroys_it_and_ends_the_stay(janus: Janus) -> None:
@@ -180,29 +182,29 @@ async def test_ending_a_room_destroys_it_and_ends_the_stay(janus: Janus) -> None
     async with listening(janus, "ending") as ours:
         done = await act_when_joined(ours, RoomAction.END, "ann")
         assert done == "Janus has destroyed the room"
-        assert str(await over(ours)) == "the room was destroyed at Janus"
+        assert str(await end_of(ours)) == "the room was destroyed at Janus"
         assert isinstance(ours.over[0], RoomOver)
 
 
 async def test_a_listener_whom_moderators_remove_stays_away(janus: Janus, room: str) -> None:
     async with listening(janus, room) as ours:
-        await until(lambda: bool(ours.standing))
+        await until(lambda: bool(ours.reports))
         (us,) = janus.participants(room)
         janus.ask({"request": "kick", "room": room, "secret": ROOM_SECRET, "id": us})
-        assert isinstance(await over(ours), RoomOver)
+        assert isinstance(await end_of(ours), RoomOver)
         assert "removed from the room by its moderators" in str(ours.over[0])
 
 
-async def test_a_room_that_is_not_there_is_refused_by_name(janus: Janus) -> None:
+async def test_a_missing_room_is_refused_by_name(janus: Janus) -> None:
     async with listening(janus, "nowhere") as ours:
-        assert isinstance(await over(ours), RoomRefused)
+        assert isinstance(await end_of(ours), RoomRefused)
         assert str(ours.over[0]) == "Janus server janus has no room 'nowhere'"
 
 
 async def test_a_wrong_pin_is_refused(janus: Janus) -> None:
     janus.make_room("closed", pin="1234")
     async with listening(janus, "closed") as ours:
-        assert isinstance(await over(ours), RoomRefused)
+        assert isinstance(await end_of(ours), RoomRefused)
         assert str(ours.over[0]) == "Janus does not let us in: the room's PIN is wrong or missing"
     async with (
         speaking(janus, "closed", pin="1234") as speakers,
@@ -212,7 +214,7 @@ async def test_a_wrong_pin_is_refused(janus: Janus) -> None:
         await ours.hears("ann")
 
 
-async def test_a_codec_that_is_not_understood_is_told_and_others_are_heard(janus: Janus) -> None:
+async def test_an_unsupported_codec_is_reported_and_other_speakers_are_heard(janus: Janus) -> None:
     janus.make_room("mixed", audiocodec="opus,pcmu")
     async with (
         speaking(janus, "mixed") as speakers,
@@ -221,12 +223,12 @@ async def test_a_codec_that_is_not_understood_is_told_and_others_are_heard(janus
     ):
         await speakers.join("ann")
         await ours.hears("ann")
-        await until(lambda: ours.standing[-1] != "")
-        assert ours.standing[-1] == "Old is not heard: they send pcmu, and only opus can be"
+        await until(lambda: ours.reports[-1] != "")
+        assert ours.reports[-1] == "Old is not heard: they send pcmu, and only opus can be"
     assert ours.audience.left == []
 
 
-async def test_two_microphones_of_one_publisher_are_two_voices(janus: Janus, room: str) -> None:
+async def test_two_microphones_of_one_publisher_are_two_tracks(janus: Janus, room: str) -> None:
     async with (
         speaking(janus, room) as speakers,
         listening(janus, room) as ours,
@@ -237,9 +239,7 @@ async def test_two_microphones_of_one_publisher_are_two_voices(janus: Janus, roo
         await until(lambda: all(one.muted for one in ours.audience.here.values()))
 
 
-async def test_what_is_decided_is_done_to_everybody_who_claims_the_id(
-    janus: Janus, room: str
-) -> None:
+async def test_an_action_applies_to_everybody_who_claims_the_id(janus: Janus, room: str) -> None:
     by_name = {"speaker_id": "display"}
     async with (
         speaking(janus, room) as speakers,
@@ -262,7 +262,9 @@ async def test_what_is_decided_is_done_to_everybody_who_claims_the_id(
         assert "three" not in janus.participants(room)
 
 
-async def test_whoever_stopped_publishing_can_still_be_removed(janus: Janus, room: str) -> None:
+async def test_a_speaker_who_stopped_publishing_can_still_be_removed(
+    janus: Janus, room: str
+) -> None:
     async with speaking(janus, room) as speakers, listening(janus, room) as ours:
         await speakers.join("ann")
         await ours.hears("ann")
@@ -273,7 +275,7 @@ async def test_whoever_stopped_publishing_can_still_be_removed(janus: Janus, roo
         assert "ann" not in janus.participants(room)
 
 
-async def test_members_read_once_that_the_room_is_listened_to(janus: Janus, room: str) -> None:
+async def test_members_get_the_notice_once(janus: Janus, room: str) -> None:
     async with Reader(janus, "lounge") as reader:
         wanted = {"text_room": "lounge", "text_room_secret": TEXT_ROOM_SECRET}
         async with listening(janus, room, connector=wanted) as ours:
@@ -289,18 +291,18 @@ async def test_members_read_once_that_the_room_is_listened_to(janus: Janus, room
         assert reader.read[1] == "ann: please"
 
 
-async def test_a_notice_that_cannot_be_given_is_told(janus: Janus, room: str) -> None:
+async def test_a_notice_that_cannot_be_given_is_reported(janus: Janus, room: str) -> None:
     wanted = {"text_room": "lounge", "text_room_secret": "wrong"}
     async with listening(janus, room, connector=wanted) as ours:
-        await until(lambda: ours.standing != [] and ours.standing[-1] != "")
-        assert ours.standing[-1].startswith("members could not be told of us")
+        await until(lambda: ours.reports != [] and ours.reports[-1] != "")
+        assert ours.reports[-1].startswith("members could not be told of us")
         assert ours.notices.rooms == []
         with pytest.raises(CannotAct, match="text room refuses"):
             await ours.stay.act(RoomAction.WARN, "ann", "please")
 
 
 async def test_a_warning_goes_to_the_room_server_or_nowhere(janus: Janus, room: str) -> None:
-    async with listening(janus, room, told=True) as ours:
+    async with listening(janus, room, action_webhook=True) as ours:
         assert await act_when_joined(ours, RoomAction.WARN, "ann") == "the room server was told"
     async with listening(janus, room) as ours:
         with pytest.raises(CannotAct, match="nobody would warn them"):

@@ -1,4 +1,4 @@
-"""Finds in the product's source what belongs to aiortc, aioice, pylibsrtp or asyncio privately."""
+"""Search of the product's source for private names of aiortc, aioice, pylibsrtp and asyncio."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from service.rooms.peer.private_names import find
+from service.rooms.peer.private_names import resolve_name
 
 ROOT = Path(__file__).parents[3]
 LIBRARIES = ("aiortc", "aioice", "pylibsrtp", "asyncio")
 DOCUMENTED = {"_asdict", "_exit"}
-"""Public in spite of the underscore: of named tuples and SQLAlchemy's rows, of os."""
+"""Public names with an underscore, of named tuples, SQLAlchemy's rows and os."""
 _OURS = "_earshot"
-"""What begins so is an attribute of ours on an object of theirs."""
+"""Prefix of our own attributes on objects of the libraries."""
 _UNDOCUMENTED = (
     "aiortc.rtcdtlstransport:RtpRouter",
     "aiortc.rtcrtpreceiver:StreamStatistics",
@@ -33,12 +33,16 @@ _ORDINARY = {
     *("add", "clear", "close", "copy", "get", "id", "name", "parse", "payload", "state", "task"),
     *("timestamp", "sequence_number", "time", "type", "version", "port", "host", "jitter"),
 }
-"""Names of undocumented classes that too many other objects have, too: told apart by nothing."""
+"""Names of undocumented classes that other objects have as well, so that a use proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReachIn:
-    """One use of a private name: `name` alone where the object's type cannot be seen."""
+    """One use of a private name.
+
+    Attributes:
+        owner: Module or class that has the name; empty where the source does not show it.
+    """
 
     path: str
     line: int
@@ -55,7 +59,7 @@ def sources(*folders: str) -> Sequence[Path]:
 
 
 def reach_ins(text: str, path: str = "") -> Sequence[ReachIn]:
-    """All of one file, listed or not."""
+    """Return all uses in one file, listed in `private_names.py` or not."""
     tree = ast.parse(text)
     file = _File(tree)
     found = []
@@ -66,7 +70,7 @@ def reach_ins(text: str, path: str = "") -> Sequence[ReachIn]:
 
 
 class _File:
-    """One file's own names, and what it imports of the libraries."""
+    """One file's own names, and its imports of the libraries."""
 
     def __init__(self, tree: ast.AST) -> None:
         self._own = set(_defined(tree))
@@ -75,7 +79,7 @@ class _File:
         self._touches = any(library in ast.unparse(tree) for library in LIBRARIES[:3])
 
     def private(self, node: ast.AST) -> Iterator[tuple[str, str]]:
-        """The private names that this node uses, each with its owner where that is said."""
+        """Yield the private names that a node uses, each with its owner where it is named."""
         match node:
             case ast.ImportFrom(module=str(module), names=names, level=0):
                 if module.partition(".")[0] in LIBRARIES:
@@ -91,7 +95,7 @@ class _File:
                     yield name, ""
                 elif isinstance(node.ctx, ast.Store) and self._replaces(name, value):
                     yield name, ""
-            case ast.Call(func=ast.Name(id="find"), args=[owner, *rest]):
+            case ast.Call(func=ast.Name(id="resolve_name"), args=[owner, *rest]):
                 where = self._text(owner) or "?"
                 if rest:
                     yield self._text(rest[0]) or "?", where
@@ -125,7 +129,7 @@ class _File:
         return None
 
     def _dotted(self, node: ast.AST) -> str | None:
-        """The module or class of a library that this expression names: `aioice.ice`."""
+        """Return the library module or class that an expression names, such as `aioice.ice`."""
         match node:
             case ast.Name(id=name):
                 return self._modules.get(name)
@@ -138,10 +142,10 @@ class _File:
 
 @cache
 def undocumented() -> set[str]:
-    """Attributes of the libraries' classes that they do not export, but for ordinary names."""
+    """Return attributes of the libraries' unexported classes, except ordinary names."""
     names: set[str] = set()
     for owner in _UNDOCUMENTED:
-        kind = find(owner)
+        kind = resolve_name(owner)
         names.update(name for name in vars(kind) if not name.startswith("_"))
         names.update(re.findall(r"^\s+self\.([a-z]\w*)\b.* = ", inspect.getsource(kind), re.M))
         names.update(getattr(kind, "__annotations__", ()))
@@ -150,7 +154,7 @@ def undocumented() -> set[str]:
 
 @cache
 def functions() -> set[str]:
-    """Functions and methods of the libraries: whoever assigns to one replaces it."""
+    """Return the functions and methods of the libraries. An assignment to one replaces it."""
     names: set[str] = set()
     for module in [*sys.modules.values()]:
         if module.__name__.partition(".")[0] in LIBRARIES[:3]:
@@ -173,7 +177,7 @@ def _of_exported() -> set[str]:
 
 
 def _defined(tree: ast.AST) -> Iterator[str]:
-    """Names that classes, functions and assignments of this file define."""
+    """Yield the names that functions and assignments of a file define."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -200,14 +204,14 @@ def _imported_modules(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _public(module: str, name: str) -> bool:
-    if module not in LIBRARIES:  # a module within a library
+    if module not in LIBRARIES:  # a module inside a library
         return module.startswith("asyncio.") and not name.startswith("_")
     exported = getattr(importlib.import_module(module), "__all__", ())
     return name in exported or (module == "asyncio" and not name.startswith("_"))
 
 
 def _is_module(dotted: str) -> bool:
-    return inspect.ismodule(find(dotted))
+    return inspect.ismodule(resolve_name(dotted))
 
 
 def _is_self(node: ast.AST) -> bool:

@@ -1,4 +1,4 @@
-"""What a publisher may send once it is connected: it harms nobody else, and is counted."""
+"""Tests that bad input of a connected publisher harms nobody else and is counted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.rooms.calls import CORPUS, Call, calling, until, voice
 pytestmark = pytest.mark.anyio
 
 SSRC = 4_000_000_001
-"""Of none of the publisher's own packets."""
+"""An SSRC that none of the publisher's own packets has."""
 
 
 def opus_type(call: Call) -> int:
@@ -35,7 +35,7 @@ def opus_type(call: Call) -> int:
 
 
 def ours(call: Call) -> Any:
-    """Our transport of the call."""
+    """Return our transport of the call."""
     return call.peer._receiver.transport
 
 
@@ -51,13 +51,13 @@ def rtp(call: Call, number: int, **other: Any) -> bytes:
 
 
 async def send(call: Call, data: bytes) -> None:
-    """As the publisher would, encrypted with its keys."""
+    """Send a packet as the publisher, encrypted with its keys."""
     transport: Any = call.sender.transport
     await transport._send_rtp(data)
 
 
-async def goes_on(call: Call) -> None:
-    """The publisher is heard after it all."""
+async def expect_packets(call: Call) -> None:
+    """Wait until more packets of the publisher arrive."""
     before = len(call.packets)
     await until(lambda: len(call.packets) > before + 20)
     assert call.ended == []
@@ -65,7 +65,7 @@ async def goes_on(call: Call) -> None:
 
 
 ODD_LEVEL = bytes.fromhex("bede0001") + bytes([0x21, 0x20, 0x20, 0x00])
-"""A header extension: the level (number 2), in two bytes in place of one."""
+"""A header extension: the level (number 2) in two bytes instead of one."""
 
 
 async def test_a_header_extension_of_an_odd_length_is_counted_and_ends_nothing() -> None:
@@ -73,7 +73,7 @@ async def test_a_header_extension_of_an_odd_length_is_counted_and_ends_nothing()
         good = rtp(call, 1)
         await send(call, bytes([good[0] | 0x10]) + good[1:12] + ODD_LEVEL + good[12:])
         await until(lambda: Unfit.MALFORMED in call.unfit)
-        await goes_on(call)
+        await expect_packets(call)
 
 
 async def test_other_payload_types_are_counted_and_not_heard() -> None:
@@ -82,11 +82,11 @@ async def test_other_payload_types_are_counted_and_not_heard() -> None:
         for number in range(30):
             await send(call, rtp(call, number, payload_type=13))
         await until(lambda: call.unfit.count(Unfit.STRAY) == 30)
-        await goes_on(call)
+        await expect_packets(call)
         assert {packet.ssrc for packet in call.packets} == heard
 
 
-async def test_more_sources_than_any_publisher_has_end_the_connection() -> None:
+async def test_too_many_sources_end_the_connection() -> None:
     async with calling() as call:
         for number in range(MOST_SOURCES + 4):
             await send(call, rtp(call, number, ssrc=SSRC + number))
@@ -95,7 +95,7 @@ async def test_more_sources_than_any_publisher_has_end_the_connection() -> None:
         assert call.ended == [SOURCES]
 
 
-async def test_ten_times_the_rate_costs_only_the_one_who_sends_it() -> None:
+async def test_ten_times_the_rate_harms_only_its_sender() -> None:
     async with calling() as mallory, calling() as ann:
         mallory.sender.replaceTrack(None)
         number = 0
@@ -111,7 +111,7 @@ async def test_ten_times_the_rate_costs_only_the_one_who_sends_it() -> None:
         assert numbers == [(numbers[0] + n) % 65_536 for n in range(len(numbers))]
 
 
-async def test_a_flood_is_hung_up_on_and_the_others_are_heard() -> None:
+async def test_a_flood_is_disconnected_and_others_are_heard() -> None:
     async with calling() as mallory, calling() as ann:
         ice = ours(mallory).transport._connection
         while not mallory.ended:
@@ -120,11 +120,11 @@ async def test_a_flood_is_hung_up_on_and_the_others_are_heard() -> None:
             await asyncio.sleep(0.01)
         assert mallory.ended == [FLOOD]
         await mallory.peer.close()
-        await goes_on(ann)
+        await expect_packets(ann)
 
 
 async def test_datagrams_of_strangers_end_nothing_and_fill_no_memory() -> None:
-    """Whoever can reach the port may send them."""
+    """Anyone who can reach the port may send them."""
     noise = random.Random(8)
     async with calling() as call:
         ice = ours(call).transport._connection
@@ -135,7 +135,7 @@ async def test_datagrams_of_strangers_end_nothing_and_fill_no_memory() -> None:
                     stranger.sendto(noise.randbytes(size), pair.local_addr)
                 await asyncio.sleep(0.002)
         await until(lambda: Unfit.MALFORMED in call.unfit)
-        await goes_on(call)
+        await expect_packets(call)
 
 
 async def test_datagrams_that_are_too_long_or_forged_end_nothing_and_are_not_heard() -> None:
@@ -148,22 +148,22 @@ async def test_datagrams_that_are_too_long_or_forged_end_nothing_and_are_not_hea
                 stranger.sendto(header.ljust(size, b"?"), pair.local_addr)
         await until(lambda: call.unfit.count(Unfit.MALFORMED) >= 2)
         assert all(b"??" not in packet.payload for packet in call.packets)
-        await goes_on(call)
+        await expect_packets(call)
 
 
-async def test_what_waits_to_be_read_is_bounded() -> None:
+async def test_the_queue_of_datagrams_is_bounded() -> None:
     async with calling() as call:
         ice = ours(call).transport._connection
         for _ in range(5_000):
             ice.data_received(b"\xff" * 1_400, 1)
         assert ice._queue.qsize() <= 1_000
         assert Unfit.RATE in call.unfit
-        await goes_on(call)
+        await expect_packets(call)
 
 
 @contextlib.asynccontextmanager
-async def heard(call: Call) -> AsyncIterator[None]:
-    """Afterwards, all that got through goes through an ear."""
+async def through_an_ear(call: Call) -> AsyncIterator[None]:
+    """Push the packets that arrived inside the context through an ear afterwards."""
     before = len(call.packets)
     yield
     now = datetime.now(UTC)
@@ -181,16 +181,16 @@ async def call() -> AsyncIterator[Call]:
         yield call
 
 
-def kept() -> Sequence[bytes]:
-    """Real packets and damaged ones, a line of hexadecimal each."""
+def corpus_packets() -> Sequence[bytes]:
+    """Return real and damaged packets of the corpus, a line of hexadecimal each."""
     lines = (CORPUS / "rtp.hex").read_text().splitlines()
     return [bytes.fromhex(line) for line in lines if not line.startswith("#")]
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A packet cut off, with other bytes in it, or with more of them; or no packet at all."""
-    data = bytearray(draw(st.sampled_from(kept())))
+    """Draw a packet that is cut off, changed or extended, or no packet at all."""
+    data = bytearray(draw(st.sampled_from(corpus_packets())))
     match draw(st.sampled_from(("cut", "change", "change", "insert", "noise"))):
         case "cut":
             del data[draw(st.integers(0, len(data))) :]
@@ -211,8 +211,8 @@ MANY = settings(max_examples=150, suppress_health_check=[HealthCheck.function_sc
 @given(st.lists(damaged(), min_size=1, max_size=12))
 @MANY
 async def test_damaged_packets_end_nothing(call: Call, packets: list[bytes]) -> None:
-    async with heard(call):
-        for data in [*packets, *kept()]:
+    async with through_an_ear(call):
+        for data in [*packets, *corpus_packets()]:
             await ours(call)._handle_rtp_data(data, arrival_time_ms=0)
     assert call.peer._link.connected
 
@@ -249,7 +249,7 @@ async def test_any_datagram_ends_nothing(call: Call, datagrams: list[bytes]) -> 
     )
 )
 @settings(max_examples=60)
-def test_an_ear_bears_any_packets_and_holds_little(
+def test_an_ear_survives_any_packets_and_holds_little(
     sent: list[tuple[int, int, int, bytes, float]],
 ) -> None:
     now = datetime.now(UTC)
@@ -264,7 +264,7 @@ def test_an_ear_bears_any_packets_and_holds_little(
 
 
 async def test_a_check_from_a_candidate_of_another_component_is_malformed() -> None:
-    """aioice asserts that there is none, which any publisher's offer can give the lie."""
+    """aioice asserts that there is no such candidate, but any publisher's offer can have one."""
     async with calling() as call:
         ice = ours(call).transport._connection
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
@@ -280,4 +280,4 @@ async def test_a_check_from_a_candidate_of_another_component_is_malformed() -> N
             check.add_message_integrity(ice.local_password.encode())
             other.sendto(bytes(check), next(iter(ice._nominated.values())).local_addr)
             await until(lambda: call.unfit == [Unfit.MALFORMED])
-        await goes_on(call)
+        await expect_packets(call)

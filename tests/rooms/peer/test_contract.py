@@ -1,4 +1,4 @@
-"""The private parts of aiortc and aioice are as we know them; and where not, all is heard still."""
+"""Tests of the check of private names, and of the stock path that takes over where they differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
 from asr.speech import Utterance
 from service.listening.ear import Ear
 from service.listening.opus import OpusDecoder
-from service.rooms.peer.contract import broken, said
+from service.rooms.peer.contract import find_faults, sentences
 from tests.listening.sound import clip_16k, loud
 from tests.rooms.calls import calling, until
 
@@ -25,7 +25,7 @@ async def faults() -> list[str]:
     connection = RTCPeerConnection()
     try:
         receiver = connection.addTransceiver("audio", direction="recvonly").receiver
-        return said(broken(receiver=receiver))
+        return sentences(find_faults(receiver=receiver))
     finally:
         await connection.close()
 
@@ -64,30 +64,30 @@ def _lists(self: Any) -> None:
     self.ssrc_table, self.payload_type_table = [], {}
 
 
-@pytest.mark.parametrize(("change", "sentence"), CHANGES, ids=[said for _, said in CHANGES])
-async def test_what_has_changed_is_said_in_a_sentence(
+@pytest.mark.parametrize(("change", "sentence"), CHANGES, ids=[sentence for _, sentence in CHANGES])
+async def test_a_changed_name_is_reported_in_a_sentence(
     change: Callable[[pytest.MonkeyPatch], None], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(monkeypatch)
     assert await faults() == [sentence]
 
 
-def _within(heard: bytes, said: bytes) -> float:
-    """How alike the two are where they fit best; 1: the one is in the other."""
-    a, b = (np.frombuffer(pcm, np.int16).astype(np.float64) for pcm in (heard, said))
+def _similarity(received: bytes, spoken: bytes) -> float:
+    """Return the best normalised correlation; 1: one recording contains the other."""
+    a, b = (np.frombuffer(pcm, np.int16).astype(np.float64) for pcm in (received, spoken))
     size = 2 ** (len(a) + len(b)).bit_length()
     both = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
     return float(both.max() / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 
-async def test_where_packets_cannot_be_taken_the_words_are_heard_all_the_same(
+async def test_the_stock_path_is_heard_where_packets_cannot_be_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By aiortc's own path: its transport has another method than the one that we know."""
-    taken = RTCDtlsTransport._handle_rtp_data
+    """aiortc's transport has another method here than the one that we know."""
+    original = RTCDtlsTransport._handle_rtp_data
 
     async def another(self: Any, data: bytes, arrival_time_ms: int, more: int = 0) -> None:
-        await taken(self, data, arrival_time_ms)
+        await original(self, data, arrival_time_ms)
 
     monkeypatch.setattr(RTCDtlsTransport, "_handle_rtp_data", another)
     async with calling(pace_s=0.02) as call:
@@ -95,13 +95,13 @@ async def test_where_packets_cannot_be_taken_the_words_are_heard_all_the_same(
         packets = list(call.packets)
     decoder = OpusDecoder()
     heard = b"".join(decoder.decode(packet.payload) for packet in packets)
-    assert _within(heard, clip_16k("trudy-insult.opus")) > 0.6
+    assert _similarity(heard, clip_16k("trudy-insult.opus")) > 0.6
     now = datetime.now(UTC)
     ear = Ear("room", "ann", vad=loud, now=now)
-    given = []
+    items = []
     for packet in packets:
-        given += ear.push(packet, now)
-        given += ear.tick(packet.arrived_s, now)
-    given += ear.close(now)
-    assert any(isinstance(item, Utterance) for item in given)
+        items += ear.push(packet, now)
+        items += ear.tick(packet.arrived_s, now)
+    items += ear.close(now)
+    assert any(isinstance(item, Utterance) for item in items)
     assert (ear.counters.lost, ear.counters.bad) == (0, 0)

@@ -17,7 +17,7 @@ FRAME = 960
 BEGAN_S = 1_000.0
 
 
-def stamp(spoken_s: float, first: int = 0) -> int:
+def timestamp_at(spoken_s: float, first: int = 0) -> int:
     return (first + round(spoken_s * 48_000)) % (1 << 32)
 
 
@@ -26,78 +26,78 @@ def stamp(spoken_s: float, first: int = 0) -> int:
     st.lists(st.sampled_from((0.02, 0.02, 0.02, 0.4, 3.0, 60.0)), max_size=200),
     st.data(),
 )
-def test_whatever_a_speaker_and_a_network_do_everything_is_taken(
+def test_packets_of_an_ordinary_speaker_and_network_are_admitted(
     first: int, pauses: list[float], data: st.DataObject
 ) -> None:
-    """Speech, DTX and long silence, late by up to half a second, and outages of three."""
+    """Speech, DTX and long silence, up to half a second late, with outages of three seconds."""
     intake = Intake()
     spoken_s, arrived_s = 0.0, BEGAN_S
     for pause_s in pauses:
         spoken_s += pause_s
         late_s = data.draw(st.sampled_from((0.0, 0.0, 0.03, 0.5, 2.9)))
         arrived_s = max(arrived_s, BEGAN_S + spoken_s + late_s)
-        assert intake.takes(7, stamp(spoken_s, first), arrived_s)
+        assert intake.admit(7, timestamp_at(spoken_s, first), arrived_s)
     assert not intake.unfit
 
 
-def test_the_excess_of_ten_times_the_rate_is_passed_over_and_counted() -> None:
+def test_the_excess_of_ten_times_the_rate_is_refused_and_counted() -> None:
     counted: list[Unfit] = []
     intake = Intake(counted.append)
-    taken = sum(intake.takes(7, FRAME * (n // 10), BEGAN_S + n / 500) for n in range(30_000))
-    assert BURST + 60 * MOST_PER_S - 2 <= taken <= BURST + 60 * MOST_PER_S + 2
-    assert intake.unfit == {Unfit.RATE: 30_000 - taken}
-    assert counted == [Unfit.RATE] * (30_000 - taken)
+    admitted = sum(intake.admit(7, FRAME * (n // 10), BEGAN_S + n / 500) for n in range(30_000))
+    assert BURST + 60 * MOST_PER_S - 2 <= admitted <= BURST + 60 * MOST_PER_S + 2
+    assert intake.unfit == {Unfit.RATE: 30_000 - admitted}
+    assert counted == [Unfit.RATE] * (30_000 - admitted)
 
 
-def test_packets_that_a_network_held_back_and_brings_at_once_are_taken() -> None:
+def test_packets_that_a_network_delays_and_delivers_at_once_are_admitted() -> None:
     intake = Intake()
-    assert all(intake.takes(7, FRAME * n, BEGAN_S) for n in range(140))
+    assert all(intake.admit(7, FRAME * n, BEGAN_S) for n in range(140))
 
 
-def test_a_clock_that_jumps_ahead_now_and_then_is_followed() -> None:
+def test_occasional_jumps_of_the_clock_are_followed() -> None:
     intake = Intake()
     for n in range(100):
-        assert intake.takes(7, stamp(n * 600.0), BEGAN_S + n)
+        assert intake.admit(7, timestamp_at(n * 600.0), BEGAN_S + n)
 
 
-def test_a_clock_that_jumps_with_every_packet_is_not_followed_for_long() -> None:
+def test_jumps_of_the_clock_with_every_packet_are_soon_refused() -> None:
     intake = Intake()
-    taken = sum(intake.takes(7, stamp(n * 10.0), BEGAN_S + n / 50) for n in range(500))
-    assert JUMPS_BURST <= taken <= JUMPS_BURST + 10 * JUMPS_PER_S + 2
-    assert intake.unfit[Unfit.CLOCK] == 500 - taken
+    admitted = sum(intake.admit(7, timestamp_at(n * 10.0), BEGAN_S + n / 50) for n in range(500))
+    assert JUMPS_BURST <= admitted <= JUMPS_BURST + 10 * JUMPS_PER_S + 2
+    assert intake.unfit[Unfit.CLOCK] == 500 - admitted
 
 
-def test_media_time_that_runs_ahead_little_by_little_is_jumps_too() -> None:
+def test_media_time_that_runs_ahead_slowly_counts_as_jumps() -> None:
     intake = Intake()
-    taken = sum(intake.takes(7, stamp(n * 2.0), BEGAN_S + n / 50) for n in range(2_000))
-    assert taken < 500
+    admitted = sum(intake.admit(7, timestamp_at(n * 2.0), BEGAN_S + n / 50) for n in range(2_000))
+    assert admitted < 500
 
 
-def test_a_clock_that_goes_back_is_taken_as_it_comes() -> None:
+def test_a_clock_that_goes_back_is_followed() -> None:
     intake = Intake()
-    assert intake.takes(7, stamp(1_000.0), BEGAN_S)
-    assert all(intake.takes(7, FRAME * n, BEGAN_S + n / 50) for n in range(500))
+    assert intake.admit(7, timestamp_at(1_000.0), BEGAN_S)
+    assert all(intake.admit(7, FRAME * n, BEGAN_S + n / 50) for n in range(500))
 
 
-def test_a_source_gives_way_to_another() -> None:
+def test_a_track_may_change_its_source_up_to_the_limit() -> None:
     intake = Intake()
     for ssrc in range(MOST_SOURCES):
-        assert all(intake.takes(ssrc, 99 * ssrc, BEGAN_S + ssrc) for _ in range(3))
-    assert not intake.takes(MOST_SOURCES, 0, BEGAN_S + 60)
-    assert intake.takes(0, 0, BEGAN_S + 61)
+        assert all(intake.admit(ssrc, 99 * ssrc, BEGAN_S + ssrc) for _ in range(3))
+    assert not intake.admit(MOST_SOURCES, 0, BEGAN_S + 60)
+    assert intake.admit(0, 0, BEGAN_S + 61)
     assert intake.unfit == {Unfit.SOURCES: 1}
 
 
-def test_where_the_offer_names_the_sources_there_may_be_any_number() -> None:
+def test_an_offer_may_name_any_number_of_sources() -> None:
     intake = Intake(most_sources=None)
-    assert all(intake.takes(ssrc, 0, BEGAN_S + ssrc) for ssrc in range(1_000))
+    assert all(intake.admit(ssrc, 0, BEGAN_S + ssrc) for ssrc in range(1_000))
 
 
-def test_two_sources_that_take_turns_with_every_packet_are_not_followed_for_long() -> None:
+def test_two_sources_that_alternate_with_every_packet_are_soon_refused() -> None:
     intake = Intake()
-    taken = sum(intake.takes(n % 2, FRAME * n, BEGAN_S + n / 50) for n in range(500))
-    assert intake.unfit == {Unfit.CLOCK: 500 - taken}
-    assert taken < 500
+    admitted = sum(intake.admit(n % 2, FRAME * n, BEGAN_S + n / 50) for n in range(500))
+    assert intake.unfit == {Unfit.CLOCK: 500 - admitted}
+    assert admitted < 500
 
 
 @given(
@@ -110,10 +110,10 @@ def test_two_sources_that_take_turns_with_every_packet_are_not_followed_for_long
         max_size=60,
     )
 )
-def test_each_packet_is_taken_or_counted(sent: list[tuple[int, int, float]]) -> None:
+def test_each_packet_is_admitted_or_counted(sent: list[tuple[int, int, float]]) -> None:
     intake = Intake()
-    now_s, taken = BEGAN_S, 0
+    now_s, admitted = BEGAN_S, 0
     for ssrc, timestamp, pause_s in sent:
         now_s += pause_s
-        taken += intake.takes(ssrc, timestamp, now_s)
-    assert taken + intake.unfit.total() == len(sent)
+        admitted += intake.admit(ssrc, timestamp, now_s)
+    assert admitted + intake.unfit.total() == len(sent)

@@ -1,4 +1,4 @@
-"""The list of private names is complete, and without any one of them the server still serves."""
+"""Tests that the list of private names is complete, and that the server runs without any."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 
 from service.rooms.peer.contract import TESTED
 from service.rooms.peer.private_names import COSTS, PRIVATE_NAMES, Outcome, PrivateName, Use
+from tests.rooms.peer.missing_names import cases
 from tests.rooms.peer.reach_ins import ROOT, ReachIn, reach_ins, sources
-from tests.rooms.peer.taking_away import cases
 
 LIST = "service/rooms/peer/private_names.py"
-READERS = {"service/rooms/peer/contract.py", "service/rooms/peer/replacements.py"}
-"""They look up what the list says, so that their `find` is given no text."""
+LIST_USERS = {"service/rooms/peer/contract.py", "service/rooms/peer/replacements.py"}
+"""Files that resolve the names of the list, and so no literal ones."""
 
 
 def unlisted(found: Sequence[ReachIn]) -> list[str]:
@@ -42,11 +42,11 @@ def unlisted(found: Sequence[ReachIn]) -> list[str]:
 
 def test_every_private_name_that_the_product_uses_is_listed() -> None:
     missing = []
-    for path in sources("service", "asr", "policies"):
+    for path in sources("service", "asr", "policies", "benchmarks"):
         where = str(path.relative_to(ROOT))
         found = [one for one in reach_ins(path.read_text(), where) if one.name != "?"]
         missing += unlisted(found)
-        if where not in READERS:
+        if where not in LIST_USERS:
             missing += [str(one) for one in reach_ins(path.read_text(), where) if one.name == "?"]
     assert not missing, f"list these in {LIST}: " + "; ".join(missing)
 
@@ -62,8 +62,8 @@ def test_every_private_name_that_the_product_uses_is_listed() -> None:
         ("import aioice.turn\naioice.turn.create_turn_endpoint = None", "create_turn_endpoint"),
         ("import aiortc\nrouter.register_sender(sender, 3)", "register_sender"),
         ("import aiortc\nreceiver.getStats = None", "getStats"),
-        ("find('aiortc.clock', 'current_ms')", "current_ms"),
-        ("find(f'aiortc.{module}', name)", "?"),
+        ("resolve_name('aiortc.clock', 'current_ms')", "current_ms"),
+        ("resolve_name(f'aiortc.{module}', name)", "?"),
         ("def replacing(theirs):\n  def f(self):\n    return other._queue_of_ice", "_queue_of_ice"),
     ],
 )
@@ -74,7 +74,9 @@ def test_a_private_name_that_is_not_listed_is_found_with_its_line(text: str, nam
 
 def test_each_listed_name_is_used_and_listed_once() -> None:
     text = " ".join(
-        path.read_text() for path in sources("service") if str(path.relative_to(ROOT)) != LIST
+        path.read_text()
+        for path in sources("service", "benchmarks")
+        if str(path.relative_to(ROOT)) != LIST
     )
     used = set(re.findall(r"\w+", text))
     idle = [name.shown for name in PRIVATE_NAMES if name.name not in used and not name.replaced]
@@ -103,18 +105,18 @@ def _next(version: str) -> str:
 @cache
 def outcomes() -> dict[tuple[str, str], dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.rooms.peer.taking_away"],
+        [sys.executable, "-m", "tests.rooms.peer.missing_names"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    return {(one["name"], one["mode"]): one for one in told}
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(one["name"], one["mode"]): one for one in results}
 
 
-def naming(case: dict[str, Any], event: str, name: PrivateName) -> bool:
-    """Whether a log line of this kind names it: as what is missing, or in what a library raised."""
+def is_named(case: dict[str, Any], event: str, name: PrivateName) -> bool:
+    """Tell whether a log line of this event names the name, as missing or in a library's error."""
     lines = [line for line in case["lines"] if line["event"] == event]
     return any(name.shown in " ".join(line["missing"]) for line in lines) or any(
         name.name in line.get("error", "") for line in lines
@@ -132,27 +134,27 @@ def test_without_a_name_the_server_starts_and_no_publisher_is_blamed(
     assert case["failure"] == ""
     assert case["status"] in (201, 500)
     if case["status"] == 500:
-        assert naming(case, "peer.cannot_answer", name)
-    at_start = [line for line in case["lines"] if line["event"] in START]
+        assert is_named(case, "peer.cannot_answer", name)
+    start_lines = [line for line in case["lines"] if line["event"] in START_EVENTS]
     if name.outcome is not Outcome.UNTOUCHED:
-        assert len(at_start) == 1
-        assert naming(case, at_start[0]["event"], name)
-        assert at_start[0]["costs"]
+        assert len(start_lines) == 1
+        assert is_named(case, start_lines[0]["event"], name)
+        assert start_lines[0]["costs"]
     if mode == "hidden":
         assert_outcome(name, case)
 
 
-START = ("peer.cannot_answer_anyone", "peer.names_missing")
+START_EVENTS = ("peer.cannot_answer_anyone", "peer.names_missing")
 
 
 def assert_outcome(name: PrivateName, case: dict[str, Any]) -> None:
-    """The list says rightly what becomes of a publisher."""
+    """Check that the list states the right outcome for a publisher."""
     refused = name.outcome is Outcome.REFUSED
     assert case["status"] == (500 if refused else 201)
     assert refused or case["heard"] > 0
     if not refused and name.outcome is not Outcome.UNTOUCHED:
-        [at_start] = [line for line in case["lines"] if line["event"] == "peer.names_missing"]
-        assert {COSTS[use].says for use in name.uses} >= set(at_start["costs"])
-    assert naming(case, "peer.stock_path", name) == (name.outcome is Outcome.STOCK)
+        [start_line] = [line for line in case["lines"] if line["event"] == "peer.names_missing"]
+        assert {COSTS[use].sentence for use in name.uses} >= set(start_line["costs"])
+    assert is_named(case, "peer.stock_path", name) == (name.outcome is Outcome.STOCK)
     if not refused:
         assert case["trickled"] == (500 if Use.CANDIDATES in name.uses else 204)

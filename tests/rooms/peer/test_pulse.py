@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.rooms.peer.link import NEVER_MADE, Link
-from service.rooms.peer.pulse import GONE, PATIENCE, Patience, Pulse, until_gone
+from service.rooms.peer.pulse import GONE, TIMEOUTS, Pulse, PulseTimeouts, until_gone
 from tests.rooms.calls import SOON_S, Call, calling, until
 
 pytestmark = pytest.mark.anyio
@@ -18,76 +18,76 @@ GONE_WITHIN_S = 10.0
 
 @contextlib.asynccontextmanager
 async def _silent() -> AsyncIterator[Call]:
-    """Its publisher is there, and sends neither sound nor reports."""
+    """Make a call whose publisher is there and sends neither sound nor reports."""
     async with calling() as call:
         await call.sender.stop()
         await asyncio.sleep(0.1)
         yield call
 
 
-async def test_whoever_sends_nothing_and_answers_is_there() -> None:
+async def test_a_silent_publisher_answers() -> None:
     async with _silent() as call:
-        heart = Pulse(call.peer._link.connection)
-        before = heart.received()
-        assert await heart.answers()
-        assert await heart.answers()
-        assert heart.received() == before, "an answer is no datagram of media"
+        pulse = Pulse(call.peer._link.connection)
+        before = pulse.count_datagrams()
+        assert await pulse.ask_consent()
+        assert await pulse.ask_consent()
+        assert pulse.count_datagrams() == before, "an answer is no datagram of media"
 
 
-async def test_whoever_is_gone_does_not_answer() -> None:
+async def test_a_publisher_that_is_gone_does_not_answer() -> None:
     async with calling() as call:
         _die(call)
         async with asyncio.timeout(SOON_S):
-            assert not await Pulse(call.peer._link.connection).answers()
+            assert not await Pulse(call.peer._link.connection).ask_consent()
 
 
-async def test_a_publisher_that_dies_is_let_go_of_in_time() -> None:
+async def test_a_publisher_that_dies_is_removed_in_time() -> None:
     async with calling() as call:
         _die(call)
         await until(lambda: bool(call.ended), GONE_WITHIN_S)
         assert call.ended == [GONE]
 
 
-async def test_a_publisher_that_is_only_silent_is_not() -> None:
+async def test_a_silent_publisher_stays_connected() -> None:
     async with _silent() as call:
-        await asyncio.sleep(PATIENCE.gone_s + 3)
+        await asyncio.sleep(TIMEOUTS.gone_s + 3)
         assert call.ended == []
         assert call.peer._link.connected
 
 
-async def test_a_process_that_stood_still_lets_nobody_go() -> None:
-    """Nothing has been read meanwhile, whatever came."""
-    patience = Patience(look_s=0.01, ask_s=0.02, gone_s=0.2, longest_look_s=0.05)
+async def test_a_pause_of_this_process_removes_nobody() -> None:
+    """The process reads no datagram during its pause, even if some came."""
+    timeouts = PulseTimeouts(check_s=0.01, ask_s=0.02, gone_s=0.2, longest_check_s=0.05)
     asked = 0
 
-    async def answers() -> bool:
+    async def ask_consent() -> bool:
         nonlocal asked
         asked += 1
-        time.sleep(1)  # noqa: ASYNC251 - the loop is to stand still
+        time.sleep(1)  # noqa: ASYNC251 - the event loop must pause
         return asked > 1
 
-    async def look(datagrams: int) -> str:
+    async def check(datagrams: int) -> str:
         return "enough" if asked == 2 else ""
 
-    assert await until_gone(lambda: 0, answers, look, patience) == "enough"
+    assert await until_gone(lambda: 0, ask_consent, check, timeouts) == "enough"
 
 
-async def test_what_looks_may_end_it() -> None:
+async def test_a_check_can_end_the_connection() -> None:
     received = iter(range(100, 1_000, 100))
-    seen: list[int] = []
+    checked: list[int] = []
 
-    async def answers() -> bool:
-        raise AssertionError("whoever sends is not asked")
+    async def ask_consent() -> bool:
+        raise AssertionError("a publisher that sends is not asked")
 
-    async def look(datagrams: int) -> str:
-        seen.append(datagrams)
-        return "a flood" if len(seen) == 3 else ""
+    async def check(datagrams: int) -> str:
+        checked.append(datagrams)
+        return "a flood" if len(checked) == 3 else ""
 
-    assert await until_gone(lambda: next(received), answers, look) == "a flood"
-    assert seen == [100, 100, 100]
+    assert await until_gone(lambda: next(received), ask_consent, check) == "a flood"
+    assert checked == [100, 100, 100]
 
 
-async def test_a_connection_that_is_never_made_is_given_up() -> None:
+async def test_a_connection_that_is_never_made_ends() -> None:
     ended: list[str] = []
     link = Link(setup_s=0.2)
     try:
@@ -101,7 +101,7 @@ async def test_a_connection_that_is_never_made_is_given_up() -> None:
 
 
 def _die(call: Call) -> None:
-    """As SIGKILL does it: its sockets are gone, and nothing was said."""
+    """Close the publisher's sockets without a word, as SIGKILL does."""
     (transceiver,) = call.publisher.getTransceivers()
     ice = transceiver.sender.transport.transport._connection
     for protocol in ice._protocols:

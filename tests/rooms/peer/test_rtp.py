@@ -1,4 +1,4 @@
-"""Our reading of RTP is aiortc's, but for what it makes of broken packets."""
+"""Tests that our parser of RTP agrees with aiortc's."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from aiortc.rtp import RTP_HEADER_LENGTH, HeaderExtensionsMap, RtpPacket
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.rooms.peer.rtp import HEADER_BYTES, Malformed, level_id, parse
+from service.rooms.peer.rtp import HEADER_BYTES, Malformed, parse_level_id, parse_packet
 from tests.rooms.calls import CORPUS, corpus
 
 LEVEL_ID = 2
-KEPT = [
+CORPUS_PACKETS = [
     bytes.fromhex(line)
     for line in (CORPUS / "rtp.hex").read_text().splitlines()
     if line[:1] not in "#"
 ]
 
 
-def theirs(data: bytes) -> RtpPacket | None:
-    """None where aiortc finds it malformed."""
+def parse_with_aiortc(data: bytes) -> RtpPacket | None:
+    """Return None where aiortc finds the packet malformed."""
     known: Any = HeaderExtensionsMap()
     known._HeaderExtensionsMap__ids.audio_level = LEVEL_ID
     try:
@@ -31,21 +31,21 @@ def theirs(data: bytes) -> RtpPacket | None:
         return None
 
 
-def alike(data: bytes) -> None:
-    expected = theirs(data)
+def compare_with_aiortc(data: bytes) -> None:
+    expected = parse_with_aiortc(data)
     if expected is None:
         with pytest.raises(Malformed):
-            parse(data, LEVEL_ID)
+            parse_packet(data, LEVEL_ID)
         return
-    found, level = parse(data, LEVEL_ID), expected.extensions.audio_level
+    parsed, level = parse_packet(data, LEVEL_ID), expected.extensions.audio_level
     for name in ("payload_type", "sequence_number", "timestamp", "ssrc", "payload"):
-        assert getattr(found, name) == getattr(expected, name)
-    assert found.level == (None if level is None else level[1])
+        assert getattr(parsed, name) == getattr(expected, name)
+    assert parsed.level == (None if level is None else level[1])
 
 
 @st.composite
 def packets(draw: st.DrawFn) -> bytes:
-    """Nearly RTP: a header that may be right, extensions that may be cut short."""
+    """Draw nearly valid RTP: the header may be right, the extensions may be cut short."""
     first = draw(st.sampled_from([0x80, 0x90, 0xA0, 0xB0, 0x92, 0xB3, 0x40, 0xFF]))
     rest = draw(st.binary(min_size=11, max_size=11))
     sources = draw(st.binary(max_size=16))
@@ -72,8 +72,8 @@ def packets(draw: st.DrawFn) -> bytes:
 
 
 @given(packets())
-def test_what_is_nearly_rtp_is_read_as_aiortc_reads_it(data: bytes) -> None:
-    alike(data)
+def test_nearly_valid_packets_are_parsed_as_aiortc_does(data: bytes) -> None:
+    compare_with_aiortc(data)
 
 
 @given(st.binary(max_size=64))
@@ -81,28 +81,29 @@ def test_what_is_nearly_rtp_is_read_as_aiortc_reads_it(data: bytes) -> None:
 @example(b"\x80" + bytes(11))
 @example(b"\xa0" + bytes(11))
 @example(b"\x8f" + bytes(30))
-def test_any_bytes_are_read_as_aiortc_reads_them(data: bytes) -> None:
-    alike(data)
+def test_any_bytes_are_parsed_as_aiortc_does(data: bytes) -> None:
+    compare_with_aiortc(data)
 
 
-@pytest.mark.parametrize("data", KEPT, ids=range(len(KEPT)))
-def test_the_kept_packets_are_read_as_aiortc_reads_them(data: bytes) -> None:
-    alike(data)
+@pytest.mark.parametrize("data", CORPUS_PACKETS, ids=range(len(CORPUS_PACKETS)))
+def test_the_packets_of_the_corpus_are_parsed_as_aiortc_does(data: bytes) -> None:
+    compare_with_aiortc(data)
 
 
-def test_without_an_agreed_level_extensions_are_passed_over() -> None:
+def test_without_an_agreed_level_extensions_are_skipped() -> None:
     packet = bytes([0x90]) + bytes(11) + bytes.fromhex("bede0001209e0000") + b"sound"
-    assert parse(packet, LEVEL_ID).level == 0x1E
-    assert parse(packet, None).level is None
-    assert parse(packet, None).payload == b"sound"
+    assert parse_packet(packet, LEVEL_ID).level == 0x1E
+    assert parse_packet(packet, None).level is None
+    assert parse_packet(packet, None).payload == b"sound"
 
 
-def test_the_levels_number_is_read_from_the_session() -> None:
-    assert level_id(corpus("chromium.sdp")) is not None
+def test_the_number_of_the_level_comes_from_the_session() -> None:
+    assert parse_level_id(corpus("chromium.sdp")) is not None
     assert (
-        level_id("v=0\r\na=extmap:7/recvonly urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n") == 7
+        parse_level_id("v=0\r\na=extmap:7/recvonly urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n")
+        == 7
     )
-    assert level_id("v=0\r\n") is None
+    assert parse_level_id("v=0\r\n") is None
 
 
 def test_headers_have_the_length_that_aiortc_knows() -> None:

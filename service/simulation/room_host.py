@@ -1,4 +1,4 @@
-"""Where a simulated room takes place: on earshot itself by WHIP, or on a Janus it listens to."""
+"""Host of a simulated room: earshot itself, by WHIP, or a Janus that earshot listens to."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 from service.simulation.client import ServerClient
-from service.simulation.janus import JanusClient, JanusSeat
+from service.simulation.janus import JanusClient, JanusEndpoint
 from service.simulation.publisher import Answer, Endpoint, is_loopback
 from service.simulation.script import ScriptedSpeaker
 
 _TOKEN_S = 3600
 
 
-class Venue(Protocol):
+class RoomHost(Protocol):
     """
     Attributes:
-        loopback: Its sound goes over 127.0.0.1.
+        loopback: True where its sound goes over 127.0.0.1.
     """
 
     @property
     def loopback(self) -> bool: ...
 
     def connector(self) -> Mapping[str, Any]:
-        """As `POST /v1/rooms` takes it."""
+        """Return the connector for `POST /v1/rooms`."""
         ...
 
-    def seat(self, speaker: ScriptedSpeaker) -> Endpoint:
-        """A speaker's way in."""
+    def endpoint(self, speaker: ScriptedSpeaker) -> Endpoint:
+        """Return the endpoint for a speaker."""
         ...
 
-    async def keep(self) -> NoReturn:
-        """What is to be done all the time; until cancelled."""
+    async def keep_alive(self) -> NoReturn:
+        """Keep the room usable until cancelled."""
         ...
 
 
-class OnEarshot:
+class EarshotHost:
     def __init__(self, client: ServerClient, room_id: str) -> None:
         self._client = client
         self._room_id = room_id
@@ -45,16 +45,16 @@ class OnEarshot:
     def connector(self) -> Mapping[str, Any]:
         return {"kind": "whip"}
 
-    def seat(self, speaker: ScriptedSpeaker) -> Endpoint:
-        return WhipSeat(self._client, self._room_id, speaker)
+    def endpoint(self, speaker: ScriptedSpeaker) -> Endpoint:
+        return WhipEndpoint(self._client, self._room_id, speaker)
 
-    async def keep(self) -> NoReturn:
+    async def keep_alive(self) -> NoReturn:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets it")
 
 
-class OnJanus:
-    """Janus gathers no candidates on loopback, wherever its API answers."""
+class JanusHost:
+    """Janus, which gathers no candidates on loopback even where its API listens there."""
 
     loopback = False
 
@@ -64,15 +64,15 @@ class OnJanus:
     def connector(self) -> Mapping[str, Any]:
         return {"kind": "janus", "room": self._client.room}
 
-    def seat(self, speaker: ScriptedSpeaker) -> Endpoint:
-        return JanusSeat(self._client, speaker)
+    def endpoint(self, speaker: ScriptedSpeaker) -> Endpoint:
+        return JanusEndpoint(self._client, speaker)
 
-    async def keep(self) -> NoReturn:
+    async def keep_alive(self) -> NoReturn:
         await self._client.keep_alive()
 
 
-class WhipSeat:
-    """A speaker's way into a WHIP room: a fresh publish token for each attempt."""
+class WhipEndpoint:
+    """A speaker's endpoint in a WHIP room, with a fresh publish token for each attempt."""
 
     def __init__(self, client: ServerClient, room_id: str, speaker: ScriptedSpeaker) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""A speaker's whole part, encoded before the room opens, and when each line of it went out."""
+"""Encoding of a speaker's lines before the room opens, and the times at which each was sent."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from service.simulation.voice import (
     Microphone,
     Pcm,
     VoicePacket,
-    audible,
+    audible_range,
     read_clip,
 )
 
 PAUSE_S = 1.2
-"""Least silence between two lines of one speaker: with less, two utterances may become one."""
+"""Shortest silence between two lines of a speaker. With less, two utterances may become one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The same instant on two clocks: one measures, the other is compared with the server's."""
+    """One instant on two clocks: one for measuring, one for comparison with the server's."""
 
     monotonic_s: float
     at: datetime
@@ -36,13 +36,14 @@ class Moment:
         return cls(monotonic_s, datetime.now(UTC))
 
 
-class Spoken:
-    """A line of the script and when its sound was handed to the network.
+class SentLine:
+    """A line of the script, and the times at which its sound was sent.
 
     Attributes:
         first, last: Timestamps (`VoicePacket.pts`) of the packets with the first and the last
-            sample that can be heard; a clip's silent margins are outside.
-        started, ended: When those two were sent; None: not yet, or never for want of a connection.
+            audible sample. A clip's silent margins are outside.
+        started, ended: Moments at which those two packets were sent; None: not yet, or never
+            because there was no connection.
     """
 
     __slots__ = ("ended", "first", "last", "line", "speaker", "started")
@@ -55,8 +56,8 @@ class Spoken:
         self.started: Moment | None = None
         self.ended: Moment | None = None
 
-    def sent(self, pts: int, now_s: float) -> None:
-        """A packet of the speaker has been handed to the network."""
+    def mark_sent(self, pts: int, now_s: float) -> None:
+        """Note that a packet of the speaker has been sent."""
         if self.first <= pts <= self.last and self.started is None:
             self.started = Moment.now(now_s)
         if self.last <= pts and self.started is not None and self.ended is None:
@@ -64,51 +65,54 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """All packets of one speaker from the script's start on, and the lines they carry."""
+class EncodedSpeaker:
+    """All packets of one speaker from the script's start on, and the lines in them."""
 
     packets: Sequence[VoicePacket]
-    lines: Sequence[Spoken]
+    lines: Sequence[SentLine]
 
-    def sent(self, pts: int, now_s: float) -> None:
+    def mark_sent(self, pts: int, now_s: float) -> None:
+        """Note that a packet has been sent."""
         for line in self.lines:
-            line.sent(pts, now_s)
+            line.mark_sent(pts, now_s)
 
 
-def rehearse(speaker: ScriptedSpeaker, *, until_s: float) -> Part:
-    """Encode everything the speaker says, and the silence in between and after it.
+def encode_speaker(speaker: ScriptedSpeaker, *, until_s: float) -> EncodedSpeaker:
+    """Encode a speaker's lines, and the silence between and after them.
 
-    Takes some milliseconds of CPU time for every second of speech; call it off the event loop.
+    It takes some milliseconds of CPU time for each second of speech: call it off the event loop.
 
     Args:
-        until_s: Length of the part, should the speaker's last line end before.
+        until_s: Least length of the result, in seconds.
 
     Raises:
-        SimulationFailed: a clip cannot be read, is silent, or begins before the one before it
-            has been over for `PAUSE_S`.
+        SimulationFailed: A clip cannot be read, is silent, or begins less than `PAUSE_S` after the
+            end of the one before it.
     """
     microphone = Microphone()
     packets: list[VoicePacket] = []
-    lines: list[Spoken] = []
+    lines: list[SentLine] = []
     position = 0  # samples encoded, a multiple of FRAME
     free_from = 0.0
     for line in speaker.lines:
         clip = read_clip(line.clip)
-        loud = audible(clip)
+        loud = audible_range(clip)
         start = round(line.at_s * SAMPLE_RATE)
-        _check(speaker, line, loud, free_from)
+        _check_line(speaker, line, loud, free_from)
         free_from = line.at_s + len(clip) / SAMPLE_RATE + PAUSE_S
-        position = _silence(microphone, packets, position, start)
+        position = _encode_silence(microphone, packets, position, start)
         sound = np.pad(clip, (start - position, -(start - position + len(clip)) % FRAME))
         _encode(microphone, packets, sound)
         position += len(sound)
         first, last = start + loud[0], start + loud[1] - 1
-        lines.append(Spoken(speaker, line, first - first % FRAME, last - last % FRAME))
-    _silence(microphone, packets, position, round(until_s * SAMPLE_RATE))
-    return Part(packets, lines)
+        lines.append(SentLine(speaker, line, first - first % FRAME, last - last % FRAME))
+    _encode_silence(microphone, packets, position, round(until_s * SAMPLE_RATE))
+    return EncodedSpeaker(packets, lines)
 
 
-def _check(speaker: ScriptedSpeaker, line: Line, loud: tuple[int, int], free_from: float) -> None:
+def _check_line(
+    speaker: ScriptedSpeaker, line: Line, loud: tuple[int, int], free_from: float
+) -> None:
     if loud[0] == loud[1]:
         raise SimulationFailed(f"{line.clip} is silent; give a clip with speech in it")
     if 0 < free_from - PAUSE_S and line.at_s < free_from:
@@ -118,8 +122,10 @@ def _check(speaker: ScriptedSpeaker, line: Line, loud: tuple[int, int], free_fro
         )
 
 
-def _silence(microphone: Microphone, packets: list[VoicePacket], start: int, end: int) -> int:
-    """Encode silence up to the last whole frame before `end`; returns where it stopped."""
+def _encode_silence(
+    microphone: Microphone, packets: list[VoicePacket], start: int, end: int
+) -> int:
+    """Encode silence up to the last whole frame before `end`; return the position reached."""
     frames = max(0, (end - start) // FRAME)
     nothing: Pcm = np.zeros(FRAME, np.int16)
     for _ in range(frames):

@@ -1,4 +1,4 @@
-"""The check of the private names at start: one log line says what is missing and what it costs."""
+"""Check of the private names at start: one log line says what is missing and what it costs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 import structlog
 
-from service.rooms.peer.contract import REMEDY, TESTED, Fault, broken, said
+from service.rooms.peer.contract import REMEDY, TESTED, Fault, find_faults, sentences
 from service.rooms.peer.incoming import cannot_answer
 from service.rooms.peer.link import Link
 from service.rooms.peer.private_names import COSTS, Outcome, Use
 
 log = structlog.get_logger()
 
-_SERVER = [use for use in Use if COSTS[use].outcome is not Outcome.UNTOUCHED]
-"""What the server needs; commands check theirs themselves."""
+_SERVER_USES = [use for use in Use if COSTS[use].outcome is not Outcome.UNTOUCHED]
+"""Uses in the server. Commands check their own names themselves."""
 
 
 async def report_private_names(addresses: Sequence[str] | None) -> None:
-    """Log what these versions of aiortc, aioice and pylibsrtp cost, if anything. Never raises.
+    """Log what the installed aiortc, aioice and pylibsrtp lack and what it costs. Never raises.
 
     Args:
         addresses: Local addresses that answers offer; None: all but loopback.
@@ -35,7 +35,7 @@ async def report_private_names(addresses: Sequence[str] | None) -> None:
         log.error(
             "peer.cannot_answer_anyone",
             installed=installed,
-            missing=said(faults),
+            missing=sentences(faults),
             costs=costs,
             error=refused,
             remedy=REMEDY,
@@ -44,7 +44,7 @@ async def report_private_names(addresses: Sequence[str] | None) -> None:
         log.warning(
             "peer.names_missing",
             installed=installed,
-            missing=said(faults),
+            missing=sentences(faults),
             costs=costs,
             remedy=REMEDY,
         )
@@ -56,14 +56,14 @@ def _costs(faults: Sequence[Fault], *, refused: bool) -> list[str]:
     uses = {use for fault in faults for use in fault.name.uses}
     if refused and Outcome.REFUSED not in {COSTS[use].outcome for use in uses}:
         uses.add(Use.OFFERS)
-    return [COSTS[use].says for use in _SERVER if use in uses] or ["none known"]
+    return [COSTS[use].sentence for use in _SERVER_USES if use in uses] or ["none known"]
 
 
 async def _missing() -> list[Fault]:
-    faults = broken(_SERVER)
+    faults = find_faults(_SERVER_USES)
     try:
         async with _receiver() as receiver, _endpoint() as endpoint:
-            faults = broken(_SERVER, receiver, endpoint)
+            faults = find_faults(_SERVER_USES, receiver, endpoint)
     except Exception:
         log.debug("peer.no_receiver", exc_info=True)  # an offer is refused for the same reason
     return faults
@@ -71,7 +71,7 @@ async def _missing() -> list[Fault]:
 
 @asynccontextmanager
 async def _receiver() -> AsyncIterator[Any]:
-    """A receiver whose connection is never made."""
+    """Make a receiver whose connection is never established."""
     link = Link()
     try:
         yield link.connection.addTransceiver("audio", direction="recvonly").receiver

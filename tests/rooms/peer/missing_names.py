@@ -1,9 +1,9 @@
-"""A server's start and a publisher's call where aiortc and its kin lack one private name.
+"""Start of a server and call of a publisher while one private name is missing in a library.
 
 Each case is a process of its own, forked before anything of ours is imported. A name is either
-`hidden`, from all but the libraries themselves, as if they had renamed it; or `gone`, for them too.
+`hidden` from all but the libraries themselves, as if they had renamed it, or `gone` for them too.
 
-`python -m tests.rooms.peer.taking_away` prints what came of each case, one JSON object per line.
+`python -m tests.rooms.peer.missing_names` prints the result of each case, one JSON object per line.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ import aiortc.rtp
 import aiortc.sdp
 import structlog
 
-from service.rooms.peer.private_names import PRIVATE_NAMES, Outcome, PrivateName, find
+from service.rooms.peer.private_names import PRIVATE_NAMES, Outcome, PrivateName, resolve_name
 
 MODES = ("hidden", "gone")
 _LIBRARIES = ("aiortc", "aioice", "pylibsrtp", "asyncio")
 _OURS = (
-    "service.rooms.peer.at_start",
+    "service.rooms.peer.startup_check",
     "service.rooms.janus.reception",
     "benchmarks.ingest.player",
     "benchmarks.ingest.stock",
     "tests.rooms.house",
 )
-"""All of the server that imports aiortc, and what calls it here."""
+"""The parts of the server that import aiortc, and their callers here."""
 _AT_ONCE = 4
 _LIMIT_S = 20.0
 _HEARD = 20
@@ -44,14 +44,14 @@ _HEARD = 20
 
 @dataclass
 class Case:
-    """What came of one case.
+    """Result of one case.
 
     Attributes:
-        status: What the publisher was answered; 0: it did not come to that.
-        heard: Packets that came.
-        trickled: What a trickled candidate was answered.
-        lines: The log's lines from the start on.
-        failure: The traceback, where the server did not start.
+        status: HTTP status of the answer to the offer; 0: none.
+        heard: Number of packets received.
+        trickled: HTTP status of the answer to a trickled candidate; 0: none.
+        lines: Lines of the log from the start on.
+        failure: Traceback where the server did not start.
     """
 
     name: str
@@ -64,37 +64,37 @@ class Case:
 
 
 def cases() -> Iterator[tuple[PrivateName, str]]:
-    """Every name in each mode; asyncio itself cannot do without its own."""
+    """Yield every name in each mode. asyncio's own names are never gone: it needs them itself."""
     for name in PRIVATE_NAMES:
         for mode in MODES:
             if mode == "hidden" or not name.owner.startswith("asyncio"):
                 yield name, mode
 
 
-def take_away(name: PrivateName, mode: str) -> None:
+def remove_name(name: PrivateName, mode: str) -> None:
     """Hide a name of a module or a class, or of its instances."""
     module, _, kind = name.owner.partition(":")
-    owner = find(name.owner)
-    seen_by = _SEEN_BY[mode]
+    owner = resolve_name(name.owner)
+    visible_to = _VISIBLE_TO[mode]
     if name.name == "datagram_received" and mode == "hidden":
-        seen_by = _reads_for_asyncio
+        visible_to = _reads_for_asyncio
     if kind:
         vars(owner).get("__annotations__", {}).pop(name.name, None)
-        setattr(owner, name.name, _Unseen(name.name, vars(owner).get(name.name), seen_by))
+        setattr(owner, name.name, _Hidden(name.name, vars(owner).get(name.name), visible_to))
     elif mode == "gone":
         delattr(owner, name.name)
     else:
-        import_module(module).__class__ = _without(name.name, seen_by)
+        import_module(module).__class__ = _without(name.name, visible_to)
 
 
-class _Unseen:
-    """An attribute that only some modules see."""
+class _Hidden:
+    """An attribute that only some modules can see."""
 
-    def __init__(self, name: str, theirs: Any, seen_by: Callable[[str], bool]) -> None:
-        self._name, self._theirs, self._seen_by = name, theirs, seen_by
+    def __init__(self, name: str, theirs: Any, visible_to: Callable[[str], bool]) -> None:
+        self._name, self._theirs, self._visible_to = name, theirs, visible_to
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        if self._seen_by(sys._getframe(1).f_globals["__name__"]):
+        if self._visible_to(sys._getframe(1).f_globals["__name__"]):
             if instance is not None and self._name in vars(instance):
                 return vars(instance)[self._name]
             if hasattr(self._theirs, "__get__"):
@@ -107,10 +107,10 @@ class _Unseen:
         vars(instance)[self._name] = value
 
 
-def _without(hidden: str, seen_by: Callable[[str], bool]) -> type[ModuleType]:
+def _without(hidden: str, visible_to: Callable[[str], bool]) -> type[ModuleType]:
     class Module(ModuleType):
         def __getattribute__(self, name: str) -> Any:
-            if name == hidden and not seen_by(sys._getframe(1).f_globals["__name__"]):
+            if name == hidden and not visible_to(sys._getframe(1).f_globals["__name__"]):
                 raise AttributeError(name)
             return super().__getattribute__(name)
 
@@ -122,15 +122,15 @@ def _is_library(module: str) -> bool:
 
 
 def _reads_for_asyncio(module: str) -> bool:
-    """Our poller reads in asyncio's place, for which `datagram_received` is public."""
+    """Also allow our poller, which stands in for asyncio: to it `datagram_received` is public."""
     return _is_library(module) or module == "service.rooms.peer.poller"
 
 
-_SEEN_BY: dict[str, Callable[[str], bool]] = {"hidden": _is_library, "gone": lambda where: False}
+_VISIBLE_TO: dict[str, Callable[[str], bool]] = {"hidden": _is_library, "gone": lambda where: False}
 
 
-def run(name: PrivateName, mode: str) -> Case:
-    """Take a name away, import the server, check the names as at its start, and call it."""
+def run_case(name: PrivateName, mode: str) -> Case:
+    """Remove a name, import the server, check the names as at its start, and publish to it."""
     case = Case(name.shown, mode)
     structlog.configure(
         processors=[
@@ -140,11 +140,11 @@ def run(name: PrivateName, mode: str) -> Case:
         ]
     )
     try:
-        take_away(name, mode)
+        remove_name(name, mode)
         for module in _OURS:
             import_module(module)
         asyncio.run(asyncio.wait_for(_call(case, name, mode), _LIMIT_S))
-    except Exception:  # noqa: BLE001 - whatever keeps the server from starting
+    except Exception:  # noqa: BLE001 - any error keeps the server from starting
         case.failure = traceback.format_exc()
     return case
 
@@ -158,13 +158,13 @@ def _recorder(lines: list[dict[str, Any]]) -> Callable[..., Any]:
 
 
 async def _call(case: Case, name: PrivateName, mode: str) -> None:
-    """What `earshot serve` does at start, then a publisher's call to a room."""
-    at_start = import_module("service.rooms.peer.at_start")
+    """Check the names as `earshot serve` does at start, then publish into a room."""
+    startup_check = import_module("service.rooms.peer.startup_check")
     calls = import_module("tests.rooms.calls")
     house = import_module("tests.rooms.house")
-    await at_start.report_private_names(calls.LOOPBACK)
+    await startup_check.report_private_names(calls.LOOPBACK)
     if mode == "gone":
-        with contextlib.suppress(TimeoutError):  # tasks of libraries that broke themselves
+        with contextlib.suppress(TimeoutError):  # tasks of libraries that lack their own name
             async with house.connecting(ended_s=2) as rooms:
                 await _publish(case, rooms, calls.corpus("chromium.sdp"))
         return
@@ -204,15 +204,15 @@ async def _publish(case: Case, rooms: Any, offer: str) -> str:
 def _fork(name: PrivateName, mode: str, out: int) -> int:
     child = os.fork()
     if child == 0:
-        os.write(out, (json.dumps(asdict(run(name, mode))) + "\n").encode())
+        os.write(out, (json.dumps(asdict(run_case(name, mode))) + "\n").encode())
         os._exit(0)
     return child
 
 
-def _import_what_others_made() -> None:
-    """Import once, for all cases, what the server imports of others."""
-    said = f"import sys, {', '.join(_OURS)}; print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True).stdout
+def _import_dependencies() -> None:
+    """Import the server's dependencies once for all cases."""
+    script = f"import sys, {', '.join(_OURS)}; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
     for module in modules.decode().split():
         if module.partition(".")[0] not in ("service", "asr", "policies", "tests", "__main__"):
             with contextlib.suppress(ImportError):
@@ -220,7 +220,7 @@ def _import_what_others_made() -> None:
 
 
 def _main() -> None:
-    _import_what_others_made()
+    _import_dependencies()
     running = 0
     for name, mode in cases():
         if running == _AT_ONCE:

@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service.simulation.encoding import SentLine, encode_speaker
 from service.simulation.failed import SimulationFailed
-from service.simulation.rehearsal import Spoken, rehearse
 from service.simulation.script import Line, ScriptedSpeaker
-from service.simulation.voice import FRAME, SAMPLE_RATE, audible, decode, read_clip, write_clip
+from service.simulation.voice import (
+    FRAME,
+    SAMPLE_RATE,
+    audible_range,
+    decode_packets,
+    read_clip,
+    write_clip,
+)
 from tests.simulation.examples import CLIPS
 
 CLIP = CLIPS / "grace-kind.opus"
@@ -20,30 +27,30 @@ def speaker(*at_s: float, clip: Path = CLIP) -> ScriptedSpeaker:
     return ScriptedSpeaker("ann", "Ann", lines)
 
 
-def test_lines_are_heard_at_their_times() -> None:
-    part = rehearse(speaker(0.513, 5.0), until_s=10)
-    sound = decode(part.packets, 10 * SAMPLE_RATE)
-    clip_from, clip_to = audible(read_clip(CLIP))
-    for line, at_s in zip(part.lines, (0.513, 5.0), strict=True):
+def test_lines_are_audible_at_their_times() -> None:
+    encoded = encode_speaker(speaker(0.513, 5.0), until_s=10)
+    sound = decode_packets(encoded.packets, 10 * SAMPLE_RATE)
+    clip_from, clip_to = audible_range(read_clip(CLIP))
+    for line, at_s in zip(encoded.lines, (0.513, 5.0), strict=True):
         assert line.first == pytest.approx(at_s * SAMPLE_RATE + clip_from, abs=FRAME)
         assert line.last == pytest.approx(at_s * SAMPLE_RATE + clip_to, abs=FRAME)
-        heard_from, heard_to = audible(sound[line.first - FRAME * 5 : line.last + FRAME * 5])
+        heard_from, heard_to = audible_range(sound[line.first - FRAME * 5 : line.last + FRAME * 5])
         assert heard_from == pytest.approx(5 * FRAME, abs=2 * FRAME)
         assert heard_to == pytest.approx(line.last - line.first + 5 * FRAME, abs=3 * FRAME)
 
 
 def test_timestamps_rise_and_reach_the_end_through_silence() -> None:
-    part = rehearse(speaker(1.0), until_s=8)
-    stamps = [packet.pts for packet in part.packets]
+    encoded = encode_speaker(speaker(1.0), until_s=8)
+    stamps = [packet.pts for packet in encoded.packets]
     assert stamps == sorted(set(stamps))
     assert all(stamp % FRAME == 0 for stamp in stamps)
     assert 7.5 * SAMPLE_RATE < stamps[-1] < 8 * SAMPLE_RATE
 
 
-def sent(line: Spoken, *pts: int) -> tuple[float | None, float | None]:
-    """When the line counts as begun and as ended, its packets being sent a second apart."""
+def mark_all_sent(line: SentLine, *pts: int) -> tuple[float | None, float | None]:
+    """Mark packets as sent, a second apart; return the line's start and end times."""
     for second, stamp in enumerate(pts):
-        line.sent(stamp, float(second))
+        line.mark_sent(stamp, float(second))
     moments = (line.started, line.ended)
     started, ended = (moment.monotonic_s if moment else None for moment in moments)
     return started, ended
@@ -58,12 +65,12 @@ def sent(line: Spoken, *pts: int) -> tuple[float | None, float | None]:
         (("middle", "after"), (0.0, 1.0)),
         (("after",), (None, None)),
     ],
-    ids=["not yet", "in its middle", "whole", "its end lost", "lost whole"],
+    ids=["not yet", "in its middle", "whole", "end lost", "all lost"],
 )
-def test_a_line_is_said_from_its_first_to_its_last_audible_packet(
+def test_a_line_lasts_from_its_first_to_its_last_audible_packet(
     packets: Sequence[str], expected: tuple[float | None, float | None]
 ) -> None:
-    [line] = rehearse(speaker(1.0), until_s=5).lines
+    [line] = encode_speaker(speaker(1.0), until_s=5).lines
     stamps = {
         "before": line.first - FRAME,
         "first": line.first,
@@ -71,15 +78,15 @@ def test_a_line_is_said_from_its_first_to_its_last_audible_packet(
         "last": line.last,
         "after": line.last + FRAME,
     }
-    assert sent(line, *(stamps[name] for name in packets)) == expected
+    assert mark_all_sent(line, *(stamps[name] for name in packets)) == expected
 
 
 def test_lines_of_a_speaker_without_a_pause_between_them_are_refused() -> None:
     with pytest.raises(SimulationFailed, match=r"start it at 4\.\d s or later"):
-        rehearse(speaker(1.0, 3.5), until_s=10)
+        encode_speaker(speaker(1.0, 3.5), until_s=10)
 
 
 def test_a_silent_clip_is_refused(tmp_path: Path) -> None:
     write_clip(tmp_path / "silent.opus", np.zeros(SAMPLE_RATE, np.int16))
     with pytest.raises(SimulationFailed, match="silent"):
-        rehearse(speaker(1.0, clip=tmp_path / "silent.opus"), until_s=10)
+        encode_speaker(speaker(1.0, clip=tmp_path / "silent.opus"), until_s=10)
