@@ -28,7 +28,7 @@ from service.roles.loops import cancel_all, run_again
 from service.roles.ports import ForFront, ForIngest
 from service.roles.stores import Stores
 from service.roles.transcription import OwnModel, Workers
-from service.rooms.control import LiveSpeakers, RoomControl, WhipPublishing
+from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage, WhipPublishing
 from service.rooms.janus.routes import JanusEvents
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.wanted import Wanted
@@ -133,6 +133,7 @@ class Front:
     # Ports to ingest
     rooms: RoomControl
     speakers: LiveSpeakers
+    rule_coverage: RuleCoverage
     whip: WhipPublishing
     janus: JanusEvents
     action_requests: ActionRequests
@@ -248,6 +249,7 @@ def build_front(
         ),
         rooms=ingest.rooms,
         speakers=ingest.speakers,
+        rule_coverage=ingest.rule_coverage,
         whip=ingest.whip,
         janus=ingest.janus,
         action_requests=ingest.action_requests,

@@ -41,6 +41,7 @@ from service.verdict.heat import Heat
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import Provisional
 from service.verdict.reading import Reader, recall
+from service.verdict.unmatched_languages import UnmatchedLanguages
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ class Ingest:
     ears: Ears
     provisional: Provisional
     pipeline: Pipeline
+    unmatched_languages: UnmatchedLanguages
     whip: WhipConnector
     supervisor: Supervisor
     acting: Acting
@@ -70,6 +72,7 @@ class Ingest:
         return ForFront(
             rooms=self.supervisor,
             speakers=self.ears,
+            rule_coverage=self.unmatched_languages,
             whip=self.whip,
             janus=self.janus_hook,
             action_requests=self.acting,
@@ -95,12 +98,14 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         metrics=metrics,
         clock=clock,
     )
+    unmatched_languages = UnmatchedLanguages(front.matcher, metrics)
     pipeline = Pipeline(
         queue=front.queue,
         reader=reader,
         provisional=provisional,
         heat=heat,
         alerts=stores.alerts,
+        unmatched_languages=unmatched_languages,
         metrics=metrics,
         clock=clock,
     )
@@ -161,6 +166,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         ears=ears,
         provisional=provisional,
         pipeline=pipeline,
+        unmatched_languages=unmatched_languages,
         whip=whip,
         supervisor=supervisor,
         acting=Acting(stores.actions, supervisor, metrics=metrics, clock=clock),

@@ -24,6 +24,7 @@ from service.rooms.control import (
     LevelsDisplay,
     LiveSpeakers,
     RoomControl,
+    RuleCoverage,
     WhipPublishing,
 )
 from service.rooms.janus.routes import JanusEvents
@@ -53,6 +54,7 @@ class ForFront:
 
     rooms: RoomControl
     speakers: LiveSpeakers
+    rule_coverage: RuleCoverage
     whip: WhipPublishing
     janus: JanusEvents
     action_requests: ActionRequests

@@ -37,6 +37,7 @@ from service.verdict.lanes import RoomLanes
 from service.verdict.overload import Lag
 from service.verdict.provisional_alerts import Provisional
 from service.verdict.reading import Reader, Reading
+from service.verdict.unmatched_languages import UnmatchedLanguages
 
 log = structlog.get_logger()
 
@@ -105,6 +106,7 @@ class Pipeline:
         provisional: Provisional,
         heat: Heat,
         alerts: AlertStore,
+        unmatched_languages: UnmatchedLanguages,
         metrics: Metrics,
         clock: Clock,
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
@@ -115,6 +117,7 @@ class Pipeline:
         self._provisional = provisional
         self._heat = heat
         self._alerts = alerts
+        self._unmatched_languages = unmatched_languages
         self._metrics = metrics
         self._clock = clock
         self._retry_after_s = retry_after_s
@@ -297,6 +300,7 @@ class Pipeline:
                 events.append(AlertUpdated(replace(earlier, repeats=earlier.repeats + 1)))
         applied = hits_of((*reading.matches, *reading.shadow))
         if await self._alerts.commit(heard, events, applied):
+            self._unmatched_languages.count_utterance(listener.room, transcript)
             self._measure(transcript, events)
             if before is not None:
                 outcome = "confirmed" if verdict.fresh else "retracted"

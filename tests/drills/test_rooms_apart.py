@@ -31,6 +31,7 @@ from service.verdict.heat import Heat
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import Provisional
 from service.verdict.reading import Reader
+from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
 from tests.rooms.fakes import a_room, a_speaker
@@ -102,6 +103,7 @@ async def test_thirty_seconds_without_a_store_for_one_room(
         provisional=provisional,
         heat=heat,
         alerts=alerts,
+        unmatched_languages=UnmatchedLanguages(lambda: matcher, metrics),
         metrics=metrics,
         clock=utc_now,
     )

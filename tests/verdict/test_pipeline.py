@@ -30,6 +30,7 @@ from service.verdict.overload import Lag
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import Provisional
 from service.verdict.reading import Reader
+from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.asr.examples import written
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
@@ -205,6 +206,7 @@ class Floor:
             provisional=self.provisional,
             heat=heat,
             alerts=self.alerts,
+            unmatched_languages=UnmatchedLanguages(lambda: matcher, self.metrics),
             metrics=self.metrics,
             clock=self.clock,
             retry_after_s=self.retry_after_s,
