@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from policies.match import Action, Layer, Span
+from policies.match import Action, Layer, Match, Span
 from policies.severity import Severity
 from service.clock import Timestamp
 
@@ -71,6 +71,11 @@ class AlertMatch:
     distance: float = 0.0
     times: Sequence[tuple[float, float]] = ()
     raised_from: Severity | None = None
+
+    @classmethod
+    def from_match(cls, match: Match) -> AlertMatch:
+        """Return the fields of the match that alerts keep; both name them alike."""
+        return cls(**{each.name: getattr(match, each.name) for each in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from policies.match import Match
 from policies.severity import Severity
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import (
@@ -20,7 +21,6 @@ from service.alerts.alert import (
 )
 from service.alerts.decisions import Decide
 from service.listening.heard import TranscriptHeard
-from service.rulebook.rule_hit import RuleHit
 
 AlertChange = AlertRaised | AlertUpdated | AlertRetracted
 """What an utterance does to alerts."""
@@ -70,7 +70,7 @@ class AlertStore(Protocol):
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
         """Record one utterance and what follows from it in one transaction.
 

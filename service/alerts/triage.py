@@ -81,28 +81,7 @@ def raise_alert(
         speech_started_at=heard.started_at,
         speech_ended_at=heard.ended_at,
         excerpt=excerpt,
-        matches=[
-            AlertMatch(
-                pack=match.pack,
-                pack_version=match.pack_version,
-                rule_id=match.rule_id,
-                severity=match.severity,
-                category=match.category,
-                spans=list(match.spans),
-                explanation=match.explanation,
-                rule_version=match.rule_version,
-                title=match.title,
-                review=match.review,
-                excused_by=match.excused_by,
-                actions=match.actions,
-                score=match.score,
-                layer=match.layer,
-                distance=match.distance,
-                times=match.times,
-                raised_from=match.raised_from,
-            )
-            for match in ordered
-        ],
+        matches=tuple(map(AlertMatch.from_match, ordered)),
     )
 
 

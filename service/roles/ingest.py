@@ -208,7 +208,7 @@ async def run_ingest(
 
 async def _recall(recent: Recent, store: RuleHitStore, now: datetime) -> None:
     """What rules look back at: the last words of each room, and a day of what was hit."""
-    said = await store.said_before(
+    said = await store.past_utterances(
         words_since=now - timedelta(seconds=LONGEST_BEFORE_S),
         hits_since=now - timedelta(seconds=MAX_COOLDOWN_S),
         limit=_MOST_RECALLED,

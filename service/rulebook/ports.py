@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
 from policies.pack import Pack
-from service.rulebook.rule_hit import SaidBefore
+from service.rulebook.past_utterance import PastUtterance
 from service.rulebook.rule_report import Counted, Period
 from service.rulebook.version import Listed, NewVersion, Origin, Text, Version
 
@@ -66,9 +66,9 @@ class RuleHitStore(Protocol):
         """What rules hit in a period, what became of it, and how much was heard."""
         ...
 
-    async def said_before(
+    async def past_utterances(
         self, *, words_since: datetime, hits_since: datetime, limit: int
-    ) -> Sequence[SaidBefore]:
+    ) -> Sequence[PastUtterance]:
         """Words and hits on record, the oldest first; of either the newest `limit` at most.
 
         Hits that are excused count for nothing, and are left out.

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from policies.match import Action, Layer
+from policies.match import Action, Layer, Match
 from policies.severity import Severity
 from service.alerts.alert import (
     TALK_AROUND,
@@ -28,7 +28,6 @@ from service.alerts.decisions import EARSHOT, Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.clock import Clock, utc_now
 from service.listening.heard import TranscriptHeard
-from service.rulebook.rule_hit import RuleHit
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.hearing import is_on_record, record
@@ -67,7 +66,7 @@ class SqlAlerts:
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
         now = self._clock()
         async with self._database.write() as connection:

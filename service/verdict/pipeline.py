@@ -31,7 +31,6 @@ from service.listening.heard import AudioGap, TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
-from service.rulebook.rule_hit import hits_of
 from service.verdict.heat import Heat
 from service.verdict.lanes import RoomLanes
 from service.verdict.overload import Lag
@@ -298,7 +297,7 @@ class Pipeline:
         for repeated in verdict.repeated:
             if (earlier := await self._alerts.get(repeated)) is not None:
                 events.append(AlertUpdated(replace(earlier, repeats=earlier.repeats + 1)))
-        applied = hits_of((*reading.matches, *reading.shadow))
+        applied = (*reading.matches, *reading.shadow)
         if await self._alerts.commit(heard, events, applied):
             self._unmatched_languages.count_utterance(listener.room, transcript)
             self._measure(transcript, events)

@@ -13,7 +13,7 @@ from policies.match import Match
 from policies.matcher import Matcher
 from policies.recent import Recent
 from policies.spoken import Context, Spoken, Timed
-from service.rulebook.rule_hit import SaidBefore
+from service.rulebook.past_utterance import PastUtterance
 from service.verdict.doubt import for_review
 
 _APART = timedelta(seconds=1)
@@ -60,7 +60,7 @@ class _Part:
         return utterance.part == self.number + 1 and apart < _APART
 
 
-def recall(recent: Recent, said: Iterable[SaidBefore]) -> None:
+def recall(recent: Recent, said: Iterable[PastUtterance]) -> None:
     """What is on record, the oldest first: a restart forgets nothing that rules look back at."""
     for each in said:
         spoken = Spoken(each.text, each.language)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.match import Match
 from policies.matcher import Matcher
 from service.alerts.ports import AlertChange
 from service.clock import utc_now
@@ -21,7 +22,6 @@ from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
-from service.rulebook.rule_hit import RuleHit
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.hearing import SqlHearing
@@ -59,7 +59,7 @@ class AwayForOne(SqlAlerts):
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
         if self.away and heard.room_id == BAD:
             self.refused += 1

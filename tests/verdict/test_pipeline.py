@@ -12,7 +12,7 @@ import pytest
 from asr.ladder import Rung
 from asr.quality import NOT_SPOKEN, PHANTOM, REPETITION
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
-from policies.match import Action, Layer
+from policies.match import Action, Layer, Match
 from policies.matcher import Matcher
 from policies.severity import Severity
 from service.alerts.alert import Alert, AlertRetracted, AlertState, Step
@@ -24,7 +24,6 @@ from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
-from service.rulebook.rule_hit import RuleHit
 from service.verdict.heat import Heat
 from service.verdict.overload import Lag
 from service.verdict.pipeline import Pipeline
@@ -100,7 +99,7 @@ class Alerts:
 
     heard: dict[str, TranscriptHeard] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
-    rule_hits: list[tuple[str, RuleHit]] = field(default_factory=list)
+    rule_hits: list[tuple[str, Match]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     away: set[str] = field(default_factory=set)
     attempts: list[tuple[str, str]] = field(default_factory=list)
@@ -123,7 +122,7 @@ class Alerts:
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
         self.on_commit()
         self.attempts.append((heard.room_id, heard.utterance_id))

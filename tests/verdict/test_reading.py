@@ -23,7 +23,7 @@ from policies.matcher import Matcher
 from policies.pack import Rule
 from policies.recent import Recent
 from policies.severity import Severity
-from service.rulebook.rule_hit import SaidBefore
+from service.rulebook.past_utterance import PastUtterance
 from service.verdict.doubt import MAY_BE_NOISE, MAY_REPEAT
 from service.verdict.reading import Reader, Reading, recall
 from tests.policies.writing import pack, rule
@@ -76,8 +76,8 @@ def test_what_was_said_and_hit_before_a_restart_counts() -> None:
     recall(
         recent,
         [
-            SaidBefore("room", "ann", START, "", "", [("a-pack", "insult")]),
-            SaidBefore("room", "ann", START, "en", "so give me", []),
+            PastUtterance("room", "ann", START, "", "", [("a-pack", "insult")]),
+            PastUtterance("room", "ann", START, "en", "so give me", []),
         ],
     )
     matcher = Matcher([pack(spread(), repeated)])

@@ -30,7 +30,7 @@ class Floor:
         self.unmatched = UnmatchedLanguages(lambda: self.matcher, self.metrics)
 
     def counted(self, language: str) -> float:
-        return self.metrics.unmatched_utterances.labels(language)._value.get()
+        return float(self.metrics.unmatched_utterances.labels(language)._value.get())
 
 
 @pytest.fixture
