@@ -89,7 +89,7 @@ class Person:
         return Decision(AlertUpdated(after), step)
 
 
-def stands(now: datetime, why: str) -> Decide:
+def let_stand(now: datetime, why: str) -> Decide:
     """A provisional alert whose confirmation will never come is an alert like any other."""
 
     def decide(alert: Alert, history: Sequence[Step]) -> Decision | None:

@@ -86,7 +86,7 @@ class AlertStore(Protocol):
         """
         ...
 
-    async def foretell(self, alert: Alert) -> bool:
+    async def raise_provisional(self, alert: Alert) -> bool:
         """Raise a provisional alert, or give the one that stands there the words and rules of this.
 
         False, and nothing is written, where the utterance is on record already, the alert is
@@ -94,7 +94,7 @@ class AlertStore(Protocol):
         """
         ...
 
-    async def provisional(self) -> Sequence[str]:
+    async def provisional_ids(self) -> Sequence[str]:
         """Ids of the alerts that are neither confirmed nor retracted."""
         ...
 

@@ -52,6 +52,11 @@ def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> T
     return Triage(fresh, repeated)
 
 
+def longest_cooldown(matches: Sequence[Match]) -> timedelta:
+    """Return how far back triage of these matches needs the speaker's history."""
+    return timedelta(seconds=max((match.cooldown_s for match in matches), default=0.0))
+
+
 def alert_id(utterance_id: str) -> str:
     """Of the one alert that an utterance may have."""
     return f"al_{utterance_id}"

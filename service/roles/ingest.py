@@ -38,14 +38,15 @@ from service.rooms.whip import WhipConnector
 from service.rulebook.ports import RuleHitStore
 from service.settings import Settings
 from service.verdict.heat import Heat
+from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
-from service.verdict.provisional_alerts import Provisional
-from service.verdict.reading import Reader, recall
+from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.transcript_matches import TranscriptMatcher, restore_recent
 from service.verdict.unmatched_languages import UnmatchedLanguages
 
 log = structlog.get_logger()
 
-_MOST_RECALLED = 20_000
+_MOST_RESTORED = 20_000
 """Utterances, and hits, that a restart looks back at in all rooms together; the newest."""
 
 
@@ -60,7 +61,7 @@ class Ingest:
 
     recent: Recent
     ears: Ears
-    provisional: Provisional
+    provisional: ProvisionalAlerts
     pipeline: Pipeline
     unmatched_languages: UnmatchedLanguages
     whip: WhipConnector
@@ -88,20 +89,19 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
     """
     metrics, clock = common.metrics, common.clock
     recent, heat = Recent(), Heat()
-    reader = Reader(front.matcher, recent)
-    provisional = Provisional(
+    transcripts = TranscriptMatcher(front.matcher, recent)
+    provisional = ProvisionalAlerts(
         queue=front.queue,
-        reader=reader,
+        transcripts=transcripts,
         alerts=stores.alerts,
         heat=heat,
-        look_again=Listener.look_again,
+        confirm_soon=Listener.look_again,
         metrics=metrics,
         clock=clock,
     )
     unmatched_languages = UnmatchedLanguages(front.matcher, metrics)
-    pipeline = Pipeline(
-        queue=front.queue,
-        reader=reader,
+    judge = Judge(
+        transcripts=transcripts,
         provisional=provisional,
         heat=heat,
         alerts=stores.alerts,
@@ -109,10 +109,18 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         metrics=metrics,
         clock=clock,
     )
+    pipeline = Pipeline(
+        queue=front.queue,
+        judge=judge,
+        provisional=provisional,
+        heat=heat,
+        metrics=metrics,
+        clock=clock,
+    )
     ears = Ears(
         make_ear=_ear_maker(settings),
-        on_utterance=pipeline.heard,
-        on_glimpse=provisional.look,
+        on_utterance=pipeline.queue_utterance,
+        on_glimpse=provisional.queue_interim,
         show_levels=front.show_levels,
         rooms=stores.rooms,
         hearing=stores.hearing,
@@ -179,7 +187,7 @@ async def run_ingest(
     ingest: Ingest, stores: Stores, front: ForIngest, common: Common
 ) -> AsyncIterator[None]:
     """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
-    await _recall(ingest.recent, stores.rule_hits, common.clock())
+    await _restore_recent(ingest.recent, stores.rule_hits, common.clock())
     await ingest.ears.resume()
     await ingest.provisional.resume()
     async with asyncio.TaskGroup() as tasks:
@@ -206,14 +214,14 @@ async def run_ingest(
                 log.warning("server.stopped_without_database")
 
 
-async def _recall(recent: Recent, store: RuleHitStore, now: datetime) -> None:
+async def _restore_recent(recent: Recent, store: RuleHitStore, now: datetime) -> None:
     """What rules look back at: the last words of each room, and a day of what was hit."""
-    said = await store.past_utterances(
+    past = await store.past_utterances(
         words_since=now - timedelta(seconds=LONGEST_BEFORE_S),
         hits_since=now - timedelta(seconds=MAX_COOLDOWN_S),
-        limit=_MOST_RECALLED,
+        limit=_MOST_RESTORED,
     )
-    recall(recent, said)
+    restore_recent(recent, past)
 
 
 def _janus_servers(settings: Settings) -> Mapping[str, JanusServer]:

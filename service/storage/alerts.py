@@ -84,7 +84,7 @@ class SqlAlerts:
                         await _retract(connection, alert.id, now)
         return True
 
-    async def foretell(self, alert: Alert) -> bool:
+    async def raise_provisional(self, alert: Alert) -> bool:
         now = self._clock()
         async with self._database.write() as connection:
             if await is_on_record(connection, alert.utterance_id):
@@ -99,7 +99,7 @@ class SqlAlerts:
             await _say_anew(connection, before, alert, now)
         return True
 
-    async def provisional(self) -> Sequence[str]:
+    async def provisional_ids(self) -> Sequence[str]:
         query = select(alerts.c.id).where(alerts.c.provisional)
         query = query.where(alerts.c.state != AlertState.RETRACTED).order_by(alerts.c.raised_at)
         async with self._database.read() as connection:

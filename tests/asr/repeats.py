@@ -15,7 +15,7 @@ from policies.matcher import Matcher
 from service.listening.segmenter import Segmenter
 from service.listening.silero import silero
 from service.listening.vad import webrtc_vad
-from service.verdict.reading import Reader
+from service.verdict.transcript_matches import TranscriptMatcher
 from tests.asr.examples import START
 
 
@@ -99,9 +99,9 @@ def read(
 
 
 def _matches(matcher: Matcher, heard: Sequence[tuple[Utterance, Transcript]]) -> list[Match]:
-    reader = Reader(lambda: matcher)
-    readings = [reader.read(utterance, transcript, None) for utterance, transcript in heard]
-    return [match for reading in readings for match in reading.matches]
+    reader = TranscriptMatcher(lambda: matcher)
+    readings = [reader.match_final(utterance, transcript, None) for utterance, transcript in heard]
+    return [match for reading in readings for match in reading.live]
 
 
 def table(rows: Sequence[Heard]) -> str:

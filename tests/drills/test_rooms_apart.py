@@ -28,9 +28,10 @@ from service.storage.hearing import SqlHearing
 from service.storage.rooms import SqlRooms
 from service.storage.schema import open_database
 from service.verdict.heat import Heat
+from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
-from service.verdict.provisional_alerts import Provisional
-from service.verdict.reading import Reader
+from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.transcript_matches import TranscriptMatcher
 from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
@@ -87,19 +88,18 @@ async def test_thirty_seconds_without_a_store_for_one_room(
     database = await open_database(f"sqlite:///{tmp_path}/earshot.db")
     alerts, queue, metrics = AwayForOne(database), Queue(), Metrics()
     matcher = Matcher([pack(rule("insult", en=["you fool"], cooldown="30s"))])
-    reader, heat = Reader(lambda: matcher), Heat()
-    provisional = Provisional(
+    transcripts, heat = TranscriptMatcher(lambda: matcher), Heat()
+    provisional = ProvisionalAlerts(
         queue=queue,
-        reader=reader,
+        transcripts=transcripts,
         alerts=alerts,
         heat=heat,
-        look_again=Listener.look_again,
+        confirm_soon=Listener.look_again,
         metrics=metrics,
         clock=utc_now,
     )
-    pipeline = Pipeline(
-        queue=queue,
-        reader=reader,
+    judge = Judge(
+        transcripts=transcripts,
         provisional=provisional,
         heat=heat,
         alerts=alerts,
@@ -107,10 +107,18 @@ async def test_thirty_seconds_without_a_store_for_one_room(
         metrics=metrics,
         clock=utc_now,
     )
+    pipeline = Pipeline(
+        queue=queue,
+        judge=judge,
+        provisional=provisional,
+        heat=heat,
+        metrics=metrics,
+        clock=utc_now,
+    )
     rooms = SqlRooms(database)
     ears = Ears(
         make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
-        on_utterance=pipeline.heard,
+        on_utterance=pipeline.queue_utterance,
         show_levels=lambda levels, at: None,
         rooms=rooms,
         hearing=SqlHearing(database),
@@ -137,7 +145,7 @@ async def test_thirty_seconds_without_a_store_for_one_room(
                 listeners[id_].unsettled[utterance.id] = utterance.started_at
                 if id_ != BAD:
                     heard.said[utterance.id] = loop.time()
-                pipeline.heard(listeners[id_], utterance)
+                pipeline.queue_utterance(listeners[id_], utterance)
         return heard
 
     async with asyncio.TaskGroup() as tasks:

@@ -25,10 +25,11 @@ from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
 from service.verdict.heat import Heat
+from service.verdict.judge import Judge
 from service.verdict.overload import Lag
 from service.verdict.pipeline import Pipeline
-from service.verdict.provisional_alerts import Provisional
-from service.verdict.reading import Reader
+from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.transcript_matches import TranscriptMatcher
 from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.asr.examples import written
 from tests.listening.sound import loud
@@ -51,11 +52,11 @@ def spoken(id_: str, room_id: str, speaker_id: str, started_at: datetime) -> Utt
 
 @dataclass
 class Queue:
-    """`asr.work_queue.WorkQueue` that hears each utterance as the test says.
+    """`asr.work_queue.WorkQueue` with results that the test sets.
 
     Attributes:
-        says: The text by utterance id, or why it is unheard.
-        marks: What the model doubts in every text from now on.
+        says: Text, or reason for none, by utterance id.
+        marks: Quality marks of every transcript from now on.
     """
 
     says: dict[str, str | Unheard] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class Queue:
 
 
 class Broken(Exception):
-    """Something in an utterance that no later attempt will mend."""
+    """Error that no later attempt mends."""
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Alerts:
     """`service.alerts.ports.AlertStore`.
 
     Attributes:
-        broken: Utterances that the store refuses, whatever its state.
+        broken: Utterances that the store always refuses.
         away: Rooms for which the store is away.
         attempts: Room and utterance of every attempt to commit, in order.
     """
@@ -106,7 +107,7 @@ class Alerts:
     busy: int = 0
     """Commits that fail before one succeeds."""
     on_commit: Callable[[], None] = lambda: None
-    foretold: list[Alert] = field(default_factory=list)
+    raised_early: list[Alert] = field(default_factory=list)
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
@@ -143,12 +144,12 @@ class Alerts:
             self.alerts[event.alert.id] = after
         return True
 
-    async def foretell(self, alert: Alert) -> bool:
-        self.foretold.append(alert)
+    async def raise_provisional(self, alert: Alert) -> bool:
+        self.raised_early.append(alert)
         self.alerts[alert.id] = alert
         return True
 
-    async def provisional(self) -> Sequence[str]:
+    async def provisional_ids(self) -> Sequence[str]:
         return [alert.id for alert in self.alerts.values() if alert.provisional]
 
     async def get(self, alert_id: str) -> Alert | None:
@@ -182,26 +183,25 @@ class Floor:
     hearing: Hearing = field(default_factory=Hearing)
     metrics: Metrics = field(default_factory=Metrics)
     listeners: dict[str, Listener] = field(default_factory=dict)
-    again: list[str] = field(default_factory=list)
-    """Who is to be looked at again."""
+    confirming: list[str] = field(default_factory=list)
+    """Speakers of whom another interim transcript was asked for at once."""
     retry_after_s: Sequence[float] = (0.0, 0.0)
     lane_capacity: int = 200
 
     def __post_init__(self) -> None:
         matcher = Matcher([pack(*RULES)])
-        reader, heat = Reader(lambda: matcher), Heat()
-        self.provisional = Provisional(
+        transcripts, heat = TranscriptMatcher(lambda: matcher), Heat()
+        self.provisional = ProvisionalAlerts(
             queue=self.queue,
-            reader=reader,
+            transcripts=transcripts,
             alerts=self.alerts,
             heat=heat,
-            look_again=lambda listener: self.again.append(listener.speaker.id),
+            confirm_soon=lambda listener: self.confirming.append(listener.speaker.id),
             metrics=self.metrics,
             clock=self.clock,
         )
-        self.pipeline = Pipeline(
-            queue=self.queue,
-            reader=reader,
+        judge = Judge(
+            transcripts=transcripts,
             provisional=self.provisional,
             heat=heat,
             alerts=self.alerts,
@@ -209,11 +209,19 @@ class Floor:
             metrics=self.metrics,
             clock=self.clock,
             retry_after_s=self.retry_after_s,
+        )
+        self.pipeline = Pipeline(
+            queue=self.queue,
+            judge=judge,
+            provisional=self.provisional,
+            heat=heat,
+            metrics=self.metrics,
+            clock=self.clock,
             lane_capacity=self.lane_capacity,
         )
         self.ears = Ears(
             make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
-            on_utterance=self.pipeline.heard,
+            on_utterance=self.pipeline.queue_utterance,
             show_levels=lambda levels, at: None,
             rooms=Rooms({"lobby": a_room()}),
             hearing=self.hearing,
@@ -230,17 +238,19 @@ class Floor:
         speaker: str = "ann",
         room: str = "lobby",
     ) -> None:
-        """None: nobody could write it down. A speaker stays in the room of their first words."""
+        """Put an utterance (None: it gets no transcript). A speaker stays in their first room."""
         utterance = self._spoken(id_, text, at_s, speaker, EndedBy.SILENCE, room)
         self.listeners[speaker].unsettled[id_] = utterance.started_at
-        self.pipeline.heard(self.listeners[speaker], utterance)
+        self.pipeline.queue_utterance(self.listeners[speaker], utterance)
 
     def go_on(
         self, id_: str, text: str | None, revision: int, *, at_s: float = 0.0, speaker: str = "ann"
     ) -> None:
-        """They are in the middle of it: a look at the words so far."""
+        """Put an interim transcript of the words so far."""
         utterance = self._spoken(id_, text, at_s, speaker, EndedBy.OPEN)
-        self.provisional.look(self.listeners[speaker], replace(utterance, revision=revision))
+        self.provisional.queue_interim(
+            self.listeners[speaker], replace(utterance, revision=revision)
+        )
 
     def _spoken(
         self,
@@ -260,7 +270,7 @@ class Floor:
         return utterance
 
     async def finish(self) -> None:
-        """Until everything that was said is settled."""
+        """Run until every utterance is settled."""
         self.queue.out.put_nowait(None)
         async with asyncio.timeout(5):
             await self.pipeline.run(self.ears)

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.verdict.pipeline import RETRY_AFTER_S, VERDICT_BACKLOG
+from service.verdict.judge import RETRY_AFTER_S
+from service.verdict.pipeline import VERDICT_BACKLOG
 from tests.rooms.calls import until
 from tests.verdict.test_pipeline import Floor
 
@@ -85,7 +86,7 @@ async def test_a_provisional_alert_stands_where_a_full_lane_let_its_end_go() -> 
     async with running(floor):
         floor.go_on("u1", "well you fool", 1)
         floor.go_on("u1", "well you fool that is", 2)
-        await until(lambda: bool(floor.alerts.foretold))
+        await until(lambda: bool(floor.alerts.raised_early))
         floor.alerts.away.add("lobby")
         floor.say("u0", "good evening", speaker="bob")
         await until(lambda: bool(floor.alerts.attempts))

@@ -1,4 +1,4 @@
-"""What the reader hands to the policies of a room's past and of the recogniser's doubts."""
+"""Matches in transcripts: context of the room, cuts in speech, and doubtful words."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from policies.recent import Recent
 from policies.severity import Severity
 from service.rulebook.past_utterance import PastUtterance
 from service.verdict.doubt import MAY_BE_NOISE, MAY_REPEAT
-from service.verdict.reading import Reader, Reading, recall
+from service.verdict.transcript_matches import TranscriptMatcher, TranscriptMatches, restore_recent
 from tests.policies.writing import pack, rule
 
 START = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
 
-def a_reader(*rules: Rule) -> Reader:
+def a_matcher(*rules: Rule) -> TranscriptMatcher:
     matcher = Matcher([pack(*rules)])
-    return Reader(lambda: matcher)
+    return TranscriptMatcher(lambda: matcher)
 
 
-def read(
-    reader: Reader,
+def match_text(
+    matcher: TranscriptMatcher,
     text: str,
     at_s: float = 0.0,
     *,
@@ -47,13 +47,13 @@ def read(
     hypotheses: Sequence[str] = (),
     words: Sequence[Word] = (),
     marks: Sequence[str] = (),
-) -> Reading:
+) -> TranscriptMatches:
     at = START + timedelta(seconds=at_s)
     utterance = Utterance(f"u{at_s}", room, speaker, at, bytes(32_000), EndedBy.SILENCE)
     transcript = Transcript(
         utterance.id, room, speaker, at, utterance.ended_at, "en", text, words, hypotheses, marks
     )
-    return reader.read(utterance, transcript, None, role)
+    return matcher.match_final(utterance, transcript, None, role)
 
 
 def spread(**more: object) -> Rule:
@@ -73,35 +73,35 @@ def test_what_was_said_and_hit_before_a_restart_counts() -> None:
         "insult", en=["you fool"], escalate=[{"count": 2, "within": "10m", "severity": "high"}]
     )
     recent = Recent()
-    recall(
+    restore_recent(
         recent,
         [
             PastUtterance("room", "ann", START, "", "", [("a-pack", "insult")]),
             PastUtterance("room", "ann", START, "en", "so give me", []),
         ],
     )
-    matcher = Matcher([pack(spread(), repeated)])
-    reader = Reader(lambda: matcher, recent)
-    (split,) = read(reader, "the gift card", 5).matches
+    packs = Matcher([pack(spread(), repeated)])
+    matcher = TranscriptMatcher(lambda: packs, recent)
+    (split,) = match_text(matcher, "the gift card", 5).live
     assert split.rule_id == "spread"
-    (again,) = read(reader, "you fool", 60).matches
+    (again,) = match_text(matcher, "you fool", 60).live
     assert (again.severity, again.raised_from) == (Severity.HIGH, Severity.MEDIUM)
 
 
 def test_what_a_speaker_said_before_in_the_room_counts() -> None:
-    reader = a_reader(spread())
-    assert read(reader, "so give me").matches == []
-    (match,) = read(reader, "the gift card", 5).matches
+    matcher = a_matcher(spread())
+    assert match_text(matcher, "so give me").live == []
+    (match,) = match_text(matcher, "the gift card", 5).live
     assert match.spans == ((4, 13),)
 
 
 def test_other_rooms_other_speakers_and_long_ago_do_not() -> None:
-    reader = a_reader(spread())
-    read(reader, "give me", room="other")
-    read(reader, "give me", 1, speaker="bob")
-    assert read(reader, "gift card", 5).matches == []
-    read(reader, "give me", 10)
-    assert read(reader, "gift card", 31).matches == []
+    matcher = a_matcher(spread())
+    match_text(matcher, "give me", room="other")
+    match_text(matcher, "give me", 1, speaker="bob")
+    assert match_text(matcher, "gift card", 5).live == []
+    match_text(matcher, "give me", 10)
+    assert match_text(matcher, "gift card", 31).live == []
 
 
 def test_repetition_makes_it_graver() -> None:
@@ -109,38 +109,38 @@ def test_repetition_makes_it_graver() -> None:
         "escalate": [{"count": 3, "within": "1m", "severity": "critical"}],
         "except": {"negation": 2},
     }
-    reader = a_reader(rule("cards", ["gift card"], **changes))
+    matcher = a_matcher(rule("cards", ["gift card"], **changes))
     said = ["gift card", "never a gift card", "gift card", "gift card"]
-    grave = [read(reader, text, 10.0 * n).matches[0].severity for n, text in enumerate(said)]
+    grave = [match_text(matcher, text, 10.0 * n).live[0].severity for n, text in enumerate(said)]
     assert grave == [Severity.MEDIUM, Severity.LOW, Severity.MEDIUM, Severity.CRITICAL]
 
 
 def test_the_speaker_s_role_may_exempt_them() -> None:
     changes: dict[str, Any] = {"scope": {"exempt_roles": ["host"]}}
-    reader = a_reader(rule("cards", ["gift card"], **changes))
-    assert read(reader, "gift card", role="host").matches == []
-    assert read(reader, "gift card", 1, role="speaker").matches
+    matcher = a_matcher(rule("cards", ["gift card"], **changes))
+    assert match_text(matcher, "gift card", role="host").live == []
+    assert match_text(matcher, "gift card", 1, role="speaker").live
 
 
 def test_shadow_matches_come_apart() -> None:
-    reader = a_reader(rule("live", ["gift card"]), rule("shadow", ["gift card"], status="shadow"))
-    reading = read(reader, "gift card")
-    assert [match.rule_id for match in reading.matches] == ["live"]
-    assert [match.rule_id for match in reading.shadow] == ["shadow"]
+    matcher = a_matcher(rule("live", ["gift card"]), rule("shadow", ["gift card"], status="shadow"))
+    matches = match_text(matcher, "gift card")
+    assert [match.rule_id for match in matches.live] == ["live"]
+    assert [match.rule_id for match in matches.shadow] == ["shadow"]
 
 
-def test_further_readings_of_the_sound_are_tried() -> None:
-    reader = a_reader(rule("cards", ["gift card"], hypotheses=1))
-    (match,) = read(reader, "lift car", hypotheses=["gift card"]).matches
+def test_further_parts_of_the_sound_are_tried() -> None:
+    matcher = a_matcher(rule("cards", ["gift card"], hypotheses=1))
+    (match,) = match_text(matcher, "lift car", hypotheses=["gift card"]).live
     assert (match.reading, match.spans) == (1, ((0, 8),))
 
 
 def test_words_with_times_give_the_spans_their_times() -> None:
-    reader = a_reader(rule("cards", ["gift card"]))
+    matcher = a_matcher(rule("cards", ["gift card"]))
     timed = [Word("a", 0, 100, 1.0), Word("gift", 200, 500, 1.0), Word("card", 600, 900, 1.0)]
-    assert read(reader, "a gift card", words=timed).matches[0].times == ((0.2, 0.9),)
+    assert match_text(matcher, "a gift card", words=timed).live[0].times == ((0.2, 0.9),)
     strange = [Word("a", 0, 100, 1.0), Word("give", 200, 500, 1.0)]
-    assert read(reader, "a gift card", 1, words=strange).matches[0].times == ()
+    assert match_text(matcher, "a gift card", 1, words=strange).live[0].times == ()
 
 
 @pytest.mark.parametrize("mark", sorted(DOUBTS))
@@ -149,49 +149,49 @@ def test_what_is_in_doubtful_words_is_for_review_and_says_why(mark: str) -> None
         rule("insult", en=["you fool"], severity="high"),
         rule("card", ["gift card"], status="shadow"),
     ]
-    reader = a_reader(*rules)
-    doubted = read(reader, "you fool gift card", marks=[UNSURE, mark])
-    for match in (*doubted.matches, *doubted.shadow):
+    matcher = a_matcher(*rules)
+    doubted = match_text(matcher, "you fool gift card", marks=[UNSURE, mark])
+    for match in (*doubted.live, *doubted.shadow):
         assert (match.review, match.severity) == (True, Severity.LOW)
         assert match.excused_by
         assert match.explanation.endswith(f" (for review: {match.excused_by[0]})")
-    assert (len(doubted.matches), len(doubted.shadow)) == (1, 1)
-    (again,) = read(reader, "you fool", 5).matches
+    assert (len(doubted.live), len(doubted.shadow)) == (1, 1)
+    (again,) = match_text(matcher, "you fool", 5).live
     assert (again.review, again.severity) == (False, Severity.HIGH)
 
 
 def test_several_doubts_are_each_told_once() -> None:
-    (match,) = read(
-        a_reader(rule("insult", en=["you fool"])), "you fool", marks=[NOISE, PHANTOM, REPETITION]
-    ).matches
+    (match,) = match_text(
+        a_matcher(rule("insult", en=["you fool"])), "you fool", marks=[NOISE, PHANTOM, REPETITION]
+    ).live
     assert match.excused_by == (MAY_BE_NOISE, MAY_REPEAT)
 
 
 def test_what_the_sound_explains_matches_as_other_words_do() -> None:
-    reader = a_reader(rule("insult", en=["you fool"]))
-    (match,) = read(reader, "you fool " * 5, marks=[COMPRESSION, REPETITION, SPOKEN]).matches
+    matcher = a_matcher(rule("insult", en=["you fool"]))
+    (match,) = match_text(matcher, "you fool " * 5, marks=[COMPRESSION, REPETITION, SPOKEN]).live
     assert not match.review
 
 
 def test_what_nobody_said_matches_nothing_and_is_not_remembered() -> None:
-    reader = a_reader(rule("insult", en=["you fool"]), spread())
-    unsaid = read(reader, "you fool give me", marks=[REPETITION, NOT_SPOKEN])
-    assert (unsaid.text, unsaid.matches, unsaid.shadow) == ("you fool give me", (), ())
-    assert read(reader, "gift card", 5).matches == []
+    matcher = a_matcher(rule("insult", en=["you fool"]), spread())
+    unsaid = match_text(matcher, "you fool give me", marks=[REPETITION, NOT_SPOKEN])
+    assert (unsaid.text, unsaid.live, unsaid.shadow) == ("you fool give me", (), ())
+    assert match_text(matcher, "gift card", 5).live == []
 
 
 def test_doubtful_words_are_no_repetition_that_makes_a_rule_graver() -> None:
     graver = [{"count": 2, "within": "1m", "severity": "critical"}]
-    reader = a_reader(rule("insult", en=["you fool"], escalate=graver))
-    read(reader, "you fool", marks=[NOISE])
-    (match,) = read(reader, "you fool", 5).matches
+    matcher = a_matcher(rule("insult", en=["you fool"], escalate=graver))
+    match_text(matcher, "you fool", marks=[NOISE])
+    (match,) = match_text(matcher, "you fool", 5).live
     assert match.severity is Severity.MEDIUM
 
 
-def over_a_cut(first_marks: Sequence[str], then_marks: Sequence[str]) -> list[Reading]:
+def over_a_cut(first_marks: Sequence[str], then_marks: Sequence[str]) -> list[TranscriptMatches]:
     """ "you" and "fool" in two parts of unbroken speech."""
-    reader = a_reader(rule("insult", en=["you fool"]))
-    readings = []
+    matcher = a_matcher(rule("insult", en=["you fool"]))
+    parts = []
     for part, (text, marks) in enumerate([("well you", first_marks), ("fool and", then_marks)]):
         at = START + timedelta(seconds=part)
         ended_by = EndedBy.SILENCE if part else EndedBy.LENGTH
@@ -199,17 +199,17 @@ def over_a_cut(first_marks: Sequence[str], then_marks: Sequence[str]) -> list[Re
         transcript = Transcript(
             utterance.id, "room", "ann", at, utterance.ended_at, "en", text, marks=marks
         )
-        readings.append(reader.read(utterance, transcript, None))
-    return readings
+        parts.append(matcher.match_final(utterance, transcript, None))
+    return parts
 
 
 @pytest.mark.parametrize("marks", [([NOISE], []), ([], [NOISE])])
 def test_a_phrase_over_a_cut_is_for_review_where_either_part_is_doubtful(
     marks: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    (match,) = over_a_cut(*marks)[1].matches
+    (match,) = over_a_cut(*marks)[1].live
     assert match.review
-    (match,) = over_a_cut([], [])[1].matches
+    (match,) = over_a_cut([], [])[1].live
     assert not match.review
 
 
@@ -217,9 +217,9 @@ def test_a_phrase_over_a_cut_is_for_review_where_either_part_is_doubtful(
 def test_what_nobody_said_is_not_joined_over_a_cut(
     marks: tuple[Sequence[str], Sequence[str]],
 ) -> None:
-    assert [list(reading.matches) for reading in over_a_cut(*marks)] == [[], []]
+    assert [list(matches.live) for matches in over_a_cut(*marks)] == [[], []]
 
 
 def test_uncertain_words_match_as_others_do() -> None:
-    reader = a_reader(rule("insult", en=["you fool"]))
-    assert len(read(reader, "you fool", marks=[UNSURE]).matches) == 1
+    matcher = a_matcher(rule("insult", en=["you fool"]))
+    assert len(match_text(matcher, "you fool", marks=[UNSURE]).live) == 1
