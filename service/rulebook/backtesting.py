@@ -29,12 +29,12 @@ from service.rulebook.ports import PolicyWorker
 MOST_UTTERANCES = 50_000
 """Listened to again in one back-test; the newest."""
 MOST_CHANGES = 500
-"""Told one by one; all are counted."""
+"""AlertSummary one by one; all are counted."""
 _BATCH = 200
 """Utterances pickled at a stretch: a millisecond."""
 
 
-class SaidStore(Protocol):
+class PastSpeech(Protocol):
     async def count(
         self, since: datetime | None, until: datetime | None, room_id: str | None
     ) -> int:
@@ -67,7 +67,7 @@ class RuleDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertSummary:
     """
     Attributes:
         words: That were hit, as they stand in the transcript.
@@ -95,8 +95,8 @@ class AlertDifference:
     room_id: str
     speaker_id: str
     at: Timestamp
-    before: Told | None
-    after: Told | None
+    before: AlertSummary | None
+    after: AlertSummary | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Backtesting:
     """
 
     def __init__(
-        self, said: SaidStore, worker: PolicyWorker, *, most: int = MOST_UTTERANCES
+        self, said: PastSpeech, worker: PolicyWorker, *, most: int = MOST_UTTERANCES
     ) -> None:
         self._said = said
         self._worker = worker
@@ -194,7 +194,7 @@ def compare(
     before = Matcher(packs, statuses)
     after = Matcher(load_drafts(drafts, packs), statuses)
     utterances = [stored for batch in said for stored in _batch(batch)]
-    return _told(backtest(before, after, utterances), utterances, left_out)
+    return _report(backtest(before, after, utterances), utterances, left_out)
 
 
 def _batch(pickled: bytes) -> Sequence[Stored]:
@@ -202,7 +202,7 @@ def _batch(pickled: bytes) -> Sequence[Stored]:
     return batch
 
 
-def _told(report: Report, said: Sequence[Stored], left_out: int) -> BacktestReport:
+def _report(report: Report, said: Sequence[Stored], left_out: int) -> BacktestReport:
     return BacktestReport(
         utterances=report.utterances,
         left_out=left_out,
@@ -246,11 +246,11 @@ def _change(change: Change) -> AlertDifference:
     )
 
 
-def _match(stored: Stored, match: Match | None) -> Told | None:
+def _match(stored: Stored, match: Match | None) -> AlertSummary | None:
     if match is None:
         return None
     words = [stored.text[start:end] for start, end in match.spans]
-    return Told(match.severity, match.review, words, match.explanation)
+    return AlertSummary(match.severity, match.review, words, match.explanation)
 
 
 def _moment(at_s: float) -> datetime:

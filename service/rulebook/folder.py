@@ -28,14 +28,14 @@ from service.rulebook.version import Origin, digest_of
 
 log = structlog.get_logger()
 
-LOOK_EVERY_S = 2.0
+SCAN_EVERY_S = 2.0
 _SETTLED_NS = 5_000_000_000
 """A file changed again so soon may still have the same time stamp: it is read anew."""
 _UNREADABLE, _GONE = "unreadable", "gone"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ScannedFile:
     """A file as it was found: its time, size and inode, and the digest of its bytes."""
 
     stamp: tuple[int, int, int]
@@ -65,7 +65,7 @@ class PolicyFolder:
         live: LivePolicies,
         *,
         metrics: Metrics,
-        every_s: float = LOOK_EVERY_S,
+        every_s: float = SCAN_EVERY_S,
     ) -> None:
         self._folder = folder
         self._live = live
@@ -75,7 +75,7 @@ class PolicyFolder:
         self._done = {path: digest_of(each.source.text) for path, each in self._files.items()}
         """By path, the digest that was last taken or refused."""
         self._pending: dict[str, str | None] = {}
-        self._seen: Mapping[str, Seen] = {}
+        self._scanned: Mapping[str, ScannedFile] = {}
         self._refused: dict[str, RefusedFile] = {}
         self._beside = live.snapshot
         """What refused files could not be used beside."""
@@ -86,25 +86,25 @@ class PolicyFolder:
     async def run(self) -> NoReturn:
         while True:
             try:
-                await self.look()
+                await self.check_folder()
             except ChildAway as away:  # it is taken at a later look
                 log.warning("policies.not_checked", why=away.detail)
             await asyncio.sleep(self._every_s)
 
-    async def look(self) -> None:
+    async def check_folder(self) -> None:
         """Take what has changed and been the same for two looks.
 
         Raises:
             StoreAway, ChildAway: It is taken at a later look.
         """
         try:
-            self._seen = await asyncio.to_thread(look_at, self._folder, self._seen)
+            self._scanned = await asyncio.to_thread(scan_folder, self._folder, self._scanned)
         except PackInvalid as invalid:  # nothing to go by: everything stays
             self._pending = {}
             self._refuse(str(self._folder), _UNREADABLE, invalid.errors)
             return
-        found = {path: seen.digest for path, seen in self._seen.items()}
-        self._judge_anew(found)
+        found = {path: file.digest for path, file in self._scanned.items()}
+        self._retry_refused(found)
         changed = {
             path: found.get(path)
             for path in sorted({*found, *self._done})
@@ -117,9 +117,9 @@ class PolicyFolder:
         }
         self._pending = changed
         if stable:
-            await self._take(stable)
+            await self._apply(stable)
 
-    def _judge_anew(self, found: Mapping[str, str]) -> None:
+    def _retry_refused(self, found: Mapping[str, str]) -> None:
         """What was refused for a reason that may be over."""
         self._refused.pop(str(self._folder), None)
         for path, refused in list(self._refused.items()):
@@ -136,7 +136,7 @@ class PolicyFolder:
                 else:
                     self._done[path] = ""
 
-    async def _take(self, stable: Mapping[str, str | None]) -> None:
+    async def _apply(self, stable: Mapping[str, str | None]) -> None:
         files, errors = dict(self._files), dict[str, Sequence[PackError]]()
         for path, digest in stable.items():
             if digest is None:
@@ -147,7 +147,7 @@ class PolicyFolder:
                 errors[path] = report.errors
             else:
                 files[path] = report.loaded
-        files = await self._bring(files, stable, errors)
+        files = await self._follow(files, stable, errors)
         for path, digest in stable.items():
             if digest is not None:
                 self._done[path] = digest
@@ -161,7 +161,7 @@ class PolicyFolder:
                 self._refused.pop(path, None)
         self._files = files
 
-    async def _bring(
+    async def _follow(
         self,
         files: dict[str, Loaded],
         stable: Mapping[str, str | None],
@@ -234,13 +234,13 @@ def load_files(folder: Path) -> list[Loaded]:
         ) from error
 
 
-def look_at(folder: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
+def scan_folder(folder: Path, before: Mapping[str, ScannedFile]) -> dict[str, ScannedFile]:
     """What lies in the folder; a file that looks as it did is not read again.
 
     Raises:
         PackInvalid: There is no such folder, or no pack in it.
     """
-    found: dict[str, Seen] = {}
+    found: dict[str, ScannedFile] = {}
     for path in pack_files(folder):
         known = before.get(str(path))
         try:
@@ -255,7 +255,7 @@ def look_at(folder: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
             continue
         except OSError:
             stamp, settled, digest = (0, 0, 0), False, _UNREADABLE
-        found[str(path)] = Seen(stamp, settled, digest)
+        found[str(path)] = ScannedFile(stamp, settled, digest)
     return found
 
 

@@ -33,12 +33,12 @@ from service.rulebook.snapshot import Snapshot
 from service.rulebook.trial import Tried, Verdict, judge_sentence
 from service.rulebook.version import (
     FROM_FILES,
-    By,
+    Author,
+    ChangeKind,
     LivePack,
     NewVersion,
     Origin,
     Version,
-    What,
     digest_of,
 )
 
@@ -115,7 +115,7 @@ class LivePolicies:
             await self._follow(files, origin)
 
     async def put(
-        self, name: str, content: bytes, by: By, matching: Collection[str] | None = None
+        self, name: str, content: bytes, by: Author, matching: Collection[str] | None = None
     ) -> Change:
         """Bring a text of a pack into force.
 
@@ -138,7 +138,7 @@ class LivePolicies:
             return await self._bring(name, source, live, Origin.API, by, {name: taken})
 
     async def roll_back(
-        self, name: str, id_: int, by: By, matching: Collection[str] | None = None
+        self, name: str, id_: int, by: Author, matching: Collection[str] | None = None
     ) -> Change:
         """Bring an earlier text into force again, if it still passes every check.
 
@@ -211,7 +211,7 @@ class LivePolicies:
         source: Source,
         live: LivePack | None,
         origin: Origin,
-        by: By,
+        by: Author,
         versions: Mapping[str, Collection[str]],
     ) -> Change:
         same = live is not None and live.record.source == source.text
@@ -223,8 +223,8 @@ class LivePolicies:
         if live is not None and matcher is None:
             return Change(live, False, ready.warnings)
         assert matcher is not None
-        told = What.ADDED if live is None else What.CHANGED
-        new = NewVersion(pack.pack, pack.version, source.text, origin, by, told)
+        kind = ChangeKind.ADDED if live is None else ChangeKind.CHANGED
+        new = NewVersion(pack.pack, pack.version, source.text, origin, by, kind)
         (record,) = await self._record([new])
         brought = LivePack(pack, record)
         others = [each for each in self._snapshot.live if each.pack.pack != pack.pack]
@@ -321,12 +321,12 @@ def _name_of(version: Version) -> str:
 
 def _change(step: Step, origin: Origin) -> NewVersion | None:
     match step:
-        case Adopt(file, told):
+        case Adopt(file, kind):
             pack = file.pack
-            return NewVersion(pack.pack, pack.version, file.source.text, origin, By(), told)
+            return NewVersion(pack.pack, pack.version, file.source.text, origin, Author(), kind)
         case Remove(last):
             removed = Origin.REMOVED
-            return NewVersion(last.pack, last.version, "", removed, By(), What.REMOVED)
+            return NewVersion(last.pack, last.version, "", removed, Author(), ChangeKind.REMOVED)
         case Keep():
             return None
 
@@ -335,5 +335,5 @@ def _warn_of_versions(adopted: Sequence[Adopt], newest: dict[str, Version]) -> N
     """A person at a keyboard is told by the answer; who edits a file, by the log."""
     for step in adopted:
         pack, last = step.file.pack, newest.get(step.file.pack.pack)
-        if step.told is What.CHANGED and last is not None and last.version == pack.version:
+        if step.change is ChangeKind.CHANGED and last is not None and last.version == pack.version:
             log.warning("policies.version_not_raised", pack=pack.pack, version=pack.version)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policies.load import Loaded
-from service.rulebook.version import Origin, Version, What, digest_of
+from service.rulebook.version import ChangeKind, Origin, Version, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Adopt:
     """A file that is new or has changed."""
 
     file: Loaded
-    told: What | None
+    change: ChangeKind | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ def _step(
     if file is not None:
         digest = digest_of(file.source.text)
         if last is None or filed is None or not had_file or filed.digest != digest:
-            return Adopt(file, None if first else _told(last, digest))
+            return Adopt(file, None if first else _change_kind(last, digest))
         return Keep(last, (file, filed))
     if last is None or last.origin is Origin.REMOVED:
         return None
     return Remove(last) if had_file else Keep(last, None)
 
 
-def _told(last: Version | None, digest: str) -> What | None:
+def _change_kind(last: Version | None, digest: str) -> ChangeKind | None:
     if last is None or last.origin is Origin.REMOVED:
-        return What.ADDED
-    return What.CHANGED if last.digest != digest else None
+        return ChangeKind.ADDED
+    return ChangeKind.CHANGED if last.digest != digest else None

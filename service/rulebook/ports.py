@@ -9,7 +9,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from policies.pack import Pack
 from service.rulebook.past_utterance import PastUtterance
 from service.rulebook.rule_report import Counted, Period
-from service.rulebook.version import Listed, NewVersion, Origin, Text, Version
+from service.rulebook.version import NewVersion, Origin, Text, Version, VersionEntry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,7 +56,7 @@ class PolicyStore(Protocol):
 
     async def page(
         self, pack: str, *, limit: int, cursor: str | None = None
-    ) -> tuple[Sequence[Listed], str | None]:
+    ) -> tuple[Sequence[VersionEntry], str | None]:
         """Newest first, with the cursor of the next page."""
         ...
 

@@ -19,7 +19,7 @@ from service.rulebook.live import Change, LivePolicies
 from service.rulebook.ports import PolicyStore
 from service.rulebook.refusals import NoSuchPack, NoSuchVersion
 from service.rulebook.shown import ShownPack, ShownVersion, shown_pack, shown_version
-from service.rulebook.version import By, LivePack, Origin
+from service.rulebook.version import Author, LivePack, Origin
 
 router = APIRouter(tags=["policies"])
 
@@ -194,5 +194,5 @@ def _ids(if_match: str | None) -> Sequence[str] | None:
     return [tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")]
 
 
-def _by(caller: Caller) -> By:
-    return By(caller.name, caller.key_id, caller.role)
+def _by(caller: Caller) -> Author:
+    return Author(caller.name, caller.key_id, caller.role)

@@ -12,7 +12,7 @@ from policies.severity import Severity
 from policies.taxonomy import Category
 from service.clock import Timestamp
 from service.rulebook.refusals import ShownError
-from service.rulebook.version import Listed, LivePack, Origin
+from service.rulebook.version import LivePack, Origin, VersionEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def shown_pack(live: LivePack) -> ShownPack:
     )
 
 
-def shown_version(version: Listed, live: LivePack | None) -> ShownVersion:
+def shown_version(version: VersionEntry, live: LivePack | None) -> ShownVersion:
     return ShownVersion(
         id=version.id,
         version=version.version,

@@ -26,14 +26,14 @@ class Origin(StrEnum):
 FROM_FILES = (Origin.SHIPPED, Origin.FILE, Origin.REMOVED)
 
 
-class What(StrEnum):
+class ChangeKind(StrEnum):
     ADDED = "added"
     CHANGED = "changed"
     REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class Author:
     """Who makes a change: the holder of a key, or the server by itself."""
 
     name: str = SERVER
@@ -54,12 +54,12 @@ class NewVersion:
     version: str
     source: str
     origin: Origin
-    by: By
-    told: What | None
+    by: Author
+    change: ChangeKind | None
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class VersionEntry:
     """A version as it stands in the history.
 
     Attributes:
@@ -77,7 +77,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Version(Listed):
+class Version(VersionEntry):
     """The same with its text, which may be long."""
 
     source: str
@@ -114,7 +114,7 @@ class PoliciesChanged:
     version_id: int
     origin: Origin
     who: str
-    what: What
+    what: ChangeKind
 
 
 def digest_of(source: str) -> str:

@@ -13,12 +13,12 @@ from service.metrics import Metrics
 from service.rulebook.live import LivePolicies
 from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.snapshot import Snapshot
-from service.rulebook.version import By, LivePack, Origin, Version, digest_of
+from service.rulebook.version import Author, LivePack, Origin, Version, digest_of
 from tests.policies.writing import rule_text
 from tests.rulebook.child import CHILD
 from tests.storage.examples import NOW, SetClock
 
-MO = By("Mo", "key_1", "admin")
+MO = Author("Mo", "key_1", "admin")
 _PATTERN = """schema: 1
 pack: {name}
 version: {version}

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from service.errors import ConfigurationError, StoreAway
 from service.metrics import Metrics
-from service.rulebook.folder import PolicyFolder, load_files, look_at
+from service.rulebook.folder import PolicyFolder, load_files, scan_folder
 from service.rulebook.live import LivePolicies
 from service.rulebook.version import Origin
 from service.storage.engine import Database
@@ -37,7 +37,7 @@ class Watched:
     async def settle(self) -> dict[str, str]:
         """What is in force once a change has been seen twice."""
         for _ in range(2):
-            await self.watch.look()
+            await self.watch.check_folder()
         return in_force(self.live)
 
     def refused(self) -> dict[str, list[str]]:
@@ -69,12 +69,12 @@ async def two(tmp_path: Path, database: Database) -> Watched:
 
 async def test_a_changed_file_comes_into_force_once_it_stays_the_same(two: Watched) -> None:
     two.write("scams.yaml", text_of(version="1.1.0")[:100])
-    await two.watch.look()
+    await two.watch.check_folder()
     two.write("scams.yaml", text_of(version="1.1.0"))
-    await two.watch.look()
+    await two.watch.check_folder()
     assert in_force(two.live) == {"scams": "1.0.0", "threats": "1.0.0"}
     assert two.refused() == {}, "a file that is half written is not read"
-    await two.watch.look()
+    await two.watch.check_folder()
     assert in_force(two.live) == {"scams": "1.1.0", "threats": "1.0.0"}
     found = two.live.snapshot.find("scams")
     assert found is not None
@@ -235,14 +235,14 @@ async def test_a_change_waits_for_a_database_that_is_away(
     assert await one.settle() == {"scams": "1.1.0"}
 
 
-def test_a_file_that_changes_within_the_grain_of_its_time_stamp_is_seen(tmp_path: Path) -> None:
+def test_a_file_that_changes_within_the_grain_of_its_time_stamp_is_scanned(tmp_path: Path) -> None:
     path = tmp_path / "scams.yaml"
     path.write_text("a", "utf-8")
-    before = look_at(tmp_path, {})
+    before = scan_folder(tmp_path, {})
     stamp = path.stat().st_mtime_ns
     path.write_text("b", "utf-8")
     os.utime(path, ns=(stamp, stamp))
-    assert look_at(tmp_path, before)[str(path)].digest != before[str(path)].digest
+    assert scan_folder(tmp_path, before)[str(path)].digest != before[str(path)].digest
 
 
 def test_a_bad_file_at_the_start_is_an_error_of_the_configuration(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from service.rulebook.plan import Adopt, Keep, Remove, Step, plan
-from service.rulebook.version import Origin, Version, What
+from service.rulebook.version import ChangeKind, Origin, Version
 from tests.rulebook.examples import a_version, loaded, text_of
 
 OLD, NEW, SENT = text_of(), text_of(version="1.1.0"), text_of(version="1.2.0")
@@ -30,8 +30,8 @@ def test_an_unchanged_file_leaves_what_was_sent_later_in_force() -> None:
 
 
 def test_a_file_that_was_changed_later_wins() -> None:
-    assert planned(NEW, FILE, FILE) == [Adopt(loaded(NEW), What.CHANGED)]
-    assert planned(NEW, API, FILE) == [Adopt(loaded(NEW), What.CHANGED)]
+    assert planned(NEW, FILE, FILE) == [Adopt(loaded(NEW), ChangeKind.CHANGED)]
+    assert planned(NEW, API, FILE) == [Adopt(loaded(NEW), ChangeKind.CHANGED)]
 
 
 def test_a_file_that_says_what_was_sent_is_put_on_record_and_is_no_news() -> None:
@@ -40,12 +40,12 @@ def test_a_file_that_says_what_was_sent_is_put_on_record_and_is_no_news() -> Non
 
 
 def test_a_first_file_of_a_pack_that_was_sent_wins() -> None:
-    assert planned(OLD, API, None) == [Adopt(loaded(OLD), What.CHANGED)]
+    assert planned(OLD, API, None) == [Adopt(loaded(OLD), ChangeKind.CHANGED)]
 
 
 def test_a_new_pack_among_others_is_news() -> None:
     (step,) = plan({"scams": loaded(OLD)}, {"threats": GONE}, {"threats": GONE})
-    assert step == Adopt(loaded(OLD), What.ADDED)
+    assert step == Adopt(loaded(OLD), ChangeKind.ADDED)
 
 
 @pytest.mark.parametrize("last", [FILE, API])
@@ -55,7 +55,7 @@ def test_a_pack_goes_with_its_file(last: Version) -> None:
 
 def test_a_pack_that_went_is_not_removed_again_and_comes_back_with_its_file() -> None:
     assert planned(None, GONE, GONE) == []
-    assert planned(OLD, GONE, GONE) == [Adopt(loaded(OLD), What.ADDED)]
+    assert planned(OLD, GONE, GONE) == [Adopt(loaded(OLD), ChangeKind.ADDED)]
 
 
 def test_a_pack_without_a_file_lives_on_from_the_record() -> None:

@@ -199,7 +199,7 @@ async def test_what_is_no_back_test_is_refused(api: Api, body: dict[str, Any]) -
 
 @dataclass
 class Slow:
-    """`service.rulebook.backtesting.SaidStore` that answers once it is let."""
+    """`service.rulebook.backtesting.PastSpeech` that answers once it is let."""
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     let: asyncio.Event = field(default_factory=asyncio.Event)

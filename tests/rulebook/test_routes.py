@@ -182,8 +182,8 @@ async def test_admins_are_shown_which_files_are_refused_and_why(api: Api, tmp_pa
     folder = PolicyFolder(tmp_path, load_files(tmp_path), api.live, metrics=api.metrics)
     api.parts.policy_folder = folder
     (tmp_path / "scams.yaml").write_text("schema: 9\npack: [", "utf-8")
-    await folder.look()
-    await folder.look()
+    await folder.check_folder()
+    await folder.check_folder()
     async with api.caller("Ada", Role.ADMIN) as ada, api.caller("Mo") as mo:
         (file,) = (await ada.get("/v1/policies")).json()["refused"]
         assert file["path"] == "scams.yaml"
