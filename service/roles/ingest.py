@@ -47,7 +47,7 @@ from service.verdict.unmatched_languages import UnmatchedLanguages
 log = structlog.get_logger()
 
 _MOST_RESTORED = 20_000
-"""Utterances, and hits, that a restart looks back at in all rooms together; the newest."""
+"""Utterances read back at a restart, in all rooms together; and hits; the newest of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Ingest:
     """Parts of the ingest role.
 
     Attributes:
-        recent: What was said lately, for rules that look back.
+        recent: Recent words and hits of each room, for rules that look back.
         pipeline: Verdicts, in one lane per room.
     """
 
@@ -186,7 +186,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
 async def run_ingest(
     ingest: Ingest, stores: Stores, front: ForIngest, common: Common
 ) -> AsyncIterator[None]:
-    """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
+    """Resume the rooms of the run before, and run. At the end, settle every utterance."""
     await _restore_recent(ingest.recent, stores.rule_hits, common.clock())
     await ingest.ears.resume()
     await ingest.provisional.resume()
@@ -210,12 +210,12 @@ async def run_ingest(
             await asyncio.wait([verdicts])
             try:
                 await ingest.ears.flush()
-            except StoreAway:  # the next run tells of a longer gap
+            except StoreAway:  # the next run reports a longer gap
                 log.warning("server.stopped_without_database")
 
 
 async def _restore_recent(recent: Recent, store: RuleHitStore, now: datetime) -> None:
-    """What rules look back at: the last words of each room, and a day of what was hit."""
+    """Read back what rules look back at: the last words of each room, and a day of hits."""
     past = await store.past_utterances(
         words_since=now - timedelta(seconds=LONGEST_BEFORE_S),
         hits_since=now - timedelta(seconds=MAX_COOLDOWN_S),
@@ -248,7 +248,7 @@ def _janus_access(settings: Settings) -> JanusAccess:
 
 def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:
     segmenter = SegmenterSettings(silence_ms=settings.silence_ms)
-    second = silero()  # loaded now, while nobody waits
+    second = silero()  # loaded at start, so that no track waits for it
 
     def make(room_id: str, speaker_id: str, now: datetime, cut_off_at: datetime | None) -> Ear:
         return Ear(

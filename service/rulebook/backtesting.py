@@ -1,6 +1,6 @@
-"""Draft packs on what was said in the rooms: what they would raise, and what is raised no more.
+"""Back-tests: drafts of packs, run on transcripts on record.
 
-By a worker, one at a time: a back-test takes seconds, and the rooms go on.
+A worker runs one at a time: a back-test takes seconds, and the rooms go on meanwhile.
 """
 
 from __future__ import annotations
@@ -27,31 +27,36 @@ from service.rulebook.jobs import pack_up_packs, unpack_all
 from service.rulebook.ports import PolicyWorker
 
 MOST_UTTERANCES = 50_000
-"""Listened to again in one back-test; the newest."""
+"""Transcripts in one back-test; the newest."""
 MOST_CHANGES = 500
-"""AlertSummary one by one; all are counted."""
+"""Changes that a report lists; it counts all."""
 _BATCH = 200
-"""Utterances pickled at a stretch: a millisecond."""
+"""Utterances pickled without a pause: a millisecond."""
 
 
 class PastSpeech(Protocol):
+    """Transcripts on record."""
+
     async def count(
         self, since: datetime | None, until: datetime | None, room_id: str | None
     ) -> int:
-        """Utterances with words that began in this time."""
+        """Return the number of utterances with words that began in this time."""
         ...
 
     async def newest(
         self, since: datetime | None, until: datetime | None, room_id: str | None, limit: int
     ) -> Sequence[Stored]:
-        """Of those the newest, in the order in which they were said."""
+        """Return the newest of them, in the order in which they were spoken."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RuleDifference:
-    """Of one rule, with the packs in force and with the drafts. An alert is a hit outside the
-    cool-down of the one before; rates are per hour of the speech that was listened to again."""
+    """Hits and alerts of one rule with the packs in force (before) and with the drafts (after).
+
+    An alert is a hit outside the cool-down of the one before. Rates are per hour of speech in the
+    back-test.
+    """
 
     pack: str
     rule_id: str
@@ -70,7 +75,7 @@ class RuleDifference:
 class AlertSummary:
     """
     Attributes:
-        words: That were hit, as they stand in the transcript.
+        words: Matched words of the transcript.
     """
 
     severity: Severity
@@ -84,8 +89,8 @@ class AlertDifference:
     """An alert that would be new, gone or changed.
 
     Attributes:
-        before: With the packs in force; null where they raise none.
-        after: With the drafts; null where they raise none.
+        before: Alert with the packs in force; null for none.
+        after: Alert with the drafts; null for none.
     """
 
     kind: Kind
@@ -103,13 +108,13 @@ class AlertDifference:
 class BacktestReport:
     """
     Attributes:
-        utterances: Listened to again.
-        left_out: Older ones of the time asked for, beyond the bound of one back-test.
-        hours: Of speech listened to again.
-        since: The first of it; null where there was none.
-        until: The last of it.
-        changed_alerts: How many alerts are new, gone or changed.
-        changes: The first of them.
+        utterances: Utterances in the back-test.
+        left_out: Older utterances of the period, beyond the bound of one back-test.
+        hours: Hours of speech in the back-test.
+        since: Start of the first utterance; null without one.
+        until: End of the last utterance; null without one.
+        changed_alerts: Number of alerts that are new, gone or changed.
+        changes: The first of these alerts.
     """
 
     utterances: int
@@ -123,7 +128,8 @@ class BacktestReport:
 
 
 class Backtesting:
-    """
+    """Run back-tests, one at a time.
+
     Args:
         most: Utterances in one back-test.
     """
@@ -146,14 +152,15 @@ class Backtesting:
         until: datetime | None,
         room_id: str | None,
     ) -> BacktestReport:
-        """
+        """Compare the drafts with the packs in force on transcripts of a period.
+
         Args:
-            drafts: Packs as YAML; each stands in for the live one of its name, or beside them all.
-            statuses: Rules with another one are heard on neither side.
+            drafts: Packs as YAML; each replaces the pack in force of its name, or is added.
+            statuses: Statuses of the rules that take part on both sides.
 
         Raises:
             PackInvalid: With every error of the drafts.
-            Problem: 409, another one runs; 503, the worker is away.
+            Problem: 409, another back-test runs; 503, the worker is away.
         """
         if self._busy:
             raise Problem(
@@ -174,7 +181,7 @@ class Backtesting:
 
 
 def _pickled(said: Sequence[Stored]) -> Sequence[bytes]:
-    """In a thread: other threads run between two batches."""
+    """Pickle in batches; call it in a thread. Other threads run between two batches."""
     return pack_up_in_batches(said, _BATCH, between=lambda: time.sleep(0))
 
 
@@ -185,7 +192,7 @@ def compare(
     said: Sequence[bytes],
     left_out: int,
 ) -> BacktestReport:
-    """The worker's job: what the drafts would change in what was said.
+    """Run a back-test; a job for the worker.
 
     Raises:
         PackInvalid: With every error of the drafts.

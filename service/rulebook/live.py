@@ -1,8 +1,8 @@
-"""The policies in force: one snapshot, replaced in one step, and how it is changed.
+"""Policies in force: one snapshot, replaced in one step.
 
-Whoever matches asks for the snapshot once for each utterance and so never sees a mixture. A change
-is checked and compiled by a worker, put on record, and only then swapped in: refused or cut short,
-it leaves everything as it was. One change at a time.
+A caller that matches an utterance reads the snapshot once, and so never sees a mixture. A worker
+checks and compiles a change; it is stored, and only then swapped in. A change that is refused or
+interrupted leaves everything as it was. One change runs at a time.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from policies.pack import Pack
 from service.clock import Clock
 from service.errors import StoreAway
 from service.metrics import Metrics
-from service.rulebook.checking import Report, clashes
+from service.rulebook.checking import Report, find_clashes
 from service.rulebook.jobs import Checked
 from service.rulebook.pack_work import NotReady, PackWork
 from service.rulebook.plan import Adopt, Keep, Remove, Step, plan
 from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.refusals import NoSuchVersion, Refused, Stale
 from service.rulebook.snapshot import Snapshot
-from service.rulebook.trial import Tried, Verdict, judge_sentence
+from service.rulebook.trial import TrialSentence, Verdict, judge_sentence
 from service.rulebook.version import (
     FROM_FILES,
     Author,
@@ -46,18 +46,18 @@ log = structlog.get_logger()
 
 
 _NAMED = re.compile(r"^pack: *['\"]?([a-z][a-z0-9-]*)", re.MULTILINE)
-"""The name that a text gives its pack, whatever else is wrong with it."""
+"""Name of the pack in a text that may have any errors."""
 
 _UTTERANCE = 600
-"""Characters that are matched in a millisecond or two, as an utterance's are; of a longer text the
-worker takes care."""
+"""Length of text, in characters, that is matched here in a millisecond or two; the worker matches
+longer texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """
     Attributes:
-        changed: False where the text was in force already.
+        changed: False if the text was in force already.
     """
 
     live: LivePack
@@ -66,11 +66,12 @@ class Change:
 
 
 class LivePolicies:
-    """
+    """The policies in force, and all ways to change them.
+
     Args:
-        worker: Checks and compiles, but for what is loaded at the start, when nobody is heard yet.
-        corpus: Folder of benign speech, on which rules keep to their budgets.
-        snapshot: What is in force until `follow` says more; nothing, if left out.
+        worker: Checks and compiles, except at the start, when nobody is heard yet.
+        corpus: Folder of benign speech for false-alarm budgets.
+        snapshot: Policies in force until the first `follow`; none by default.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class LivePolicies:
         self._snapshot = snapshot or Snapshot((), Matcher([]))
         self._files: tuple[Sequence[Loaded], Origin] = ((), Origin.FILE)
         self._unsure = False
-        """A commit got no answer: what is on record may be newer than the snapshot."""
+        """True if a commit got no answer, so that the record may be newer than the snapshot."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -105,7 +106,7 @@ class LivePolicies:
         return self._snapshot.matcher
 
     async def follow(self, files: Sequence[Loaded], origin: Origin) -> None:
-        """Bring into force what files and record say: see `plan`.
+        """Bring the packs into force that files and record ask for: see `plan`.
 
         Raises:
             PackInvalid: The files cannot be used together, or beside packs without a file.
@@ -120,7 +121,8 @@ class LivePolicies:
         """Bring a text of a pack into force.
 
         Args:
-            matching: Record ids of which one must be in force now, `*` for any; None: whatever is.
+            matching: Record ids of which one must be in force now, `*` for any; None sets no
+                condition.
 
         Raises:
             Refused: With every error.
@@ -143,8 +145,8 @@ class LivePolicies:
         """Bring an earlier text into force again, if it still passes every check.
 
         Raises:
-            NoSuchVersion: There is none with this id that has a text.
-            Refused, Stale, Problem: As `put`.
+            NoSuchVersion: No version with a text has this id.
+            Refused, Stale, Problem: See `put`.
         """
         async with self._changing:
             live = await self._expect(name, matching)
@@ -155,7 +157,7 @@ class LivePolicies:
             return await self._bring(name, source, live, Origin.ROLL_BACK, by, {})
 
     async def check(self, content: bytes) -> Checked:
-        """What `put` would say, under the name that the text gives itself."""
+        """Check a text as `put` would, under the name in the text; change nothing."""
         async with self._trying:
             try:
                 source = decoded(content, "")
@@ -167,26 +169,32 @@ class LivePolicies:
             return await self._work.check(source, self.packs, {called: taken})
 
     async def check_file(self, path: Path) -> Report:
-        """What is wrong with a changed file, taken by itself."""
+        """Check a changed file without regard to other packs."""
         async with self._trying:
             return await self._work.check_file(path)
 
     async def trial(
-        self, tried: Tried, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
+        self,
+        sentence: TrialSentence,
+        statuses: Collection[RuleStatus] = HEARD,
+        draft: str | None = None,
     ) -> Verdict:
-        """What the policies in force make of a sentence, with rules of these statuses, and with a
-        draft in the place of the pack of its name.
+        """Try a sentence on the policies in force; change nothing.
+
+        Args:
+            statuses: Statuses of the rules to try.
+            draft: Pack as YAML that replaces the pack of its name.
 
         Raises:
-            Refused: The draft, with every error.
+            Refused: The draft has errors; with every error.
             Problem: 503, the worker is away.
         """
         in_force = draft is None and set(statuses) == set(HEARD)
-        if in_force and len(tried.text) <= _UTTERANCE:
-            return await asyncio.to_thread(judge_sentence, self.matcher(), tried)
+        if in_force and len(sentence.text) <= _UTTERANCE:
+            return await asyncio.to_thread(judge_sentence, self.matcher(), sentence)
         async with self._trying:
             try:
-                return await self._work.try_sentence(tried, self.packs, statuses, draft)
+                return await self._work.try_sentence(sentence, self.packs, statuses, draft)
             except PackInvalid as invalid:
                 raise Refused(invalid.errors) from None
 
@@ -200,7 +208,7 @@ class LivePolicies:
         return live
 
     async def _versions_beside(self, name: str, digest: str) -> set[str]:
-        """Versions of the pack that only other texts call themselves."""
+        """Return the version numbers of the pack that texts with another digest use."""
         texts = await self._store.texts(name)
         own = {text.version for text in texts if text.digest == digest}
         return {text.version for text in texts} - own
@@ -238,9 +246,11 @@ class LivePolicies:
         newest = {each.pack: each for each in await self._store.newest()}
         filed = {each.pack: each for each in await self._store.newest(FROM_FILES)}
         steps = plan({each.pack.pack: each for each in files}, newest, filed)
-        kept = await self._kept(steps)
+        kept = await self._packs_to_keep(steps)
         adopted = [step for step in steps if isinstance(step, Adopt)]
-        if errors := list(clashes([step.file for step in adopted], [each.pack for each in kept])):
+        if errors := list(
+            find_clashes([step.file for step in adopted], [each.pack for each in kept])
+        ):
             raise PackInvalid(errors)
         packs = [*(each.pack for each in kept), *(step.file.pack for step in adopted)]
         new = [change for step in steps if (change := _change(step, origin))]
@@ -255,8 +265,8 @@ class LivePolicies:
         self._files = files, origin
         self._unsure = False
 
-    async def _kept(self, steps: Sequence[Step]) -> list[LivePack]:
-        """One that this release no longer takes gives way to its pack's file, if it has one."""
+    async def _packs_to_keep(self, steps: Sequence[Step]) -> list[LivePack]:
+        """Load the packs to keep; a file replaces a text that this release refuses."""
         known = {each.record.id: each for each in self._snapshot.live}
         kept: list[LivePack] = []
         for step in steps:
@@ -288,7 +298,7 @@ class LivePolicies:
 
     @property
     def _starting(self) -> bool:
-        """Nothing is in force, and so nobody is heard yet."""
+        """True before the first policies are in force: nobody is heard yet."""
         return not self._snapshot.live
 
     async def _record(self, new: Sequence[NewVersion]) -> Sequence[Version]:
@@ -332,7 +342,7 @@ def _change(step: Step, origin: Origin) -> NewVersion | None:
 
 
 def _warn_of_versions(adopted: Sequence[Adopt], newest: dict[str, Version]) -> None:
-    """A person at a keyboard is told by the answer; who edits a file, by the log."""
+    """Warn of files that changed under the same version; over HTTP the answer warns."""
     for step in adopted:
         pack, last = step.file.pack, newest.get(step.file.pack.pack)
         if step.change is ChangeKind.CHANGED and last is not None and last.version == pack.version:

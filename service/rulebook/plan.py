@@ -1,8 +1,8 @@
-"""Which text of each pack is in force, by its files and by what is on record: the newest change.
+"""Choice of the text of each pack: the newest change of its file or of its record.
 
-A file counts as changed when its text is not the one that was last taken from a file. An unchanged
-file is older than whatever came after it over the API; a file that was there and is gone takes its
-pack with it; a pack that never had a file lives on from the record.
+A file counts as changed if its text differs from the one last applied from a file. A change over
+the API is newer than an unchanged file. A file that is gone removes its pack. A pack that never had
+a file stays in force from the record.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from service.rulebook.version import ChangeKind, Origin, Version, digest_of
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """A file that is new or has changed."""
+    """Bring a new or changed file into force.
+
+    Attributes:
+        change: Kind of change for the event; None for no event.
+    """
 
     file: Loaded
     change: ChangeKind | None
@@ -24,10 +28,10 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What is on record stays in force.
+    """Keep the text on record in force.
 
     Attributes:
-        file: Of the pack, if it has one, and the record of that file's text.
+        file: File of the pack and the record of the file's text; None for a pack without a file.
     """
 
     record: Version
@@ -36,7 +40,11 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The file has gone. `last` is what was in force."""
+    """Remove a pack whose file has gone.
+
+    Attributes:
+        last: Version that was in force.
+    """
 
     last: Version
 
@@ -47,11 +55,12 @@ Step = Adopt | Keep | Remove
 def plan(
     files: Mapping[str, Loaded], newest: Mapping[str, Version], filed: Mapping[str, Version]
 ) -> list[Step]:
-    """
+    """Return a step for each pack.
+
     Args:
-        files: Packs by name.
-        newest: By pack, the newest record.
-        filed: By pack, the newest record that came from files: a text, or that it was removed.
+        files: Files by the name of their pack.
+        newest: Newest record of each pack.
+        filed: Newest record of each pack that came from files: a text or a removal.
     """
     steps = (
         _step(files.get(name), newest.get(name), filed.get(name), first=not newest)

@@ -1,4 +1,4 @@
-"""Packs, their versions and verdicts as clients are shown them."""
+"""Packs and their versions in the form that the API shows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ShownRule:
 class ShownPack:
     """
     Attributes:
-        version_id: Of the record that is in force: its ETag is this in quotes.
+        version_id: Id of the record that is in force; its ETag is this number in quotes.
     """
 
     pack: str
@@ -53,7 +53,7 @@ class ShownPack:
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """A changed file of the policy folder that is refused; its pack stays as it was."""
+    """A refused file of the policy folder; its pack stays as it was."""
 
     path: str
     errors: Sequence[ShownError]
@@ -63,7 +63,7 @@ class ShownFile:
 class Policies:
     """
     Attributes:
-        refused: For admins.
+        refused: Refused files; empty unless the caller is an admin.
     """
 
     items: Sequence[ShownPack]
@@ -73,7 +73,7 @@ class Policies:
 
 @dataclass(frozen=True, slots=True)
 class ShownVersion:
-    """A text that was in force once, or (origin `removed`) that there was none from then on."""
+    """A version of a pack; one of origin `removed` has no text and ends the pack."""
 
     id: int
     version: str
@@ -122,6 +122,6 @@ def _rule(pack: Pack, rule: Rule) -> ShownRule:
     )
 
 
-def _translations(told: Pack | Rule) -> dict[Language, Words]:
-    found = ((language, told.translations.of(language)) for language in Language)
+def _translations(named: Pack | Rule) -> dict[Language, Words]:
+    found = ((language, named.translations.of(language)) for language in Language)
     return {language: Words(words.title, words.description) for language, words in found if words}

@@ -15,7 +15,7 @@ from service.errors import StoreAway
 from service.feed.ports import Recorded
 from service.rulebook.live import LivePolicies
 from service.rulebook.refusals import NoSuchVersion, Refused, ShownError, Stale, shown_errors
-from service.rulebook.trial import Tried
+from service.rulebook.trial import TrialSentence
 from service.rulebook.version import NewVersion, Origin, Version
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
@@ -292,8 +292,8 @@ async def test_a_draft_is_tried_in_the_place_of_its_pack_and_changes_nothing(
 ) -> None:
     live = await started(store, text_of())
     draft = text_of(version="9.0.0", word="number")
-    number = Tried("now read me the number", Language.EN)
-    code = Tried("now read me the code", Language.EN)
+    number = TrialSentence("now read me the number", Language.EN)
+    code = TrialSentence("now read me the code", Language.EN)
     assert (await live.trial(number, draft=draft)).matches
     assert not (await live.trial(code, draft=draft)).matches
     assert not (await live.trial(number)).matches

@@ -15,7 +15,7 @@ from service.metrics import Metrics
 from service.rulebook.child_process import ChildAway, ChildProcess
 from service.rulebook.folder import PolicyFolder, load_files
 from service.rulebook.live import LivePolicies
-from service.rulebook.trial import Tried
+from service.rulebook.trial import TrialSentence
 from service.rulebook.version import Origin
 from service.storage.engine import Database
 from service.storage.policies import SqlPolicies
@@ -112,8 +112,8 @@ async def test_a_long_text_is_tried_apart_and_a_sentence_by_what_is_in_force(
     live: LivePolicies, child: ChildProcess
 ) -> None:
     sentence = "now read me the code"
-    found = await live.trial(Tried(sentence, Language.EN))
+    found = await live.trial(TrialSentence(sentence, Language.EN))
     assert not runs(child)
-    apart = await live.trial(Tried(sentence + " and so on" * 900, Language.EN))
+    apart = await live.trial(TrialSentence(sentence + " and so on" * 900, Language.EN))
     assert runs(child)
     assert found.matches == apart.matches != []

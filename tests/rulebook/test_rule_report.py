@@ -19,8 +19,8 @@ from service.rulebook.rule_report import (
     Precision,
     RuleKey,
     ShadowCount,
-    period,
     precision,
+    reported_period,
     rule_report,
 )
 from tests.policies.writing import pack, rule
@@ -34,7 +34,7 @@ NOTHING = Counted({}, {}, {}, 0, 0)
 
 
 def asked(since: datetime | None = None, until: datetime | None = None, days: int = 90) -> Period:
-    return period(since, until, None, now=NOW, kept=timedelta(days=days))
+    return reported_period(since, until, None, now=NOW, kept=timedelta(days=days))
 
 
 def test_a_period_is_whole_hours_around_what_was_asked_for() -> None:
