@@ -45,7 +45,7 @@ def loaded(text: str, path: str = "") -> Loaded:
 
 
 def files_of(*texts: str) -> list[Loaded]:
-    """Each as the file of its pack's name."""
+    """Load each text as a file with the name of its pack."""
     found = [load_source(Source("", text)).pack.pack for text in texts]
     return [loaded(text, f"{name}.yaml") for name, text in zip(found, texts, strict=True)]
 
@@ -93,5 +93,5 @@ def live_of(
 
 
 def in_force(live: LivePolicies) -> dict[str, str]:
-    """The version of each pack."""
+    """Return the version of each pack in force."""
     return {pack.pack: pack.version for pack in live.packs}

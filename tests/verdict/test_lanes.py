@@ -76,7 +76,7 @@ async def test_a_full_lane_drops_the_oldest_item_that_waits() -> None:
     async with asyncio.TaskGroup() as tasks:
         lanes = lanes_of(tasks, desk, capacity=2)
         assert lanes.put("a", "a0") is None
-        await asyncio.sleep(0)  # it is in work now, and waits no more
+        await asyncio.sleep(0)  # it is in work now and no longer waits
         assert [lanes.put("a", f"a{number}") for number in range(1, 5)] == [None, None, "a1", "a2"]
         assert lanes.put("b", "b0") is None, "another room's lane is not full"
         opened.set()

@@ -283,7 +283,7 @@ def floor() -> Floor:
     return Floor()
 
 
-async def test_what_breaks_a_rule_is_one_alert_with_its_words(floor: Floor) -> None:
+async def test_an_utterance_that_breaks_rules_is_one_alert_with_its_words(floor: Floor) -> None:
     floor.say("u1", "well you fool that is a gift card")
     await floor.finish()
     (alert,) = floor.alerts.alerts.values()
@@ -311,7 +311,7 @@ async def test_doubtful_words_are_an_alert_for_review_and_the_same_words_without
     assert floor.metrics.transcript_marks.labels(PHANTOM)._value.get() == 1
 
 
-async def test_words_that_nobody_said_are_on_record_with_their_marks_and_no_alert(
+async def test_words_that_nobody_said_are_stored_with_their_marks_and_raise_no_alert(
     floor: Floor,
 ) -> None:
     floor.queue.marks = (REPETITION, NOT_SPOKEN, "a mark of a later release")
@@ -325,7 +325,7 @@ async def test_words_that_nobody_said_are_on_record_with_their_marks_and_no_aler
     assert "later" not in counted
 
 
-async def test_what_breaks_no_rule_is_on_record_without_an_alert(floor: Floor) -> None:
+async def test_an_utterance_that_breaks_no_rule_is_stored_without_an_alert(floor: Floor) -> None:
     floor.say("u1", "good evening")
     floor.say("u2", "", at_s=2)
     await floor.finish()
@@ -343,7 +343,7 @@ async def test_a_rule_hit_again_within_its_cool_down_repeats_the_alert(floor: Fl
     assert (alert.id, alert.repeats) == ("al_u0", 2)
 
 
-async def test_every_rule_that_applied_is_put_on_record_live_or_in_shadow(floor: Floor) -> None:
+async def test_every_hit_is_stored_live_or_in_shadow(floor: Floor) -> None:
     floor.say("u1", "you fool")
     floor.say("u2", "you fool", at_s=2)
     floor.say("u3", "good evening", at_s=4)
@@ -358,7 +358,7 @@ async def test_every_rule_that_applied_is_put_on_record_live_or_in_shadow(floor:
     assert [match.rule_id for match in alert.matches] == ["insult"], "a shadow is nobody's alert"
 
 
-async def test_a_match_says_how_it_was_heard_and_why_it_may_be_trusted(floor: Floor) -> None:
+async def test_a_match_in_an_alert_has_layer_distance_and_exceptions(floor: Floor) -> None:
     floor.say("u1", "well you fool")
     await floor.finish()
     ((match,),) = (alert.matches for alert in floor.alerts.alerts.values())
@@ -368,14 +368,14 @@ async def test_a_match_says_how_it_was_heard_and_why_it_may_be_trusted(floor: Fl
     assert match.rule_version == match.pack_version
 
 
-async def test_speakers_cool_down_by_themselves(floor: Floor) -> None:
+async def test_each_speaker_has_their_own_cool_down(floor: Floor) -> None:
     floor.say("u1", "you fool")
     floor.say("u2", "you fool", speaker="bob")
     await floor.finish()
     assert len(floor.alerts.alerts) == 2
 
 
-async def test_what_was_not_written_down_is_a_gap(floor: Floor) -> None:
+async def test_an_utterance_without_a_transcript_is_a_gap(floor: Floor) -> None:
     floor.say("u1", None, at_s=3)
     await floor.finish()
     (gap,) = floor.hearing.written
@@ -383,7 +383,7 @@ async def test_what_was_not_written_down_is_a_gap(floor: Floor) -> None:
     assert gap.reason == "overloaded"
 
 
-async def test_what_cannot_be_put_on_record_is_a_gap_at_once_and_is_not_tried_again(
+async def test_an_utterance_that_cannot_be_stored_is_a_gap_at_once_and_is_not_retried(
     floor: Floor,
 ) -> None:
     floor.alerts.broken.add("u1")
@@ -422,7 +422,7 @@ async def test_the_languages_of_the_room_go_with_the_utterance(floor: Floor) -> 
     assert floor.queue.put_in[0].languages == ["zh"]
 
 
-async def test_the_lag_is_that_of_the_oldest_without_a_verdict(floor: Floor) -> None:
+async def test_the_lag_is_that_of_the_oldest_utterance_without_a_verdict(floor: Floor) -> None:
     assert floor.pipeline.lag(NOW) == Lag(0.0, 0)
     floor.say("u2", "good evening", at_s=2)
     floor.say("u1", "hello")
@@ -432,7 +432,7 @@ async def test_the_lag_is_that_of_the_oldest_without_a_verdict(floor: Floor) -> 
     assert floor.pipeline.lag(NOW + timedelta(seconds=5)) == Lag(0.0, 0)
 
 
-async def test_what_is_being_put_on_record_still_waits(floor: Floor) -> None:
+async def test_an_utterance_that_is_being_stored_still_waits(floor: Floor) -> None:
     lags: list[Lag] = []
     floor.alerts.on_commit = lambda: lags.append(floor.pipeline.lag(NOW + timedelta(seconds=3)))
     floor.say("u1", "hello")

@@ -1,4 +1,4 @@
-"""Alerts in the middle of speech, between a queue and stores in memory."""
+"""Provisional alerts, between a queue and stores in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def alert(floor: Floor) -> Alert:
     return found
 
 
-async def test_words_on_which_two_looks_agree_raise_a_provisional_alert(floor: Floor) -> None:
+async def test_words_that_two_interim_transcripts_share_raise_a_provisional_alert(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -33,7 +35,7 @@ async def test_words_on_which_two_looks_agree_raise_a_provisional_alert(floor: F
     assert floor.alerts.heard == {}, "nothing is on record before it has been said"
 
 
-async def test_doubtful_words_raise_nothing_before_their_end(floor: Floor) -> None:
+async def test_doubtful_words_raise_no_provisional_alert(floor: Floor) -> None:
     floor.queue.marks = (REPETITION,)
     floor.go_on("u1", "you fool you fool", 1)
     floor.go_on("u1", "you fool you fool you fool", 2)
@@ -44,7 +46,7 @@ async def test_doubtful_words_raise_nothing_before_their_end(floor: Floor) -> No
     assert [match.review for match in alert(floor).matches] == [True]
 
 
-async def test_an_alert_is_confirmed_for_review_where_the_whole_is_doubtful(floor: Floor) -> None:
+async def test_a_doubtful_final_transcript_confirms_the_alert_for_review(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -62,7 +64,7 @@ async def test_words_of_one_interim_transcript_raise_nothing(floor: Floor) -> No
     assert floor.alerts.alerts == {}
 
 
-async def test_the_end_of_the_speech_confirms_the_alert_with_its_whole_words(floor: Floor) -> None:
+async def test_the_final_transcript_confirms_the_alert_with_all_its_words(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -74,7 +76,9 @@ async def test_the_end_of_the_speech_confirms_the_alert_with_its_whole_words(flo
     assert floor.metrics.provisional.labels("confirmed")._value.get() == 1
 
 
-async def test_an_alert_that_the_end_does_not_bear_out_is_retracted(floor: Floor) -> None:
+async def test_an_alert_that_the_final_transcript_does_not_confirm_is_retracted(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -84,7 +88,7 @@ async def test_an_alert_that_the_end_does_not_bear_out_is_retracted(floor: Floor
     assert floor.metrics.provisional.labels("retracted")._value.get() == 1
 
 
-async def test_an_alert_stands_where_the_end_was_never_heard(floor: Floor) -> None:
+async def test_an_alert_without_a_final_transcript_stands(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -94,7 +98,9 @@ async def test_an_alert_stands_where_the_end_was_never_heard(floor: Floor) -> No
     assert alert(floor).state is AlertState.OPEN
 
 
-async def test_an_alert_stands_where_other_words_follow_that_end(floor: Floor) -> None:
+async def test_an_alert_stands_if_another_utterance_follows_without_a_final_transcript(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()

@@ -68,7 +68,7 @@ def spread(**more: object) -> Rule:
     return rule("spread", **(changes | more))
 
 
-def test_what_was_said_and_hit_before_a_restart_counts() -> None:
+def test_words_and_hits_before_a_restart_count() -> None:
     repeated = rule(
         "insult", en=["you fool"], escalate=[{"count": 2, "within": "10m", "severity": "high"}]
     )
@@ -88,14 +88,14 @@ def test_what_was_said_and_hit_before_a_restart_counts() -> None:
     assert (again.severity, again.raised_from) == (Severity.HIGH, Severity.MEDIUM)
 
 
-def test_what_a_speaker_said_before_in_the_room_counts() -> None:
+def test_earlier_words_of_a_speaker_in_the_room_count() -> None:
     matcher = a_matcher(spread())
     assert match_text(matcher, "so give me").live == []
     (match,) = match_text(matcher, "the gift card", 5).live
     assert match.spans == ((4, 13),)
 
 
-def test_other_rooms_other_speakers_and_long_ago_do_not() -> None:
+def test_words_of_other_rooms_of_other_speakers_and_of_long_ago_do_not_count() -> None:
     matcher = a_matcher(spread())
     match_text(matcher, "give me", room="other")
     match_text(matcher, "give me", 1, speaker="bob")
@@ -104,7 +104,7 @@ def test_other_rooms_other_speakers_and_long_ago_do_not() -> None:
     assert match_text(matcher, "gift card", 31).live == []
 
 
-def test_repetition_makes_it_graver() -> None:
+def test_repetition_raises_the_severity() -> None:
     changes: dict[str, Any] = {
         "escalate": [{"count": 3, "within": "1m", "severity": "critical"}],
         "except": {"negation": 2},
@@ -122,14 +122,14 @@ def test_the_speaker_s_role_may_exempt_them() -> None:
     assert match_text(matcher, "gift card", 1, role="speaker").live
 
 
-def test_shadow_matches_come_apart() -> None:
+def test_shadow_matches_are_apart_from_live_ones() -> None:
     matcher = a_matcher(rule("live", ["gift card"]), rule("shadow", ["gift card"], status="shadow"))
     matches = match_text(matcher, "gift card")
     assert [match.rule_id for match in matches.live] == ["live"]
     assert [match.rule_id for match in matches.shadow] == ["shadow"]
 
 
-def test_further_parts_of_the_sound_are_tried() -> None:
+def test_further_hypotheses_are_tried() -> None:
     matcher = a_matcher(rule("cards", ["gift card"], hypotheses=1))
     (match,) = match_text(matcher, "lift car", hypotheses=["gift card"]).live
     assert (match.reading, match.spans) == (1, ((0, 8),))
@@ -144,7 +144,7 @@ def test_words_with_times_give_the_spans_their_times() -> None:
 
 
 @pytest.mark.parametrize("mark", sorted(DOUBTS))
-def test_what_is_in_doubtful_words_is_for_review_and_says_why(mark: str) -> None:
+def test_matches_in_doubtful_words_are_for_review_with_the_reason(mark: str) -> None:
     rules = [
         rule("insult", en=["you fool"], severity="high"),
         rule("card", ["gift card"], status="shadow"),
@@ -160,27 +160,27 @@ def test_what_is_in_doubtful_words_is_for_review_and_says_why(mark: str) -> None
     assert (again.review, again.severity) == (False, Severity.HIGH)
 
 
-def test_several_doubts_are_each_told_once() -> None:
+def test_several_marks_give_each_reason_once() -> None:
     (match,) = match_text(
         a_matcher(rule("insult", en=["you fool"])), "you fool", marks=[NOISE, PHANTOM, REPETITION]
     ).live
     assert match.excused_by == (MAY_BE_NOISE, MAY_REPEAT)
 
 
-def test_what_the_sound_explains_matches_as_other_words_do() -> None:
+def test_repeated_words_that_the_sound_confirms_match_without_review() -> None:
     matcher = a_matcher(rule("insult", en=["you fool"]))
     (match,) = match_text(matcher, "you fool " * 5, marks=[COMPRESSION, REPETITION, SPOKEN]).live
     assert not match.review
 
 
-def test_what_nobody_said_matches_nothing_and_is_not_remembered() -> None:
+def test_words_that_nobody_said_match_nothing_and_are_not_remembered() -> None:
     matcher = a_matcher(rule("insult", en=["you fool"]), spread())
     unsaid = match_text(matcher, "you fool give me", marks=[REPETITION, NOT_SPOKEN])
     assert (unsaid.text, unsaid.live, unsaid.shadow) == ("you fool give me", (), ())
     assert match_text(matcher, "gift card", 5).live == []
 
 
-def test_doubtful_words_are_no_repetition_that_makes_a_rule_graver() -> None:
+def test_doubtful_words_do_not_count_as_repetition() -> None:
     graver = [{"count": 2, "within": "1m", "severity": "critical"}]
     matcher = a_matcher(rule("insult", en=["you fool"], escalate=graver))
     match_text(matcher, "you fool", marks=[NOISE])
@@ -189,7 +189,7 @@ def test_doubtful_words_are_no_repetition_that_makes_a_rule_graver() -> None:
 
 
 def over_a_cut(first_marks: Sequence[str], then_marks: Sequence[str]) -> list[TranscriptMatches]:
-    """ "you" and "fool" in two parts of unbroken speech."""
+    """Match "you" and "fool" in two parts of unbroken speech."""
     matcher = a_matcher(rule("insult", en=["you fool"]))
     parts = []
     for part, (text, marks) in enumerate([("well you", first_marks), ("fool and", then_marks)]):
@@ -204,7 +204,7 @@ def over_a_cut(first_marks: Sequence[str], then_marks: Sequence[str]) -> list[Tr
 
 
 @pytest.mark.parametrize("marks", [([NOISE], []), ([], [NOISE])])
-def test_a_phrase_over_a_cut_is_for_review_where_either_part_is_doubtful(
+def test_a_phrase_across_a_cut_is_for_review_if_either_part_is_doubtful(
     marks: tuple[Sequence[str], Sequence[str]],
 ) -> None:
     (match,) = over_a_cut(*marks)[1].live
@@ -214,12 +214,12 @@ def test_a_phrase_over_a_cut_is_for_review_where_either_part_is_doubtful(
 
 
 @pytest.mark.parametrize("marks", [([NOT_SPOKEN], []), ([], [NOT_SPOKEN])])
-def test_what_nobody_said_is_not_joined_over_a_cut(
+def test_words_that_nobody_said_are_not_joined_across_a_cut(
     marks: tuple[Sequence[str], Sequence[str]],
 ) -> None:
     assert [list(matches.live) for matches in over_a_cut(*marks)] == [[], []]
 
 
-def test_uncertain_words_match_as_others_do() -> None:
+def test_uncertain_words_match_like_others() -> None:
     matcher = a_matcher(rule("insult", en=["you fool"]))
     assert len(match_text(matcher, "you fool", marks=[UNSURE]).live) == 1

@@ -57,7 +57,7 @@ def test_a_rule_of_a_pack_that_the_room_does_not_use_covers_nothing(floor: Floor
     assert [one.language for one in floor.unmatched.unmatched_languages(room)] == ["en"]
 
 
-def test_a_rule_in_shadow_covers_nothing_because_nobody_hears_of_it(floor: Floor) -> None:
+def test_a_rule_in_shadow_covers_nothing_because_it_raises_no_alert(floor: Floor) -> None:
     floor.matcher = Matcher([ENGLISH, SHADOW])
     floor.unmatched.count_utterance(ROOM, a_transcript("一些话", language="zh"))
     assert [one.language for one in floor.unmatched.unmatched_languages(ROOM)] == ["zh"]
