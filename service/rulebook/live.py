@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -25,8 +26,9 @@ from service.errors import StoreAway
 from service.metrics import Metrics
 from service.rulebook.checking import Report, find_clashes
 from service.rulebook.jobs import Checked
+from service.rulebook.kept_packs import load_kept, name_of_record
 from service.rulebook.pack_work import NotReady, PackWork
-from service.rulebook.plan import Adopt, Keep, Remove, Step, plan
+from service.rulebook.plan import Adopt, Keep, new_version, plan, warn_of_same_versions
 from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.refusals import NoSuchVersion, Refused, Stale
 from service.rulebook.snapshot import Snapshot
@@ -153,7 +155,7 @@ class LivePolicies:
             version = await self._store.find(name, id_)
             if version is None or version.origin is Origin.REMOVED:
                 raise NoSuchVersion(name, id_)
-            source = Source(_name_of(version), version.source)
+            source = Source(name_of_record(version), version.source)
             return await self._bring(name, source, live, Origin.ROLL_BACK, by, {})
 
     async def check(self, content: bytes) -> Checked:
@@ -246,17 +248,22 @@ class LivePolicies:
         newest = {each.pack: each for each in await self._store.newest()}
         filed = {each.pack: each for each in await self._store.newest(FROM_FILES)}
         steps = plan({each.pack.pack: each for each in files}, newest, filed)
-        kept = await self._packs_to_keep(steps)
+        kept = await load_kept(
+            [step for step in steps if isinstance(step, Keep)],
+            self._snapshot,
+            partial(self._work.load_record, here=self._starting),
+            on_refused=lambda origin: self._count(origin, "refused"),
+        )
         adopted = [step for step in steps if isinstance(step, Adopt)]
         if errors := list(
             find_clashes([step.file for step in adopted], [each.pack for each in kept])
         ):
             raise PackInvalid(errors)
         packs = [*(each.pack for each in kept), *(step.file.pack for step in adopted)]
-        new = [change for step in steps if (change := _change(step, origin))]
+        new = [version for step in steps if (version := new_version(step, origin))]
         if new or {each.record.id for each in kept} != _ids(self._snapshot):
             matcher = await self._work.compile_packs(packs, here=self._starting)
-            _warn_of_versions(adopted, newest)
+            warn_of_same_versions(adopted, newest)
             records = {each.pack: each for each in await self._record(new)}
             fresh = [LivePack(step.file.pack, records[step.file.pack.pack]) for step in adopted]
             self._swap([*kept, *fresh], matcher)
@@ -264,37 +271,6 @@ class LivePolicies:
                 self._count(origin, "swapped")
         self._files = files, origin
         self._unsure = False
-
-    async def _packs_to_keep(self, steps: Sequence[Step]) -> list[LivePack]:
-        """Load the packs to keep; a file replaces a text that this release refuses."""
-        known = {each.record.id: each for each in self._snapshot.live}
-        kept: list[LivePack] = []
-        for step in steps:
-            if not isinstance(step, Keep):
-                continue
-            record, file = step.record, step.file
-            try:
-                kept.append(
-                    known.get(record.id) or LivePack(await self._pack_of(record, file), record)
-                )
-            except PackInvalid as invalid:
-                log.error(
-                    "policies.record_refused",
-                    pack=record.pack,
-                    version_id=record.id,
-                    errors=len(invalid.errors),
-                    file_instead=file is not None,
-                )
-                self._count(record.origin, "refused")
-                if file is not None:
-                    kept.append(LivePack(file[0].pack, file[1]))
-        return kept
-
-    async def _pack_of(self, record: Version, file: tuple[Loaded, Version] | None) -> Pack:
-        if file is not None and file[1].digest == record.digest:
-            return file[0].pack
-        source = Source(_name_of(record), record.source)
-        return await self._work.load_record(source, here=self._starting)
 
     @property
     def _starting(self) -> bool:
@@ -323,27 +299,3 @@ class LivePolicies:
 
 def _ids(snapshot: Snapshot) -> set[int]:
     return {each.record.id for each in snapshot.live}
-
-
-def _name_of(version: Version) -> str:
-    return f"version {version.id} of {version.pack}"
-
-
-def _change(step: Step, origin: Origin) -> NewVersion | None:
-    match step:
-        case Adopt(file, kind):
-            pack = file.pack
-            return NewVersion(pack.pack, pack.version, file.source.text, origin, Author(), kind)
-        case Remove(last):
-            removed = Origin.REMOVED
-            return NewVersion(last.pack, last.version, "", removed, Author(), ChangeKind.REMOVED)
-        case Keep():
-            return None
-
-
-def _warn_of_versions(adopted: Sequence[Adopt], newest: dict[str, Version]) -> None:
-    """Warn of files that changed under the same version; over HTTP the answer warns."""
-    for step in adopted:
-        pack, last = step.file.pack, newest.get(step.file.pack.pack)
-        if step.change is ChangeKind.CHANGED and last is not None and last.version == pack.version:
-            log.warning("policies.version_not_raised", pack=pack.pack, version=pack.version)

@@ -7,11 +7,22 @@ a file stays in force from the record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from policies.load import Loaded
-from service.rulebook.version import ChangeKind, Origin, Version, digest_of
+from service.rulebook.version import (
+    Author,
+    ChangeKind,
+    NewVersion,
+    Origin,
+    Version,
+    digest_of,
+)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +98,24 @@ def _change_kind(last: Version | None, digest: str) -> ChangeKind | None:
     if last is None or last.origin is Origin.REMOVED:
         return ChangeKind.ADDED
     return ChangeKind.CHANGED if last.digest != digest else None
+
+
+def new_version(step: Step, origin: Origin) -> NewVersion | None:
+    """Return the version that a step stores; None for a pack that is kept."""
+    match step:
+        case Adopt(file, kind):
+            pack = file.pack
+            return NewVersion(pack.pack, pack.version, file.source.text, origin, Author(), kind)
+        case Remove(last):
+            removed = Origin.REMOVED
+            return NewVersion(last.pack, last.version, "", removed, Author(), ChangeKind.REMOVED)
+        case Keep():
+            return None
+
+
+def warn_of_same_versions(adopted: Sequence[Adopt], newest: Mapping[str, Version]) -> None:
+    """Warn of files that changed under the same version; over HTTP the answer warns."""
+    for step in adopted:
+        pack, last = step.file.pack, newest.get(step.file.pack.pack)
+        if step.change is ChangeKind.CHANGED and last is not None and last.version == pack.version:
+            log.warning("policies.version_not_raised", pack=pack.pack, version=pack.version)
