@@ -76,6 +76,15 @@ class Matcher:
         live = [match for match in matches if match.status is RuleStatus.ACTIVE]
         return Verdict(live, [match for match in matches if match.status is not RuleStatus.ACTIVE])
 
+    def covers(self, language: str, packs: frozenset[str] | None) -> bool:
+        """Return whether an active rule of these packs (None: all packs) is for the language."""
+        return any(
+            language in rule.languages
+            and rule.status is RuleStatus.ACTIVE
+            and (packs is None or pack.pack in packs)
+            for pack, rule in self._rules
+        )
+
     def judgements(self, spoken: Spoken, context: Context) -> Sequence[Judgement]:
         """Return the judgement on each rule with a phrase in the utterance."""
         return [judgement for _, judgement in self._judgements(spoken, context, 0)]

@@ -27,7 +27,7 @@ from service.roles.common import Common
 from service.roles.front import Front, PolicyWorkers, build_front, build_services, run_front
 from service.roles.ingest import Ingest, build_ingest, run_ingest
 from service.roles.stores import stores_on
-from service.roles.transcription import recogniser
+from service.roles.transcription import make_recogniser
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
 from service.rooms.janus import routes as janus_routes
@@ -150,7 +150,7 @@ async def running(app: FastAPI, settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(database.close)
         stores = stores_on(database)
         seal = make_seal(settings.secret, settings.data_dir)
-        words = recogniser(settings, metrics)
+        words = make_recogniser(settings, metrics)
         stack.push_async_callback(words.close)
         workers = PolicyWorkers(
             checks=await stack.enter_async_context(ChildProcess("policies")),

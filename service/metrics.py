@@ -155,6 +155,12 @@ class Metrics:
             ["mark"],
             registry=registry,
         )
+        self.unmatched_utterances = Counter(
+            "earshot_unmatched_utterances",
+            "Utterances in a language for which their room's packs have no active rule",
+            ["language"],
+            registry=registry,
+        )
         self.provisional = Counter(
             "earshot_provisional_alerts",
             "Alerts raised in the middle of speech, and what its end made of them",

@@ -29,7 +29,7 @@ from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
-from service.rooms.control import LiveSpeakers, RoomControl, WhipPublishing
+from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage, WhipPublishing
 from service.rooms.ears import Ears
 from service.rooms.notice import Notice
 from service.rooms.ports import RoomStore, TokenStore
@@ -54,6 +54,7 @@ from service.storage.rule_hits import SqlRuleHits
 from service.storage.said import SqlSaid
 from service.storage.sessions import SqlSessions
 from service.verdict.overload import Lag, VerdictLag
+from service.verdict.unmatched_languages import UnmatchedLanguages
 from service.web import operations
 from service.web.operations import Overload, Recogniser
 from tests.listening.sound import loud
@@ -106,6 +107,7 @@ class Parts:
     backtesting: Backtesting
     rooms: RoomControl
     speakers: LiveSpeakers
+    rule_coverage: RuleCoverage
     whip: WhipPublishing
     action_requests: ActionRequests
     policy_folder: PolicyFolder | None = None
@@ -163,6 +165,7 @@ class Api:
         self.live = LivePolicies(
             self.policies, CHILD, corpus=None, metrics=self.metrics, clock=clock
         )
+        self.unmatched_languages = UnmatchedLanguages(self.live.matcher, self.metrics)
         self.parts = Parts(
             clock=clock,
             metrics=self.metrics,
@@ -181,6 +184,7 @@ class Api:
             backtesting=self.backtesting,
             rooms=self.supervisor,
             speakers=self.ears,
+            rule_coverage=self.unmatched_languages,
             whip=self.whip,
             action_requests=self.acting,
         )

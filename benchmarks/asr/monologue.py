@@ -47,8 +47,8 @@ from service.rooms.room import Room, RoomState, Speaker
 from service.storage.alerts import SqlAlerts
 from service.storage.schema import open_database
 from service.verdict.heat import Heat
-from service.verdict.provisional_alerts import Provisional
-from service.verdict.reading import Reader
+from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.transcript_matches import TranscriptMatcher
 
 _LONG_S = 20.0
 _CHUNK = SAMPLE_RATE // 50
@@ -185,13 +185,13 @@ async def _round(directory: Path, number: int) -> list[_Speech]:
     tracks = {f"speaker-{at}": _track(f"speaker-{at}", one) for at, one in enumerate(speeches)}
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as folder:
         database = await open_database(f"sqlite:///{folder}/bench.db")
-        alerts, reader = SqlAlerts(database), Reader(lambda: matcher)
-        provisional = Provisional(
+        alerts, reader = SqlAlerts(database), TranscriptMatcher(lambda: matcher)
+        provisional = ProvisionalAlerts(
             queue=queue,
-            reader=reader,
+            transcripts=reader,
             alerts=alerts,
             heat=Heat(),
-            look_again=lambda listener: _again(tracks[listener.speaker.id]),
+            confirm_soon=lambda listener: _again(tracks[listener.speaker.id]),
             metrics=Metrics(),
             clock=utc_now,
         )
@@ -204,12 +204,12 @@ async def _round(directory: Path, number: int) -> list[_Speech]:
                     continue
                 track = tracks[result.speaker_id]
                 if result.provisional:
-                    await provisional.seen(result)
+                    await provisional.judge_interim(result)
                     alerted = await alerts.get(alert_id(result.utterance_id)) is not None
                 else:
                     utterance = track.ended[result.utterance_id]
-                    provisional.ended(utterance)
-                    alerted = bool(reader.read(utterance, result, None).matches)
+                    provisional.end_utterance(utterance)
+                    alerted = bool(reader.match_final(utterance, result, None).live)
                 if alerted and track.speech.alerted_s is None:
                     track.speech.alerted_s = time.monotonic() - began
 
@@ -224,7 +224,7 @@ async def _round(directory: Path, number: int) -> list[_Speech]:
 
 
 async def _speak(
-    tracks: Sequence[_Track], queue: LocalQueue, provisional: Provisional, began: float
+    tracks: Sequence[_Track], queue: LocalQueue, provisional: ProvisionalAlerts, began: float
 ) -> None:
     longest = max(len(track.speech.sound) for track in tracks)
     for at in range(0, longest, _CHUNK):
@@ -236,7 +236,7 @@ async def _speak(
                 track.ended[utterance.id] = utterance
                 queue.put(utterance)
             if (interim := track.interim_utterance(end)) is not None:
-                provisional.look(track.listener, interim)
+                provisional.queue_interim(track.listener, interim)
 
 
 def _again(track: _Track) -> None:

@@ -22,7 +22,7 @@ from service.logs import configure_logs
 from service.metrics import Metrics
 from service.rulebook.child_process import ChildProcess
 from service.rulebook.live import LivePolicies
-from service.rulebook.version import By
+from service.rulebook.version import Author
 from service.storage.policies import SqlPolicies
 from service.storage.schema import open_database
 
@@ -85,10 +85,10 @@ class _Changing:
 
     async def _put_again_and_again(self, store: SqlPolicies, child: ChildProcess) -> None:
         self.live = LivePolicies(store, child, corpus=None, metrics=Metrics(), clock=utc_now)
-        await self.live.put(_NAME, _text(0), By("bench"))
+        await self.live.put(_NAME, _text(0), Author("bench"))
         self._ready.set()
         while not self._stop.is_set():
-            await self.live.put(_NAME, _text(self.swaps + 1), By("bench"))
+            await self.live.put(_NAME, _text(self.swaps + 1), Author("bench"))
             self.swaps += 1
             await asyncio.sleep(0.02)
 

@@ -1,6 +1,7 @@
-"""Carries out what people decide: each action is on record before it begins and when it is over.
+"""Carry out moderators' actions in rooms.
 
-A server that dies in between carries it out at its next start: every action may be done twice.
+Each action is stored before it begins and when it is over. A server that dies in between carries it
+out again at its next start, so an action may be done twice.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _RETRY_STORE_S = 1.0
 
 
 class Rooms(Protocol):
-    """The rooms in which things are done: `service.rooms.supervisor.Supervisor`."""
+    """Rooms in which actions are carried out: `service.rooms.supervisor.Supervisor`."""
 
     started: asyncio.Event
 
@@ -35,7 +36,7 @@ class Rooms(Protocol):
 
 
 class Acting:
-    """`run` owns a task for each action under way."""
+    """Actions under way; `run` owns a task for each."""
 
     def __init__(self, store: ActionStore, rooms: Rooms, *, metrics: Metrics, clock: Clock) -> None:
         self._store = store
@@ -47,7 +48,7 @@ class Acting:
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> NoReturn:
-        """Carry out what an earlier run left behind and what is requested from now on."""
+        """Carry out pending actions of an earlier run and those requested from now on."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 await self._rooms.started.wait()
@@ -59,7 +60,7 @@ class Acting:
         raise AssertionError("it never ends by itself")
 
     async def request(self, action: ModeratorAction) -> ModeratorAction:
-        """Put it on record and begin; the one under way, where that asks for the same already."""
+        """Store the action and begin it. If the same is under way already, return that one."""
         requested = await self._store.request(action)
         if requested is action:
             log.info("action.requested", action=action.action, id=action.id, room=action.room_id)
@@ -70,20 +71,20 @@ class Acting:
         if self._tasks is None:  # the server is stopping: the next run carries them out
             return
         for action in actions:
-            if action.id in self._under_way:  # requested while those left behind were read
+            if action.id in self._under_way:  # requested while pending ones were read
                 continue
             self._under_way.add(action.id)
             self._tasks.create_task(self._carry_out(action), name=f"action {action.id}")
 
     async def _carry_out(self, action: ModeratorAction) -> None:
-        """One after the other for a speaker, so that mute and unmute end as they were asked for."""
+        """Carry out one action of a speaker at a time, so that mute and unmute keep their order."""
         turn = self._turns.setdefault((action.room_id, action.speaker_id), asyncio.Lock())
         async with turn:
             state, detail = await self._act(action)
             self._metrics.actions.labels(action.action, state).inc()
             log.info("action.done", action=action.action, id=action.id, state=state)
             over = replace(action, state=state, detail=detail, finished_at=self._clock())
-            await self._put_on_record(over)
+            await self._store_result(over)
         self._under_way.discard(action.id)
 
     async def _act(self, action: ModeratorAction) -> tuple[ActionState, str]:
@@ -102,7 +103,7 @@ class Acting:
             return ActionState.FAILED, "an unexpected error, which the server's log has in full"
         return ActionState.DONE, done
 
-    async def _put_on_record(self, action: ModeratorAction) -> None:
+    async def _store_result(self, action: ModeratorAction) -> None:
         while True:
             try:
                 return await self._store.finish(action)

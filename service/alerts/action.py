@@ -1,4 +1,4 @@
-"""What people have done in a room because of an alert."""
+"""Moderators' actions in a room because of an alert."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ActionState(StrEnum):
 class ModeratorAction:
     """
     Attributes:
-        speaker_id: Of the person: of an alert's speaker `ann=f2`, who came into the room as `ann`
-            when somebody of that id was there, it is `ann`.
-        requested_by: Name of the person; `the room server` for what was done there by others.
-        reason: Why, in the person's words.
-        message: What a warned speaker is told.
-        detail: How the room server confirmed it, or why it was not carried out.
+        speaker_id: Id of the person in the room. An alert's speaker `ann=f2`, who came in as `ann`
+            while somebody else had that id, is the person `ann`.
+        requested_by: Name of the moderator; `the room server` for an action made there.
+        reason: Moderator's reason, in their words.
+        message: Text for a warned speaker.
+        detail: Confirmation of the room server, or the reason of a failure.
     """
 
     id: str
@@ -54,7 +54,7 @@ class ActionRequested:
 
 @dataclass(frozen=True, slots=True)
 class ActionDone:
-    """It was carried out and the room server confirmed it, or it failed: see its state."""
+    """The room server confirmed the action, or the action failed: see its state."""
 
     type: ClassVar[str] = "action.done"
     action: ModeratorAction
@@ -70,7 +70,7 @@ def request_action(
     reason: str,
     message: str,
 ) -> ModeratorAction:
-    """What `who` asks to be done to this person, or in the alert's room."""
+    """Return a new action of moderator `who` on this person, or on the alert's room."""
     return ModeratorAction(
         id=f"ac_{secrets.token_hex(8)}",
         alert_id=alert.id,

@@ -12,7 +12,7 @@ from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
 from service.alerts.action import ModeratorAction, request_action
 from service.alerts.ports import ActionRequests, AlertStore
-from service.alerts.routes import AlertId, Reason, known
+from service.alerts.routes import AlertId, Reason, require_alert
 from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
@@ -48,18 +48,18 @@ _WARNING = {
 
 class NewAction(Reason):
     action: RoomAction
-    message: Message = Field("", description="`warn`: what the speaker is told.")
+    message: Message = Field("", description="`warn`: text for the speaker.")
 
 
 @router.post(
     "/v1/alerts/{alert_id}/actions", status_code=202, summary="Act on the speaker or the room"
 )
 async def act(alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts) -> ModeratorAction:
-    """Carried out in the room, and confirmed there: `action.done` says how, and `failed` why not.
+    """Carry out an action in the room. `action.done` tells how it was confirmed or why it failed.
 
     A muted speaker stays muted when they leave and come back, until `unmute_speaker`.
     """
-    alert = known(alert_id, await parts.alerts.get(alert_id))
+    alert = require_alert(alert_id, await parts.alerts.get(alert_id))
     room = await parts.rooms.find(alert.room_id)
     _check_possible(room, body.action, parts.rooms)
     message = body.message

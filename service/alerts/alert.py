@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-from policies.match import Action, Layer, Span
+from policies.match import Action, Layer, Match, Span
 from policies.severity import Severity
 from service.clock import Timestamp
 
 TALK_AROUND = timedelta(seconds=60)
-"""Talk this close to an alert belongs to its case, and is kept as long as the alert."""
+"""Talk within this time of an alert belongs to its case and is kept as long as the alert."""
 
 
 class AlertState(StrEnum):
@@ -33,25 +33,24 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertMatch:
-    """A rule that applies.
+    """A match as alerts store and show it: the part of `policies.match.Match` for people.
 
-    Alerts of before these were kept have nothing from `rule_version` on.
+    Alerts of earlier releases lack the fields from `rule_version` on.
 
     Attributes:
-        severity: After exceptions and repetition.
+        severity: Severity after exceptions and repetition.
         spans: Half-open code-point offsets into the alert's excerpt.
-        rule_version: The rule's own, or its pack's.
-        title: The rule's.
-        review: To be looked at, no alarm: an exception speaks for the speaker, or the rule only
-            asks for review.
-        excused_by: The exceptions that speak for the speaker, in words.
-        actions: What the rule suggests.
-        score: The weights of what was heard of the rule.
-        layer: The surest way in which one of its phrases was found.
-        distance: How far what was heard is from that phrase: 0 the same, else the share of its
-            sounds that differ.
-        times: Seconds in the utterance from and to which each span was said; empty if not known.
-        raised_from: The severity before repetition raised it; null where it did not.
+        rule_version: Version of the rule, or of its pack if the rule has none.
+        title: Title of the rule.
+        review: True if a person should look at it without alarm: an exception applies, or the rule
+            only asks for review.
+        excused_by: Exceptions that apply, in words.
+        actions: Actions that the rule suggests.
+        score: Sum of the weights of the groups that were found.
+        layer: Surest layer in which one of its phrases was found.
+        distance: Distance from that phrase: 0 for the same sounds, else the share that differs.
+        times: Start and end of each span, in seconds of the utterance; empty if not known.
+        raised_from: Severity before repetition raised it; null if it did not.
     """
 
     pack: str
@@ -72,16 +71,23 @@ class AlertMatch:
     times: Sequence[tuple[float, float]] = ()
     raised_from: Severity | None = None
 
+    @classmethod
+    def from_match(cls, match: Match) -> AlertMatch:
+        """Return the fields of the match that alerts keep; both name them alike."""
+        return cls(**{each.name: getattr(match, each.name) for each in fields(cls)})
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """At most one for an utterance; the gravest match gives severity and category.
+    """Matches in one utterance, for a moderator to decide about; at most one per utterance.
 
     Attributes:
-        excerpt: The whole utterance (with the words before it that a phrase over a cut began in).
+        severity: Severity of its gravest match, as is `category`.
+        excerpt: Text of the whole utterance, preceded by earlier words of unbroken speech if a
+            match begins there.
         repeats: Further hits within the rule's cool-down.
-        owner: Name of the person who has taken it on or decided it, empty where nobody has.
-        outcome: What was decided, None until it is resolved.
+        owner: Name of the person who works on it or decided it; empty for nobody.
+        outcome: Decision of a moderator; null until it is resolved.
     """
 
     id: str
@@ -111,7 +117,7 @@ class AlertRaised:
 
 @dataclass(frozen=True, slots=True)
 class AlertUpdated:
-    """Acknowledged, assigned, reopened, noted on, confirmed, or hit again."""
+    """The alert was acknowledged, assigned, reopened, noted on, confirmed, or hit again."""
 
     type: ClassVar[str] = "alert.updated"
     alert: Alert
@@ -133,7 +139,7 @@ class AlertRetracted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of an alert's history: who did what, when and why."""
+    """One line of an alert's history."""
 
     alert_id: str
     at: Timestamp

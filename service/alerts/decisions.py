@@ -1,7 +1,7 @@
-"""What people decide about an alert. Pure: the alert as it is, its history and the time come in.
+"""Moderators' decisions about an alert. Pure: alert, history and time are arguments.
 
-Each decision gives the event and the line of history it leaves behind, or None where there is
-nothing to change, or refuses with a 409 that says who was first.
+Each decision returns its event and its line of history, or None if it changes nothing. One that the
+alert's state does not allow is refused with a 409 that names the person who was first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from service.errors import Problem
 
 NOTE = "note"
 EARSHOT = "earshot"
-"""Who does what nobody did, in an alert's history."""
+"""Name in an alert's history for steps that no person made."""
 
 ReopenTo = Literal[AlertState.OPEN, AlertState.ACKNOWLEDGED]
 
@@ -37,18 +37,18 @@ class Decision:
 
 
 Decide = Callable[[Alert, Sequence[Step]], Decision | None]
-"""From an alert as stored and its history (oldest first)."""
+"""Makes a decision from a stored alert and its history, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who decides, and when."""
+    """A moderator at the moment of a decision."""
 
     name: str
     now: datetime
 
     def acknowledge(self, alert: Alert, history: Sequence[Step], reason: str = "") -> Decision:
-        """The alert is theirs from now on."""
+        """Take an open alert on; the person becomes its owner."""
         _require(alert, history, "acknowledge", {AlertState.OPEN})
         after = replace(alert, state=AlertState.ACKNOWLEDGED, owner=self.name)
         return self._updated(after, "acknowledge", reason)
@@ -56,7 +56,7 @@ class Person:
     def resolve(
         self, alert: Alert, history: Sequence[Step], outcome: Outcome, reason: str = ""
     ) -> Decision:
-        """Whoever decides owns it from now on, whoever had taken it on."""
+        """Decide the alert; the person becomes its owner."""
         _require(alert, history, "resolve", UNDECIDED)
         after = replace(alert, state=AlertState.RESOLVED, outcome=outcome, owner=self.name)
         step = Step(alert.id, self.now, self.name, f"resolve: {outcome}", reason)
@@ -65,7 +65,7 @@ class Person:
     def reopen(
         self, alert: Alert, history: Sequence[Step], to: ReopenTo, reason: str = ""
     ) -> Decision:
-        """Overturn an outcome, or put the alert back for others: `to` open it is nobody's."""
+        """Overturn an outcome, or put the alert back: an open one has no owner."""
         allowed = {AlertState.RESOLVED}
         if to is AlertState.OPEN:
             allowed |= {AlertState.ACKNOWLEDGED}
@@ -75,7 +75,7 @@ class Person:
         return self._updated(after, "reopen", reason)
 
     def assign(self, alert: Alert, history: Sequence[Step], owner: str = "") -> Decision | None:
-        """Somebody else's, or (empty) the person's own from now on."""
+        """Make `owner` the alert's owner; empty for the person themselves."""
         owner = owner or self.name
         _require(alert, history, "assign", UNDECIDED)
         after = replace(alert, state=AlertState.ACKNOWLEDGED, owner=owner)
@@ -89,8 +89,8 @@ class Person:
         return Decision(AlertUpdated(after), step)
 
 
-def stands(now: datetime, why: str) -> Decide:
-    """A provisional alert whose confirmation will never come is an alert like any other."""
+def let_stand(now: datetime, why: str) -> Decide:
+    """Return the decision that makes a provisional alert an ordinary one."""
 
     def decide(alert: Alert, history: Sequence[Step]) -> Decision | None:
         if not alert.provisional or alert.state is AlertState.RETRACTED:

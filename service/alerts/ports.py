@@ -1,4 +1,4 @@
-"""What alerts need from storage."""
+"""Ports of alerts to storage and to the rooms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from policies.match import Match
 from policies.severity import Severity
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import (
@@ -20,18 +21,18 @@ from service.alerts.alert import (
 )
 from service.alerts.decisions import Decide
 from service.listening.heard import TranscriptHeard
-from service.rulebook.rule_hit import RuleHit
 
 AlertChange = AlertRaised | AlertUpdated | AlertRetracted
-"""What an utterance does to alerts."""
+"""Change of an alert because of one utterance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A rule that fired before: which alert carries it, and when that alert was raised.
+    """A rule hit of the past, and its alert.
 
     Attributes:
-        review: The alert carries it as something to be looked at, no alarm.
+        raised_at: Time of the alert.
+        review: True if the alert has it for review, without alarm.
     """
 
     pack: str
@@ -44,12 +45,12 @@ class Hit:
 class Order(StrEnum):
     NEWEST = "newest"
     SEVERITY = "severity"
-    """The gravest first, and of equally grave ones the newest."""
+    """Gravest first; newest first among equal severities."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Which alerts; what is None or empty lets all through."""
+    """Conditions for a list of alerts; None or empty sets no condition."""
 
     room_id: str | None = None
     states: Collection[AlertState] = ()
@@ -60,9 +61,9 @@ class AlertFilter:
 
 class AlertStore(Protocol):
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
-        """Rules this speaker has hit in this room in alerts raised since then, latest first.
+        """Return the speaker's hits in alerts of this room raised since then, latest first.
 
-        Only of undecided alerts: what happens again after a decision is a new alert.
+        Only undecided alerts count: a hit after a decision makes a new alert.
         """
         ...
 
@@ -70,32 +71,36 @@ class AlertStore(Protocol):
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
-        """Record one utterance and what follows from it in one transaction.
+        """Store one utterance, its hits and its alerts in one transaction.
 
-        `hits` are all rules that applied, live or in shadow, whether an alert tells of them or not.
+        Appends `transcript.heard` (if there are words) and then the alerts' events.
 
-        Appends `transcript.heard` (when it has words) and then the alerts' events. For an
-        `AlertUpdated`, the stored alert's `repeats` becomes that of the event. False, and nothing
-        is written, where the utterance is on record already: work done twice finds the first.
+        An `AlertUpdated` sets the stored alert's `repeats`. An `AlertRaised` confirms a provisional
+        alert of the same id: the alert gets the words and rules of the event and keeps people's
+        decisions; its event is `alert.updated`. An `AlertRetracted` retracts a provisional alert,
+        unless a person has decided it: then it stays as decided.
 
-        An `AlertRaised` of an alert that stands there provisionally confirms it: it gets the words
-        and rules of the event, keeps what people decided, and `alert.updated` says so. An
-        `AlertRetracted` takes it back, unless people have decided: then it stands as they left it.
+        Args:
+            hits: Matches of all rules, active or in shadow, whether an alert has them or not.
+
+        Returns:
+            False, and nothing is written, if the utterance is stored already.
         """
         ...
 
-    async def foretell(self, alert: Alert) -> bool:
-        """Raise a provisional alert, or give the one that stands there the words and rules of this.
+    async def raise_provisional(self, alert: Alert) -> bool:
+        """Raise a provisional alert, or give the one that exists these words and rules.
 
-        False, and nothing is written, where the utterance is on record already, the alert is
-        decided, or it says the same.
+        Returns:
+            False, and nothing is written, if the utterance is stored already, if the alert is
+            decided or confirmed, or if nothing would change.
         """
         ...
 
-    async def provisional(self) -> Sequence[str]:
-        """Ids of the alerts that are neither confirmed nor retracted."""
+    async def provisional_ids(self) -> Sequence[str]:
+        """Return the ids of alerts that are neither confirmed nor retracted."""
         ...
 
     async def get(self, alert_id: str) -> Alert | None: ...
@@ -108,56 +113,60 @@ class AlertStore(Protocol):
         cursor: str | None = None,
         order: Order = Order.NEWEST,
     ) -> tuple[Sequence[Alert], str | None]:
-        """A page, and the cursor of the next one.
+        """Return a page, and the cursor of the next one.
 
         Raises:
-            Problem: 400, the cursor is none of ours, or of a list in the other order.
+            Problem: 400, the cursor is invalid or belongs to the other order.
         """
         ...
 
     async def decide(self, alert_id: str, decide: Decide) -> Alert | None:
-        """The alert after the decision; None where there is no such alert.
+        """Call `decide` with the stored alert, and store its decision in the same transaction.
 
-        `decide` is called with what is stored. The alert's state, owner and outcome, its history
-        and the event are written in the same transaction, so that of two people at the same
-        moment the second decides about what the first left. Whatever it raises goes through, and
-        nothing is written.
+        Of two people at the same moment, the second decides about the result of the first. If
+        `decide` raises, nothing is written.
+
+        Returns:
+            The alert after the decision; None if there is no such alert.
         """
         ...
 
     async def history(self, alert_id: str) -> Sequence[Step]:
-        """Oldest first."""
+        """Return the alert's history, oldest first."""
         ...
 
 
 class ActionRequests(Protocol):
-    """Has actions carried out in rooms: `service.alerts.acting.Acting`."""
+    """Requests for actions in rooms: `service.alerts.acting.Acting`."""
 
     async def request(self, action: ModeratorAction) -> ModeratorAction:
-        """Put it on record and begin; the one under way, where that asks for the same already."""
+        """Store the action and begin it. If the same is under way already, return that one."""
         ...
 
 
 class ActionStore(Protocol):
     async def request(self, action: ModeratorAction) -> ModeratorAction:
-        """Put a requested action on record and append `action.requested`.
+        """Store a requested action and append `action.requested`.
 
-        Where the same is asked of the same speaker and not over yet, nothing is written, and that
-        action is returned. Who is to be muted is from now on among the room's muted speakers.
+        A mute adds the speaker to the room's muted speakers.
+
+        Returns:
+            The action. If the same action on the same speaker is not over yet, that one, and
+            nothing is written.
         """
         ...
 
     async def finish(self, action: ModeratorAction) -> None:
-        """It is over: append `action.done`.
+        """Store the result and append `action.done`.
 
-        Where muting failed, or unmuting is done, the speaker is not among the muted any more.
+        A mute that failed, or an unmute that is done, removes the speaker from the muted ones.
         """
         ...
 
     async def pending(self) -> Sequence[ModeratorAction]:
-        """Requested and not over, oldest first."""
+        """Return the requested actions that are not over, oldest first."""
         ...
 
     async def of_alert(self, alert_id: str) -> Sequence[ModeratorAction]:
-        """Oldest first."""
+        """Return the alert's actions, oldest first."""
         ...

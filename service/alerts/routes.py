@@ -50,13 +50,13 @@ Reads = Annotated[Caller, Depends(allow(*Role))]
 Decides = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-"""Lines of text without control characters."""
+"""Text without control characters; line breaks are allowed."""
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN)]
 
 Shown = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]
-"""What a list may be narrowed to."""
+"""Value that a list of alerts is filtered by."""
 
 _MANY = 50
 
@@ -78,7 +78,7 @@ class Reopening(Reason):
 
 
 class Assignment(_Body):
-    owner: Name | None = Field(None, description="A person's name; left out, the caller's.")
+    owner: Name | None = Field(None, description="Name of a person; the caller by default.")
 
 
 class Note(_Body):
@@ -96,13 +96,13 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(Alert):
-    """An alert with the talk around it and its history; its matches say why it was raised.
+    """An alert with the talk around it and its history.
 
     Attributes:
-        talk: What was said in the room a minute before and after, oldest first.
-        gaps: What may have been said unheard in that time, oldest first.
-        actions: What people have had done because of it, oldest first.
-        can: What can be done in its room now.
+        talk: Transcripts of the room from a minute before to a minute after, oldest first.
+        gaps: Gaps in that time, oldest first.
+        actions: Moderators' actions because of it, oldest first.
+        can: Actions that are possible in its room now.
     """
 
     talk: Sequence[TranscriptHeard]
@@ -117,9 +117,9 @@ async def _filter(
     state: Annotated[Sequence[AlertState], Query(max_length=_MANY)] = (),
     speaker: Annotated[Sequence[Shown], Query(max_length=_MANY)] = (),
     category: Annotated[Sequence[Shown], Query(max_length=_MANY)] = (),
-    severity: Annotated[Severity | None, Query(description="The least severity.")] = None,
+    severity: Annotated[Severity | None, Query(description="Lowest severity.")] = None,
 ) -> AlertFilter:
-    """Repeated, `state`, `speaker` (an id) and `category` each let any of their values through."""
+    """`state`, `speaker` (an id) and `category` may be repeated: any of their values matches."""
     return AlertFilter(room, state, severity, speaker, category)
 
 
@@ -129,18 +129,18 @@ async def list_alerts(
     _: Reads,
     wanted: Annotated[AlertFilter, Depends(_filter)],
     order: Annotated[
-        Order, Query(description="severity: the gravest first, the newest of equally grave ones.")
+        Order, Query(description="severity: gravest first, newest first among equals.")
     ] = Order.NEWEST,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Alerts:
-    """A cursor belongs to its order."""
+    """A cursor is valid only for the order that it came from."""
     return Alerts(*await parts.alerts.page(wanted, limit=limit, cursor=cursor, order=order))
 
 
 @router.get("/v1/alerts/{alert_id}", summary="Show an alert with the talk around it")
 async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
-    alert = known(alert_id, await parts.alerts.get(alert_id))
+    alert = require_alert(alert_id, await parts.alerts.get(alert_id))
     shown = (
         alert.room_id,
         alert.speech_started_at - TALK_AROUND,
@@ -156,7 +156,7 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
     )
 
 
-@router.post("/v1/alerts/{alert_id}/acknowledge", summary="I am looking at it")
+@router.post("/v1/alerts/{alert_id}/acknowledge", summary="Take an alert on")
 async def acknowledge(
     alert_id: AlertId, parts: Parts, caller: Decides, body: Reason = NO_REASON
 ) -> Alert:
@@ -164,26 +164,26 @@ async def acknowledge(
     return await _decide(parts, alert_id, partial(person.acknowledge, reason=body.reason))
 
 
-@router.post("/v1/alerts/{alert_id}/resolve", summary="Upheld or dismissed")
+@router.post("/v1/alerts/{alert_id}/resolve", summary="Decide an alert: upheld or dismissed")
 async def resolve(alert_id: AlertId, body: Resolution, parts: Parts, caller: Decides) -> Alert:
     decide = partial(_person(parts, caller).resolve, outcome=body.outcome, reason=body.reason)
     return await _decide(parts, alert_id, decide)
 
 
-@router.post("/v1/alerts/{alert_id}/reopen", summary="Overturn an outcome, or give it back")
+@router.post("/v1/alerts/{alert_id}/reopen", summary="Overturn an outcome, or put an alert back")
 async def reopen(
     alert_id: AlertId, parts: Parts, caller: Decides, body: Reopening = TO_OPEN
 ) -> Alert:
-    """`to` open: nobody's any more. `to` acknowledged: its owner's again, or the caller's."""
+    """`to` open: it has no owner. `to` acknowledged: its owner works on it again, or the caller."""
     decide = partial(_person(parts, caller).reopen, to=body.to, reason=body.reason)
     return await _decide(parts, alert_id, decide)
 
 
-@router.post("/v1/alerts/{alert_id}/assign", summary="Somebody takes it on")
+@router.post("/v1/alerts/{alert_id}/assign", summary="Assign an alert to a person")
 async def assign(
     alert_id: AlertId, parts: Parts, caller: Decides, body: Assignment = TO_CALLER
 ) -> Alert:
-    """The caller unless `owner` says who; an open alert becomes acknowledged."""
+    """The owner is the caller unless `owner` names another; an open alert becomes acknowledged."""
     decide = partial(_person(parts, caller).assign, owner=body.owner or "")
     return await _decide(parts, alert_id, decide)
 
@@ -199,11 +199,12 @@ def _person(parts: AlertParts, caller: Caller) -> Person:
 
 
 async def _decide(parts: AlertParts, alert_id: str, decide: Decide) -> Alert:
-    """On record under the person's name; 409 where the alert's state does not allow it."""
-    return known(alert_id, await parts.alerts.decide(alert_id, decide))
+    """Store the decision. Raises: Problem 404; 409 if the alert's state does not allow it."""
+    return require_alert(alert_id, await parts.alerts.decide(alert_id, decide))
 
 
-def known(alert_id: str, alert: Alert | None) -> Alert:
+def require_alert(alert_id: str, alert: Alert | None) -> Alert:
+    """Return the alert. Raises: Problem 404 for None."""
     if alert is None:
         raise Problem(404, "No such alert", f"no alert has the id {alert_id!r}")
     return alert

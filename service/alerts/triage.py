@@ -1,4 +1,4 @@
-"""Decides what becomes of an utterance's matches. Pure: history and time come in as arguments."""
+"""Part an utterance's matches into new alerts and repeats. Pure: history and time are arguments."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from service.listening.heard import TranscriptHeard
 class Triage:
     """
     Attributes:
-        fresh: Matches that make a new alert.
-        repeated: Alerts raised before whose rules were hit again within their cool-down.
+        fresh: Matches for a new alert.
+        repeated: Ids of earlier alerts whose rules were hit again within their cool-down.
     """
 
     fresh: Sequence[Match]
@@ -25,11 +25,14 @@ class Triage:
 
 
 def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> Triage:
-    """Part the matches into new ones and those still cooling down since an earlier alert.
+    """Part the matches into new ones and repeats of an earlier alert within its cool-down.
 
-    A hit with which repetition made a rule graver is new within the cool-down, too, and so is an
-    alarm after alerts that were for review only. The order of `matches` does not matter; that of
-    `history` does: the latest first.
+    Two kinds are new within the cool-down, too: a hit whose severity repetition has just raised,
+    and an alarm after alerts that were for review only.
+
+    Args:
+        matches: Matches in any order.
+        history: Hits of the same speaker and room, latest first.
     """
     fresh: list[Match] = []
     repeated: list[str] = []
@@ -52,17 +55,24 @@ def triage(matches: Sequence[Match], history: Sequence[Hit], now: datetime) -> T
     return Triage(fresh, repeated)
 
 
+def longest_cooldown(matches: Sequence[Match]) -> timedelta:
+    """Return how far back triage of these matches needs the speaker's history."""
+    return timedelta(seconds=max((match.cooldown_s for match in matches), default=0.0))
+
+
 def alert_id(utterance_id: str) -> str:
-    """Of the one alert that an utterance may have."""
+    """Return the id of the one alert that an utterance may have."""
     return f"al_{utterance_id}"
 
 
 def raise_alert(
     heard: TranscriptHeard, excerpt: str, matches: Sequence[Match], now: datetime
 ) -> Alert:
-    """The one alert of an utterance; the gravest of `matches` (at least one) gives its severity.
+    """Return an utterance's alert; its severity and category are those of the gravest match.
 
-    `excerpt` is the text that the matches' spans point into.
+    Args:
+        excerpt: Text that the matches' spans point into.
+        matches: At least one match.
     """
     ordered = sorted(matches, key=_gravest_first)
     gravest = ordered[0]
@@ -81,28 +91,7 @@ def raise_alert(
         speech_started_at=heard.started_at,
         speech_ended_at=heard.ended_at,
         excerpt=excerpt,
-        matches=[
-            AlertMatch(
-                pack=match.pack,
-                pack_version=match.pack_version,
-                rule_id=match.rule_id,
-                severity=match.severity,
-                category=match.category,
-                spans=list(match.spans),
-                explanation=match.explanation,
-                rule_version=match.rule_version,
-                title=match.title,
-                review=match.review,
-                excused_by=match.excused_by,
-                actions=match.actions,
-                score=match.score,
-                layer=match.layer,
-                distance=match.distance,
-                times=match.times,
-                raised_from=match.raised_from,
-            )
-            for match in ordered
-        ],
+        matches=tuple(map(AlertMatch.from_match, ordered)),
     )
 
 

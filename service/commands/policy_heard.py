@@ -17,7 +17,7 @@ from policies.backtest import compare_packs
 from policies.stored import Stored
 from service.clock import utc_now
 from service.commands.report_tables import report_tables
-from service.rulebook.rule_report import RuleReport, period, rule_report
+from service.rulebook.rule_report import RuleReport, reported_period, rule_report
 from service.settings import Settings, load_settings
 from service.storage.engine import Database
 from service.storage.rule_hits import SqlRuleHits
@@ -68,7 +68,7 @@ def report(since: datetime | None, until: datetime | None, room: str | None, as_
 
     async def count(database: Database, settings: Settings) -> RuleReport:
         kept = timedelta(days=settings.alert_days)
-        asked = period(since, until, room, now=utc_now(), kept=kept)
+        asked = reported_period(since, until, room, now=utc_now(), kept=kept)
         return rule_report(asked, await SqlRuleHits(database).counted(asked), ())
 
     found = asyncio.run(_with_database(count))

@@ -28,7 +28,7 @@ from service.logs import configure_logs
 from service.roles.transcription import load_model
 from service.rulebook.folder import load_policies
 from service.settings import Settings, load_settings
-from service.verdict.reading import Reader, Reading
+from service.verdict.transcript_matches import TranscriptMatcher, TranscriptMatches
 
 _ROOM = "file"
 _START = datetime.fromtimestamp(0, UTC)
@@ -38,7 +38,7 @@ _START = datetime.fromtimestamp(0, UTC)
 class _Heard:
     utterance: Utterance
     text: str
-    reading: Reading
+    reading: TranscriptMatches
 
 
 @click.command()
@@ -57,7 +57,7 @@ def transcribe(file: Path, as_json: bool) -> None:
 async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
     loaded = load_policies(settings.policy_dir, demo=settings.asr_model == MICRO)
     matcher = Matcher([each.pack for each in loaded])
-    reader = Reader(lambda: matcher)
+    reader = TranscriptMatcher(lambda: matcher)
     utterances = {u.id: u for u in _utterances(file, settings)}
     queue = LocalQueue(
         lambda: load_model(settings.asr()),
@@ -75,14 +75,16 @@ async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
     return [_read(reader, utterances, result) async for result in queue.results()]
 
 
-def _read(reader: Reader, utterances: dict[str, Utterance], result: Transcript | Unheard) -> _Heard:
+def _read(
+    reader: TranscriptMatcher, utterances: dict[str, Utterance], result: Transcript | Unheard
+) -> _Heard:
     match result:
         case Unheard(utterance, reason):
             at_s = (utterance.started_at - _START).total_seconds()
             raise Failed(f"the speech at {at_s:.1f} s was not transcribed: {reason}")
         case Transcript():
             utterance = utterances[result.utterance_id]
-            return _Heard(utterance, result.text, reader.read(utterance, result, None))
+            return _Heard(utterance, result.text, reader.match_final(utterance, result, None))
 
 
 def _utterances(file: Path, settings: Settings) -> Iterator[Utterance]:
@@ -110,7 +112,7 @@ def _named(file: Path, segments: Iterable[Segment]) -> Iterator[Utterance]:
 
 def _line(heard: _Heard) -> str:
     lines = [f"{_seconds(heard.utterance.started_at):7.2f} s  {heard.text or '(no words)'}"]
-    for match in heard.reading.matches:
+    for match in heard.reading.live:
         lines.append(f"{'':11}{match.severity.upper()}  {match.explanation} [{match.rule_id}]")
     return "\n".join(lines)
 
@@ -120,7 +122,7 @@ def _json(heard: _Heard) -> dict[str, Any]:
         "start_s": _seconds(heard.utterance.started_at),
         "end_s": _seconds(heard.utterance.ended_at),
         "text": heard.text,
-        "excerpt": heard.reading.text if heard.reading.matches else None,
+        "excerpt": heard.reading.text if heard.reading.live else None,
         "matches": [
             {
                 "rule_id": match.rule_id,
@@ -129,7 +131,7 @@ def _json(heard: _Heard) -> dict[str, Any]:
                 "spans": match.spans,
                 "explanation": match.explanation,
             }
-            for match in heard.reading.matches
+            for match in heard.reading.live
         ],
     }
 

@@ -13,7 +13,7 @@ from service.metrics import Metrics
 class Common:
     """
     Attributes:
-        seal: Closes secrets that the database keeps.
+        seal: Encrypts secrets in the database.
     """
 
     seal: Seal

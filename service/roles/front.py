@@ -28,7 +28,7 @@ from service.roles.loops import cancel_all, run_again
 from service.roles.ports import ForFront, ForIngest
 from service.roles.stores import Stores
 from service.roles.transcription import OwnModel, Workers
-from service.rooms.control import LiveSpeakers, RoomControl, WhipPublishing
+from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage, WhipPublishing
 from service.rooms.janus.routes import JanusEvents
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.wanted import Wanted
@@ -57,7 +57,7 @@ _EXPIRE_EVERY_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class PolicyWorkers:
-    """Who does slow work on policies: a change of a pack does not wait for a back-test."""
+    """Workers for policies: a change of a pack never waits for a back-test."""
 
     checks: PolicyWorker
     backtests: PolicyWorker
@@ -65,10 +65,10 @@ class PolicyWorkers:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Parts of the front that ingest is given; they know nothing of it.
+    """Parts of the front that ingest needs; none of them needs ingest.
 
     Attributes:
-        policy_folder: None where the shipped packs are in force, which change with the release.
+        policy_folder: Folder that is followed; None for the shipped packs, which never change.
     """
 
     recogniser: OwnModel | Workers
@@ -91,11 +91,11 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Parts of the front role: everything that its routers need.
+    """Parts of the front role; the routers read them by their names.
 
     Attributes:
-        notice: What people must know about the model in use; empty: nothing.
-        kept: How long words are kept.
+        notice: Notice to people about the model in use; empty for none.
+        kept: Retention of words.
     """
 
     clock: Clock
@@ -133,6 +133,7 @@ class Front:
     # Ports to ingest
     rooms: RoomControl
     speakers: LiveSpeakers
+    rule_coverage: RuleCoverage
     whip: WhipPublishing
     janus: JanusEvents
     action_requests: ActionRequests
@@ -248,6 +249,7 @@ def build_front(
         ),
         rooms=ingest.rooms,
         speakers=ingest.speakers,
+        rule_coverage=ingest.rule_coverage,
         whip=ingest.whip,
         janus=ingest.janus,
         action_requests=ingest.action_requests,
@@ -287,7 +289,7 @@ async def run_front(front: Front, settings: Settings) -> AsyncIterator[None]:
 
 
 async def _resume_overload(front: Front) -> None:
-    """Whoever was told that we are behind is told once we are not, by whichever run."""
+    """Go on from the last overload event, so that an overload of an earlier run is ended."""
     last = await front.events.last(OverloadChanged.type)
     if last is not None:
         front.overload.resume(Pace(last.data["state"]), last.data.get("measure", "none"))

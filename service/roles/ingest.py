@@ -38,14 +38,16 @@ from service.rooms.whip import WhipConnector
 from service.rulebook.ports import RuleHitStore
 from service.settings import Settings
 from service.verdict.heat import Heat
+from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
-from service.verdict.provisional_alerts import Provisional
-from service.verdict.reading import Reader, recall
+from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.transcript_matches import TranscriptMatcher, restore_recent
+from service.verdict.unmatched_languages import UnmatchedLanguages
 
 log = structlog.get_logger()
 
-_MOST_RECALLED = 20_000
-"""Utterances, and hits, that a restart looks back at in all rooms together; the newest."""
+_MOST_RESTORED = 20_000
+"""Utterances read back at a restart, in all rooms together; and hits; the newest of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,15 @@ class Ingest:
     """Parts of the ingest role.
 
     Attributes:
-        recent: What was said lately, for rules that look back.
+        recent: Recent words and hits of each room, for rules that look back.
         pipeline: Verdicts, in one lane per room.
     """
 
     recent: Recent
     ears: Ears
-    provisional: Provisional
+    provisional: ProvisionalAlerts
     pipeline: Pipeline
+    unmatched_languages: UnmatchedLanguages
     whip: WhipConnector
     supervisor: Supervisor
     acting: Acting
@@ -70,6 +73,7 @@ class Ingest:
         return ForFront(
             rooms=self.supervisor,
             speakers=self.ears,
+            rule_coverage=self.unmatched_languages,
             whip=self.whip,
             janus=self.janus_hook,
             action_requests=self.acting,
@@ -85,29 +89,38 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
     """
     metrics, clock = common.metrics, common.clock
     recent, heat = Recent(), Heat()
-    reader = Reader(front.matcher, recent)
-    provisional = Provisional(
+    transcripts = TranscriptMatcher(front.matcher, recent)
+    provisional = ProvisionalAlerts(
         queue=front.queue,
-        reader=reader,
+        transcripts=transcripts,
         alerts=stores.alerts,
         heat=heat,
-        look_again=Listener.confirm_interim,
+        confirm_soon=Listener.confirm_interim,
+        metrics=metrics,
+        clock=clock,
+    )
+    unmatched_languages = UnmatchedLanguages(front.matcher, metrics)
+    judge = Judge(
+        transcripts=transcripts,
+        provisional=provisional,
+        heat=heat,
+        alerts=stores.alerts,
+        unmatched_languages=unmatched_languages,
         metrics=metrics,
         clock=clock,
     )
     pipeline = Pipeline(
         queue=front.queue,
-        reader=reader,
+        judge=judge,
         provisional=provisional,
         heat=heat,
-        alerts=stores.alerts,
         metrics=metrics,
         clock=clock,
     )
     ears = Ears(
         make_ear=_ear_maker(settings),
-        on_utterance=pipeline.heard,
-        on_interim=provisional.look,
+        on_utterance=pipeline.queue_utterance,
+        on_interim=provisional.queue_interim,
         show_levels=front.show_levels,
         rooms=stores.rooms,
         hearing=stores.hearing,
@@ -161,6 +174,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         ears=ears,
         provisional=provisional,
         pipeline=pipeline,
+        unmatched_languages=unmatched_languages,
         whip=whip,
         supervisor=supervisor,
         acting=Acting(stores.actions, supervisor, metrics=metrics, clock=clock),
@@ -172,8 +186,8 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
 async def run_ingest(
     ingest: Ingest, stores: Stores, front: ForIngest, common: Common
 ) -> AsyncIterator[None]:
-    """Listen again to the rooms of the run before; at the end nothing heard is lost in silence."""
-    await _recall(ingest.recent, stores.rule_hits, common.clock())
+    """Resume the rooms of the run before, and run. At the end, settle every utterance."""
+    await _restore_recent(ingest.recent, stores.rule_hits, common.clock())
     await ingest.ears.resume()
     await ingest.provisional.resume()
     async with asyncio.TaskGroup() as tasks:
@@ -196,18 +210,18 @@ async def run_ingest(
             await asyncio.wait([verdicts])
             try:
                 await ingest.ears.flush()
-            except StoreAway:  # the next run tells of a longer gap
+            except StoreAway:  # the next run reports a longer gap
                 log.warning("server.stopped_without_database")
 
 
-async def _recall(recent: Recent, store: RuleHitStore, now: datetime) -> None:
-    """What rules look back at: the last words of each room, and a day of what was hit."""
-    said = await store.said_before(
+async def _restore_recent(recent: Recent, store: RuleHitStore, now: datetime) -> None:
+    """Read back what rules look back at: the last words of each room, and a day of hits."""
+    past = await store.past_utterances(
         words_since=now - timedelta(seconds=LONGEST_BEFORE_S),
         hits_since=now - timedelta(seconds=MAX_COOLDOWN_S),
-        limit=_MOST_RECALLED,
+        limit=_MOST_RESTORED,
     )
-    recall(recent, said)
+    restore_recent(recent, past)
 
 
 def _janus_servers(settings: Settings) -> Mapping[str, JanusServer]:
@@ -234,7 +248,7 @@ def _janus_access(settings: Settings) -> JanusAccess:
 
 def _ear_maker(settings: Settings) -> Callable[[str, str, datetime, datetime | None], Ear]:
     segmenter = SegmenterSettings(silence_ms=settings.silence_ms)
-    second = load_silero()  # loaded now, while nobody waits
+    second = load_silero()  # loaded at start, so that no track waits for it
 
     def make(room_id: str, speaker_id: str, now: datetime, cut_off_at: datetime | None) -> Ear:
         return Ear(

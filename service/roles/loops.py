@@ -1,4 +1,4 @@
-"""Loops that outlive their failures, and their end."""
+"""Loops that run again after a failure, and their end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RETRY_S = 1.0
 async def run_again(
     name: str, run: Callable[[], Coroutine[Any, Any, None]], metrics: Metrics
 ) -> None:
-    """Keep a loop running: a failure (a database that is away) is logged, counted and outlived."""
+    """Run a loop again after each failure (a database that is away); log and count it."""
     while True:
         try:
             await run()

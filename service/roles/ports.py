@@ -8,7 +8,7 @@
         ▼
     front
 
-Beside these both roles share the stores: the event log is how the front learns what was committed.
+Both roles also share the stores: the front reads commits from the event log.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from service.rooms.control import (
     LevelsDisplay,
     LiveSpeakers,
     RoomControl,
+    RuleCoverage,
     WhipPublishing,
 )
 from service.rooms.janus.routes import JanusEvents
@@ -35,9 +36,8 @@ class ForIngest:
     """Ports that the front gives to ingest.
 
     Attributes:
-        matcher: The policies in force, asked for anew for every transcript.
-        close_queue: Ends the recogniser, and with it the queue's results, once ingest has put in
-            its last words.
+        matcher: Returns the matcher of the packs in force; called for every transcript.
+        close_queue: Ends the recogniser and the queue's results; called after the last `put`.
     """
 
     queue: WorkQueue
@@ -53,6 +53,7 @@ class ForFront:
 
     rooms: RoomControl
     speakers: LiveSpeakers
+    rule_coverage: RuleCoverage
     whip: WhipPublishing
     janus: JanusEvents
     action_requests: ActionRequests

@@ -1,4 +1,4 @@
-"""The stores of one database, by what they keep."""
+"""All stores on one database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where words come from: a model in this process, or workers over Redis."""
+"""Recogniser of the front: a model in this process, or workers over Redis."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class OwnModel:
     """A model in this process.
 
     Attributes:
-        model: Its name; empty until it is loaded.
+        model: Name of the model; empty until it is loaded.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -113,14 +113,14 @@ class Workers:
         for work, waiting in overview.waiting.items():
             metrics.stream_waiting.labels(work).set(waiting)
             metrics.stream_behind.labels(work).set(overview.behind_s[work])
-        if last is not None:  # what was before this server is not its count
+        if last is not None:  # counts from before this server are not its own
             metrics.claims.inc(max(0, overview.claims - last.claims))
             metrics.dead_letters.inc(max(0, overview.dead - last.dead))
         self._last = overview
 
 
-def recogniser(settings: Settings, metrics: Metrics) -> OwnModel | Workers:
-    """As the settings say.
+def make_recogniser(settings: Settings, metrics: Metrics) -> OwnModel | Workers:
+    """Return the recogniser that the settings ask for.
 
     Raises:
         ConfigurationError: EARSHOT_REDIS_URL is no address.
@@ -131,10 +131,11 @@ def recogniser(settings: Settings, metrics: Metrics) -> OwnModel | Workers:
 
 
 def load_model(settings: AsrSettings) -> Transcriber:
-    """
+    """Load the model.
+
     Raises:
-        ConfigurationError: it says why the model cannot be had.
-        Failed: there is too little memory for it.
+        ConfigurationError: The model or its device is not available.
+        Failed: There is too little memory for the model.
     """
     try:
         return load_whisper(settings)

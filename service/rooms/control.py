@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from service.rooms.actions import RoomAction
-from service.rooms.room import Room, Speaker, SpeakerLevels
+from service.rooms.room import Room, Speaker, SpeakerLevels, UnmatchedLanguage
 
 LevelsDisplay = Callable[[SpeakerLevels, datetime], None]
 """Receiver of the levels that the live meters show; returns at once. From ingest to front."""
@@ -76,6 +76,14 @@ class LiveSpeakers(Protocol):
 
     async def speaker_changed(self, speaker: Speaker) -> bool:
         """Record the speaker's new name, role or mute; False where they are not heard."""
+        ...
+
+
+class RuleCoverage(Protocol):
+    """Languages without rules: `service.verdict.unmatched_languages.UnmatchedLanguages`."""
+
+    def unmatched_languages(self, room: Room) -> Sequence[UnmatchedLanguage]:
+        """Return the languages spoken in the room that none of its rules is for, latest first."""
         ...
 
 

@@ -59,6 +59,21 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmatchedLanguage:
+    """A language spoken in a room for which its packs have no active rule.
+
+    Attributes:
+        language: ISO 639-1 code.
+        utterances: Utterances in it since the room was opened or the server started.
+        last_at: End of the latest of them.
+    """
+
+    language: str
+    utterances: int
+    last_at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
 class RoomJoined:
     type: ClassVar[str] = "room.joined"
     room: Room

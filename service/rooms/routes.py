@@ -20,10 +20,10 @@ from service.clock import Clock, Timestamp
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.provider import Provider
-from service.rooms.control import LiveSpeakers, RoomControl
+from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage
 from service.rooms.new_room import ID_PATTERN, Id, NewRoom, check_packs
 from service.rooms.ports import RoomStore, TokenStore
-from service.rooms.room import Room, RoomState, Speaker
+from service.rooms.room import Room, RoomState, Speaker, UnmatchedLanguage
 from service.rulebook.ports import PacksInForce
 
 router = APIRouter(tags=["rooms"])
@@ -36,6 +36,8 @@ class RoomParts(Protocol):
     def room_store(self) -> RoomStore: ...
     @property
     def speakers(self) -> LiveSpeakers: ...
+    @property
+    def rule_coverage(self) -> RuleCoverage: ...
     @property
     def tokens(self) -> TokenStore: ...
     @property
@@ -85,9 +87,15 @@ class ShownSpeaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRoom(Room):
-    """A room with who is heard in it now."""
+    """A room with who is heard in it now.
+
+    Attributes:
+        unmatched_languages: Languages spoken in it that no active rule of its packs is for, latest
+            first. Empty for a room that has ended.
+    """
 
     speakers: Sequence[ShownSpeaker]
+    unmatched_languages: Sequence[UnmatchedLanguage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +154,14 @@ async def list_rooms(
 ) -> Rooms:
     """Repeat `state` to list rooms in any of several states."""
     page, next_cursor = await parts.room_store.page(state, limit=limit, cursor=cursor)
-    live = parts.speakers
-    items = [ListedRoom(**asdict(room), speakers=_heard_in(live, room.id)) for room in page]
+    items = [
+        ListedRoom(
+            **asdict(room),
+            speakers=_heard_in(parts.speakers, room.id),
+            unmatched_languages=parts.rule_coverage.unmatched_languages(room),
+        )
+        for room in page
+    ]
     return Rooms(items, next_cursor)
 
 
@@ -157,6 +171,7 @@ async def show_room(room_id: RoomId, parts: Parts, _: Reads) -> ShownRoom:
     return ShownRoom(
         **asdict(room),
         speakers=_heard_in(parts.speakers, room_id),
+        unmatched_languages=parts.rule_coverage.unmatched_languages(room),
         gaps=await parts.hearing.gaps(room_id, _GAPS_SHOWN),
     )
 

@@ -1,4 +1,4 @@
-"""What the child process says of a job. Not in `child`, which there is `__main__`."""
+"""Answers of the child process. Not in `child`: that module is `__main__` in the child."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from policies.finding import PackInvalid
 
 IDLE = 11
-"""Exit code of a child that had no job for long."""
+"""Exit code of a child that had no job for a while."""
 OUT_OF_MEMORY = 12
-"""Exit code of a child whose job wanted more memory than there is."""
+"""Exit code of a child whose job ran out of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A pack of the job is refused."""
+    """The job refused a pack."""
 
     error: PackInvalid
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An error of ours: its type and the line it came from, without its text, which may quote."""
+    """A bug of ours: type and source line of the error, without its text, which may quote."""
 
     kind: str
     place: str

@@ -1,6 +1,6 @@
-"""Draft packs on what was said in the rooms: what they would raise, and what is raised no more.
+"""Back-tests: drafts of packs, run on transcripts on record.
 
-By a worker, one at a time: a back-test takes seconds, and the rooms go on.
+A worker runs one at a time: a back-test takes seconds, and the rooms go on meanwhile.
 """
 
 from __future__ import annotations
@@ -27,31 +27,36 @@ from service.rulebook.jobs import pack_up_packs, unpack_all
 from service.rulebook.ports import PolicyWorker
 
 MOST_UTTERANCES = 50_000
-"""Listened to again in one back-test; the newest."""
+"""Transcripts in one back-test; the newest."""
 MOST_CHANGES = 500
-"""Told one by one; all are counted."""
+"""Changes that a report lists; it counts all."""
 _BATCH = 200
-"""Utterances pickled at a stretch: a millisecond."""
+"""Utterances pickled without a pause: a millisecond."""
 
 
-class SaidStore(Protocol):
+class PastSpeech(Protocol):
+    """Transcripts on record."""
+
     async def count(
         self, since: datetime | None, until: datetime | None, room_id: str | None
     ) -> int:
-        """Utterances with words that began in this time."""
+        """Return the number of utterances with words that began in this time."""
         ...
 
     async def newest(
         self, since: datetime | None, until: datetime | None, room_id: str | None, limit: int
     ) -> Sequence[Stored]:
-        """Of those the newest, in the order in which they were said."""
+        """Return the newest of them, in the order in which they were spoken."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RuleDifference:
-    """Of one rule, with the packs in force and with the drafts. An alert is a hit outside the
-    cool-down of the one before; rates are per hour of the speech that was listened to again."""
+    """Hits and alerts of one rule with the packs in force (before) and with the drafts (after).
+
+    An alert is a hit outside the cool-down of the one before. Rates are per hour of speech in the
+    back-test.
+    """
 
     pack: str
     rule_id: str
@@ -67,10 +72,10 @@ class RuleDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertSummary:
     """
     Attributes:
-        words: That were hit, as they stand in the transcript.
+        words: Matched words of the transcript.
     """
 
     severity: Severity
@@ -84,8 +89,8 @@ class AlertDifference:
     """An alert that would be new, gone or changed.
 
     Attributes:
-        before: With the packs in force; null where they raise none.
-        after: With the drafts; null where they raise none.
+        before: Alert with the packs in force; null for none.
+        after: Alert with the drafts; null for none.
     """
 
     kind: Kind
@@ -95,21 +100,21 @@ class AlertDifference:
     room_id: str
     speaker_id: str
     at: Timestamp
-    before: Told | None
-    after: Told | None
+    before: AlertSummary | None
+    after: AlertSummary | None
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestReport:
     """
     Attributes:
-        utterances: Listened to again.
-        left_out: Older ones of the time asked for, beyond the bound of one back-test.
-        hours: Of speech listened to again.
-        since: The first of it; null where there was none.
-        until: The last of it.
-        changed_alerts: How many alerts are new, gone or changed.
-        changes: The first of them.
+        utterances: Utterances in the back-test.
+        left_out: Older utterances of the period, beyond the bound of one back-test.
+        hours: Hours of speech in the back-test.
+        since: Start of the first utterance; null without one.
+        until: End of the last utterance; null without one.
+        changed_alerts: Number of alerts that are new, gone or changed.
+        changes: The first of these alerts.
     """
 
     utterances: int
@@ -123,13 +128,14 @@ class BacktestReport:
 
 
 class Backtesting:
-    """
+    """Run back-tests, one at a time.
+
     Args:
         most: Utterances in one back-test.
     """
 
     def __init__(
-        self, said: SaidStore, worker: PolicyWorker, *, most: int = MOST_UTTERANCES
+        self, said: PastSpeech, worker: PolicyWorker, *, most: int = MOST_UTTERANCES
     ) -> None:
         self._said = said
         self._worker = worker
@@ -146,14 +152,15 @@ class Backtesting:
         until: datetime | None,
         room_id: str | None,
     ) -> BacktestReport:
-        """
+        """Compare the drafts with the packs in force on transcripts of a period.
+
         Args:
-            drafts: Packs as YAML; each stands in for the live one of its name, or beside them all.
-            statuses: Rules with another one are heard on neither side.
+            drafts: Packs as YAML; each replaces the pack in force of its name, or is added.
+            statuses: Statuses of the rules that take part on both sides.
 
         Raises:
             PackInvalid: With every error of the drafts.
-            Problem: 409, another one runs; 503, the worker is away.
+            Problem: 409, another back-test runs; 503, the worker is away.
         """
         if self._busy:
             raise Problem(
@@ -174,7 +181,7 @@ class Backtesting:
 
 
 def _pickled(said: Sequence[Stored]) -> Sequence[bytes]:
-    """In a thread: other threads run between two batches."""
+    """Pickle in batches; call it in a thread. Other threads run between two batches."""
     return pack_up_in_batches(said, _BATCH, between=lambda: time.sleep(0))
 
 
@@ -185,7 +192,7 @@ def compare(
     said: Sequence[bytes],
     left_out: int,
 ) -> BacktestReport:
-    """The worker's job: what the drafts would change in what was said.
+    """Run a back-test; a job for the worker.
 
     Raises:
         PackInvalid: With every error of the drafts.
@@ -194,7 +201,7 @@ def compare(
     before = Matcher(packs, statuses)
     after = Matcher(load_drafts(drafts, packs), statuses)
     utterances = [stored for batch in said for stored in _batch(batch)]
-    return _told(compare_packs(before, after, utterances), utterances, left_out)
+    return _report(compare_packs(before, after, utterances), utterances, left_out)
 
 
 def _batch(pickled: bytes) -> Sequence[Stored]:
@@ -202,7 +209,7 @@ def _batch(pickled: bytes) -> Sequence[Stored]:
     return batch
 
 
-def _told(report: Report, said: Sequence[Stored], left_out: int) -> BacktestReport:
+def _report(report: Report, said: Sequence[Stored], left_out: int) -> BacktestReport:
     return BacktestReport(
         utterances=report.utterances,
         left_out=left_out,
@@ -246,11 +253,11 @@ def _change(change: Change) -> AlertDifference:
     )
 
 
-def _match(stored: Stored, match: Match | None) -> Told | None:
+def _match(stored: Stored, match: Match | None) -> AlertSummary | None:
     if match is None:
         return None
     words = [stored.text[start:end] for start, end in match.spans]
-    return Told(match.severity, match.review, words, match.explanation)
+    return AlertSummary(match.severity, match.review, words, match.explanation)
 
 
 def _moment(at_s: float) -> datetime:

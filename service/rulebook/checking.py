@@ -1,4 +1,4 @@
-"""Everything that a pack is held against before it comes into force. Slow: for a worker."""
+"""Checks of a pack before it comes into force. Slow: for a worker."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ UNMEASURED = (
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How often a rule is wrong on benign speech.
+    """A rule's false alarms on benign speech.
 
     Attributes:
-        rate: False alarms an hour.
-        budget: What the rule allows itself; None: it does not say.
+        hours: Hours of benign speech in this language.
+        rate: False alarms per hour.
+        budget: False alarms per hour that the rule allows; None if it sets no budget.
+        over: True if the rate exceeds the budget.
     """
 
     rule_id: str
@@ -40,7 +42,7 @@ class Budget:
 class Report:
     """
     Attributes:
-        loaded: None where there are errors.
+        loaded: The pack; None if there are errors.
     """
 
     loaded: Loaded | None
@@ -50,7 +52,7 @@ class Report:
 
 
 def check(source: Source, place: Place, corpus: Path | None) -> Report:
-    """What is wrong with a pack, and how it does on benign speech."""
+    """Return the errors of a pack, and its false alarms on benign speech."""
     try:
         loaded = load_source(source, place)
     except PackInvalid as invalid:
@@ -89,7 +91,7 @@ def _measured(loaded: Loaded, corpus: Path) -> Report:
 
 
 def check_file(path: Path, corpus: Path | None) -> Report:
-    """A file taken by itself."""
+    """Check a file without regard to other packs."""
     try:
         source = read_source(path)
     except PackInvalid as invalid:
@@ -97,10 +99,14 @@ def check_file(path: Path, corpus: Path | None) -> Report:
     return check(source, Place(), corpus)
 
 
-def clashes(files: Sequence[Loaded], kept: Sequence[Pack]) -> Iterator[PackError]:
-    """Rules of files whose ids packs that came another way have, too."""
+def find_clashes(files: Sequence[Loaded], others: Sequence[Pack]) -> Iterator[PackError]:
+    """Yield an error for each rule of a file whose id another pack has, too.
+
+    Args:
+        others: Packs that came another way than by these files.
+    """
     for file in files:
-        place = Place(beside=[pack for pack in kept if pack.pack != file.pack.pack])
+        place = Place(beside=[pack for pack in others if pack.pack != file.pack.pack])
         yield from map(file.error, place.findings(file.document.value))
 
 

@@ -1,8 +1,8 @@
-"""The child process: `python -m service.rulebook.child SECONDS` does one job after another.
+"""Child process for policy work: `python -m service.rulebook.child SECONDS`.
 
 A job is a function of this project with its arguments, pickled by the server. The child ends when
-its stdin does (the server has closed it or has died), and when no job has come for SECONDS, so that
-an idle server does not hold its memory. It writes nothing to disk.
+its stdin ends (the server has closed it or has died), and after SECONDS without a job, so that an
+idle server does not hold its memory. It writes nothing to disk.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from service.rulebook.answers import IDLE, OUT_OF_MEMORY, Answer, Broken, Done, 
 from service.rulebook.frames import PipeClosed, read_frame, write_frame
 
 NICENESS = 5
-"""The rooms go first: where the processor is short, this gets a third of what each of their threads
-does. With much less a change of policies would never end on a server that is busy."""
+"""Priority below the rooms: on a busy processor the child gets a third of the time of each of their
+threads. With much less, a change of policies would never end on a busy server."""
 _LAST_JOB_S = 1.0
-"""For so long a job may go on after the server has gone."""
+"""Time for the running job after the server has gone."""
 _OOM_SCORE = "500"
-"""Where memory runs out, the kernel ends this process before the server."""
+"""Out-of-memory score: the kernel kills this process before the server."""
 
 
 def main() -> None:
     jobs, answers = _own_pipes()
-    _go_last()
+    _lower_priority()
     waiting: queue.Queue[bytearray | None] = queue.Queue(1)
     threading.Thread(target=_receive, args=(jobs, waiting), daemon=True).start()
     idle_s = float(sys.argv[1])
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _own_pipes() -> tuple[int, int]:
-    """Stdin and stdout for jobs alone: what is printed goes to stderr, and so to the log."""
+    """Reserve stdin and stdout for jobs; prints go to stderr, and so to the log."""
     jobs, answers = os.dup(0), os.dup(1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -55,15 +55,15 @@ def _own_pipes() -> tuple[int, int]:
     return jobs, answers
 
 
-def _go_last() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when to end
+def _lower_priority() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends this process
     os.nice(NICENESS)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, "ascii")
 
 
 def _receive(jobs: int, waiting: queue.Queue[bytearray | None]) -> None:
-    """Read on while a job runs: it is how the end of the server is noticed."""
+    """Read on while a job runs, to notice the end of the server."""
     while True:
         try:
             waiting.put(read_frame(jobs))

@@ -1,8 +1,8 @@
-"""A child process for slow work on policies, started when it is first needed.
+"""Parent's side of the child process for slow policy work, which starts with the first job.
 
 Checking, compiling and back-testing are pure Python: on a thread of the server they would hold up
-the rooms for the interpreter's switch interval again and again. One job at a time; one whose caller
-is cancelled is ended with the process, and the next job starts another.
+the rooms for the interpreter's switch interval again and again. The child does one job at a time.
+If the caller of a job is cancelled, the process is killed, and the next job starts another.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ R = TypeVar("R")
 MOST_JOBS = 8
 """Jobs that run or wait; more are refused."""
 IDLE_S = 300.0
-"""Without a job the process ends; the next job starts another."""
+"""Time without a job after which the process ends; the next job starts another."""
 _STOP_S = 2.0
-"""Given to an idle child to end by itself."""
+"""Time for an idle child to end by itself."""
 _STOPPING = "the server is stopping; ask again once it is back"
 
 
 class ChildAway(Problem):
-    """503: a job was not done, and nothing has changed."""
+    """503: the job was not done, and nothing has changed."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(503, "Policy work not done", detail, headers={"Retry-After": "2"})
 
 
 class JobBroken(Exception):
-    """An error of ours in a job. Its text has the type and the place, and nothing that was said."""
+    """A bug of ours in a job. Its text has the error's type and place, and no speech."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +58,7 @@ class _Job:
     args: tuple[object, ...]
     kwargs: Mapping[str, object]
     given_up: bool = False
-    """Nobody waits for its answer any more."""
+    """The caller has been cancelled, or the server is stopping."""
 
 
 class ChildProcess:
@@ -67,9 +67,9 @@ class ChildProcess:
     Used from any event loop; `stop` it at the end.
 
     Args:
-        name: What it is for, in logs.
-        most_jobs: That run or wait.
-        idle_s: How long the process lives without a job.
+        name: Purpose, for logs.
+        most_jobs: Jobs that may run or wait.
+        idle_s: Time without a job after which the process ends, in seconds.
     """
 
     def __init__(self, name: str, *, most_jobs: int = MOST_JOBS, idle_s: float = IDLE_S) -> None:
@@ -86,7 +86,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int | None:
-        """None where none runs."""
+        """Process id; None if no process runs."""
         process = self._process
         return None if process is None else process.pid
 
@@ -95,7 +95,7 @@ class ChildProcess:
 
         Raises:
             ChildAway: The process died, the server stops, or too many jobs wait.
-            PackInvalid: As the function.
+            PackInvalid: Raised by the function.
         """
         job = _Job(function, args, kwargs)
         with self._lock:
@@ -121,7 +121,7 @@ class ChildProcess:
         return cast(R, _result(answer, function.__name__))
 
     def stop(self) -> None:
-        """End the process, whatever it does. Blocks for two seconds at most."""
+        """End the process, even during a job. Blocks for at most two seconds."""
         with self._lock:
             self._stopping = True
         for job in list(self._jobs):
@@ -149,7 +149,7 @@ class ChildProcess:
                 self._process.kill()
 
     def _exchange(self, job: _Job) -> Answer:
-        """In the thread. Raises: ChildAway"""
+        """Return the child's answer to a job; runs in the thread. Raises: ChildAway"""
         call = job.function, job.args, job.kwargs
         content = pickle.dumps(call, pickle.HIGHEST_PROTOCOL)
         while (answer := self._ask(job, content)) is None:
@@ -158,7 +158,10 @@ class ChildProcess:
             return cast(Answer, pickle.loads(answer))
 
     def _ask(self, job: _Job, content: bytes) -> bytearray | None:
-        """None where the process ended for want of a job before it took this one.
+        """Send a job to the process, which is started if necessary, and wait for its answer.
+
+        Returns:
+            None if the process ended without a job just before it received this one.
 
         Raises:
             ChildAway
@@ -189,7 +192,7 @@ class ChildProcess:
                 self._current = None
 
     def _close(self, process: subprocess.Popen[bytes], *, wanted: bool = False) -> int:
-        """Forget a process that has ended; its exit code."""
+        """Forget a process that has ended. Returns its exit code."""
         self._process = None
         code = _end(process)
         if code != IDLE and not wanted:
@@ -198,9 +201,9 @@ class ChildProcess:
 
 
 def _start(idle_s: float) -> subprocess.Popen[bytes]:
-    """In the background of a terminal: Ctrl-C reaches the server alone, which ends its children.
+    """Start the child in a process group of its own: Ctrl-C reaches only the server, which ends it.
 
-    Not in a session of its own, to which the kernel may give as much time as to all of the server.
+    Not in a session of its own: the kernel may give a session as much time as the whole server.
 
     Raises:
         ChildAway
@@ -218,13 +221,13 @@ def _start(idle_s: float) -> subprocess.Popen[bytes]:
         )
     except OSError as error:
         raise ChildAway(
-            f"a process for it cannot be started ({error.strerror}); see to it that the server may "
+            f"a process for it cannot be started ({error.strerror}); check that the server may "
             "start processes and has memory, and ask again"
         ) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
-    """The exit code."""
+    """End the process. Returns its exit code."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()

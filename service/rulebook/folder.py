@@ -1,8 +1,8 @@
-"""A folder of packs that is looked at again and again: what changes in it comes into force.
+"""Policy folder: its files are scanned again and again, and changes come into force.
 
-A file is taken once two looks have found the same bytes, so that one that is being written is not
-read half. Files that changed together are taken together; those that are refused are left out and
-their packs stay as they were, until they are mended.
+A changed file is applied once two scans have found the same bytes, so that a file is never read
+while it is half written. Files that changed together are applied together. A refused file is left
+out, and its pack stays as it was until the file is corrected.
 """
 
 from __future__ import annotations
@@ -28,15 +28,21 @@ from service.rulebook.version import Origin, digest_of
 
 log = structlog.get_logger()
 
-LOOK_EVERY_S = 2.0
+SCAN_EVERY_S = 2.0
 _SETTLED_NS = 5_000_000_000
-"""A file changed again so soon may still have the same time stamp: it is read anew."""
+"""Age below which a file is read again: a second change may not alter its time stamp."""
 _UNREADABLE, _GONE = "unreadable", "gone"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A file as it was found: its time, size and inode, and the digest of its bytes."""
+class ScannedFile:
+    """Result of scanning one file.
+
+    Attributes:
+        stamp: Modification time, size and inode.
+        settled: True if an equal stamp means equal bytes.
+        digest: Digest of its bytes, or `_UNREADABLE`.
+    """
 
     stamp: tuple[int, int, int]
     settled: bool
@@ -45,7 +51,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file, by its name, that is not in force, with every error."""
+    """A file that is not in force, with every error.
+
+    Attributes:
+        path: Name of the file, without its folder.
+    """
 
     path: str
     digest: str
@@ -53,9 +63,10 @@ class RefusedFile:
 
 
 class PolicyFolder:
-    """
+    """Follow a folder of packs.
+
     Args:
-        loaded: What was read of the folder at the start and is in force.
+        loaded: Packs of the folder that are in force from the start.
     """
 
     def __init__(
@@ -65,7 +76,7 @@ class PolicyFolder:
         live: LivePolicies,
         *,
         metrics: Metrics,
-        every_s: float = LOOK_EVERY_S,
+        every_s: float = SCAN_EVERY_S,
     ) -> None:
         self._folder = folder
         self._live = live
@@ -73,12 +84,12 @@ class PolicyFolder:
         self._every_s = every_s
         self._files = {each.source.path: each for each in loaded}
         self._done = {path: digest_of(each.source.text) for path, each in self._files.items()}
-        """By path, the digest that was last taken or refused."""
+        """Digest that was last applied or refused, by path."""
         self._pending: dict[str, str | None] = {}
-        self._seen: Mapping[str, Seen] = {}
+        self._scanned: Mapping[str, ScannedFile] = {}
         self._refused: dict[str, RefusedFile] = {}
         self._beside = live.snapshot
-        """What refused files could not be used beside."""
+        """Packs in force when files were refused last."""
 
     def refused(self) -> Sequence[RefusedFile]:
         return list(self._refused.values())
@@ -86,25 +97,25 @@ class PolicyFolder:
     async def run(self) -> NoReturn:
         while True:
             try:
-                await self.look()
-            except ChildAway as away:  # it is taken at a later look
+                await self.check_folder()
+            except ChildAway as away:  # a later scan applies it
                 log.warning("policies.not_checked", why=away.detail)
             await asyncio.sleep(self._every_s)
 
-    async def look(self) -> None:
-        """Take what has changed and been the same for two looks.
+    async def check_folder(self) -> None:
+        """Scan the folder, and apply changes that two scans in a row have found.
 
         Raises:
-            StoreAway, ChildAway: It is taken at a later look.
+            StoreAway, ChildAway: A later scan applies them.
         """
         try:
-            self._seen = await asyncio.to_thread(look_at, self._folder, self._seen)
-        except PackInvalid as invalid:  # nothing to go by: everything stays
+            self._scanned = await asyncio.to_thread(scan_folder, self._folder, self._scanned)
+        except PackInvalid as invalid:  # no folder, or an empty one: everything stays
             self._pending = {}
             self._refuse(str(self._folder), _UNREADABLE, invalid.errors)
             return
-        found = {path: seen.digest for path, seen in self._seen.items()}
-        self._judge_anew(found)
+        found = {path: file.digest for path, file in self._scanned.items()}
+        self._retry_refused(found)
         changed = {
             path: found.get(path)
             for path in sorted({*found, *self._done})
@@ -117,10 +128,10 @@ class PolicyFolder:
         }
         self._pending = changed
         if stable:
-            await self._take(stable)
+            await self._apply(stable)
 
-    def _judge_anew(self, found: Mapping[str, str]) -> None:
-        """What was refused for a reason that may be over."""
+    def _retry_refused(self, found: Mapping[str, str]) -> None:
+        """Have files checked again that were refused for a reason that may be over."""
         self._refused.pop(str(self._folder), None)
         for path, refused in list(self._refused.items()):
             back = path in found and refused.digest == _GONE
@@ -136,7 +147,7 @@ class PolicyFolder:
                 else:
                     self._done[path] = ""
 
-    async def _take(self, stable: Mapping[str, str | None]) -> None:
+    async def _apply(self, stable: Mapping[str, str | None]) -> None:
         files, errors = dict(self._files), dict[str, Sequence[PackError]]()
         for path, digest in stable.items():
             if digest is None:
@@ -147,7 +158,7 @@ class PolicyFolder:
                 errors[path] = report.errors
             else:
                 files[path] = report.loaded
-        files = await self._bring(files, stable, errors)
+        files = await self._follow(files, stable, errors)
         for path, digest in stable.items():
             if digest is not None:
                 self._done[path] = digest
@@ -161,13 +172,13 @@ class PolicyFolder:
                 self._refused.pop(path, None)
         self._files = files
 
-    async def _bring(
+    async def _follow(
         self,
         files: dict[str, Loaded],
         stable: Mapping[str, str | None],
         errors: dict[str, Sequence[PackError]],
     ) -> dict[str, Loaded]:
-        """Leave out, round by round, those that cannot be used with the others."""
+        """Bring the files into force, leaving out those that cannot be used with the others."""
         for _ in range(len(stable) + 1):
             if not files:
                 return self._files
@@ -193,7 +204,7 @@ class PolicyFolder:
             files.pop(path, None)
             if path in self._files:
                 files[path] = self._files[path]
-        if not bad:  # what is gone was needed
+        if not bad:  # a file that has gone was needed
             files.update(self._files)
         return files
 
@@ -213,15 +224,16 @@ class PolicyFolder:
 
 
 def load_policies(folder: Path | None, *, demo: bool) -> list[Loaded]:
-    """The operator's; else those that are shipped, for the demo model the one in its words.
+    """Load the operator's packs, or the shipped ones (for the demo model, the demo pack).
 
-    Raises: ConfigurationError with every error of every pack.
+    Raises:
+        ConfigurationError: With every error of every pack.
     """
     return load_files(folder or (demo_packs() if demo else shipped_packs()))
 
 
 def load_files(folder: Path) -> list[Loaded]:
-    """The packs of a folder at the start.
+    """Load the packs of a folder at the start.
 
     Raises:
         ConfigurationError: With every error of every file.
@@ -234,13 +246,13 @@ def load_files(folder: Path) -> list[Loaded]:
         ) from error
 
 
-def look_at(folder: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
-    """What lies in the folder; a file that looks as it did is not read again.
+def scan_folder(folder: Path, before: Mapping[str, ScannedFile]) -> dict[str, ScannedFile]:
+    """Return the files of the folder by path; a file with an unchanged stamp is not read again.
 
     Raises:
         PackInvalid: There is no such folder, or no pack in it.
     """
-    found: dict[str, Seen] = {}
+    found: dict[str, ScannedFile] = {}
     for path in pack_files(folder):
         known = before.get(str(path))
         try:
@@ -255,12 +267,12 @@ def look_at(folder: Path, before: Mapping[str, Seen]) -> dict[str, Seen]:
             continue
         except OSError:
             stamp, settled, digest = (0, 0, 0), False, _UNREADABLE
-        found[str(path)] = Seen(stamp, settled, digest)
+        found[str(path)] = ScannedFile(stamp, settled, digest)
     return found
 
 
 def _beside(path: str, error: PackError) -> PackError:
-    """An error that shows at another file, and came with this one."""
+    """Return an error of another file as an error of this file, which caused it."""
     place = Path(error.path).name if error.line is None else f"{Path(error.path).name}:{error.line}"
     problem = f"cannot be used with the other files ({place} {error.field}: {error.problem})"
     return PackError(path, None, "", problem, error.remedy)

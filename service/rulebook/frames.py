@@ -7,7 +7,7 @@ import struct
 
 _LENGTH = struct.Struct("!Q")
 _MOST_READ = 1 << 20
-"""Bytes asked for in one read."""
+"""Most bytes of one read."""
 
 
 class PipeClosed(Exception):
@@ -15,7 +15,7 @@ class PipeClosed(Exception):
 
 
 def write_frame(descriptor: int, content: bytes) -> None:
-    """Block until the other end has taken everything.
+    """Write a message; block until the other end has read it.
 
     Raises:
         PipeClosed
@@ -30,10 +30,10 @@ def write_frame(descriptor: int, content: bytes) -> None:
 
 
 def read_frame(descriptor: int) -> bytearray:
-    """Block until a whole message has come.
+    """Read a message; block until all of it is there.
 
     Raises:
-        PipeClosed: Within a message, too.
+        PipeClosed: Before a message or within it.
     """
     (length,) = _LENGTH.unpack(_read(descriptor, _LENGTH.size))
     return _read(descriptor, length)

@@ -1,7 +1,7 @@
-"""What a `PolicyWorker` is given to do about packs, and what comes back.
+"""Jobs about packs for a `PolicyWorker`, and their results.
 
-Packs cross as pickles of their own (`policies.packed`): the process that asks copies bytes, and the
-one that works remembers what it has unpickled.
+Each pack is a pickle of its own (`policies.packed`): the server copies bytes, and the worker caches
+what it has unpickled.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from policies.packed import PackedMatcher, pack_up, pack_up_matcher, unpack_matc
 from service.rulebook.checking import Budget, Report, check
 from service.rulebook.checking import check_file as check_one_file
 from service.rulebook.snapshot import compiled, with_draft
-from service.rulebook.trial import Tried, Verdict, judge_sentence
+from service.rulebook.trial import TrialSentence, Verdict, judge_sentence
 
 _REMEMBERED = 64
-"""Packs."""
+"""Unpickled packs in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackPlace:
-    """As `policies.load.Place`, with pickled packs."""
+    """`policies.load.Place` with pickled packs."""
 
     name: str | None
     beside: Sequence[bytes]
@@ -45,8 +45,9 @@ class PackPlace:
 class Checked:
     """
     Attributes:
-        pack: The name that the pack gives itself; None where it has errors.
-        examples: Of all rules; None where the pack has errors.
+        pack: Name in the text; None if it has errors.
+        version: Version in the text; None if it has errors.
+        examples: Number of examples of all rules; None if it has errors.
     """
 
     pack: str | None
@@ -62,8 +63,8 @@ class Prepared:
     """A pack that may come into force.
 
     Attributes:
-        pack: Pickled; None where there are errors.
-        matcher: Of all packs that will be in force; None where it was not asked for.
+        pack: The pickled pack; None if there are errors.
+        matcher: Matcher of all packs that will be in force; None if not asked for.
     """
 
     errors: Sequence[PackError]
@@ -99,12 +100,12 @@ def prepare(source: Source, place: PackPlace, corpus: Path | None, *, compile_: 
 
 
 def check_file(path: Path, corpus: Path | None) -> bytes:
-    """A pickled `checking.Report` on a file taken by itself."""
+    """Check a file without regard to other packs. Returns a pickled `checking.Report`."""
     return pack_up(check_one_file(path, corpus))
 
 
 def unpack_report(packed: bytes) -> Report:
-    """In a thread: a report holds a whole document."""
+    """Unpickle a report; call it in a thread, as a report holds a whole document."""
     with without_collector():
         report = pickle.loads(packed)
     assert isinstance(report, Report)
@@ -112,7 +113,7 @@ def unpack_report(packed: bytes) -> Report:
 
 
 def load_record(source: Source) -> bytes:
-    """A pickled pack.
+    """Load a pack from its text on record. Returns it pickled.
 
     Raises:
         PackInvalid
@@ -126,18 +127,21 @@ def compile_packs(packs: Sequence[bytes]) -> PackedMatcher:
 
 
 def try_sentence(
-    tried: Tried, packs: Sequence[bytes], statuses: Sequence[RuleStatus], draft: str | None
+    sentence: TrialSentence,
+    packs: Sequence[bytes],
+    statuses: Sequence[RuleStatus],
+    draft: str | None,
 ) -> Verdict:
-    """By the packs, with a draft, if there is one, in the place of the pack of its name.
+    """Try a sentence on the packs; a draft replaces the pack of its name.
 
     Raises:
-        PackInvalid: The draft.
+        PackInvalid: The draft has errors.
     """
-    return judge_sentence(compiled(with_draft(unpack_all(packs), draft), statuses), tried)
+    return judge_sentence(compiled(with_draft(unpack_all(packs), draft), statuses), sentence)
 
 
 def pack_up_packs(packs: Sequence[Pack]) -> list[bytes]:
-    """In a thread: other threads run between two packs."""
+    """Pickle the packs; call it in a thread. Other threads run between two packs."""
     pickled = []
     for pack in packs:
         pickled.append(pack_up(pack))
@@ -146,7 +150,7 @@ def pack_up_packs(packs: Sequence[Pack]) -> list[bytes]:
 
 
 def unpack_compiled(packed: PackedMatcher, packs: Sequence[Pack]) -> Matcher:
-    """In a thread: other threads run between two pieces of the matcher."""
+    """Unpickle a matcher; call it in a thread. Other threads run between two of its pieces."""
     return unpack_matcher(packed, packs, between=lambda: time.sleep(0))
 
 

@@ -1,8 +1,8 @@
-"""The policies in force: one snapshot, replaced in one step, and how it is changed.
+"""Policies in force: one snapshot, replaced in one step.
 
-Whoever matches asks for the snapshot once for each utterance and so never sees a mixture. A change
-is checked and compiled by a worker, put on record, and only then swapped in: refused or cut short,
-it leaves everything as it was. One change at a time.
+A caller that matches an utterance reads the snapshot once, and so never sees a mixture. A worker
+checks and compiles a change; it is stored, and only then swapped in. A change that is refused or
+interrupted leaves everything as it was. One change runs at a time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -23,22 +24,23 @@ from policies.pack import Pack
 from service.clock import Clock
 from service.errors import StoreAway
 from service.metrics import Metrics
-from service.rulebook.checking import Report, clashes
+from service.rulebook.checking import Report, find_clashes
 from service.rulebook.jobs import Checked
+from service.rulebook.kept_packs import load_kept, name_of_record
 from service.rulebook.pack_work import NotReady, PackWork
-from service.rulebook.plan import Adopt, Keep, Remove, Step, plan
+from service.rulebook.plan import Adopt, Keep, new_version, plan, warn_of_same_versions
 from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.refusals import NoSuchVersion, Refused, Stale
 from service.rulebook.snapshot import Snapshot
-from service.rulebook.trial import Tried, Verdict, judge_sentence
+from service.rulebook.trial import TrialSentence, Verdict, judge_sentence
 from service.rulebook.version import (
     FROM_FILES,
-    By,
+    Author,
+    ChangeKind,
     LivePack,
     NewVersion,
     Origin,
     Version,
-    What,
     digest_of,
 )
 
@@ -46,18 +48,18 @@ log = structlog.get_logger()
 
 
 _NAMED = re.compile(r"^pack: *['\"]?([a-z][a-z0-9-]*)", re.MULTILINE)
-"""The name that a text gives its pack, whatever else is wrong with it."""
+"""Name of the pack in a text that may have any errors."""
 
 _UTTERANCE = 600
-"""Characters that are matched in a millisecond or two, as an utterance's are; of a longer text the
-worker takes care."""
+"""Length of text, in characters, that is matched here in a millisecond or two; the worker matches
+longer texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """
     Attributes:
-        changed: False where the text was in force already.
+        changed: False if the text was in force already.
     """
 
     live: LivePack
@@ -66,11 +68,12 @@ class Change:
 
 
 class LivePolicies:
-    """
+    """The policies in force, and all ways to change them.
+
     Args:
-        worker: Checks and compiles, but for what is loaded at the start, when nobody is heard yet.
-        corpus: Folder of benign speech, on which rules keep to their budgets.
-        snapshot: What is in force until `follow` says more; nothing, if left out.
+        worker: Checks and compiles, except at the start, when nobody is heard yet.
+        corpus: Folder of benign speech for false-alarm budgets.
+        snapshot: Policies in force until the first `follow`; none by default.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class LivePolicies:
         self._snapshot = snapshot or Snapshot((), Matcher([]))
         self._files: tuple[Sequence[Loaded], Origin] = ((), Origin.FILE)
         self._unsure = False
-        """A commit got no answer: what is on record may be newer than the snapshot."""
+        """True if a commit got no answer, so that the record may be newer than the snapshot."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -105,7 +108,7 @@ class LivePolicies:
         return self._snapshot.matcher
 
     async def follow(self, files: Sequence[Loaded], origin: Origin) -> None:
-        """Bring into force what files and record say: see `plan`.
+        """Bring the packs into force that files and record ask for: see `plan`.
 
         Raises:
             PackInvalid: The files cannot be used together, or beside packs without a file.
@@ -115,12 +118,13 @@ class LivePolicies:
             await self._follow(files, origin)
 
     async def put(
-        self, name: str, content: bytes, by: By, matching: Collection[str] | None = None
+        self, name: str, content: bytes, by: Author, matching: Collection[str] | None = None
     ) -> Change:
         """Bring a text of a pack into force.
 
         Args:
-            matching: Record ids of which one must be in force now, `*` for any; None: whatever is.
+            matching: Record ids of which one must be in force now, `*` for any; None sets no
+                condition.
 
         Raises:
             Refused: With every error.
@@ -138,24 +142,24 @@ class LivePolicies:
             return await self._bring(name, source, live, Origin.API, by, {name: taken})
 
     async def roll_back(
-        self, name: str, id_: int, by: By, matching: Collection[str] | None = None
+        self, name: str, id_: int, by: Author, matching: Collection[str] | None = None
     ) -> Change:
         """Bring an earlier text into force again, if it still passes every check.
 
         Raises:
-            NoSuchVersion: There is none with this id that has a text.
-            Refused, Stale, Problem: As `put`.
+            NoSuchVersion: No version with a text has this id.
+            Refused, Stale, Problem: See `put`.
         """
         async with self._changing:
             live = await self._expect(name, matching)
             version = await self._store.find(name, id_)
             if version is None or version.origin is Origin.REMOVED:
                 raise NoSuchVersion(name, id_)
-            source = Source(_name_of(version), version.source)
+            source = Source(name_of_record(version), version.source)
             return await self._bring(name, source, live, Origin.ROLL_BACK, by, {})
 
     async def check(self, content: bytes) -> Checked:
-        """What `put` would say, under the name that the text gives itself."""
+        """Check a text as `put` would, under the name in the text; change nothing."""
         async with self._trying:
             try:
                 source = decode_source(content, "")
@@ -167,26 +171,32 @@ class LivePolicies:
             return await self._work.check(source, self.packs, {called: taken})
 
     async def check_file(self, path: Path) -> Report:
-        """What is wrong with a changed file, taken by itself."""
+        """Check a changed file without regard to other packs."""
         async with self._trying:
             return await self._work.check_file(path)
 
     async def trial(
-        self, tried: Tried, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
+        self,
+        sentence: TrialSentence,
+        statuses: Collection[RuleStatus] = HEARD,
+        draft: str | None = None,
     ) -> Verdict:
-        """What the policies in force make of a sentence, with rules of these statuses, and with a
-        draft in the place of the pack of its name.
+        """Try a sentence on the policies in force; change nothing.
+
+        Args:
+            statuses: Statuses of the rules to try.
+            draft: Pack as YAML that replaces the pack of its name.
 
         Raises:
-            Refused: The draft, with every error.
+            Refused: The draft has errors; with every error.
             Problem: 503, the worker is away.
         """
         in_force = draft is None and set(statuses) == set(HEARD)
-        if in_force and len(tried.text) <= _UTTERANCE:
-            return await asyncio.to_thread(judge_sentence, self.matcher(), tried)
+        if in_force and len(sentence.text) <= _UTTERANCE:
+            return await asyncio.to_thread(judge_sentence, self.matcher(), sentence)
         async with self._trying:
             try:
-                return await self._work.try_sentence(tried, self.packs, statuses, draft)
+                return await self._work.try_sentence(sentence, self.packs, statuses, draft)
             except PackInvalid as invalid:
                 raise Refused(invalid.errors) from None
 
@@ -200,7 +210,7 @@ class LivePolicies:
         return live
 
     async def _versions_beside(self, name: str, digest: str) -> set[str]:
-        """Versions of the pack that only other texts call themselves."""
+        """Return the version numbers of the pack that texts with another digest use."""
         texts = await self._store.texts(name)
         own = {text.version for text in texts if text.digest == digest}
         return {text.version for text in texts} - own
@@ -211,7 +221,7 @@ class LivePolicies:
         source: Source,
         live: LivePack | None,
         origin: Origin,
-        by: By,
+        by: Author,
         versions: Mapping[str, Collection[str]],
     ) -> Change:
         same = live is not None and live.record.source == source.text
@@ -223,8 +233,8 @@ class LivePolicies:
         if live is not None and matcher is None:
             return Change(live, False, ready.warnings)
         assert matcher is not None
-        told = What.ADDED if live is None else What.CHANGED
-        new = NewVersion(pack.pack, pack.version, source.text, origin, by, told)
+        kind = ChangeKind.ADDED if live is None else ChangeKind.CHANGED
+        new = NewVersion(pack.pack, pack.version, source.text, origin, by, kind)
         (record,) = await self._record([new])
         brought = LivePack(pack, record)
         others = [each for each in self._snapshot.live if each.pack.pack != pack.pack]
@@ -238,15 +248,22 @@ class LivePolicies:
         newest = {each.pack: each for each in await self._store.newest()}
         filed = {each.pack: each for each in await self._store.newest(FROM_FILES)}
         steps = plan({each.pack.pack: each for each in files}, newest, filed)
-        kept = await self._kept(steps)
+        kept = await load_kept(
+            [step for step in steps if isinstance(step, Keep)],
+            self._snapshot,
+            partial(self._work.load_record, here=self._starting),
+            on_refused=lambda origin: self._count(origin, "refused"),
+        )
         adopted = [step for step in steps if isinstance(step, Adopt)]
-        if errors := list(clashes([step.file for step in adopted], [each.pack for each in kept])):
+        if errors := list(
+            find_clashes([step.file for step in adopted], [each.pack for each in kept])
+        ):
             raise PackInvalid(errors)
         packs = [*(each.pack for each in kept), *(step.file.pack for step in adopted)]
-        new = [change for step in steps if (change := _change(step, origin))]
+        new = [version for step in steps if (version := new_version(step, origin))]
         if new or {each.record.id for each in kept} != _ids(self._snapshot):
             matcher = await self._work.compile_packs(packs, here=self._starting)
-            _warn_of_versions(adopted, newest)
+            warn_of_same_versions(adopted, newest)
             records = {each.pack: each for each in await self._record(new)}
             fresh = [LivePack(step.file.pack, records[step.file.pack.pack]) for step in adopted]
             self._swap([*kept, *fresh], matcher)
@@ -255,40 +272,9 @@ class LivePolicies:
         self._files = files, origin
         self._unsure = False
 
-    async def _kept(self, steps: Sequence[Step]) -> list[LivePack]:
-        """One that this release no longer takes gives way to its pack's file, if it has one."""
-        known = {each.record.id: each for each in self._snapshot.live}
-        kept: list[LivePack] = []
-        for step in steps:
-            if not isinstance(step, Keep):
-                continue
-            record, file = step.record, step.file
-            try:
-                kept.append(
-                    known.get(record.id) or LivePack(await self._pack_of(record, file), record)
-                )
-            except PackInvalid as invalid:
-                log.error(
-                    "policies.record_refused",
-                    pack=record.pack,
-                    version_id=record.id,
-                    errors=len(invalid.errors),
-                    file_instead=file is not None,
-                )
-                self._count(record.origin, "refused")
-                if file is not None:
-                    kept.append(LivePack(file[0].pack, file[1]))
-        return kept
-
-    async def _pack_of(self, record: Version, file: tuple[Loaded, Version] | None) -> Pack:
-        if file is not None and file[1].digest == record.digest:
-            return file[0].pack
-        source = Source(_name_of(record), record.source)
-        return await self._work.load_record(source, here=self._starting)
-
     @property
     def _starting(self) -> bool:
-        """Nothing is in force, and so nobody is heard yet."""
+        """True before the first policies are in force: nobody is heard yet."""
         return not self._snapshot.live
 
     async def _record(self, new: Sequence[NewVersion]) -> Sequence[Version]:
@@ -313,27 +299,3 @@ class LivePolicies:
 
 def _ids(snapshot: Snapshot) -> set[int]:
     return {each.record.id for each in snapshot.live}
-
-
-def _name_of(version: Version) -> str:
-    return f"version {version.id} of {version.pack}"
-
-
-def _change(step: Step, origin: Origin) -> NewVersion | None:
-    match step:
-        case Adopt(file, told):
-            pack = file.pack
-            return NewVersion(pack.pack, pack.version, file.source.text, origin, By(), told)
-        case Remove(last):
-            removed = Origin.REMOVED
-            return NewVersion(last.pack, last.version, "", removed, By(), What.REMOVED)
-        case Keep():
-            return None
-
-
-def _warn_of_versions(adopted: Sequence[Adopt], newest: dict[str, Version]) -> None:
-    """A person at a keyboard is told by the answer; who edits a file, by the log."""
-    for step in adopted:
-        pack, last = step.file.pack, newest.get(step.file.pack.pack)
-        if step.told is What.CHANGED and last is not None and last.version == pack.version:
-            log.warning("policies.version_not_raised", pack=pack.pack, version=pack.version)

@@ -1,6 +1,6 @@
-"""The slow part of changing policies, given to a worker, and what comes back made ready for use.
+"""Slow part of changing policies: jobs for the worker, and their results made ready for use.
 
-Packs are pickled and matchers unpacked on a thread, in small pieces, between which others run.
+Packs are pickled and matchers unpickled on a thread, in small pieces; other threads run in between.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from service.rulebook.checking import Report
 from service.rulebook.jobs import Checked, PackPlace, Prepared
 from service.rulebook.ports import PolicyWorker
 from service.rulebook.snapshot import compiled
-from service.rulebook.trial import Tried, Verdict
+from service.rulebook.trial import TrialSentence, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Ready:
     """A pack that may come into force.
 
     Attributes:
-        matcher: Of this pack and those beside it; None where it was not asked for.
+        matcher: Matcher of this pack and those beside it; None if not asked for.
     """
 
     pack: Pack
@@ -40,13 +40,16 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
+    """A pack with errors."""
+
     errors: Sequence[PackError]
 
 
 class PackWork:
-    """
+    """Give jobs to the worker.
+
     Args:
-        corpus: Folder of benign speech, on which rules keep to their budgets.
+        corpus: Folder of benign speech for false-alarm budgets.
     """
 
     def __init__(self, worker: PolicyWorker, corpus: Path | None) -> None:
@@ -83,19 +86,20 @@ class PackWork:
 
     async def try_sentence(
         self,
-        tried: Tried,
+        sentence: TrialSentence,
         packs: Sequence[Pack],
         statuses: Collection[RuleStatus],
         draft: str | None,
     ) -> Verdict:
-        """Raises: PackInvalid, the draft is refused."""
+        """Try a sentence. Raises: PackInvalid, the draft has errors."""
         pickled = await _pickled(packs)
-        return await self._worker.run(jobs.try_sentence, tried, pickled, list(statuses), draft)
+        return await self._worker.run(jobs.try_sentence, sentence, pickled, list(statuses), draft)
 
     async def compile_packs(self, packs: Sequence[Pack], *, here: bool) -> Matcher:
-        """
+        """Compile a matcher of the packs.
+
         Args:
-            here: On a thread of this process: nobody is heard yet.
+            here: True to use a thread of this process, while nobody is heard yet.
         """
         if here:
             return await asyncio.to_thread(compiled, packs)
@@ -103,7 +107,7 @@ class PackWork:
         return await asyncio.to_thread(jobs.unpack_compiled, packed, packs)
 
     async def load_record(self, source: Source, *, here: bool) -> Pack:
-        """Raises: PackInvalid"""
+        """Load a pack from its text on record. Raises: PackInvalid"""
         if here:
             return (await asyncio.to_thread(load_source, source)).pack
         pickled = await self._worker.run(jobs.load_record, source)
@@ -115,7 +119,7 @@ async def _pickled(packs: Sequence[Pack]) -> Sequence[bytes]:
 
 
 def _ready(prepared: Prepared, pickled: bytes, beside: Sequence[Pack]) -> Ready:
-    """In a thread."""
+    """Unpickle a prepared pack and its matcher; call it in a thread."""
     with without_collector():
         pack = unpack_pack(pickled)
     if prepared.matcher is None:

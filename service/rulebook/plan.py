@@ -1,33 +1,48 @@
-"""Which text of each pack is in force, by its files and by what is on record: the newest change.
+"""Choice of the text of each pack: the newest change of its file or of its record.
 
-A file counts as changed when its text is not the one that was last taken from a file. An unchanged
-file is older than whatever came after it over the API; a file that was there and is gone takes its
-pack with it; a pack that never had a file lives on from the record.
+A file counts as changed if its text differs from the one last applied from a file. A change over
+the API is newer than an unchanged file. A file that is gone removes its pack. A pack that never had
+a file stays in force from the record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from policies.load import Loaded
-from service.rulebook.version import Origin, Version, What, digest_of
+from service.rulebook.version import (
+    Author,
+    ChangeKind,
+    NewVersion,
+    Origin,
+    Version,
+    digest_of,
+)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """A file that is new or has changed."""
+    """Bring a new or changed file into force.
+
+    Attributes:
+        change: Kind of change for the event; None for no event.
+    """
 
     file: Loaded
-    told: What | None
+    change: ChangeKind | None
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What is on record stays in force.
+    """Keep the text on record in force.
 
     Attributes:
-        file: Of the pack, if it has one, and the record of that file's text.
+        file: File of the pack and the record of the file's text; None for a pack without a file.
     """
 
     record: Version
@@ -36,7 +51,11 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The file has gone. `last` is what was in force."""
+    """Remove a pack whose file has gone.
+
+    Attributes:
+        last: Version that was in force.
+    """
 
     last: Version
 
@@ -47,11 +66,12 @@ Step = Adopt | Keep | Remove
 def plan(
     files: Mapping[str, Loaded], newest: Mapping[str, Version], filed: Mapping[str, Version]
 ) -> list[Step]:
-    """
+    """Return a step for each pack.
+
     Args:
-        files: Packs by name.
-        newest: By pack, the newest record.
-        filed: By pack, the newest record that came from files: a text, or that it was removed.
+        files: Files by the name of their pack.
+        newest: Newest record of each pack.
+        filed: Newest record of each pack that came from files: a text or a removal.
     """
     steps = (
         _step(files.get(name), newest.get(name), filed.get(name), first=not newest)
@@ -67,14 +87,35 @@ def _step(
     if file is not None:
         digest = digest_of(file.source.text)
         if last is None or filed is None or not had_file or filed.digest != digest:
-            return Adopt(file, None if first else _told(last, digest))
+            return Adopt(file, None if first else _change_kind(last, digest))
         return Keep(last, (file, filed))
     if last is None or last.origin is Origin.REMOVED:
         return None
     return Remove(last) if had_file else Keep(last, None)
 
 
-def _told(last: Version | None, digest: str) -> What | None:
+def _change_kind(last: Version | None, digest: str) -> ChangeKind | None:
     if last is None or last.origin is Origin.REMOVED:
-        return What.ADDED
-    return What.CHANGED if last.digest != digest else None
+        return ChangeKind.ADDED
+    return ChangeKind.CHANGED if last.digest != digest else None
+
+
+def new_version(step: Step, origin: Origin) -> NewVersion | None:
+    """Return the version that a step stores; None for a pack that is kept."""
+    match step:
+        case Adopt(file, kind):
+            pack = file.pack
+            return NewVersion(pack.pack, pack.version, file.source.text, origin, Author(), kind)
+        case Remove(last):
+            removed = Origin.REMOVED
+            return NewVersion(last.pack, last.version, "", removed, Author(), ChangeKind.REMOVED)
+        case Keep():
+            return None
+
+
+def warn_of_same_versions(adopted: Sequence[Adopt], newest: Mapping[str, Version]) -> None:
+    """Warn of files that changed under the same version; over HTTP the answer warns."""
+    for step in adopted:
+        pack, last = step.file.pack, newest.get(step.file.pack.pack)
+        if step.change is ChangeKind.CHANGED and last is not None and last.version == pack.version:
+            log.warning("policies.version_not_raised", pack=pack.pack, version=pack.version)

@@ -1,4 +1,4 @@
-"""`/v1/policies`: the packs in force, without their phrases."""
+"""List the packs in force over HTTP: `/v1/policies`."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ POLICIES = Provider[PolicyParts]()
 Parts = Annotated[PolicyParts, Depends(POLICIES)]
 
 
-@router.get("/v1/policies", summary="What is listened for")
+@router.get("/v1/policies", summary="List the packs in force")
 async def list_policies(parts: Parts, caller: Annotated[Caller, Depends(allow(*Role))]) -> Policies:
-    """Without phrases. For admins also the changed files that are refused, with every error."""
+    """Rules are listed without their phrases. Admins also see refused files with every error."""
     folder = parts.policy_folder
     refused = folder.refused() if folder is not None and caller.role is Role.ADMIN else ()
     return Policies(

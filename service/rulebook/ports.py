@@ -1,4 +1,4 @@
-"""What changing policies needs from storage and from a worker."""
+"""Ports of the rulebook to storage and to the worker."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
 from policies.pack import Pack
-from service.rulebook.rule_hit import SaidBefore
+from service.rulebook.past_utterance import PastUtterance
 from service.rulebook.rule_report import Counted, Period
-from service.rulebook.version import Listed, NewVersion, Origin, Text, Version
+from service.rulebook.version import NewVersion, Origin, Text, Version, VersionEntry
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class PolicyWorker(Protocol):
-    """Does slow work on policies where it does not hold up the rooms."""
+    """Worker for slow policy work, which must not hold up the rooms."""
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function elsewhere. One job at a time, in the order in which they came; one that
-        is cancelled is ended.
+        """Call a function in the worker.
+
+        Jobs run one at a time, in the order in which they came. Cancelling a call ends its job.
 
         Args:
-            function: Of a module, so that it can be pickled by name, as can its arguments.
+            function: Function of a module; it is pickled by name, its arguments by value.
 
         Raises:
             Problem: 503, the job could not be done.
-            PackInvalid: As the function.
+            PackInvalid: Raised by the function.
         """
         ...
 
@@ -41,36 +42,36 @@ class PacksInForce(Protocol):
 
 class PolicyStore(Protocol):
     async def add(self, versions: Sequence[NewVersion], now: datetime) -> Sequence[Version]:
-        """Put them on record with their events and audit entries: all of them, or none."""
+        """Store all versions with their events and audit entries, or none."""
         ...
 
     async def newest(self, origins: Collection[Origin] = tuple(Origin)) -> Sequence[Version]:
-        """The newest version of each pack, of those that came this way."""
+        """Return the newest version of each pack among those of these origins."""
         ...
 
     async def find(self, pack: str, id_: int) -> Version | None: ...
 
     async def texts(self, pack: str) -> Sequence[Text]:
-        """Every text of the pack that is on record, once."""
+        """Return each distinct text of the pack on record."""
         ...
 
     async def page(
         self, pack: str, *, limit: int, cursor: str | None = None
-    ) -> tuple[Sequence[Listed], str | None]:
-        """Newest first, with the cursor of the next page."""
+    ) -> tuple[Sequence[VersionEntry], str | None]:
+        """Return a page of versions, newest first, and the cursor of the next page."""
         ...
 
 
 class RuleHitStore(Protocol):
     async def counted(self, period: Period) -> Counted:
-        """What rules hit in a period, what became of it, and how much was heard."""
+        """Count a period's hits, decisions and speech."""
         ...
 
-    async def said_before(
+    async def past_utterances(
         self, *, words_since: datetime, hits_since: datetime, limit: int
-    ) -> Sequence[SaidBefore]:
-        """Words and hits on record, the oldest first; of either the newest `limit` at most.
+    ) -> Sequence[PastUtterance]:
+        """Return words and hits on record, oldest first; at most the newest `limit` of each.
 
-        Hits that are excused count for nothing, and are left out.
+        Excused hits are left out.
         """
         ...

@@ -1,4 +1,4 @@
-"""How a change of policies is refused."""
+"""Refusals of changes of policies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from service.rulebook.version import Version
 class ShownError:
     """
     Attributes:
-        line: From 1; None where the text as a whole is meant.
-        field: As in `policies[0].match.phrases.en[2]`; empty where the text as a whole is meant.
+        line: Line of the text, from 1; None for an error of the whole text.
+        field: Path such as `policies[0].match.phrases.en[2]`; empty for an error of the whole text.
     """
 
     line: int | None
@@ -29,7 +29,7 @@ def shown_errors(errors: Sequence[PackError]) -> list[ShownError]:
 
 
 class Refused(Problem):
-    """422 with every error; what was in force stays."""
+    """422 with every error; the policies in force stay."""
 
     def __init__(self, errors: Sequence[PackError]) -> None:
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
@@ -46,7 +46,7 @@ class Refused(Problem):
 
 
 class Stale(Problem):
-    """412: somebody else was faster."""
+    """412: another change came first."""
 
     def __init__(self, pack: str, live: Version | None) -> None:
         now = (

@@ -1,4 +1,4 @@
-"""How rules do and what drafts would change: `/v1/policies/report` and `/v1/policies/backtest`."""
+"""Rule report and back-test over HTTP: `/v1/policies/report` and `/v1/policies/backtest`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from service.provider import Provider
 from service.rulebook.backtesting import Backtesting, BacktestReport
 from service.rulebook.ports import PacksInForce, RuleHitStore
 from service.rulebook.refusals import shown_errors
-from service.rulebook.rule_report import RuleReport, period, rule_report
+from service.rulebook.rule_report import RuleReport, reported_period, rule_report
 from service.rulebook.rules_page import Kept
 
 router = APIRouter(tags=["policies"])
@@ -46,50 +46,54 @@ Parts = Annotated[ReportParts, Depends(REPORT)]
 
 BACKTEST = "/v1/policies/backtest"
 MAX_BYTES = 4_000_000
-"""Of a back-test's body."""
+"""Largest body of a back-test."""
 _MOST_PACKS = 20
 
 Room = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]
 
 
 class Draft(BaseModel):
-    """What is asked of a back-test."""
+    """Request for a back-test."""
 
     model_config = ConfigDict(extra="forbid")
 
     packs: Annotated[Sequence[str], Field(min_length=1, max_length=_MOST_PACKS)] = Field(
-        description="Packs as YAML: each in place of the live one of its name, or beside them all."
+        description="Packs as YAML; each replaces the pack in force of its name, or is added."
     )
     statuses: Annotated[Sequence[RuleStatus], Field(min_length=1, max_length=4)] = Field(
-        TRIED, description="Rules with another status are heard on neither side."
+        TRIED, description="Statuses of the rules that take part on both sides."
     )
     since: Moment | None = None
     until: Moment | None = None
     room: Room | None = None
 
 
-@router.get("/v1/policies/report", summary="How well each rule does")
+@router.get("/v1/policies/report", summary="Report hits, alerts and precision of each rule")
 async def report(
     parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
-    since: Annotated[Moment | None, Query(description="Left out, 30 days before `until`.")] = None,
-    until: Annotated[Moment | None, Query(description="Left out, now.")] = None,
-    room: Annotated[Room | None, Query(description="Id of a room; left out, all.")] = None,
+    since: Annotated[Moment | None, Query(description="30 days before `until` by default.")] = None,
+    until: Annotated[Moment | None, Query(description="Now by default.")] = None,
+    room: Annotated[Room | None, Query(description="Id of a room; all rooms by default.")] = None,
 ) -> RuleReport:
-    """By when it was said, in whole hours. Of an alert with several rules, each is upheld or
-    dismissed with it."""
+    """Speech counts by the whole hour in which it was spoken.
+
+    A decision about an alert counts for each of its rules.
+    """
     _in_order(since, until)
     kept = timedelta(days=parts.kept.alert_days)
-    asked = period(since, until, room, now=parts.clock(), kept=kept)
+    asked = reported_period(since, until, room, now=parts.clock(), kept=kept)
     return rule_report(asked, await parts.rule_hits.counted(asked), parts.policies.packs)
 
 
-@router.post(BACKTEST, summary="Try draft packs on what was said")
+@router.post(BACKTEST, summary="Run draft packs on transcripts on record")
 async def back_test(
     draft: Draft, parts: Parts, _: Annotated[Caller, Depends(allow(Role.ADMIN))]
 ) -> BacktestReport:
-    """Nothing is changed. One at a time; of more talk than it takes, the newest is taken, and
-    `left_out` says how much is not."""
+    """Nothing is changed. One back-test runs at a time.
+
+    It takes the newest utterances of the period; `left_out` counts the others.
+    """
     _in_order(draft.since, draft.until)
     try:
         return await parts.backtesting.run(
@@ -105,7 +109,7 @@ async def back_test(
 
 
 def _refused(invalid: PackInvalid) -> Problem:
-    """The first error in the sentence, all of them in `errors`."""
+    """Return a refusal with the first error in its text and all in `errors`."""
     first, *others = invalid.errors
     more = f" (and {len(others)} more, in `errors`)" if others else ""
     errors = [

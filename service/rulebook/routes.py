@@ -1,4 +1,4 @@
-"""`/v1/policies/{pack}`: change a pack while rooms are listened to, see its history, go back."""
+"""Change a pack over HTTP, list its versions, roll back: `/v1/policies/{pack}`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.rulebook.live import Change, LivePolicies
 from service.rulebook.ports import PolicyStore
 from service.rulebook.refusals import NoSuchPack, NoSuchVersion
 from service.rulebook.shown import ShownPack, ShownVersion, shown_pack, shown_version
-from service.rulebook.version import By, LivePack, Origin
+from service.rulebook.version import Author, LivePack, Origin
 
 router = APIRouter(tags=["policies"])
 
@@ -53,8 +53,7 @@ IfMatch = Annotated[
     Header(
         alias="If-Match",
         max_length=1000,
-        description="ETag of the version that the change is of: refused with 412 if that is not "
-        "in force any more.",
+        description="ETag of the version that you changed; 412 if another is in force.",
     ),
 ]
 
@@ -62,16 +61,16 @@ IfMatch = Annotated[
 class RollBack(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    version_id: int = Field(ge=1, le=2**53, description="Of one of the pack's versions.")
+    version_id: int = Field(ge=1, le=2**53, description="Id of one of the pack's versions.")
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """
     Attributes:
-        version_id: Of the record that is now in force.
-        changed: False where this text was in force already: nothing is new.
-        warnings: What could not be checked.
+        version_id: Id of the record that is in force now.
+        changed: False if this text was in force already.
+        warnings: Checks that could not be made.
     """
 
     pack: ShownPack
@@ -95,10 +94,10 @@ async def put_policies(
     caller: Manages,
     if_match: IfMatch = None,
 ) -> Accepted:
-    """The body is the pack as YAML, up to 1 MB; its own `pack` must be the path's.
+    """The body is the pack as YAML, up to 1 MB; its `pack` must be the one in the path.
 
-    Refused whole with every error in `errors` (422), or in force from the next utterance on. What
-    is in force already changes nothing.
+    It is in force from the next utterance on, or refused whole with every error in `errors` (422).
+    A text that is in force already changes nothing.
     """
     content = await yaml_body(request)
     change = await parts.policies.put(pack, content, _by(caller), _ids(if_match))
@@ -107,18 +106,18 @@ async def put_policies(
 
 @router.get(
     PREFIX + "/{pack}",
-    summary="The text of a pack in force",
+    summary="Show the text of a pack in force",
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
 async def show_policies(pack: PackName, parts: Parts, _: Manages) -> Response:
-    """As YAML, with the `ETag` that a change can name in `If-Match`."""
+    """The answer is YAML. Send its `ETag` in `If-Match` with a change."""
     live = _live(parts.policies, pack)
     headers = {"ETag": _etag(live), "Cache-Control": "no-store"}
     return Response(live.record.source, media_type=YAML[0], headers=headers)
 
 
-@router.get(PREFIX + "/{pack}/versions", summary="The history of a pack, newest first")
+@router.get(PREFIX + "/{pack}/versions", summary="List the versions of a pack, newest first")
 async def list_versions(
     pack: PackName,
     parts: Parts,
@@ -126,7 +125,7 @@ async def list_versions(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Versions:
-    """Every text that was ever in force here, from files and over HTTP; none is ever deleted."""
+    """All texts that were ever in force, from files and over HTTP; none is ever deleted."""
     page, next_cursor = await parts.policy_store.page(pack, limit=limit, cursor=cursor)
     if not page and cursor is None:
         raise NoSuchPack(pack)
@@ -136,7 +135,7 @@ async def list_versions(
 
 @router.get(
     PREFIX + "/{pack}/versions/{version_id}",
-    summary="The text of a version",
+    summary="Show the text of a version",
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
@@ -156,15 +155,15 @@ async def roll_back(
     caller: Manages,
     if_match: IfMatch = None,
 ) -> Accepted:
-    """It is checked as if it were sent anew, and becomes a new record of the history."""
+    """The text is checked like a new one and becomes a new version."""
     change = await parts.policies.roll_back(pack, body.version_id, _by(caller), _ids(if_match))
     return _accepted(change, response)
 
 
 async def yaml_body(request: Request) -> bytes:
-    """Raises: Problem, 415 where the body is not sent as YAML."""
-    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if said not in YAML:
+    """Return the body. Raises: Problem, 415 if it is not sent as YAML."""
+    sent_as = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent_as not in YAML:
         detail = f"the pack is not sent as YAML; send `Content-Type: {YAML[0]}`"
         raise Problem(415, "Wrong content type", detail)
     return await request.body()
@@ -188,11 +187,11 @@ def _etag(live: LivePack) -> str:
 
 
 def _ids(if_match: str | None) -> Sequence[str] | None:
-    """`*`, any that is in force, is no condition on which."""
+    """Return the record ids in an `If-Match` header, `*` among them; None without the header."""
     if if_match is None:
         return None
     return [tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")]
 
 
-def _by(caller: Caller) -> By:
-    return By(caller.name, caller.key_id, caller.role)
+def _by(caller: Caller) -> Author:
+    return Author(caller.name, caller.key_id, caller.role)

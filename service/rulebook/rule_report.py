@@ -1,6 +1,6 @@
-"""How well each rule does: what it hit, what people decided, and what a shadow rule would change.
+"""Rule report: hits, decisions and precision of each rule, and the effect of shadow rules.
 
-Pure: what is counted comes in from storage.
+Pure: the counts are arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from service.clock import Timestamp
 from service.errors import Problem
 
 REPORTED = timedelta(days=30)
-"""The time that is looked at if nobody says which."""
+"""Length of the period by default."""
 _HOUR = timedelta(hours=1)
 _Z = 1.959963984540054
 """Standard deviations of a normal distribution within which 95 % lies."""
@@ -25,10 +25,11 @@ _Z = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Whole hours; what was said in them, in one room or in all.
+    """Period of whole hours, in one room or in all.
 
     Attributes:
-        until: The first moment after it.
+        until: First moment after the period.
+        room_id: Id of the room; None for all rooms.
     """
 
     since: datetime
@@ -36,7 +37,7 @@ class Period:
     room_id: str | None = None
 
 
-def period(
+def reported_period(
     since: datetime | None,
     until: datetime | None,
     room_id: str | None,
@@ -44,12 +45,15 @@ def period(
     now: datetime,
     kept: timedelta,
 ) -> Period:
-    """What is asked for, widened to whole hours; no longer ago than hits are kept.
+    """Return the period from `since` to `until`, widened to whole hours.
 
-    Without `since`, the last 30 days.
+    Args:
+        since: Start; `REPORTED` before the end by default.
+        until: End; now by default.
+        kept: Retention of hits, which bounds the start.
 
     Raises:
-        Problem: 422, nothing was or is kept of that time.
+        Problem: 422, nothing of that time is on record.
     """
     earliest = now - kept
     end = now if until is None else min(until, now)
@@ -57,7 +61,7 @@ def period(
         raise Problem(
             422,
             "Nothing on record",
-            f"what rules hit is kept for {kept.days} days; ask for a time within them",
+            f"hits are kept for {kept.days} days; ask for a time within them",
         )
     end = end.astimezone(UTC)
     begin = max(since or end - REPORTED, earliest).astimezone(UTC)
@@ -68,10 +72,11 @@ def period(
 
 @dataclass(frozen=True, slots=True)
 class RuleKey:
-    """A rule as it was: hits and decisions of another version say little about this one.
+    """One version of a rule: hits and decisions of another version say little about it.
 
     Attributes:
-        version: The rule's own, or its pack's; empty for alerts of before hits were counted.
+        version: Version of the rule, or of its pack if the rule has none; empty for alerts from
+            before hits were counted.
     """
 
     pack: str
@@ -81,7 +86,7 @@ class RuleKey:
 
 @dataclass(frozen=True, slots=True)
 class HitCount:
-    """Of one rule; `excused` and `review` are of `live` and `shadow` together."""
+    """Hits of one rule; `excused` and `review` are parts of `live` and `shadow` together."""
 
     live: int = 0
     shadow: int = 0
@@ -91,7 +96,7 @@ class HitCount:
 
 @dataclass(frozen=True, slots=True)
 class DecisionCount:
-    """Of the alerts that a rule raised, alone or with others."""
+    """Decisions about the alerts that a rule raised, alone or with others."""
 
     alerts: int = 0
     undecided: int = 0
@@ -101,7 +106,7 @@ class DecisionCount:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Utterances that a live rule caught."""
+    """A live rule, and the number of utterances that it caught beside a shadow rule."""
 
     pack: str
     rule_id: str
@@ -110,13 +115,13 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class ShadowCount:
-    """A shadow rule beside the live ones, from its first hit on.
+    """A shadow rule compared with the live ones, from its first hit on.
 
     Attributes:
         together: Utterances that a live rule caught, too.
-        together_with: By which; an utterance counts for each.
+        together_with: These live rules; an utterance counts for each.
         missed: Utterances that live rules of its category caught, and it did not.
-        missed_by: Which caught them; an utterance counts for each.
+        missed_by: These live rules; an utterance counts for each.
     """
 
     since: Timestamp
@@ -128,11 +133,11 @@ class ShadowCount:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What storage knows of a period.
+    """Counts of a period.
 
     Attributes:
-        speech_ms: How much was heard, None where that is not known for the room alone.
-        utterances: The same in number.
+        speech_ms: Milliseconds of speech; None for one room, whose speech is not counted apart.
+        utterances: Number of utterances; None for one room.
     """
 
     hits: Mapping[RuleKey, HitCount]
@@ -144,8 +149,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Upheld among the decided, and the bounds between which its true value lies in 95 of 100
-    cases (Wilson's interval)."""
+    """Share of upheld alerts among the decided ones, with Wilson's 95 % interval."""
 
     value: float
     low: float
@@ -154,15 +158,15 @@ class Precision:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a shadow rule would change.
+    """Effect of a shadow rule, were it active.
 
     Attributes:
-        since: Its first hit; live rules are compared from then on.
+        since: Time of its first hit; live rules are compared from then on.
         alone: Utterances that no live rule caught.
         together: Utterances that a live rule caught, too.
-        together_with: By which; an utterance counts for each.
+        together_with: These live rules; an utterance counts for each.
         missed: Utterances that live rules of its category caught, and it did not.
-        missed_by: Which caught them; an utterance counts for each.
+        missed_by: These live rules; an utterance counts for each.
     """
 
     since: Timestamp
@@ -178,17 +182,17 @@ class RuleFigures:
     """One version of a rule.
 
     Attributes:
-        rule_version: Empty for alerts of before hits were counted.
-        title: Empty where the rule is not in force any more, in any version.
-        status: In force now; null where this version is not.
+        rule_version: Version of the rule; empty for alerts from before hits were counted.
+        title: Title of the rule; empty if no version of it is in force.
+        status: Status of this version; null if it is not in force.
         hits_live: Utterances that it applied to while it was active.
-        hits_shadow: The same while it was in shadow.
-        excused: Hits in which an exception spoke for the speaker.
-        review: Hits to be looked at, without an alarm.
-        alerts: Raised by it, alone or with other rules.
-        precision: Null before the first decision.
-        hits_per_hour: Per hour of speech; null where that is not known.
-        difference: Null where it was never in shadow.
+        hits_shadow: Utterances that it applied to while it was in shadow.
+        excused: Hits to which an exception applied.
+        review: Hits for review, without an alarm.
+        alerts: Alerts that it raised, alone or with other rules.
+        precision: Share of upheld alerts; null before the first decision.
+        hits_per_hour: Hits per hour of speech; null if the hours are not known.
+        difference: Effect of the rule in shadow; null if it never was.
     """
 
     pack: str
@@ -214,12 +218,12 @@ class RuleFigures:
 class RuleReport:
     """
     Attributes:
-        since: The beginning of its first hour; what was asked for is widened to whole hours.
-        until: The end of its last hour.
-        room_id: Null for all rooms.
-        hours: Of speech heard; null for one room, as hours are counted for all of them together.
-        utterances: Heard; null for one room.
-        rules: Those in force, and all others with a hit or an alert; by pack, rule and version.
+        since: Start of the first hour; the period is widened to whole hours.
+        until: End of the last hour.
+        room_id: Id of the room; null for all rooms.
+        hours: Hours of speech; null for one room, as they are counted for all rooms together.
+        utterances: Number of utterances; null for one room.
+        rules: Rules in force and all others with a hit or an alert, by pack, rule and version.
     """
 
     since: Timestamp
@@ -231,11 +235,11 @@ class RuleReport:
 
 
 def rule_report(asked: Period, counted: Counted, packs: Iterable[Pack]) -> RuleReport:
-    """`packs` are those in force."""
+    """Return the report of a period; `packs` are those in force."""
     hours = None if counted.speech_ms is None else counted.speech_ms / 3_600_000
     current = _current(packs)
     keys = {*current, *counted.hits, *counted.decisions}
-    titles = {(key.pack, key.rule_id): told.title for key, told in current.items()}
+    titles = {(key.pack, key.rule_id): rule.title for key, rule in current.items()}
     return RuleReport(
         since=asked.since,
         until=asked.until,
@@ -311,7 +315,7 @@ def _difference(hits: HitCount, shadow: ShadowCount) -> Difference:
 
 
 def precision(upheld: int, dismissed: int) -> Precision | None:
-    """None before the first decision."""
+    """Return the precision of decided alerts; None before the first decision."""
     decided = upheld + dismissed
     if decided == 0:
         return None

@@ -1,4 +1,4 @@
-"""Packs, their versions and verdicts as clients are shown them."""
+"""Packs and their versions in the form that the API shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from policies.severity import Severity
 from policies.taxonomy import Category
 from service.clock import Timestamp
 from service.rulebook.refusals import ShownError
-from service.rulebook.version import Listed, LivePack, Origin
+from service.rulebook.version import LivePack, Origin, VersionEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ShownRule:
 class ShownPack:
     """
     Attributes:
-        version_id: Of the record that is in force: its ETag is this in quotes.
+        version_id: Id of the record that is in force; its ETag is this number in quotes.
     """
 
     pack: str
@@ -54,7 +54,7 @@ class ShownPack:
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """A changed file of the policy folder that is refused; its pack stays as it was."""
+    """A refused file of the policy folder; its pack stays as it was."""
 
     path: str
     errors: Sequence[ShownError]
@@ -64,7 +64,7 @@ class ShownFile:
 class Policies:
     """
     Attributes:
-        refused: For admins.
+        refused: Refused files; empty unless the caller is an admin.
     """
 
     items: Sequence[ShownPack]
@@ -74,7 +74,7 @@ class Policies:
 
 @dataclass(frozen=True, slots=True)
 class ShownVersion:
-    """A text that was in force once, or (origin `removed`) that there was none from then on."""
+    """A version of a pack; one of origin `removed` has no text and ends the pack."""
 
     id: int
     version: str
@@ -97,7 +97,7 @@ def shown_pack(live: LivePack) -> ShownPack:
     )
 
 
-def shown_version(version: Listed, live: LivePack | None) -> ShownVersion:
+def shown_version(version: VersionEntry, live: LivePack | None) -> ShownVersion:
     return ShownVersion(
         id=version.id,
         version=version.version,
@@ -123,6 +123,6 @@ def _rule(pack: Pack, rule: Rule) -> ShownRule:
     )
 
 
-def _translations(told: Pack | Rule) -> dict[str, Words]:
-    found = ((code, told.translations.in_language(code)) for code in CODES)
+def _translations(named: Pack | Rule) -> dict[str, Words]:
+    found = ((code, named.translations.in_language(code)) for code in CODES)
     return {code: Words(words.title, words.description) for code, words in found if words}

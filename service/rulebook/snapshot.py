@@ -1,4 +1,4 @@
-"""What is in force at one moment, never changed: packs and the matcher compiled of them."""
+"""Snapshot of the policies in force: packs and the matcher compiled from them, immutable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.rulebook.version import LivePack
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Packs by name, and the matcher that was compiled of exactly these."""
+    """Packs in the order of their names, and the matcher compiled from exactly these."""
 
     live: Sequence[LivePack]
     matcher: Matcher
@@ -28,15 +28,15 @@ class Snapshot:
 
 
 def compiled(packs: Sequence[Pack], statuses: Collection[RuleStatus] = HEARD) -> Matcher:
-    """Slow: for a worker. In the order of their names, so that it depends on nothing else."""
+    """Compile a matcher; slow, for a worker. The order of the packs does not matter."""
     return Matcher(sorted(packs, key=lambda pack: pack.pack), statuses)
 
 
 def with_draft(packs: Sequence[Pack], draft: str | None) -> Sequence[Pack]:
-    """With a draft, if there is one, in the place of the pack of its name.
+    """Return the packs; a draft, if given, replaces the pack of its name.
 
     Raises:
-        PackInvalid: The draft, with every error.
+        PackInvalid: The draft has errors; with every error.
     """
     if draft is None:
         return packs

@@ -1,4 +1,4 @@
-"""What rules make of one sentence, and why."""
+"""Trial of rules on one sentence, with reasons."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from policies.spoken import Context, Spoken
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """A sentence that rules are tried on.
+class TrialSentence:
+    """A sentence to try rules on.
 
     Attributes:
-        role: The speaker's.
-        packs: Names of packs that apply; None: all.
+        role: Role of the speaker.
+        packs: Names of packs that apply; None for all.
     """
 
     text: str
@@ -37,10 +37,11 @@ class LayerHeard:
 class Verdict:
     """
     Attributes:
-        words: The text as it is compared, and `sounds` how it is heard.
-        layers: What each layer heard, the surest first.
-        rules: Of every rule of which anything was heard, whether it applies, and why or why not.
-        matches: Of rules that apply, the gravest first; those of `active` ones would be alerts.
+        words: Text after normalisation.
+        sounds: Sounds of the text.
+        layers: Phrases that each layer found, the surest layer first.
+        rules: Rules of which any phrase was found, and why each applies or not.
+        matches: Matches, gravest first; those of active rules would be alerts.
     """
 
     language: LanguageCode
@@ -51,13 +52,13 @@ class Verdict:
     matches: Sequence[Match]
 
 
-def judge_sentence(matcher: Matcher, tried: Tried) -> Verdict:
-    context = Context("", "", tried.packs, role=tried.role)
-    spoken = Spoken(tried.text, tried.language)
+def judge_sentence(matcher: Matcher, sentence: TrialSentence) -> Verdict:
+    context = Context("", "", sentence.packs, role=sentence.role)
+    spoken = Spoken(sentence.text, sentence.language)
     why = explain_sentence(matcher, spoken, context) or Explanation("", "", {}, ())
     verdict = matcher.verdict(spoken, context)
     return Verdict(
-        language=tried.language,
+        language=sentence.language,
         words=why.words,
         sounds=why.sounds,
         layers=[LayerHeard(layer, heard) for layer, heard in why.layers.items()],

@@ -1,6 +1,6 @@
-"""`/v1/policies/check` and `/match`: try packs out, changing nothing.
+"""Try packs over HTTP without changing anything: `/v1/policies/check` and `/match`.
 
-What is sent is neither stored nor logged.
+Packs and sentences are neither stored nor logged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from service.rulebook import jobs
 from service.rulebook.checking import Budget
 from service.rulebook.refusals import ShownError, shown_errors
 from service.rulebook.routes import PREFIX, YAML_BODY, Parts, yaml_body
-from service.rulebook.trial import Tried, Verdict
+from service.rulebook.trial import TrialSentence, Verdict
 
 router = APIRouter(tags=["policies"])
 
@@ -36,8 +36,8 @@ PackNames = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_leng
 class Tests:
     """
     Attributes:
-        examples: Of all rules; None where the pack has errors.
-        failed: Examples that do not do what they say, or could not be tried.
+        examples: Number of examples of all rules; null if the pack has errors.
+        failed: Number of examples that failed or could not be tried.
     """
 
     examples: int | None
@@ -48,7 +48,8 @@ class Tests:
 class Checked:
     """
     Attributes:
-        pack: The name that the pack gives itself; None where it has errors.
+        pack: Name in the text; null if it has errors.
+        version: Version in the text; null if it has errors.
     """
 
     valid: bool
@@ -63,40 +64,42 @@ class Checked:
 class Sentence(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    text: Text = Field(description="As a recogniser would write it.")
-    language: LanguageCode | None = Field(None, description="Left out: as the characters show.")
-    role: str = Field("", max_length=100, description="The speaker's.")
-    packs: PackNames | None = Field(None, description="Names of packs; left out: all.")
+    text: Text = Field(description="Text as a recogniser would write it.")
+    language: LanguageCode | None = Field(
+        None, description="Detected from the characters by default."
+    )
+    role: str = Field("", max_length=100, description="Role of the speaker.")
+    packs: PackNames | None = Field(None, description="Names of packs; all by default.")
     draft: str | None = Field(
         None,
         max_length=1_000_000,
-        description="A pack as YAML, in the place of the pack of its name.",
+        description="A pack as YAML; it replaces the pack of its name.",
     )
     statuses: list[RuleStatus] | None = Field(
         None,
         min_length=1,
         max_length=4,
-        description="Rules to try; left out: active and shadow, with a draft also draft.",
+        description="Rules to try; by default active and shadow, with a draft also draft.",
     )
 
 
-@router.post(PREFIX + "/check", summary="What is wrong with a pack", openapi_extra=YAML_BODY)
+@router.post(PREFIX + "/check", summary="Check a pack", openapi_extra=YAML_BODY)
 async def check_policies(request: Request, parts: Parts, _: Tries) -> Checked:
-    """What `PUT /v1/policies/{pack}` would say of the YAML in the body; nothing is changed."""
+    """Check the YAML in the body as `PUT /v1/policies/{pack}` would; nothing is changed."""
     return _checked(await parts.policies.check(await yaml_body(request)))
 
 
-@router.post(PREFIX + "/match", summary="What the policies make of a sentence, and why")
+@router.post(PREFIX + "/match", summary="Match a sentence, with reasons")
 async def match_policies(body: Sentence, parts: Parts, _: Tries) -> Verdict:
-    """By the packs in force, or with a draft among them. The text is not stored."""
+    """The packs in force apply, or a draft among them. The text is not stored."""
     statuses = body.statuses or (HEARD if body.draft is None else TRIED)
-    tried = Tried(
+    sentence = TrialSentence(
         body.text,
         body.language or guess_language(body.text).code,
         role=body.role,
         packs=None if body.packs is None else frozenset(body.packs),
     )
-    return await parts.policies.trial(tried, statuses, body.draft)
+    return await parts.policies.trial(sentence, statuses, body.draft)
 
 
 def _checked(report: jobs.Checked) -> Checked:

@@ -1,4 +1,4 @@
-"""A text of a pack that was in force once, and the event that tells of a change."""
+"""Versions of packs on record, and the event of a change."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from service.clock import Timestamp
 
 
 class Origin(StrEnum):
-    """Where a version came from."""
+    """Origin of a version."""
 
     SHIPPED = "shipped"
     FILE = "file"
     API = "api"
     ROLL_BACK = "roll_back"
     REMOVED = "removed"
-    """No text: the pack's file has gone, and the pack with it."""
+    """The pack's file has gone, and the pack with it; the version has no text."""
 
 
 FROM_FILES = (Origin.SHIPPED, Origin.FILE, Origin.REMOVED)
 
 
-class What(StrEnum):
+class ChangeKind(StrEnum):
     ADDED = "added"
     CHANGED = "changed"
     REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
-class By:
-    """Who makes a change: the holder of a key, or the server by itself."""
+class Author:
+    """Author of a change: the holder of a key, or the server."""
 
     name: str = SERVER
     key_id: str = ""
@@ -43,28 +43,30 @@ class By:
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """A text that is to come into force.
+    """A text that is about to come into force.
 
     Attributes:
-        told: None where it changes nothing for those who listen: the same text again, or the packs
-            of a server's first start.
+        source: Text of the pack, as YAML.
+        change: Kind of change for the event; None for no event: the text was in force already, or
+            it is a pack of the server's first start.
     """
 
     pack: str
     version: str
     source: str
     origin: Origin
-    by: By
-    told: What | None
+    by: Author
+    change: ChangeKind | None
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A version as it stands in the history.
+class VersionEntry:
+    """A version in the list of a pack's versions, without its text.
 
     Attributes:
-        id: Grows with every change of any pack.
-        version: As the text says.
+        id: Number that grows with every change of any pack.
+        version: Version in the text.
+        who: Name of the author.
     """
 
     id: int
@@ -77,15 +79,15 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Version(Listed):
-    """The same with its text, which may be long."""
+class Version(VersionEntry):
+    """A version with its text, which may be long."""
 
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text, by its digest, and the version that it calls itself."""
+    """Digest of a text, and the version in the text."""
 
     version: str
     digest: str
@@ -93,7 +95,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class LivePack:
-    """A pack in force, and the record that its text is from."""
+    """A pack in force, and the record of its text."""
 
     pack: Pack
     record: Version
@@ -101,11 +103,11 @@ class LivePack:
 
 @dataclass(frozen=True, slots=True)
 class PoliciesChanged:
-    """A pack came into force, was changed, or is no longer in force. Of no room.
+    """A pack came into force, was changed, or is no longer in force. It belongs to no room.
 
     Attributes:
-        version_id: Of the record, in `GET /v1/policies/{pack}/versions`.
-        who: The name on the key, or `server` for what its files say.
+        version_id: Id of the record, in `GET /v1/policies/{pack}/versions`.
+        who: Name on the key; `server` for changes of files.
     """
 
     type: ClassVar[str] = "policies.changed"
@@ -114,7 +116,7 @@ class PoliciesChanged:
     version_id: int
     origin: Origin
     who: str
-    what: What
+    what: ChangeKind
 
 
 def digest_of(source: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from policies.match import Action, Layer
+from policies.match import Action, Layer, Match
 from policies.severity import Severity
 from service.alerts.alert import (
     TALK_AROUND,
@@ -28,7 +28,6 @@ from service.alerts.decisions import EARSHOT, Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.clock import Clock, utc_now
 from service.listening.heard import TranscriptHeard
-from service.rulebook.rule_hit import RuleHit
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.hearing import is_on_record, record
@@ -67,7 +66,7 @@ class SqlAlerts:
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
         now = self._clock()
         async with self._database.write() as connection:
@@ -85,7 +84,7 @@ class SqlAlerts:
                         await _retract(connection, alert.id, now)
         return True
 
-    async def foretell(self, alert: Alert) -> bool:
+    async def raise_provisional(self, alert: Alert) -> bool:
         now = self._clock()
         async with self._database.write() as connection:
             if await is_on_record(connection, alert.utterance_id):
@@ -100,7 +99,7 @@ class SqlAlerts:
             await _say_anew(connection, before, alert, now)
         return True
 
-    async def provisional(self) -> Sequence[str]:
+    async def provisional_ids(self) -> Sequence[str]:
         query = select(alerts.c.id).where(alerts.c.provisional)
         query = query.where(alerts.c.state != AlertState.RETRACTED).order_by(alerts.c.raised_at)
         async with self._database.read() as connection:

@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.access.audit import Action, make_entry
 from service.errors import Problem
 from service.rulebook.version import (
-    Listed,
     NewVersion,
     Origin,
     PoliciesChanged,
     Text,
     Version,
+    VersionEntry,
     digest_of,
 )
 from service.storage.engine import Database
@@ -63,13 +63,13 @@ class SqlPolicies:
 
     async def page(
         self, pack: str, *, limit: int, cursor: str | None = None
-    ) -> tuple[Sequence[Listed], str | None]:
+    ) -> tuple[Sequence[VersionEntry], str | None]:
         query = select(*_LISTED).order_by(policy_versions.c.id.desc())
         query = query.where(policy_versions.c.pack == pack)
         if cursor is not None:
             query = query.where(policy_versions.c.id < _id_in(cursor))
         async with self._database.read() as connection:
-            found = [_listed(row) for row in await connection.execute(query.limit(limit + 1))]
+            found = [_entry(row) for row in await connection.execute(query.limit(limit + 1))]
         page = found[:limit]
         return page, cursor_of(page[-1].at, str(page[-1].id)) if len(found) > limit else None
 
@@ -93,9 +93,9 @@ async def _add(connection: AsyncConnection, new: NewVersion, now: datetime) -> V
         insert(policy_versions).values(row).returning(policy_versions.c.id)
     )
     id_: int = added.scalar_one()
-    if new.told is not None:
+    if new.change is not None:
         event = PoliciesChanged(
-            new.pack, new.version, id_, origin=new.origin, who=new.by.name, what=new.told
+            new.pack, new.version, id_, origin=new.origin, who=new.by.name, what=new.change
         )
         await append(connection, event, now)
         entry = make_entry(
@@ -103,7 +103,7 @@ async def _add(connection: AsyncConnection, new: NewVersion, now: datetime) -> V
             Action.POLICIES_CHANGED,
             new.pack,
             now,
-            reason=f"{new.told}: version {new.version}, record {id_}, from {new.origin}",
+            reason=f"{new.change}: version {new.version}, record {id_}, from {new.origin}",
             key_id=new.by.key_id,
             role=new.by.role,
         )
@@ -116,9 +116,9 @@ def _version(row: Row[Any]) -> Version:
     return Version(**{**fields, "origin": Origin(fields["origin"])})
 
 
-def _listed(row: Row[Any]) -> Listed:
+def _entry(row: Row[Any]) -> VersionEntry:
     fields = row._asdict()
-    return Listed(**{**fields, "origin": Origin(fields["origin"])})
+    return VersionEntry(**{**fields, "origin": Origin(fields["origin"])})
 
 
 def _id_in(cursor: str) -> int:

@@ -22,10 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from policies.match import RuleStatus
+from policies.match import Match, RuleStatus
 from service.alerts.alert import UNDECIDED, Outcome
 from service.listening.heard import TranscriptHeard
-from service.rulebook.rule_hit import RuleHit, SaidBefore
+from service.rulebook.past_utterance import PastUtterance
 from service.rulebook.rule_report import (
     Beside,
     Counted,
@@ -59,9 +59,9 @@ class SqlRuleHits:
                 utterances=utterances,
             )
 
-    async def said_before(
+    async def past_utterances(
         self, *, words_since: datetime, hits_since: datetime, limit: int
-    ) -> Sequence[SaidBefore]:
+    ) -> Sequence[PastUtterance]:
         table, hit = transcripts.c, rule_hits.c
         words = select(
             table.room_id, table.speaker_id, table.started_at, table.language, table.text
@@ -71,18 +71,18 @@ class SqlRuleHits:
         counting = counting.where(hit.at >= hits_since, ~hit.excused)
         counting = counting.order_by(hit.at.desc()).limit(limit)
         async with self._database.read() as connection:
-            said = [SaidBefore(*row, rules=()) for row in await connection.execute(words)]
+            said = [PastUtterance(*row, rules=()) for row in await connection.execute(words)]
             for room_id, speaker_id, at, *rule in await connection.execute(counting):
-                said.append(SaidBefore(room_id, speaker_id, at, "", "", ((rule[0], rule[1]),)))
+                said.append(PastUtterance(room_id, speaker_id, at, "", "", ((rule[0], rule[1]),)))
         return sorted(said, key=lambda each: (each.at, each.rules))
 
 
 async def keep_hits(
-    connection: AsyncConnection, heard: TranscriptHeard, found: Sequence[RuleHit]
+    connection: AsyncConnection, heard: TranscriptHeard, found: Sequence[Match]
 ) -> None:
     """In the transaction that puts the utterance on record: twice is refused there."""
     if found:
-        await connection.execute(insert(rule_hits), [_columns(heard, hit) for hit in found])
+        await connection.execute(insert(rule_hits), [_columns(heard, match) for match in found])
 
 
 async def count_heard(connection: AsyncConnection, heard: TranscriptHeard) -> None:
@@ -100,18 +100,18 @@ async def count_heard(connection: AsyncConnection, heard: TranscriptHeard) -> No
         await connection.execute(first)
 
 
-def _columns(heard: TranscriptHeard, hit: RuleHit) -> dict[str, Any]:
+def _columns(heard: TranscriptHeard, match: Match) -> dict[str, Any]:
     return {
         "utterance_id": heard.utterance_id,
-        "pack": hit.pack,
-        "rule_id": hit.rule_id,
-        "pack_version": hit.pack_version,
-        "rule_version": hit.rule_version,
-        "status": hit.status,
-        "severity": hit.severity,
-        "category": hit.category,
-        "review": hit.review,
-        "excused": hit.excused,
+        "pack": match.pack,
+        "rule_id": match.rule_id,
+        "pack_version": match.pack_version,
+        "rule_version": match.rule_version,
+        "status": match.status,
+        "severity": match.severity,
+        "category": match.category,
+        "review": match.review,
+        "excused": bool(match.excused_by),
         "room_id": heard.room_id,
         "speaker_id": heard.speaker_id,
         "at": heard.started_at,

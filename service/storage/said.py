@@ -17,7 +17,7 @@ BATCH = 250
 
 
 class SqlSaid:
-    """`service.rulebook.backtesting.SaidStore`."""
+    """`service.rulebook.backtesting.PastSpeech`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""How far two looks at the same speech agree: what both wrote down will hardly change any more.
+"""Agreement of two interim transcripts: words that both have will hardly change any more.
 
 LocalAgreement-2: Liu, Spanakis and Niehues 2020, "Low-Latency Sequence-to-Sequence Speech
 Recognition and Translation by Partial Hypothesis Selection".
@@ -17,7 +17,10 @@ _UNSPACED = re.compile(r"\w")
 
 
 def agreed_until(before: Transcript, now: Transcript) -> int:
-    """Code points at the beginning of `now.text` that both wrote down; marks do not count."""
+    """Return the number of code points at the start of `now.text` that both transcripts have.
+
+    Punctuation and case do not count.
+    """
     if before.language != now.language:
         return 0
     until = 0
@@ -29,7 +32,7 @@ def agreed_until(before: Transcript, now: Transcript) -> int:
 
 
 def _words(transcript: Transcript) -> Iterator[tuple[str, int]]:
-    """Each word in plain letters, and where it ends; characters where no spaces are written."""
+    """Yield each word in plain letters with its end; characters in languages without spaces."""
     pattern = _UNSPACED if transcript.language in UNSPACED else _SPACED
     for found in pattern.finditer(transcript.text):
         plain = "".join(filter(str.isalnum, found.group())).casefold()

@@ -1,4 +1,4 @@
-"""Matches in words that a model may have made up: for a person to look at, never dropped."""
+"""Matches in doubtful words: a person reviews them; none is dropped."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _REASONS = {
 
 
 def for_review(match: Match, marks: Sequence[str]) -> Match:
-    """Return the match as one to be reviewed, with the reasons that its marks are.
+    """Return the match as one for review, with a reason for each quality mark.
 
-    Like a match that an exception excuses, it is low, and no hit that repetition counts.
+    Its severity is low and repetition does not count it, as for a match that an exception excuses.
     """
     reasons = tuple(dict.fromkeys(_REASONS[mark] for mark in marks if mark in _REASONS))
     return replace(

@@ -1,4 +1,4 @@
-"""Who broke a rule lately: what they say is heard before what others say. Pure."""
+"""Rooms and speakers with a recent rule hit: their speech is transcribed first."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 
 HOT_FOR = timedelta(seconds=60)
+"""Time after a hit in which its room and speaker are hot."""
 _MOST = 10_000
+"""Rooms and speakers remembered."""
 
 
 class Heat:
-    """Remembers rooms and speakers for as long as they are hot; bounded."""
+    """Bounded memory of recent rule hits by room and by speaker."""
 
     def __init__(self) -> None:
         self._hit_at: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
-    def hit(self, room_id: str, speaker_id: str, now: datetime) -> None:
-        """A rule applied to what this speaker said."""
+    def record_hit(self, room_id: str, speaker_id: str, now: datetime) -> None:
+        """Mark the speaker and their room as hot."""
         for key in ((room_id, ""), (room_id, speaker_id)):
             self._hit_at[key] = now
             self._hit_at.move_to_end(key)
         while len(self._hit_at) > _MOST:
             self._hit_at.popitem(last=False)
 
-    def speaker(self, room_id: str, speaker_id: str, now: datetime) -> bool:
+    def is_speaker_hot(self, room_id: str, speaker_id: str, now: datetime) -> bool:
         return self._is_hot((room_id, speaker_id), now)
 
-    def room(self, room_id: str, now: datetime) -> bool:
+    def is_room_hot(self, room_id: str, now: datetime) -> bool:
         return self._is_hot((room_id, ""), now)
 
     def _is_hot(self, key: tuple[str, str], now: datetime) -> bool:

@@ -1,7 +1,7 @@
-"""What can be told of speech that goes on. Pure: looks come in one after another.
+"""Matches in interim transcripts: certain once two transcripts in a row agree on the words. Pure.
 
-A rule that applies to words on which two looks agree is worth a provisional alert. A grave one that
-was found in words of one look only is looked for again at once.
+Certain matches are worth a provisional alert. A grave match in words of one transcript only asks
+for another transcript at once.
 """
 
 from __future__ import annotations
@@ -13,80 +13,93 @@ from asr.speech import Transcript, Utterance
 from policies.match import Match
 from policies.severity import Severity
 from service.verdict.agreement import agreed_until
-from service.verdict.reading import Reading
+from service.verdict.transcript_matches import TranscriptMatches
 
-MOST_AGAIN = 2
-"""Looks in a row that are asked for; then the next comes in its own time."""
+MOST_IN_A_ROW = 2
+"""Interim transcripts in a row that are asked for at once; then the regular interval applies."""
 
 _Key = tuple[str, str]
 """Room and speaker."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InterimResult:
     """
     Attributes:
-        certain: Matches in words on which the looks agree, if any rule is new since the last look;
-            else empty.
-        again: Something grave was found in words that may yet change.
+        certain: All matches in agreed words, if one of their rules is new; else empty.
+        confirm: True if a grave match lies in words that may still change.
     """
 
     certain: Sequence[Match]
-    again: bool
+    confirm: bool
 
 
 @dataclass(slots=True)
 class _Open:
-    """Speech that goes on, and the last look at it."""
+    """An utterance that has not ended.
+
+    Attributes:
+        last: Latest interim transcript.
+        asked: Transcripts in a row that were asked for at once.
+        certain: Pack and rule id of every rule that was certain so far.
+    """
 
     utterance_id: str
     last: Transcript | None = None
     asked: int = 0
-    told: frozenset[tuple[str, str]] = frozenset()
+    certain: frozenset[tuple[str, str]] = frozenset()
 
 
-class Glimpses:
-    """Of every speaker at most one stretch of speech that goes on."""
+class InterimResults:
+    """At most one open utterance per speaker."""
 
     def __init__(self) -> None:
         self._open: dict[_Key, _Open] = {}
 
-    def begin(self, utterance: Utterance) -> str | None:
-        """A look is on its way. The speech of this speaker that was looked at before, if its end
-        never came: whatever was told of it stands."""
+    def open_utterance(self, utterance: Utterance) -> str | None:
+        """Note that an interim transcript is on its way.
+
+        Returns:
+            The id of this speaker's utterance before, if it had certain matches and its end never
+            came: those matches stand.
+        """
         key = (utterance.room_id, utterance.speaker_id)
         before = self._open.get(key)
         if before is not None and before.utterance_id == utterance.id:
             return None
         self._open[key] = _Open(utterance.id)
-        return before.utterance_id if before is not None and before.told else None
+        return before.utterance_id if before is not None and before.certain else None
 
-    def see(self, utterance: Utterance, transcript: Transcript, reading: Reading) -> Seen:
-        """What a look found."""
+    def compare_transcript(
+        self, utterance: Utterance, transcript: Transcript, matches: TranscriptMatches
+    ) -> InterimResult:
+        """Compare an interim transcript with the one before, and sort its matches."""
         here = self._open.get((utterance.room_id, utterance.speaker_id))
-        if here is None or here.utterance_id != utterance.id:  # its end came first
-            return Seen((), again=False)
-        certain_to = 0 if here.last is None else agreed_until(here.last, transcript)
+        if here is None or here.utterance_id != utterance.id:  # the final transcript came first
+            return InterimResult((), confirm=False)
+        agreed = 0 if here.last is None else agreed_until(here.last, transcript)
         here.last = transcript
-        # The reading may begin with words of the part before, so it is counted from its end.
-        boundary = len(reading.text) - (len(transcript.text) - certain_to)
-        worth = [match for match in reading.matches if not match.review]
-        certain = [match for match in worth if _end(match) <= boundary]
+        # The text may begin with words of the part before, so count from its end.
+        boundary = len(matches.text) - (len(transcript.text) - agreed)
+        alarms = [match for match in matches.live if not match.review]
+        certain = [match for match in alarms if _end(match) <= boundary]
         rules = frozenset((match.pack, match.rule_id) for match in certain)
-        again = any(_is_grave(match) and _end(match) > boundary for match in worth)
-        here.asked = here.asked + 1 if again else 0
-        fresh = bool(rules - here.told)
-        here.told |= rules
-        return Seen(certain if fresh else (), again and here.asked <= MOST_AGAIN)
+        confirm = any(_is_grave(match) and _end(match) > boundary for match in alarms)
+        here.asked = here.asked + 1 if confirm else 0
+        has_new_rule = bool(rules - here.certain)
+        here.certain |= rules
+        return InterimResult(
+            certain if has_new_rule else (), confirm and here.asked <= MOST_IN_A_ROW
+        )
 
-    def end(self, utterance: Utterance) -> bool:
-        """The speech has ended. Whether anything was told of it before."""
+    def close_utterance(self, utterance: Utterance) -> bool:
+        """Forget an utterance that has ended. Returns whether it had certain matches."""
         key = (utterance.room_id, utterance.speaker_id)
         here = self._open.get(key)
         if here is None or here.utterance_id != utterance.id:
             return False
         del self._open[key]
-        return bool(here.told)
+        return bool(here.certain)
 
 
 def _end(match: Match) -> int:

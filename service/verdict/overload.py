@@ -1,4 +1,4 @@
-"""Says when words wait too long for their verdict, and when they no longer do."""
+"""Overload reports: an event when verdicts fall behind the speech, and when they have caught up."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from asr.ladder import Rung
 from service.clock import Clock
 
 BEHIND_S = 3.0
+"""Lag beyond which verdicts are behind."""
 NORMAL_S = 1.0
-"""Lower than `BEHIND_S`, so that a lag about one of the two is one change and not many."""
+"""Lag below which they have caught up. Lower than `BEHIND_S`: a lag that swings around one of the
+two is one change and not many."""
 
 AGAIN_AFTER = timedelta(seconds=2)
-"""While behind, how far is told no more often than this."""
+"""Shortest time between two reports of the same state."""
 
-_LOOK_S = 0.5
+_CHECK_EVERY_S = 0.5
 
 
 class Pace(StrEnum):
@@ -31,9 +33,9 @@ class Pace(StrEnum):
 class Lag:
     """
     Attributes:
-        behind_s: How long ago the oldest utterance that waits for its verdict ended; 0: none does.
-        waiting: How many wait.
-        rung: What the work queue does about it.
+        behind_s: Seconds since the oldest utterance without a verdict ended; 0 without one.
+        waiting: Utterances without a verdict.
+        rung: Step of the overload ladder that the work queue has taken.
     """
 
     behind_s: float
@@ -42,20 +44,19 @@ class Lag:
 
 
 class VerdictLag(Protocol):
-    """How far verdicts are behind the words: `service.verdict.pipeline.Pipeline`."""
+    """Lag of the verdicts behind the speech: `service.verdict.pipeline.Pipeline`."""
 
     def lag(self, now: datetime) -> Lag: ...
 
 
 @dataclass(frozen=True, slots=True)
 class OverloadChanged:
-    """Transcription fell behind, is further behind or less so, or has caught up, or something else
-    is done about it. Of no room.
+    """A change of the lag or of the overload ladder. It belongs to no room.
 
     Attributes:
-        measure: What is done about it, and all that comes before: `none`, `no_looks` (at speech
-            that goes on), `greedy` (no beam), `coalesce` (a speaker's utterances share a window),
-            `late` (what waits too long becomes a gap).
+        measure: Highest step of the overload ladder that is taken; each includes those before:
+            `none`, `no_looks` (no interim transcripts), `greedy` (no beam), `coalesce` (a speaker's
+            utterances share a window), `late` (what waits too long becomes a gap).
     """
 
     type: ClassVar[str] = "overload.changed"
@@ -66,8 +67,8 @@ class OverloadChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What was said last, and when."""
+class Reported:
+    """The latest report."""
 
     state: Pace
     behind_s: float
@@ -75,68 +76,72 @@ class Told:
     rung: Rung = Rung.NONE
 
 
-def changed(told: Told, lag: Lag, now: datetime) -> OverloadChanged | None:
-    """What there is to say. Behind beyond `BEHIND_S`, normal again below `NORMAL_S`; between the
-    two, a lag that has doubled or halved since it was told. What is done about it is told as it
-    begins; that less is done now, no more often than every two seconds."""
-    match told.state:
+def overload_change(reported: Reported, lag: Lag, now: datetime) -> OverloadChanged | None:
+    """Return the report that is due, if any.
+
+    Due at once: a lag beyond `BEHIND_S`, its return below `NORMAL_S`, a higher step of the ladder.
+    Due after `AGAIN_AFTER`: a lag that doubled or halved while behind, a lower step of the ladder.
+    """
+    rested = now - reported.at >= AGAIN_AFTER
+    match reported.state:
         case Pace.NORMAL:
-            news, state = lag.behind_s > BEHIND_S, Pace.BEHIND
+            changed, state = lag.behind_s > BEHIND_S, Pace.BEHIND
         case Pace.BEHIND if lag.behind_s < NORMAL_S:
-            news, state = True, Pace.NORMAL
+            changed, state = True, Pace.NORMAL
         case Pace.BEHIND:
-            much = lag.behind_s >= 2 * told.behind_s or lag.behind_s <= told.behind_s / 2
-            news, state = much and now - told.at >= AGAIN_AFTER, Pace.BEHIND
-    more, rested = lag.rung > told.rung, now - told.at >= AGAIN_AFTER
-    if not (news or more or (lag.rung < told.rung and rested)):
+            doubled = lag.behind_s >= 2 * reported.behind_s
+            halved = lag.behind_s <= reported.behind_s / 2
+            changed, state = (doubled or halved) and rested, Pace.BEHIND
+    higher, lower = lag.rung > reported.rung, lag.rung < reported.rung
+    if not (changed or higher or (lower and rested)):
         return None
-    state = state if news else told.state
+    state = state if changed else reported.state
     return OverloadChanged(state, round(lag.behind_s, 1), lag.waiting, lag.rung.name.lower())
 
 
 class OverloadWatch:
-    """Looks twice a second and tells of changes while `run` runs.
+    """Check the lag twice a second and record its changes while `run` runs.
 
     Args:
-        lag: How far behind we are at this moment.
-        tell: Puts the event on record. One that failed is told anew after `run` is run again.
-        measure: Takes the lag in seconds at each look.
+        lag: Returns the lag at a moment.
+        record: Stores the event. After a failure the event is recorded once `run` runs again.
+        measure: Receives the lag in seconds at each check.
     """
 
     def __init__(
         self,
         lag: Callable[[datetime], Lag],
-        tell: Callable[[OverloadChanged, datetime], Awaitable[None]],
+        record: Callable[[OverloadChanged, datetime], Awaitable[None]],
         *,
         measure: Callable[[float], None],
         clock: Clock,
     ) -> None:
         self._lag = lag
-        self._tell = tell
+        self._record = record
         self._measure = measure
         self._clock = clock
-        self._told = Told(Pace.NORMAL, 0.0, clock())
+        self._reported = Reported(Pace.NORMAL, 0.0, clock())
 
     @property
     def behind(self) -> bool:
-        """What was told last."""
-        return self._told.state is Pace.BEHIND
+        """Whether the latest report says that verdicts are behind."""
+        return self._reported.state is Pace.BEHIND
 
     def resume(self, state: Pace, measure: str) -> None:
-        """An earlier run ended so: if it was behind, or did something about it, the end of that is
-        told, too."""
-        self._told = Told(state, 0.0, self._clock(), Rung[measure.upper()])
+        """Go on from the last report of an earlier run, so that its end is reported."""
+        self._reported = Reported(state, 0.0, self._clock(), Rung[measure.upper()])
 
     async def run(self) -> NoReturn:
         while True:
-            await self.look()
-            await asyncio.sleep(_LOOK_S)
+            await self.check_lag()
+            await asyncio.sleep(_CHECK_EVERY_S)
 
-    async def look(self) -> None:
+    async def check_lag(self) -> None:
+        """Measure the lag, and record a report that is due."""
         now = self._clock()
         lag = self._lag(now)
         self._measure(lag.behind_s)
-        news = changed(self._told, lag, now)
-        if news is not None:
-            await self._tell(news, now)
-            self._told = Told(news.state, lag.behind_s, now, lag.rung)
+        event = overload_change(self._reported, lag, now)
+        if event is not None:
+            await self._record(event, now)
+            self._reported = Reported(event.state, lag.behind_s, now, lag.rung)

@@ -48,7 +48,7 @@ class Actions:
 
 @dataclass
 class Rooms:
-    """Where things are done, once `open` is set; `error` is what becomes of them."""
+    """Rooms in which actions are done once `open` is set; `error`, if set, is raised instead."""
 
     done: list[tuple[str, str]] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
@@ -91,7 +91,7 @@ async def acting(store: Actions | None = None, *, started: bool = True) -> Async
         await asyncio.wait([running])
 
 
-async def test_nothing_is_done_before_the_rooms_are_kept_and_then_once() -> None:
+async def test_a_pending_action_waits_for_its_rooms_and_is_done_once() -> None:
     left = an_action()
     async with acting(Actions({left.id: left}), started=False) as house:
         await house.acting.request(an_action("ac_2", action=RoomAction.WARN))
@@ -103,7 +103,7 @@ async def test_nothing_is_done_before_the_rooms_are_kept_and_then_once() -> None
         assert sorted(house.rooms.done) == [("mute_speaker", "ann"), ("warn", "ann")]
 
 
-async def test_what_was_asked_for_is_done_and_confirmed() -> None:
+async def test_a_requested_action_is_done_and_confirmed() -> None:
     async with acting() as house:
         asked = await house.acting.request(an_action())
         assert asked.state is ActionState.REQUESTED
@@ -117,7 +117,7 @@ async def test_what_was_asked_for_is_done_and_confirmed() -> None:
     ("error", "told"),
     [(CannotAct("wrong secret"), "wrong secret"), (ZeroDivisionError(), "an unexpected error")],
 )
-async def test_what_cannot_be_done_says_why(error: Exception, told: str) -> None:
+async def test_an_action_that_fails_says_why(error: Exception, told: str) -> None:
     async with acting() as house:
         house.rooms.error = error
         await house.acting.request(an_action())
@@ -126,7 +126,7 @@ async def test_what_cannot_be_done_says_why(error: Exception, told: str) -> None
         assert failed.detail.startswith(told)
 
 
-async def test_what_is_under_way_is_not_done_twice() -> None:
+async def test_an_action_under_way_is_not_done_twice() -> None:
     async with acting() as house:
         house.rooms.open.clear()
         first = await house.acting.request(an_action())
@@ -136,7 +136,7 @@ async def test_what_is_under_way_is_not_done_twice() -> None:
         assert house.rooms.done == [("mute_speaker", "ann")]
 
 
-async def test_mute_and_unmute_end_in_the_order_in_which_they_were_asked_for() -> None:
+async def test_mute_and_unmute_keep_the_order_of_their_requests() -> None:
     async with acting() as house:
         house.rooms.open.clear()
         await house.acting.request(an_action())
@@ -146,7 +146,7 @@ async def test_mute_and_unmute_end_in_the_order_in_which_they_were_asked_for() -
         assert [action for action, _ in house.rooms.done] == ["mute_speaker", "unmute_speaker"]
 
 
-async def test_what_cannot_be_put_on_record_is_tried_again() -> None:
+async def test_a_result_that_cannot_be_stored_is_stored_later() -> None:
     async with acting() as house:
         house.store.away = 1
         await house.acting.request(an_action())
@@ -154,7 +154,7 @@ async def test_what_cannot_be_put_on_record_is_tried_again() -> None:
         assert house.rooms.done == [("mute_speaker", "ann")]
 
 
-async def test_what_a_run_left_behind_is_done_by_the_next() -> None:
+async def test_pending_actions_of_a_run_are_done_by_the_next() -> None:
     store = Actions()
     async with acting(store) as house:
         house.rooms.open.clear()

@@ -28,7 +28,7 @@ def after(decision: Decision | None) -> tuple[str, str, str | None, str]:
     return alert.state, alert.owner, alert.outcome, decision.step.action
 
 
-def test_whoever_acknowledges_owns_the_alert() -> None:
+def test_the_person_who_acknowledges_becomes_the_owner() -> None:
     decision = ANN.acknowledge(OPEN, [], "listening in")
     assert after(decision) == ("acknowledged", "Ann", None, "acknowledge")
     assert decision.step == Step("a1", NOW, "Ann", "acknowledge", "listening in")
@@ -36,19 +36,19 @@ def test_whoever_acknowledges_owns_the_alert() -> None:
 
 
 @pytest.mark.parametrize("alert", [OPEN, TAKEN])
-def test_resolving_keeps_the_outcome_and_is_its_deciders(alert: Alert) -> None:
+def test_resolving_stores_the_outcome_and_makes_the_person_the_owner(alert: Alert) -> None:
     decision = BOB.resolve(alert, [], Outcome.DISMISSED, "a joke")
     assert after(decision) == ("resolved", "Bob", "dismissed", "resolve: dismissed")
     assert decision.event == AlertResolved(decision.event.alert, Outcome.DISMISSED, "a joke")
 
 
 @pytest.mark.parametrize("alert", [TAKEN, DECIDED])
-def test_reopened_to_open_it_is_nobodys_and_undecided(alert: Alert) -> None:
+def test_an_alert_reopened_to_open_has_no_owner_and_no_outcome(alert: Alert) -> None:
     assert after(BOB.reopen(alert, [], AlertState.OPEN)) == ("open", "", None, "reopen")
 
 
 @pytest.mark.parametrize(("owner", "then"), [("Ann", "Ann"), ("", "Bob")])
-def test_reopened_to_acknowledged_it_is_its_owners_again(owner: str, then: str) -> None:
+def test_an_alert_reopened_to_acknowledged_keeps_its_owner(owner: str, then: str) -> None:
     decided = replace(DECIDED, owner=owner)
     decision = BOB.reopen(decided, [], AlertState.ACKNOWLEDGED)
     assert after(decision) == ("acknowledged", then, None, "reopen")
@@ -61,7 +61,7 @@ def test_assigning_names_the_new_owner(alert: Alert) -> None:
     assert after(BOB.assign(alert, [])) == ("acknowledged", "Bob", None, "assign: Bob")
 
 
-def test_assigning_to_whoever_has_it_changes_nothing() -> None:
+def test_assigning_to_the_owner_changes_nothing() -> None:
     assert ANN.assign(TAKEN, []) is None
 
 
@@ -99,12 +99,12 @@ def refusal(act: str, alert: Alert, *history: Step, to: ReopenTo = AlertState.OP
         ("assign", WITHDRAWN),
     ],
 )
-def test_what_the_state_does_not_allow_is_409(act: str, alert: Alert) -> None:
+def test_a_step_that_the_state_does_not_allow_is_409(act: str, alert: Alert) -> None:
     problem = refusal(act, alert)
     assert f"alert a1 is {alert.state}; to {act} it, it must be " in problem.detail
 
 
-def test_from_acknowledged_to_acknowledged_is_409() -> None:
+def test_reopening_from_acknowledged_to_acknowledged_is_409() -> None:
     problem = refusal("reopen", TAKEN, to=AlertState.ACKNOWLEDGED)
     assert problem.detail.endswith("to reopen it, it must be resolved")
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def api(database: Database) -> Api:
-    """With one open alert, `a1`."""
+    """The API with one open alert, `a1`."""
     api = Api(database, SetClock())
     await api.alerts.commit(a_transcript(), [AlertRaised(an_alert())])
     return api
@@ -38,7 +38,7 @@ async def actions(client: AsyncClient) -> list[tuple[str, str, str]]:
     return [(step["who"], step["action"], step["reason"]) for step in case["history"]]
 
 
-async def test_an_alert_goes_from_hand_to_hand_on_record(api: Api) -> None:
+async def test_every_step_of_an_alert_is_in_its_history(api: Api) -> None:
     async with api.caller("Mo") as mo, api.caller("Jo") as jo:
         taken = await do(mo, "acknowledge")
         assert (taken["state"], taken["owner"], taken["outcome"]) == ("acknowledged", "Mo", None)
@@ -65,7 +65,9 @@ async def test_an_alert_goes_from_hand_to_hand_on_record(api: Api) -> None:
         ]
 
 
-async def test_taking_what_is_ones_own_leaves_no_trace(api: Api, database: Database) -> None:
+async def test_assigning_an_alert_to_its_owner_leaves_no_trace(
+    api: Api, database: Database
+) -> None:
     async with api.caller("Mo") as mo:
         await do(mo, "acknowledge")
         before = await SqlEventLog(database).latest()
@@ -74,7 +76,7 @@ async def test_taking_what_is_ones_own_leaves_no_trace(api: Api, database: Datab
     assert await SqlEventLog(database).latest() == before
 
 
-async def test_of_two_at_once_the_second_reads_who_was_first(api: Api) -> None:
+async def test_the_second_of_two_decisions_is_refused_with_the_name_of_the_first(api: Api) -> None:
     async with api.caller("Mo") as mo, api.caller("Jo") as jo:
         acts = [client.post("/v1/alerts/a1/acknowledge") for client in (mo, jo)]
         first, second = sorted(await asyncio.gather(*acts), key=lambda done: done.status_code)
@@ -87,7 +89,7 @@ async def test_of_two_at_once_the_second_reads_who_was_first(api: Api) -> None:
         assert second.json()["last"]["who"] == who
 
 
-async def test_whoever_may_not_decide_is_refused(api: Api) -> None:
+async def test_roles_that_may_not_decide_are_refused(api: Api) -> None:
     for role in (Role.OBSERVER, Role.ROOM_SERVER):
         async with api.caller("Ob", role) as observer:
             for act in ("acknowledge", "assign", "notes", "resolve", "reopen"):
@@ -111,13 +113,15 @@ async def test_whoever_may_not_decide_is_refused(api: Api) -> None:
         ("acknowledge", {"reason": "a\x1b[0m"}),
     ],
 )
-async def test_what_cannot_be_recorded_is_422(api: Api, act: str, body: dict[str, str]) -> None:
+async def test_a_body_that_cannot_be_stored_is_422(
+    api: Api, act: str, body: dict[str, str]
+) -> None:
     async with api.caller("Mo") as mo:
         assert (await mo.post(f"/v1/alerts/a1/{act}", json=body)).status_code == 422
         assert await actions(mo) == []
 
 
-async def test_every_act_on_an_unknown_alert_is_404(api: Api) -> None:
+async def test_every_call_on_an_unknown_alert_is_404(api: Api) -> None:
     bodies = {"resolve": {"outcome": "upheld"}, "notes": {"text": "hm"}}
     async with api.caller("Mo") as mo:
         for act in ("acknowledge", "resolve", "reopen", "assign", "notes"):
@@ -145,7 +149,7 @@ async def listed(client: AsyncClient, query: str) -> list[str]:
     return [alert["id"] for alert in response.json()["items"]]
 
 
-async def test_lists_are_narrowed_by_repeated_names_and_ordered(api: Api) -> None:
+async def test_lists_are_filtered_by_repeated_parameters_and_ordered(api: Api) -> None:
     for number, severity in enumerate((Severity.CRITICAL, Severity.LOW), start=2):
         alert = an_alert(
             f"a{number}", NOW + number * SECOND, utterance_id=f"u{number}", severity=severity
@@ -168,7 +172,7 @@ async def test_lists_are_narrowed_by_repeated_names_and_ordered(api: Api) -> Non
         assert "`order=severity`; send that with it" in refused.json()["detail"]
 
 
-async def test_a_case_shows_the_gaps_in_the_time_it_shows(api: Api) -> None:
+async def test_a_case_shows_the_gaps_of_its_time(api: Api) -> None:
     for second in (-100, -50, 50, 100):
         await api.hearing.gap(a_gap(NOW + second * SECOND))
     async with api.caller("Mo") as mo:

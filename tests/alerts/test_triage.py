@@ -82,7 +82,7 @@ def test_within_the_cool_down_a_hit_repeats_the_earlier_alert(
     assert found.fresh == ([] if again else [match])
 
 
-def test_of_several_earlier_alerts_the_latest_is_repeated() -> None:
+def test_the_latest_of_several_earlier_alerts_is_repeated() -> None:
     history = [a_hit(ago_s=5, alert_id="late"), a_hit(ago_s=20, alert_id="early")]
     assert triage([a_match()], history, NOW).repeated == ["late"]
 
@@ -103,7 +103,7 @@ def test_an_alert_hit_by_two_rules_at_once_is_repeated_once() -> None:
     assert triage([a_match("a"), a_match("b")], history, NOW).repeated == ["al_1"]
 
 
-def test_an_alert_tells_who_said_what_and_when() -> None:
+def test_an_alert_has_speaker_words_and_times() -> None:
     alert = raise_alert(HEARD, "before what was said", [a_match()], NOW)
     assert alert.id == "al_u1"
     assert (alert.room_id, alert.speaker_id, alert.speaker_name) == ("lobby", "ann", "Ann")
@@ -171,7 +171,7 @@ def test_every_match_is_new_or_repeats_an_alert_of_its_rule(
             assert warm[0].alert_id in found.repeated
 
 
-def test_a_hit_that_repetition_just_made_graver_is_new_within_the_cool_down() -> None:
+def test_a_hit_whose_severity_repetition_has_just_raised_is_new_within_the_cool_down() -> None:
     raised = replace(a_match(severity=Severity.CRITICAL), reached=True)
     assert triage([raised], [a_hit(ago_s=1)], NOW).fresh == [raised]
     again = replace(raised, reached=False)

@@ -15,7 +15,7 @@ from policies.matcher import Matcher
 from service.listening.segmenter import Segmenter
 from service.listening.silero import load_silero
 from service.listening.vad import webrtc_vad
-from service.verdict.reading import Reader
+from service.verdict.transcript_matches import TranscriptMatcher
 from tests.asr.examples import START
 
 
@@ -101,9 +101,12 @@ def match_repeats(
 
 
 def _matches(matcher: Matcher, transcribed: Sequence[tuple[Utterance, Transcript]]) -> list[Match]:
-    reader = Reader(lambda: matcher)
-    readings = [reader.read(utterance, transcript, None) for utterance, transcript in transcribed]
-    return [match for reading in readings for match in reading.matches]
+    transcripts = TranscriptMatcher(lambda: matcher)
+    found = [
+        transcripts.match_final(utterance, transcript, None)
+        for utterance, transcript in transcribed
+    ]
+    return [match for matches in found for match in matches.live]
 
 
 def format_table(rows: Sequence[RepeatResult]) -> str:

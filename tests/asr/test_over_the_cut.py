@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance, utterance_id
 from policies.matcher import Matcher
 from service.listening.segmenter import Segmenter
-from service.verdict.reading import Reader, Reading
+from service.verdict.transcript_matches import TranscriptMatcher, TranscriptMatches
 from tests.asr.tones import BLOCK_MS, CHARACTERS, WORDS, Burst, Listener, sound
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
@@ -100,33 +100,35 @@ def utterances(bursts: Sequence[Burst]) -> list[Utterance]:
     return parts
 
 
-def a_reader(*phrases: str, language: str = "en") -> Reader:
-    """Return a reader with a rule for each phrase."""
+def a_reader(*phrases: str, language: str = "en") -> TranscriptMatcher:
+    """Return a matcher with a rule for each phrase."""
     named = enumerate(phrases)
     rules = [
         rule(f"r{n}", zh=[phrase]) if language == "zh" else rule(f"r{n}", en=[phrase])
         for n, phrase in named
     ]
     matcher = Matcher([pack(*rules)])
-    return Reader(lambda: matcher)
+    return TranscriptMatcher(lambda: matcher)
 
 
-def read(reader: Reader, bursts: Sequence[Burst], listener: Listener) -> list[Reading]:
-    """Return the reading of each part."""
+def read(
+    reader: TranscriptMatcher, bursts: Sequence[Burst], listener: Listener
+) -> list[TranscriptMatches]:
+    """Return the matches of each part."""
     parts = utterances(bursts)
     transcripts = listener.transcribe(parts)
     return [
-        reader.read(part, transcript, None)
+        reader.match_final(part, transcript, None)
         for part, transcript in zip(parts, transcripts, strict=True)
     ]
 
 
-def found(readings: Sequence[Reading]) -> list[str]:
+def found(readings: Sequence[TranscriptMatches]) -> list[str]:
     """Return the words at the spans of every match."""
     return [
         reading.text[start:end]
         for reading in readings
-        for match in reading.matches
+        for match in reading.live
         for start, end in match.spans
     ]
 
@@ -198,7 +200,7 @@ def test_an_excerpt_begins_with_the_phrase_that_began_before_it() -> None:
         Listener(),
     )
     for reading in readings[1:]:
-        starts = [start for match in reading.matches for start, _ in match.spans]
+        starts = [start for match in reading.live for start, _ in match.spans]
         assert starts
         carried = reading.text[: reading.new_from].split()
         assert len(carried) <= 1, "not more of the part before than its match needs"
@@ -250,39 +252,43 @@ def test_words_transcribed_twice_at_a_cut_are_matched_once(
 ) -> None:
     phrase = "杀了你" if language == "zh" else "kill you"
     reader = a_reader(phrase, language=language)
-    readings = [reader.read(*part, None) for part in parts_and_words(*texts, language=language)]
+    readings = [
+        reader.match_final(*part, None) for part in parts_and_words(*texts, language=language)
+    ]
     assert [words.casefold() for words in found(readings)] == [phrase]
 
 
 def test_a_part_without_a_transcript_joins_nothing() -> None:
     reader = a_reader("kill you")
     (one, first), (two, _), (three, third) = parts_and_words("so kill", "", "you there")
-    assert reader.read(one, first, None).matches == []
+    assert reader.match_final(one, first, None).live == []
     reader.forget(two)
-    assert reader.read(three, third, None).matches == []
+    assert reader.match_final(three, third, None).live == []
 
 
 def test_parts_of_different_stretches_are_not_joined() -> None:
     reader = a_reader("kill you")
     (one, first), (two, second) = parts_and_words("so kill", "you there")
     later = timedelta(seconds=30)
-    reader.read(one, first, None)
+    reader.match_final(one, first, None)
     moved = replace(two, started_at=two.started_at + later)
-    assert reader.read(moved, second, None).matches == []
+    assert reader.match_final(moved, second, None).live == []
 
 
 def test_speakers_and_rooms_are_not_joined_to_each_other() -> None:
     reader = a_reader("kill you")
     (one, first), (two, second) = parts_and_words("so kill", "you there")
-    reader.read(one, first, None)
-    assert reader.read(replace(two, speaker_id="bob"), second, None).matches == []
-    assert reader.read(replace(two, room_id="stage"), second, None).matches == []
-    assert len(reader.read(two, second, None).matches) == 1
+    reader.match_final(one, first, None)
+    assert reader.match_final(replace(two, speaker_id="bob"), second, None).live == []
+    assert reader.match_final(replace(two, room_id="stage"), second, None).live == []
+    assert len(reader.match_final(two, second, None).live) == 1
 
 
 def test_an_empty_part_ends_a_phrase_and_breaks_nothing() -> None:
     reader = a_reader("kill you")
-    readings = [reader.read(*part, None) for part in parts_and_words("so kill", "", "you there")]
+    readings = [
+        reader.match_final(*part, None) for part in parts_and_words("so kill", "", "you there")
+    ]
     assert [reading.text for reading in readings] == ["so kill", "", "you there"]
     assert found(readings) == []
 
@@ -290,5 +296,7 @@ def test_an_empty_part_ends_a_phrase_and_breaks_nothing() -> None:
 def test_only_the_packs_of_the_room_apply_over_a_cut() -> None:
     reader = a_reader("kill you")
     parts = parts_and_words("so kill", "you there")
-    assert found([reader.read(*part, frozenset({"other"})) for part in parts]) == []
-    assert found([reader.read(*part, frozenset({"a-pack"})) for part in parts]) == ["kill you"]
+    assert found([reader.match_final(*part, frozenset({"other"})) for part in parts]) == []
+    assert found([reader.match_final(*part, frozenset({"a-pack"})) for part in parts]) == [
+        "kill you"
+    ]

@@ -20,7 +20,7 @@ from asr.windows import FULL, Windows
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.packs import demo_packs, shipped_packs
-from service.verdict.reading import Reader
+from service.verdict.transcript_matches import TranscriptMatcher
 from tests.asr.examples import an_utterance
 from tests.asr.test_whisper import SAID
 from tests.listening.sound import clip_16k
@@ -154,8 +154,8 @@ def alerts(micro: WhisperTranscriber, pcm: bytes) -> int:
     utterance = an_utterance(pcm=pcm)
     (heard,) = micro.transcribe([utterance])
     matchers = [Matcher(load_folder(folder)) for folder in (shipped_packs(), demo_packs())]
-    readers = [Reader(lambda matcher=matcher: matcher) for matcher in matchers]  # type: ignore[misc]
-    return sum(len(reader.read(utterance, heard, None).matches) for reader in readers)
+    readers = [TranscriptMatcher(lambda matcher=matcher: matcher) for matcher in matchers]  # type: ignore[misc]
+    return sum(len(reader.match_final(utterance, heard, None).live) for reader in readers)
 
 
 @pytest.mark.parametrize("name", SOUNDS)

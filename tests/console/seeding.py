@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy import delete, func, insert, select, update
 
-from policies.match import RuleStatus
+from policies.match import Match, RuleStatus
 from policies.severity import Severity
 from service.access.keys import Role, digest_of, make_key
 from service.alerts.alert import (
@@ -34,7 +34,6 @@ from service.alerts.decisions import Decision, Person
 from service.clock import utc_now
 from service.listening.heard import AudioGap, TranscriptHeard
 from service.rooms.room import Room, RoomState, Speaker
-from service.rulebook.rule_hit import RuleHit
 from service.storage import tables
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
@@ -178,7 +177,7 @@ class Seed:
         severity: Severity | None = None,
         provisional: bool = False,
         ago_s: float = 1,
-        also: Sequence[RuleHit] = (),
+        also: Sequence[Match] = (),
         **match: Any,
     ) -> Alert:
         """Words that break a rule, and their alert; `marked` is the part of them that matched.
@@ -193,7 +192,7 @@ class Seed:
         assert self._do(lambda: self._alerts.commit(heard, [AlertRaised(alert)], hits))
         return alert
 
-    def hit(self, *hits: RuleHit, ago_s: float = 1) -> None:
+    def hit(self, *hits: Match, ago_s: float = 1) -> None:
         """Rules that were hit without an alert."""
         heard = self._heard("hello", "lounge", ("ann", "Ann"), ago_s)
         self._do(lambda: self._alerts.commit(heard, [], hits))
@@ -373,11 +372,19 @@ def seeding(data: Path) -> Iterator[Seed]:
             portal.call(database.close)
 
 
-def a_hit(rule: str, status: RuleStatus = RuleStatus.ACTIVE, **changes: Any) -> RuleHit:
+def a_hit(rule: str, status: RuleStatus = RuleStatus.ACTIVE, **changes: Any) -> Match:
     """Of a rule of the shipped pack, or of another in its category."""
     severity, category = RULES.get(rule, (Severity.HIGH, "non_violent_crimes"))
-    hit = RuleHit(
-        "demo", "1.0.0", rule, "1.0.0", status, severity, category, review=False, excused=False
+    hit = Match(
+        pack="demo",
+        pack_version="1.0.0",
+        rule_id=rule,
+        severity=severity,
+        category=category,
+        spans=(),
+        explanation="",
+        rule_version="1.0.0",
+        status=status,
     )
     return replace(hit, **changes)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.match import Match
 from policies.matcher import Matcher
 from service.alerts.ports import AlertChange
 from service.clock import utc_now
@@ -21,16 +22,17 @@ from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
-from service.rulebook.rule_hit import RuleHit
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.hearing import SqlHearing
 from service.storage.rooms import SqlRooms
 from service.storage.schema import open_database
 from service.verdict.heat import Heat
+from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
-from service.verdict.provisional_alerts import Provisional
-from service.verdict.reading import Reader
+from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.transcript_matches import TranscriptMatcher
+from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
 from tests.rooms.fakes import a_room, a_speaker
@@ -58,7 +60,7 @@ class AwayForOne(SqlAlerts):
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
         if self.away and heard.room_id == BAD:
             self.refused += 1
@@ -86,29 +88,37 @@ async def test_thirty_seconds_without_a_store_for_one_room(
     database = await open_database(f"sqlite:///{tmp_path}/earshot.db")
     alerts, queue, metrics = AwayForOne(database), Queue(), Metrics()
     matcher = Matcher([pack(rule("insult", en=["you fool"], cooldown="30s"))])
-    reader, heat = Reader(lambda: matcher), Heat()
-    provisional = Provisional(
+    transcripts, heat = TranscriptMatcher(lambda: matcher), Heat()
+    provisional = ProvisionalAlerts(
         queue=queue,
-        reader=reader,
+        transcripts=transcripts,
         alerts=alerts,
         heat=heat,
-        look_again=Listener.confirm_interim,
+        confirm_soon=Listener.confirm_interim,
+        metrics=metrics,
+        clock=utc_now,
+    )
+    judge = Judge(
+        transcripts=transcripts,
+        provisional=provisional,
+        heat=heat,
+        alerts=alerts,
+        unmatched_languages=UnmatchedLanguages(lambda: matcher, metrics),
         metrics=metrics,
         clock=utc_now,
     )
     pipeline = Pipeline(
         queue=queue,
-        reader=reader,
+        judge=judge,
         provisional=provisional,
         heat=heat,
-        alerts=alerts,
         metrics=metrics,
         clock=utc_now,
     )
     rooms = SqlRooms(database)
     ears = Ears(
         make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
-        on_utterance=pipeline.heard,
+        on_utterance=pipeline.queue_utterance,
         show_levels=lambda levels, at: None,
         rooms=rooms,
         hearing=SqlHearing(database),
@@ -135,7 +145,7 @@ async def test_thirty_seconds_without_a_store_for_one_room(
                 listeners[id_].unsettled[utterance.id] = utterance.started_at
                 if id_ != BAD:
                     heard.said[utterance.id] = loop.time()
-                pipeline.heard(listeners[id_], utterance)
+                pipeline.queue_utterance(listeners[id_], utterance)
         return heard
 
     async with asyncio.TaskGroup() as tasks:

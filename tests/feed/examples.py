@@ -23,7 +23,7 @@ from service.rooms.room import (
     SpeakerLeft,
     SpeakerLevels,
 )
-from service.rulebook.version import Origin, PoliciesChanged, What
+from service.rulebook.version import ChangeKind, Origin, PoliciesChanged
 from service.verdict.overload import OverloadChanged, Pace
 from tests.storage.examples import (
     NOW,
@@ -62,6 +62,6 @@ STORED: tuple[Event, ...] = (
         )
     ),
     OverloadChanged(Pace.BEHIND, 4.2, 17),
-    PoliciesChanged("scams-fraud", "1.2.0", 12, Origin.API, "Mo", What.CHANGED),
+    PoliciesChanged("scams-fraud", "1.2.0", 12, Origin.API, "Mo", ChangeKind.CHANGED),
 )
 LEVELS: Transient = SpeakerLevels("lobby", {"ann": -23.5, "bob": -90.0}, ("ann",))

@@ -1,4 +1,4 @@
-"""The type checker holds that a role has every part its routers and its other role need."""
+"""The type checker finds a role without a part that its routers or the other role need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRONT = ROOT / "service/roles/front.py"
 
 
 def check_with(original: Path, changed: Path) -> str:
-    """What mypy says of the wiring when `changed` stands in the place of `original`."""
+    """Return mypy's errors in the wiring with `changed` in place of `original`."""
     told = subprocess.run(
         [
             *(sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context"),
@@ -31,7 +31,7 @@ def check_with(original: Path, changed: Path) -> str:
 
 
 def without(path: Path, into: Path, field: str) -> Path:
-    """A copy of a module that lacks a field of its dataclass and the argument that fills it."""
+    """Return the module's text without a field of its dataclass and the argument that fills it."""
     lines = path.read_text("utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not line.startswith((f"    {field}: ", f"        {field}="))]
     assert len(lines) - len(kept) >= 2, f"{path.name} has no field {field}"
@@ -41,7 +41,7 @@ def without(path: Path, into: Path, field: str) -> Path:
 
 
 @pytest.mark.timeout(400)
-def test_a_part_that_a_router_needs_and_its_role_lacks_is_a_type_error(tmp_path: Path) -> None:
+def test_a_role_without_a_part_that_its_router_needs_is_a_type_error(tmp_path: Path) -> None:
     assert check_with(FRONT, FRONT) == ""
     said = check_with(FRONT, without(FRONT, tmp_path, "tokens"))
     assert 'Argument 2 to "provide" of "Provider" has incompatible type "Front"' in said

@@ -8,6 +8,7 @@ from service.access.keys import Role
 from service.rooms.room import RoomState
 from service.storage.engine import Database
 from tests.api import Api
+from tests.asr.examples import a_transcript as asr_transcript
 from tests.storage.examples import NOW, SECOND, SetClock, a_room, a_speaker, a_transcript
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +46,7 @@ async def test_rooms_are_listed_by_state_with_who_is_heard_in_them(api: Api) -> 
         }
     ]
     assert everything["items"][0]["speakers"] == []
+    assert everything["items"][1]["unmatched_languages"] == []
     active = await ask(api, "/v1/rooms?state=listening&state=lost&limit=1")
     assert [room["id"] for room in active["items"]] == ["r1"]
     rest = await ask(api, f"/v1/rooms?state=listening&state=lost&cursor={active['next_cursor']}")
@@ -55,6 +57,20 @@ async def test_rooms_are_listed_by_state_with_who_is_heard_in_them(api: Api) -> 
 async def test_a_room_shows_the_same_and_its_gaps(api: Api) -> None:
     (_, listed, _) = (await ask(api, "/v1/rooms"))["items"]
     assert await ask(api, "/v1/rooms/r1") == {**listed, "gaps": []}
+
+
+async def test_a_room_names_the_languages_for_which_it_has_no_rules(api: Api) -> None:
+    room = await api.rooms.get("r1")
+    assert room is not None
+    for language in ("fr", "de"):
+        api.unmatched_languages.count_utterance(room, asr_transcript("words", language=language))
+    expected = [
+        {"language": language, "utterances": 1, "last_at": "2030-01-01T12:00:12.000Z"}
+        for language in ("de", "fr")
+    ]
+    assert (await ask(api, "/v1/rooms/r1"))["unmatched_languages"] == expected
+    (_, listed, other) = (await ask(api, "/v1/rooms"))["items"]
+    assert (listed["unmatched_languages"], other["unmatched_languages"]) == (expected, [])
 
 
 async def test_the_talk_of_a_room_is_paged_newest_first(api: Api) -> None:

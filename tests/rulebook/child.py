@@ -1,4 +1,4 @@
-"""One child process for all tests that need one, and jobs that a test holds in its hand."""
+"""One child process for all tests that need one, and a gate that holds its jobs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from service.rulebook.child_process import ChildProcess
 
 CHILD = ChildProcess("tests")
-"""Started by the first test that needs it; `tests.conftest` stops it."""
+"""The child process; the first test that needs it starts it, `tests.conftest` stops it."""
 
 
 class Gate:
@@ -21,18 +21,18 @@ class Gate:
         os.mkfifo(path)
 
     def open(self) -> int:
-        """Returns once a job reads; blocks until then."""
+        """Block until a job reads."""
         return os.open(self.path, os.O_WRONLY)
 
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
-        while not holds():  # noqa: ASYNC110 - another process makes it so
+        while not holds():  # noqa: ASYNC110 - another process changes it
             await asyncio.sleep(0.01)
 
 
 def use_up_time(gate: Path) -> None:
-    """Once through the gate, pure Python without an end."""
+    """Pass the gate, then run pure Python without an end."""
     gate.read_text()
     while True:
         pass

@@ -13,12 +13,12 @@ from service.metrics import Metrics
 from service.rulebook.live import LivePolicies
 from service.rulebook.ports import PolicyStore, PolicyWorker
 from service.rulebook.snapshot import Snapshot
-from service.rulebook.version import By, LivePack, Origin, Version, digest_of
+from service.rulebook.version import Author, LivePack, Origin, Version, digest_of
 from tests.policies.writing import rule_text
 from tests.rulebook.child import CHILD
 from tests.storage.examples import NOW, SetClock
 
-MO = By("Mo", "key_1", "admin")
+MO = Author("Mo", "key_1", "admin")
 _PATTERN = """schema: 1
 pack: {name}
 version: {version}
@@ -45,7 +45,7 @@ def loaded(text: str, path: str = "") -> Loaded:
 
 
 def files_of(*texts: str) -> list[Loaded]:
-    """Each as the file of its pack's name."""
+    """Load each text as a file with the name of its pack."""
     found = [load_source(Source("", text)).pack.pack for text in texts]
     return [loaded(text, f"{name}.yaml") for name, text in zip(found, texts, strict=True)]
 
@@ -93,5 +93,5 @@ def live_of(
 
 
 def in_force(live: LivePolicies) -> dict[str, str]:
-    """The version of each pack."""
+    """Return the version of each pack in force."""
     return {pack.pack: pack.version for pack in live.packs}

@@ -1,4 +1,4 @@
-"""Real child processes. Gates (named pipes) say when a job runs, so that no test waits by time."""
+"""Real child processes. Gates (named pipes) show when a job runs, so that no test needs a sleep."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.rulebook.examples import loaded
 pytestmark = pytest.mark.anyio
 
 _SOON_S = 20.0
-"""For what takes a second, on a machine that is busy."""
+"""Time for something that takes a second, on a busy machine."""
 _SERVER = """
 import asyncio, sys
 from pathlib import Path
@@ -51,12 +51,12 @@ def process_of(child: ChildProcess) -> psutil.Process:
 
 
 def ended(child: ChildProcess) -> Callable[[], bool]:
-    """Whether the process has ended; it stays for `ChildProcess` to be asked how."""
+    """Whether the process has ended; its exit code is left for `ChildProcess`."""
     process = process_of(child)
     return lambda: process.status() == psutil.STATUS_ZOMBIE
 
 
-async def test_jobs_run_one_after_another_in_one_process_that_gives_way_to_the_rooms(
+async def test_jobs_run_one_after_another_in_one_process_of_lower_priority(
     child: ChildProcess,
 ) -> None:
     first, second = await asyncio.gather(child.run(os.getpid), child.run(os.getpid))
@@ -85,7 +85,7 @@ async def test_a_child_that_is_killed_gives_one_clear_error_and_the_next_job_wor
     assert await child.run(os.getpid) == child.pid != process.pid
 
 
-async def test_a_child_that_died_while_it_was_idle_is_replaced_unnoticed(
+async def test_a_child_that_died_while_idle_is_replaced(
     child: ChildProcess,
 ) -> None:
     await child.run(os.getpid)
@@ -106,13 +106,13 @@ async def test_a_child_without_a_job_ends_and_the_next_job_starts_another() -> N
         assert logs == []
 
 
-async def test_a_job_that_wants_too_much_memory_is_told_so(child: ChildProcess) -> None:
+async def test_a_job_that_needs_too_much_memory_fails_with_the_reason(child: ChildProcess) -> None:
     with pytest.raises(ChildAway, match="it ran out of memory, and nothing has changed; ask again"):
         await child.run(want_memory)
     assert await child.run(os.getpid) == child.pid
 
 
-async def test_a_cancelled_job_is_ended_and_those_after_it_are_done(
+async def test_a_cancelled_job_is_ended_and_later_jobs_are_done(
     child: ChildProcess, gate: Gate
 ) -> None:
     job = asyncio.create_task(child.run(use_up_time, gate.path))
@@ -144,7 +144,7 @@ async def test_a_cancelled_job_that_waited_disturbs_no_other(
     assert await job == "done"
 
 
-async def test_stopping_ends_a_job_and_takes_no_other(child: ChildProcess, gate: Gate) -> None:
+async def test_stopping_ends_a_job_and_accepts_no_other(child: ChildProcess, gate: Gate) -> None:
     job = asyncio.create_task(child.run(use_up_time, gate.path))
     waiting = asyncio.create_task(child.run(os.getpid))
     os.close(await asyncio.to_thread(gate.open))
@@ -157,7 +157,7 @@ async def test_stopping_ends_a_job_and_takes_no_other(child: ChildProcess, gate:
     assert child.pid is None
 
 
-async def test_errors_of_packs_cross_whole_and_those_of_ours_without_their_text(
+async def test_errors_of_packs_arrive_whole_and_bugs_without_their_text(
     child: ChildProcess,
 ) -> None:
     with pytest.raises(PackInvalid) as invalid:
@@ -172,19 +172,19 @@ async def test_errors_of_packs_cross_whole_and_those_of_ours_without_their_text(
     assert "said" not in str(broken.value)
 
 
-async def test_what_a_job_prints_does_not_come_between_the_answers(child: ChildProcess) -> None:
+async def test_prints_of_a_job_do_not_mix_with_the_answers(child: ChildProcess) -> None:
     await child.run(print, "a line")
     assert await child.run(os.getpid) == child.pid
 
 
-async def test_large_jobs_and_answers_cross_whole(child: ChildProcess) -> None:
+async def test_large_jobs_and_answers_arrive_whole(child: ChildProcess) -> None:
     content = os.urandom(10_000_000)
     assert await child.run(bytes, content) == content
 
 
 @pytest.fixture
 def server(gate: Gate) -> Iterator[subprocess.Popen[bytes]]:
-    """A server whose child works without an end."""
+    """Run a server whose child works without an end."""
     with subprocess.Popen([sys.executable, "-c", _SERVER, str(gate.path)]) as server:
         yield server
         server.kill()

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from service.errors import ConfigurationError, StoreAway
 from service.metrics import Metrics
-from service.rulebook.folder import PolicyFolder, load_files, look_at
+from service.rulebook.folder import PolicyFolder, load_files, scan_folder
 from service.rulebook.live import LivePolicies
 from service.rulebook.version import Origin
 from service.storage.engine import Database
@@ -35,9 +35,9 @@ class Watched:
         (self.folder / name).write_bytes(content)
 
     async def settle(self) -> dict[str, str]:
-        """What is in force once a change has been seen twice."""
+        """Scan twice, so that a change is applied. Returns the versions in force."""
         for _ in range(2):
-            await self.watch.look()
+            await self.watch.check_folder()
         return in_force(self.live)
 
     def refused(self) -> dict[str, list[str]]:
@@ -69,12 +69,12 @@ async def two(tmp_path: Path, database: Database) -> Watched:
 
 async def test_a_changed_file_comes_into_force_once_it_stays_the_same(two: Watched) -> None:
     two.write("scams.yaml", text_of(version="1.1.0")[:100])
-    await two.watch.look()
+    await two.watch.check_folder()
     two.write("scams.yaml", text_of(version="1.1.0"))
-    await two.watch.look()
+    await two.watch.check_folder()
     assert in_force(two.live) == {"scams": "1.0.0", "threats": "1.0.0"}
     assert two.refused() == {}, "a file that is half written is not read"
-    await two.watch.look()
+    await two.watch.check_folder()
     assert in_force(two.live) == {"scams": "1.1.0", "threats": "1.0.0"}
     found = two.live.snapshot.find("scams")
     assert found is not None
@@ -122,7 +122,7 @@ async def test_a_rule_moves_from_one_file_to_another_in_one_step(two: Watched) -
     ],
     ids=["schema", "bytes", "size"],
 )
-async def test_a_bad_file_leaves_its_pack_as_it_was_until_it_is_mended(
+async def test_a_bad_file_leaves_its_pack_as_it_was_until_it_is_corrected(
     two: Watched, content: bytes, error: str
 ) -> None:
     two.write("scams.yaml", content)
@@ -138,7 +138,7 @@ async def test_a_bad_file_leaves_its_pack_as_it_was_until_it_is_mended(
     assert two.refused() == {}
 
 
-async def test_a_bad_file_that_is_taken_back_or_removed_is_no_longer_refused(two: Watched) -> None:
+async def test_a_bad_file_that_is_restored_or_removed_is_no_longer_refused(two: Watched) -> None:
     two.write("scams.yaml", "?")
     two.write("new.yaml", "?")
     await two.settle()
@@ -149,7 +149,7 @@ async def test_a_bad_file_that_is_taken_back_or_removed_is_no_longer_refused(two
     assert two.refused() == {}
 
 
-async def test_a_file_that_doubles_a_rule_of_another_is_refused(two: Watched) -> None:
+async def test_a_file_that_repeats_a_rule_of_another_is_refused(two: Watched) -> None:
     two.write("scams.yaml", text_of(version="1.1.0", id_="threats-rule"))
     assert await two.settle() == {"scams": "1.0.0", "threats": "1.0.0"}
     (error,) = two.refused()["scams.yaml"]
@@ -165,7 +165,7 @@ async def test_a_second_file_of_a_pack_is_refused(two: Watched) -> None:
     assert set(two.refused()) == {"a.yaml"}
 
 
-async def test_a_file_refused_for_what_was_sent_is_taken_once_that_has_changed(
+async def test_a_file_refused_because_of_a_sent_pack_is_applied_once_that_pack_has_changed(
     two: Watched,
 ) -> None:
     await two.live.put("frauds", text_of("frauds").encode(), MO)
@@ -176,14 +176,14 @@ async def test_a_file_refused_for_what_was_sent_is_taken_once_that_has_changed(
     assert two.refused() == {}
 
 
-async def test_what_was_sent_stays_until_its_file_changes_again(two: Watched) -> None:
+async def test_a_sent_pack_stays_until_its_file_changes_again(two: Watched) -> None:
     await two.live.put("scams", text_of(version="2.0.0").encode(), MO)
     assert (await two.settle())["scams"] == "2.0.0"
     two.write("scams.yaml", text_of(version="1.5.0"))
     assert (await two.settle())["scams"] == "1.5.0"
 
 
-async def test_an_edited_file_whose_version_was_not_raised_is_taken_with_a_warning(
+async def test_an_edited_file_with_the_same_version_is_applied_with_a_warning(
     two: Watched,
 ) -> None:
     two.write("scams.yaml", text_of(word="number"))
@@ -210,7 +210,7 @@ async def test_a_folder_that_is_gone_or_empty_leaves_everything_in_force(
     assert two.refused() == {}
 
 
-async def test_the_last_packs_stay_where_only_a_bad_file_is_left(two: Watched) -> None:
+async def test_the_last_packs_stay_if_only_a_bad_file_is_left(two: Watched) -> None:
     for name in ("scams.yaml", "threats.yaml"):
         (two.folder / name).unlink()
     two.write("new.yaml", "?")
@@ -235,23 +235,23 @@ async def test_a_change_waits_for_a_database_that_is_away(
     assert await one.settle() == {"scams": "1.1.0"}
 
 
-def test_a_file_that_changes_within_the_grain_of_its_time_stamp_is_seen(tmp_path: Path) -> None:
+def test_a_file_that_changes_within_the_grain_of_its_time_stamp_is_scanned(tmp_path: Path) -> None:
     path = tmp_path / "scams.yaml"
     path.write_text("a", "utf-8")
-    before = look_at(tmp_path, {})
+    before = scan_folder(tmp_path, {})
     stamp = path.stat().st_mtime_ns
     path.write_text("b", "utf-8")
     os.utime(path, ns=(stamp, stamp))
-    assert look_at(tmp_path, before)[str(path)].digest != before[str(path)].digest
+    assert scan_folder(tmp_path, before)[str(path)].digest != before[str(path)].digest
 
 
-def test_a_bad_file_at_the_start_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+def test_a_bad_file_at_the_start_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "scams.yaml").write_text("schema: 9", "utf-8")
     with pytest.raises(ConfigurationError, match="EARSHOT_POLICY_DIR: .*\n.*scams.yaml:1 schema"):
         load_files(tmp_path)
 
 
-async def test_a_refused_file_that_goes_as_something_else_changes_is_forgotten(
+async def test_a_refused_file_that_is_removed_with_another_change_is_forgotten(
     two: Watched,
 ) -> None:
     two.write("new.yaml", "?")

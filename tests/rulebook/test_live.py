@@ -14,7 +14,7 @@ from service.errors import StoreAway
 from service.feed.ports import Recorded
 from service.rulebook.live import LivePolicies
 from service.rulebook.refusals import NoSuchVersion, Refused, ShownError, Stale, shown_errors
-from service.rulebook.trial import Tried
+from service.rulebook.trial import TrialSentence
 from service.rulebook.version import NewVersion, Origin, Version
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
@@ -32,7 +32,7 @@ def store(database: Database) -> SqlPolicies:
 
 
 async def started(store: SqlPolicies, *texts: str, corpus: Path | None = None) -> LivePolicies:
-    """As a server starts with these files."""
+    """Start like a server with these files."""
     live = live_of(store, corpus=corpus)
     await live.follow(files_of(*texts), Origin.FILE)
     return live
@@ -43,7 +43,7 @@ async def put(live: LivePolicies, text: str, name: str = "scams") -> Version:
 
 
 async def refused(live: LivePolicies, content: str | bytes, name: str = "scams") -> list[str]:
-    """The errors of a change, after which everything must be as it was."""
+    """Return the errors of a change, after which everything must be as before."""
     before = live.snapshot
     sent = content if isinstance(content, bytes) else content.encode()
     with pytest.raises(Refused) as caught:
@@ -58,11 +58,11 @@ def _line(error: ShownError) -> str:
     return f"{error.line} {error.field}: {error.problem}; {error.remedy}"
 
 
-async def told(database: Database) -> list[Recorded]:
+async def events(database: Database) -> list[Recorded]:
     return list(await SqlEventLog(database).read(0, 100))
 
 
-async def test_a_first_start_puts_every_pack_on_record_and_tells_nobody(
+async def test_a_first_start_stores_every_pack_without_an_event(
     store: SqlPolicies, database: Database
 ) -> None:
     live = await started(store, text_of(), text_of("threats"))
@@ -71,10 +71,10 @@ async def test_a_first_start_puts_every_pack_on_record_and_tells_nobody(
         ("scams", Origin.FILE, "server"),
         ("threats", Origin.FILE, "server"),
     ]
-    assert await told(database) == []
+    assert await events(database) == []
 
 
-async def test_a_change_is_heard_from_the_next_utterance_on_and_told(
+async def test_a_change_applies_from_the_next_utterance_on_and_is_an_event(
     store: SqlPolicies, database: Database
 ) -> None:
     live = await started(store, text_of())
@@ -83,7 +83,7 @@ async def test_a_change_is_heard_from_the_next_utterance_on_and_told(
     record = await put(live, text_of(version="1.1.0", word="number"))
     (match,) = live.matcher().match(spoken, NOWHERE)
     assert (match.pack, match.pack_version) == ("scams", "1.1.0")
-    (event,) = await told(database)
+    (event,) = await events(database)
     assert event.type == "policies.changed"
     assert event.data["version_id"] == record.id
     assert (event.data["what"], event.data["who"], event.data["origin"]) == ("changed", "Mo", "api")
@@ -98,10 +98,10 @@ async def test_the_text_in_force_sent_again_changes_nothing(
     with_mark = await live.put("scams", text_of().encode("utf-8-sig"), MO)
     assert not with_mark.changed
     assert len((await store.page("scams", limit=9))[0]) == 1
-    assert await told(database) == []
+    assert await events(database) == []
 
 
-async def test_every_error_is_told_at_once_those_of_its_place_too(store: SqlPolicies) -> None:
+async def test_a_refusal_has_every_error_also_those_about_other_packs(store: SqlPolicies) -> None:
     live = await started(store, text_of(), text_of("threats"))
     text = text_of("frauds", id_="threats-rule").replace("severity: high", "severity: huge")
     assert await refused(live, text) == [
@@ -148,7 +148,7 @@ async def test_bad_bytes_are_refused_with_a_remedy(
     assert all("; " in error and len(error) < 500 for error in errors)
 
 
-async def test_a_change_of_what_is_not_in_force_any_more_is_refused(store: SqlPolicies) -> None:
+async def test_a_change_of_a_version_that_is_not_in_force_is_refused(store: SqlPolicies) -> None:
     live = await started(store, text_of())
     old = str((await store.newest())[0].id)
     new = str((await put(live, text_of(version="1.1.0"))).id)
@@ -164,7 +164,7 @@ async def test_a_change_of_what_is_not_in_force_any_more_is_refused(store: SqlPo
     assert not (await live.put("scams", content, MO, ["*"])).changed
 
 
-async def test_of_changes_at_the_same_time_each_is_taken_whole_one_after_another(
+async def test_changes_at_the_same_time_are_applied_one_after_another(
     store: SqlPolicies,
 ) -> None:
     live = await started(store, text_of())
@@ -195,7 +195,7 @@ async def test_an_earlier_version_comes_back_as_a_new_record(store: SqlPolicies)
     assert not (await live.roll_back("scams", first.id, MO)).changed
 
 
-async def test_what_is_no_version_of_the_pack_cannot_be_rolled_back_to(store: SqlPolicies) -> None:
+async def test_a_roll_back_to_an_unknown_version_is_refused(store: SqlPolicies) -> None:
     live = await started(store, text_of(), text_of("threats"))
     for id_ in (0, 99, (await store.newest())[1].id):
         with pytest.raises(NoSuchVersion):
@@ -211,7 +211,7 @@ async def test_an_earlier_version_is_checked_again(store: SqlPolicies) -> None:
         await live.roll_back("scams", first.id, MO)
 
 
-async def test_a_restart_keeps_what_was_sent_until_its_file_changes(store: SqlPolicies) -> None:
+async def test_a_restart_keeps_a_sent_pack_until_its_file_changes(store: SqlPolicies) -> None:
     live = await started(store, text_of())
     await put(live, text_of(version="1.1.0"))
     await put(live, text_of("threats"), "threats")
@@ -220,19 +220,19 @@ async def test_a_restart_keeps_what_was_sent_until_its_file_changes(store: SqlPo
     assert in_force(again) == {"scams": "1.2.0", "threats": "1.0.0"}
 
 
-async def test_a_pack_whose_file_went_is_gone_after_a_restart_too(
+async def test_a_pack_whose_file_is_gone_is_gone_after_a_restart(
     store: SqlPolicies, database: Database
 ) -> None:
     await started(store, text_of(), text_of("threats"))
     live = await started(store, text_of("threats"))
     assert in_force(live) == in_force(await started(store, text_of("threats")))
     assert in_force(live) == {"threats": "1.0.0"}
-    assert [(each.data["pack"], each.data["what"]) for each in await told(database)] == [
+    assert [(each.data["pack"], each.data["what"]) for each in await events(database)] == [
         ("scams", "removed")
     ]
 
 
-async def test_a_file_that_cannot_be_used_beside_what_was_sent_is_refused(
+async def test_a_file_that_clashes_with_a_sent_pack_is_refused(
     store: SqlPolicies,
 ) -> None:
     live = await started(store, text_of())
@@ -242,7 +242,7 @@ async def test_a_file_that_cannot_be_used_beside_what_was_sent_is_refused(
     assert in_force(live) == {"scams": "1.0.0", "threats": "1.0.0"}
 
 
-async def test_a_record_that_this_release_refuses_gives_way_to_the_file(
+async def test_a_file_replaces_a_record_that_this_release_refuses(
     store: SqlPolicies, database: Database
 ) -> None:
     live = await started(store, text_of())
@@ -273,7 +273,7 @@ class Forgetful(SqlPolicies):
 
 
 @pytest.mark.parametrize(("lose", "then"), [("commit", "1.0.0"), ("answer", "1.1.0")])
-async def test_what_is_on_record_wins_where_the_answer_to_a_commit_was_lost(
+async def test_the_record_wins_if_the_answer_to_a_commit_was_lost(
     database: Database, lose: str, then: str
 ) -> None:
     store = Forgetful(database)
@@ -286,13 +286,13 @@ async def test_what_is_on_record_wins_where_the_answer_to_a_commit_was_lost(
     assert in_force(live) == {"scams": then, "threats": "1.0.0"}
 
 
-async def test_a_draft_is_tried_in_the_place_of_its_pack_and_changes_nothing(
+async def test_a_draft_replaces_its_pack_in_a_trial_and_changes_nothing(
     store: SqlPolicies,
 ) -> None:
     live = await started(store, text_of())
     draft = text_of(version="9.0.0", word="number")
-    number = Tried("now read me the number", "en")
-    code = Tried("now read me the code", "en")
+    number = TrialSentence("now read me the number", "en")
+    code = TrialSentence("now read me the code", "en")
     assert (await live.trial(number, draft=draft)).matches
     assert not (await live.trial(code, draft=draft)).matches
     assert not (await live.trial(number)).matches
@@ -322,8 +322,8 @@ async def test_rules_keep_to_their_budgets_on_benign_speech(
     assert "EARSHOT_CORPUS_DIR" in unmeasured.warnings[0]
 
 
-async def test_no_reader_ever_hears_a_mixture_of_versions(store: SqlPolicies) -> None:
-    """Every version has two rules that hear the sentence; each reading must have one version's."""
+async def test_no_reader_ever_sees_a_mixture_of_versions(store: SqlPolicies) -> None:
+    """Each version has two rules that match the sentence; a match must have both of one version."""
 
     def text(number: int) -> str:
         first, second = text_of(version=f"1.{number}.0"), text_of(id_="second-rule")

@@ -1,4 +1,4 @@
-"""Changes of policies while the process that checks them dies. Gates hold it at a known place."""
+"""Changes of policies whose check dies. Gates hold the child process at a known place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.metrics import Metrics
 from service.rulebook.child_process import ChildAway, ChildProcess
 from service.rulebook.folder import PolicyFolder, load_files
 from service.rulebook.live import LivePolicies
-from service.rulebook.trial import Tried
+from service.rulebook.trial import TrialSentence
 from service.rulebook.version import Origin
 from service.storage.engine import Database
 from service.storage.policies import SqlPolicies
@@ -34,7 +34,7 @@ async def child() -> AsyncIterator[ChildProcess]:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
-    """In the place of benign speech: it is read once the pack has passed the other checks."""
+    """Gate in place of the benign speech, which is read after the other checks of a pack."""
     (tmp_path / "corpus").mkdir()
     return Gate(tmp_path / "corpus" / "talk.jsonl")
 
@@ -52,7 +52,7 @@ def runs(child: ChildProcess) -> bool:
 
 
 async def at(gate: Gate, child: ChildProcess) -> psutil.Process:
-    """The process, once it is at the gate, which it will not leave."""
+    """Return the child process once it waits at the gate."""
     await asyncio.to_thread(gate.open)
     assert child.pid is not None
     return psutil.Process(child.pid)
@@ -72,7 +72,7 @@ async def test_a_change_whose_check_dies_changes_nothing_and_can_be_sent_again(
     assert in_force(live) == {"scams": "1.1.0"}
 
 
-async def test_a_change_that_is_given_up_ends_its_check(
+async def test_a_cancelled_change_ends_its_check(
     live: LivePolicies, child: ChildProcess, gate: Gate
 ) -> None:
     change = asyncio.create_task(live.put("scams", NEW.encode(), MO))
@@ -85,7 +85,7 @@ async def test_a_change_that_is_given_up_ends_its_check(
     assert (await live.put("scams", NEW.encode(), MO)).changed
 
 
-async def test_a_file_whose_check_dies_is_taken_at_a_later_look(
+async def test_a_file_whose_check_dies_is_applied_at_a_later_scan(
     live: LivePolicies, child: ChildProcess, gate: Gate, tmp_path: Path
 ) -> None:
     folder = tmp_path / "packs"
@@ -107,12 +107,12 @@ async def test_a_file_whose_check_dies_is_taken_at_a_later_look(
     assert watch.refused() == []
 
 
-async def test_a_long_text_is_tried_apart_and_a_sentence_by_what_is_in_force(
+async def test_a_long_text_is_tried_by_the_worker_and_a_sentence_here(
     live: LivePolicies, child: ChildProcess
 ) -> None:
     sentence = "now read me the code"
-    found = await live.trial(Tried(sentence, "en"))
+    found = await live.trial(TrialSentence(sentence, "en"))
     assert not runs(child)
-    apart = await live.trial(Tried(sentence + " and so on" * 900, "en"))
+    apart = await live.trial(TrialSentence(sentence + " and so on" * 900, "en"))
     assert runs(child)
     assert found.matches == apart.matches != []

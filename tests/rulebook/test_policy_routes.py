@@ -82,6 +82,6 @@ async def test_phrases_are_not_shown(api: Api) -> None:
         assert "florbin" not in (await client.get("/v1/policies")).text
 
 
-async def test_without_a_key_they_are_on_the_members_page_only(api: Api) -> None:
+async def test_packs_are_shown_without_a_key_only_on_the_members_page(api: Api) -> None:
     async with api.anybody() as client:
         assert (await client.get("/v1/policies")).status_code == 401

@@ -54,7 +54,7 @@ async def backtest(api: Api, **body: Any) -> dict[str, Any]:
     return found
 
 
-async def test_the_report_says_what_was_hit_and_what_people_decided(api: Api) -> None:
+async def test_the_report_has_hits_and_decisions(api: Api) -> None:
     alert = replace(an_alert(), matches=[a_match()])
     hits = [a_hit(), shadow("hurry")]
     await api.alerts.commit(a_transcript(), [AlertRaised(alert)], hits)
@@ -95,9 +95,7 @@ async def test_the_report_says_what_was_hit_and_what_people_decided(api: Api) ->
         ({"from": "2026-05-17T12:00:00Z"}, "no query parameter 'from'"),
     ],
 )
-async def test_a_time_that_cannot_be_meant_is_refused(
-    api: Api, query: dict[str, str], says: str
-) -> None:
+async def test_an_impossible_period_is_refused(api: Api, query: dict[str, str], says: str) -> None:
     async with api.caller("Mo") as mo:
         answer = await mo.get("/v1/policies/report", params=query)
     assert answer.status_code == 422
@@ -105,13 +103,13 @@ async def test_a_time_that_cannot_be_meant_is_refused(
 
 
 @pytest.mark.parametrize("role", [Role.OBSERVER, Role.ROOM_SERVER])
-async def test_whoever_decides_nothing_reads_no_report(api: Api, role: Role) -> None:
+async def test_roles_that_decide_nothing_read_no_report(api: Api, role: Role) -> None:
     async with api.caller("Ob", role) as client:
         assert (await client.get("/v1/policies/report")).status_code == 403
         assert (await client.post(BACKTEST, json={"packs": ["x"]})).status_code == 403
 
 
-async def test_a_draft_beside_the_live_packs_shows_what_it_would_raise(api: Api) -> None:
+async def test_an_added_draft_shows_the_alerts_that_it_would_raise(api: Api) -> None:
     await say(api, "you fool", "now read me the code", "good evening")
     found = await backtest(api, packs=[pack_text()])
     assert (found["utterances"], found["left_out"], found["changed_alerts"]) == (3, 0, 1)
@@ -127,7 +125,7 @@ async def test_a_draft_beside_the_live_packs_shows_what_it_would_raise(api: Api)
     assert (change["before"], change["after"]["words"]) == (None, ["read me the code"])
 
 
-async def test_a_draft_stands_in_for_the_live_pack_of_its_name(api: Api) -> None:
+async def test_a_draft_replaces_the_live_pack_of_its_name(api: Api) -> None:
     await say(api, "you fool", "read me the code")
     draft = pack_text(header=pack_text().partition("policies:")[0].replace("written", "live"))
     found = await backtest(api, packs=[draft])
@@ -137,7 +135,7 @@ async def test_a_draft_stands_in_for_the_live_pack_of_its_name(api: Api) -> None
     ]
 
 
-async def test_only_rules_with_the_statuses_asked_for_are_heard(api: Api) -> None:
+async def test_only_rules_of_the_requested_statuses_take_part(api: Api) -> None:
     await say(api, "read me the code")
     draft = pack_text(rule_text(owner="status: draft"))
     assert (await backtest(api, packs=[draft]))["changed_alerts"] == 1
@@ -145,7 +143,7 @@ async def test_only_rules_with_the_statuses_asked_for_are_heard(api: Api) -> Non
     assert found["changed_alerts"] == 0
 
 
-async def test_times_and_room_narrow_what_is_listened_to(api: Api) -> None:
+async def test_period_and_room_bound_the_back_test(api: Api) -> None:
     await say(api, "read me the code", "read me the code", "read me the code")
     since, until = (NOW + SECOND).isoformat(), (NOW + 2 * SECOND).isoformat()
     found = await backtest(api, packs=[pack_text()], since=since, until=until, room="lobby")
@@ -154,7 +152,7 @@ async def test_times_and_room_narrow_what_is_listened_to(api: Api) -> None:
     assert (elsewhere["utterances"], elsewhere["since"], elsewhere["rules"]) == (0, None, [])
 
 
-async def test_of_more_than_it_takes_the_newest_is_taken_and_the_answer_says_so(
+async def test_a_back_test_takes_the_newest_utterances_and_counts_the_others(
     api: Api, database: Database
 ) -> None:
     await say(api, "one", "two", "three")
@@ -192,14 +190,14 @@ async def test_drafts_are_refused_with_every_error_of_each(api: Api) -> None:
         {"packs": ["x"], "to": 1},
     ],
 )
-async def test_what_is_no_back_test_is_refused(api: Api, body: dict[str, Any]) -> None:
+async def test_an_invalid_back_test_is_refused(api: Api, body: dict[str, Any]) -> None:
     async with api.caller("Ad", Role.ADMIN) as admin:
         assert (await admin.post(BACKTEST, json=body)).status_code == 422
 
 
 @dataclass
 class Slow:
-    """`service.rulebook.backtesting.SaidStore` that answers once it is let."""
+    """`service.rulebook.backtesting.PastSpeech` that answers once the test lets it."""
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     let: asyncio.Event = field(default_factory=asyncio.Event)
@@ -217,7 +215,7 @@ class Slow:
         return []
 
 
-async def test_a_second_one_at_the_same_time_is_told_to_wait(api: Api) -> None:
+async def test_a_second_back_test_at_the_same_time_is_refused(api: Api) -> None:
     slow = Slow()
     api.parts.backtesting = Backtesting(slow, CHILD)
     first = asyncio.create_task(backtest(api, packs=[pack_text()]))
@@ -236,7 +234,7 @@ def said_again_and_again(times: int) -> list[Stored]:
 
 @dataclass
 class Much(Slow):
-    """One that has much to say, at once."""
+    """`PastSpeech` with many utterances at once."""
 
     talk: list[Stored] = field(default_factory=list)
 
@@ -256,7 +254,7 @@ async def run(backtesting: Backtesting) -> BacktestReport:
     return await backtesting.run([pack_text()], [LIVE], TRIED, since=None, until=None, room_id=None)
 
 
-async def test_one_that_is_given_up_stops_and_leaves_room_for_the_next(api: Api) -> None:
+async def test_a_cancelled_back_test_stops_and_the_next_runs(api: Api) -> None:
     much = Much(talk=said_again_and_again(200_000))
     backtesting = Backtesting(much, CHILD)
     running = asyncio.create_task(run(backtesting))
@@ -270,9 +268,9 @@ async def test_one_that_is_given_up_stops_and_leaves_room_for_the_next(api: Api)
     assert (await run(backtesting)).utterances == 0
 
 
-async def test_the_work_is_not_done_by_the_process_that_hears(api: Api) -> None:
+async def test_a_back_test_does_not_run_in_the_server_process(api: Api) -> None:
     async with ChildProcess("test") as child:
-        await child.run(load_drafts, [pack_text()], [])  # all modules are there
+        await child.run(load_drafts, [pack_text()], [])  # loads all modules
         own_s = time.process_time()
         assert (await run(Backtesting(Much(talk=said_again_and_again(20_000)), child))).hours > 5
         own_s = time.process_time() - own_s
@@ -280,7 +278,7 @@ async def test_the_work_is_not_done_by_the_process_that_hears(api: Api) -> None:
         assert own_s < psutil.Process(child.pid).cpu_times().user / 2
 
 
-async def test_one_whose_process_is_killed_is_refused_and_leaves_room_for_the_next(
+async def test_a_back_test_whose_process_is_killed_is_refused_and_the_next_runs(
     api: Api,
 ) -> None:
     much = Much(talk=said_again_and_again(50_000))

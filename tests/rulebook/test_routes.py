@@ -76,7 +76,7 @@ async def test_a_pack_is_brought_into_force_and_shown(api: Api, ada: AsyncClient
 
 
 async def test_a_refusal_has_every_error_and_changes_nothing(api: Api, ada: AsyncClient) -> None:
-    """After a wanted change: `python -m tests.rulebook.test_routes`, and read the difference."""
+    """To accept a change, run `python -m tests.rulebook.test_routes` and read the difference."""
     assert await refusal(ada) == json.loads(GOLDEN.read_text("utf-8"))
     assert in_force(api.live) == {"scams": "1.0.0", "threats": "1.0.0"}
 
@@ -91,7 +91,7 @@ async def test_a_body_that_is_not_sent_as_yaml_is_refused(ada: AsyncClient, kind
 
 
 @pytest.mark.parametrize("kind", ["text/yaml", "application/x-yaml", "Application/YAML; charset=x"])
-async def test_yaml_goes_by_several_names(ada: AsyncClient, kind: str) -> None:
+async def test_yaml_has_several_content_types(ada: AsyncClient, kind: str) -> None:
     answer = await put(ada, text_of(version="1.1.0"), **{"Content-Type": kind})
     assert answer.status_code == 200
 
@@ -102,7 +102,7 @@ async def test_a_body_beyond_the_bound_is_refused_unread(api: Api, ada: AsyncCli
     assert in_force(api.live)["scams"] == "1.0.0"
 
 
-async def test_only_a_change_of_what_is_in_force_is_taken_where_that_is_asked_for(
+async def test_a_change_with_if_match_needs_the_version_in_force(
     ada: AsyncClient,
 ) -> None:
     shown = await ada.get("/v1/policies/scams")
@@ -124,7 +124,7 @@ async def test_only_a_change_of_what_is_in_force_is_taken_where_that_is_asked_fo
         assert answer.status_code == 200
 
 
-async def test_a_history_names_who_when_and_whence_and_any_version_comes_back(
+async def test_the_list_of_versions_has_author_time_and_origin_and_any_version_comes_back(
     api: Api, ada: AsyncClient
 ) -> None:
     await put(ada, text_of(version="1.1.0"))
@@ -153,7 +153,7 @@ async def test_a_history_names_who_when_and_whence_and_any_version_comes_back(
     )
 
 
-async def test_what_is_not_there_is_404_with_where_to_look(ada: AsyncClient) -> None:
+async def test_unknown_packs_and_versions_are_404_with_a_remedy(ada: AsyncClient) -> None:
     for path in ("nothing", "nothing/versions", "scams/versions/99", "nothing/versions/1"):
         answer = await ada.get(f"/v1/policies/{path}")
         assert answer.status_code == 404, path
@@ -167,7 +167,7 @@ async def test_what_is_not_there_is_404_with_where_to_look(ada: AsyncClient) -> 
         assert answer.status_code == 422
 
 
-async def test_rooms_and_the_members_page_follow_what_is_in_force(
+async def test_rooms_and_the_members_page_follow_the_packs_in_force(
     api: Api, ada: AsyncClient
 ) -> None:
     room = {"id": "den", "connector": {"kind": "whip"}, "policies": ["frauds"]}
@@ -182,8 +182,8 @@ async def test_admins_are_shown_which_files_are_refused_and_why(api: Api, tmp_pa
     folder = PolicyFolder(tmp_path, load_files(tmp_path), api.live, metrics=api.metrics)
     api.parts.policy_folder = folder
     (tmp_path / "scams.yaml").write_text("schema: 9\npack: [", "utf-8")
-    await folder.look()
-    await folder.look()
+    await folder.check_folder()
+    await folder.check_folder()
     async with api.caller("Ada", Role.ADMIN) as ada, api.caller("Mo") as mo:
         (file,) = (await ada.get("/v1/policies")).json()["refused"]
         assert file["path"] == "scams.yaml"

@@ -19,8 +19,8 @@ from service.rulebook.rule_report import (
     Precision,
     RuleKey,
     ShadowCount,
-    period,
     precision,
+    reported_period,
     rule_report,
 )
 from tests.policies.writing import pack, rule
@@ -34,17 +34,17 @@ NOTHING = Counted({}, {}, {}, 0, 0)
 
 
 def asked(since: datetime | None = None, until: datetime | None = None, days: int = 90) -> Period:
-    return period(since, until, None, now=NOW, kept=timedelta(days=days))
+    return reported_period(since, until, None, now=NOW, kept=timedelta(days=days))
 
 
-def test_a_period_is_whole_hours_around_what_was_asked_for() -> None:
+def test_a_period_is_widened_to_whole_hours() -> None:
     assert asked(NOON - 2 * HOUR + timedelta(seconds=1), NOON - HOUR) == Period(
         NOON - 2 * HOUR, NOON - HOUR
     )
     assert asked(NOON, NOW + DAY) == Period(NOON, NOON + HOUR)
 
 
-def test_left_out_a_period_is_the_last_30_days() -> None:
+def test_the_period_is_the_last_30_days_by_default() -> None:
     assert asked() == Period(NOON - 30 * DAY, NOON + HOUR)
     assert asked(until=NOON - DAY) == Period(NOON - 31 * DAY, NOON - DAY)
 
@@ -68,7 +68,7 @@ def test_hours_are_those_of_utc_whatever_the_offset() -> None:
         (datetime.max.replace(tzinfo=timezone(-12 * HOUR)), None),
     ],
 )
-def test_a_time_of_which_nothing_is_kept_is_refused(
+def test_a_period_of_which_nothing_is_on_record_is_refused(
     since: datetime | None, until: datetime | None
 ) -> None:
     with pytest.raises(Problem, match="kept for 90 days"):
@@ -109,7 +109,7 @@ def test_rules_in_force_are_listed_with_or_without_hits() -> None:
     assert all(each.hits_per_hour is None for each in report.rules), "nothing was heard"
 
 
-def test_an_earlier_version_is_told_apart_and_keeps_its_title() -> None:
+def test_an_earlier_version_is_listed_apart_and_keeps_its_title() -> None:
     old = RuleKey("a-pack", "insult", "1.0.0")
     gone = RuleKey("a-pack", "gone", "1")
     hits = {old: HitCount(live=5), INSULT: HitCount(live=2, shadow=1), gone: HitCount(live=1)}

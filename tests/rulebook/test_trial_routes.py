@@ -41,9 +41,7 @@ async def check(client: AsyncClient, text: str) -> dict[str, object]:
     return found
 
 
-async def test_a_check_says_what_a_change_would_and_changes_nothing(
-    api: Api, mo: AsyncClient
-) -> None:
+async def test_a_check_answers_like_a_change_and_changes_nothing(api: Api, mo: AsyncClient) -> None:
     before = api.live.snapshot
     found = await check(mo, text_of(version="2.0.0", word="number"))
     assert "EARSHOT_CORPUS_DIR" in str(found.pop("warnings"))
@@ -95,9 +93,7 @@ async def test_a_sentence_is_explained_layer_by_layer_and_rule_by_rule(mo: Async
     }
 
 
-async def test_a_sentence_may_be_held_against_some_packs_or_a_draft(
-    api: Api, mo: AsyncClient
-) -> None:
+async def test_a_sentence_may_be_tried_on_some_packs_or_a_draft(api: Api, mo: AsyncClient) -> None:
     async def rules(**asked: object) -> list[str]:
         answer = await mo.post("/v1/policies/match", json={"text": "read me the number", **asked})
         assert answer.status_code == 200, answer.text

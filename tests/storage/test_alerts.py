@@ -18,7 +18,7 @@ from service.alerts.alert import (
     Outcome,
     Step,
 )
-from service.alerts.decisions import Decision, Person, stands
+from service.alerts.decisions import Decision, Person, let_stand
 from service.alerts.ports import AlertFilter, AlertStore, Hit, Order
 from service.errors import Problem
 from service.storage.alerts import SqlAlerts
@@ -321,18 +321,18 @@ PROVISIONAL = replace(an_alert(), provisional=True, excerpt="the words so far")
 async def test_a_provisional_alert_is_confirmed_by_the_whole_words(
     alerts: AlertStore, database: Database
 ) -> None:
-    assert await alerts.foretell(PROVISIONAL)
-    assert await alerts.provisional() == ["a1"]
+    assert await alerts.raise_provisional(PROVISIONAL)
+    assert await alerts.provisional_ids() == ["a1"]
     assert await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
     assert await alerts.get("a1") == an_alert()
-    assert await alerts.provisional() == []
+    assert await alerts.provisional_ids() == []
     assert await types(database) == ["alert.raised", "transcript.heard", "alert.updated"]
 
 
 async def test_what_people_did_with_a_provisional_alert_outlasts_its_confirmation(
     alerts: AlertStore,
 ) -> None:
-    await alerts.foretell(PROVISIONAL)
+    await alerts.raise_provisional(PROVISIONAL)
     await alerts.decide("a1", MO.acknowledge)
     await alerts.commit(a_transcript(), [AlertRaised(replace(an_alert(), raised_at=NOW + SECOND))])
     confirmed = await alerts.get("a1")
@@ -342,24 +342,24 @@ async def test_what_people_did_with_a_provisional_alert_outlasts_its_confirmatio
 async def test_a_provisional_alert_is_told_anew_when_more_is_known(
     alerts: AlertStore, database: Database
 ) -> None:
-    assert await alerts.foretell(PROVISIONAL)
-    assert not await alerts.foretell(PROVISIONAL), "it says the same"
+    assert await alerts.raise_provisional(PROVISIONAL)
+    assert not await alerts.raise_provisional(PROVISIONAL), "it says the same"
     more = replace(PROVISIONAL, excerpt="the words so far and more", severity=Severity.CRITICAL)
-    assert await alerts.foretell(more)
+    assert await alerts.raise_provisional(more)
     assert await alerts.get("a1") == more
     assert await types(database) == ["alert.raised", "alert.updated"]
 
 
 async def test_nothing_is_foretold_of_what_is_on_record(alerts: AlertStore) -> None:
     await alerts.commit(a_transcript(), [])
-    assert not await alerts.foretell(PROVISIONAL)
+    assert not await alerts.raise_provisional(PROVISIONAL)
     assert await alerts.get("a1") is None
 
 
 async def test_a_provisional_alert_is_retracted_and_its_history_says_so(
     alerts: AlertStore, database: Database
 ) -> None:
-    await alerts.foretell(PROVISIONAL)
+    await alerts.raise_provisional(PROVISIONAL)
     assert await alerts.commit(a_transcript(), [AlertRetracted(PROVISIONAL)])
     retracted = await alerts.get("a1")
     assert retracted == replace(PROVISIONAL, state=AlertState.RETRACTED, provisional=False)
@@ -373,7 +373,7 @@ async def test_a_provisional_alert_is_retracted_and_its_history_says_so(
 async def test_an_alert_that_people_decided_is_not_retracted(
     alerts: AlertStore, database: Database
 ) -> None:
-    await alerts.foretell(PROVISIONAL)
+    await alerts.raise_provisional(PROVISIONAL)
     await alerts.decide("a1", upheld)
     await alerts.commit(a_transcript(), [AlertRetracted(PROVISIONAL)])
     kept = await alerts.get("a1")
@@ -387,7 +387,7 @@ async def test_an_alert_that_people_decided_is_not_retracted(
 
 
 async def test_a_provisional_alert_whose_end_never_comes_stands(alerts: AlertStore) -> None:
-    await alerts.foretell(PROVISIONAL)
-    await alerts.decide("a1", stands(NOW, "its end was not heard"))
+    await alerts.raise_provisional(PROVISIONAL)
+    await alerts.decide("a1", let_stand(NOW, "its end was not heard"))
     assert await alerts.get("a1") == replace(PROVISIONAL, provisional=False)
-    assert await alerts.provisional() == []
+    assert await alerts.provisional_ids() == []

@@ -9,12 +9,12 @@ from service.errors import Problem
 from service.rulebook.ports import PolicyStore
 from service.rulebook.version import (
     FROM_FILES,
-    By,
-    Listed,
+    Author,
+    ChangeKind,
     NewVersion,
     Origin,
     Text,
-    What,
+    VersionEntry,
     digest_of,
 )
 from service.storage.audit import SqlAudit
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 def new(pack: str, version: str = "1.0.0", **changes: object) -> NewVersion:
     text = f"the text of {pack} {version}, 密码"
-    made = NewVersion(pack, version, text, Origin.API, MO, What.ADDED)
+    made = NewVersion(pack, version, text, Origin.API, MO, ChangeKind.ADDED)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -50,11 +50,11 @@ async def test_a_version_comes_back_as_it_was_put_on_record(database: Database) 
         assert await store.find("scams", unknown) is None
 
 
-async def test_event_and_audit_entry_stand_beside_each_change_that_is_told(
+async def test_event_and_audit_entry_stand_beside_each_change_that_is_change_kind(
     database: Database,
 ) -> None:
-    quiet = new("threats", told=None)
-    removed = new("old", origin=Origin.REMOVED, told=What.REMOVED, source="", by=By())
+    quiet = new("threats", change=None)
+    removed = new("old", origin=Origin.REMOVED, change=ChangeKind.REMOVED, source="", by=Author())
     added, _, gone = await SqlPolicies(database).add([new("scams"), quiet, removed], NOW)
     events = await SqlEventLog(database).read(0, 10)
     assert [event.data for event in events] == [
@@ -123,7 +123,7 @@ async def test_a_history_comes_page_by_page_newest_first(database: Database) -> 
     store = SqlPolicies(database)
     added = [*await store.add([new("scams", f"1.0.{n}") for n in range(5)], NOW)]
     await store.add([new("threats")], NOW)
-    found: list[Listed] = []
+    found: list[VersionEntry] = []
     cursor = None
     while True:
         page, cursor = await store.page("scams", limit=2, cursor=cursor)

@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from policies.match import RuleStatus
+from policies.match import Match, RuleStatus
 from policies.severity import Severity
 from service.alerts.alert import Alert, AlertRaised, Outcome, Step
 from service.alerts.decisions import Decision, Person
-from service.rulebook.rule_hit import RuleHit
 from service.rulebook.rule_report import (
     Beside,
     Counted,
@@ -44,13 +43,23 @@ def a_hit(
     category: str = "fraud",
     review: bool = False,
     excused: bool = False,
-) -> RuleHit:
-    return RuleHit(
-        "scams", "3", rule_id, "2", status, Severity.HIGH, category, review=review, excused=excused
+) -> Match:
+    return Match(
+        pack="scams",
+        pack_version="3",
+        rule_id=rule_id,
+        severity=Severity.HIGH,
+        category=category,
+        spans=((0, 5),),
+        explanation="asks for gift cards",
+        rule_version="2",
+        status=status,
+        review=review,
+        excused_by=("a negation",) if excused else (),
     )
 
 
-def shadow(rule_id: str = "tried", category: str = "fraud") -> RuleHit:
+def shadow(rule_id: str = "tried", category: str = "fraud") -> Match:
     return a_hit(rule_id, RuleStatus.SHADOW, category=category)
 
 
@@ -61,12 +70,12 @@ class Floor:
         self.hits = SqlRuleHits(database)
 
     async def say(
-        self, id_: str, *hits: RuleHit, at: datetime = NOW, room: str = "lobby", text: str = "hello"
+        self, id_: str, *hits: Match, at: datetime = NOW, room: str = "lobby", text: str = "hello"
     ) -> bool:
         heard = a_transcript(id_, at, text=text, room_id=room)
         return await self.alerts.commit(heard, [], hits)
 
-    async def alert(self, id_: str, outcome: Outcome | None, *hits: RuleHit) -> None:
+    async def alert(self, id_: str, outcome: Outcome | None, *hits: Match) -> None:
         matches = [a_match(hit.rule_id) for hit in hits]
         alert = replace(an_alert(id_, utterance_id=id_), matches=matches)
         await self.alerts.commit(a_transcript(id_), [AlertRaised(alert)], hits)
@@ -160,7 +169,7 @@ async def test_a_restart_finds_the_words_and_hits_of_before(floor: Floor) -> Non
     await floor.say("long ago", a_hit(), at=NOW - HOUR)
     await floor.say("excused", a_hit(excused=True), at=NOW - 20 * SECOND)
     await floor.say("now", a_hit(), shadow(), at=NOW)
-    said = await floor.hits.said_before(
+    said = await floor.hits.past_utterances(
         words_since=NOW - 60 * SECOND, hits_since=NOW - 2 * HOUR, limit=10
     )
     assert [(each.at, each.text, *each.rules) for each in said] == [
@@ -171,7 +180,7 @@ async def test_a_restart_finds_the_words_and_hits_of_before(floor: Floor) -> Non
         (NOW, "", ("scams", "tried")),
     ]
     assert {(each.room_id, each.speaker_id) for each in said} == {("lobby", "ann")}
-    few = await floor.hits.said_before(words_since=NOW, hits_since=NOW, limit=1)
+    few = await floor.hits.past_utterances(words_since=NOW, hits_since=NOW, limit=1)
     assert [each.at for each in few] == [NOW, NOW], "the newest, where there are too many"
 
 

@@ -11,7 +11,7 @@ from service.verdict.agreement import agreed_until
 from tests.asr.examples import an_utterance, written
 
 
-def look(text: str, language: str = "en") -> Transcript:
+def transcript(text: str, language: str = "en") -> Transcript:
     return replace(written(an_utterance(), text), language=language)
 
 
@@ -26,25 +26,25 @@ def look(text: str, language: str = "en") -> Transcript:
         ("I will hurt you", "", ""),
     ],
 )
-def test_what_both_looks_wrote_down_is_agreed(before: str, now: str, agreed: str) -> None:
-    assert now[: agreed_until(look(before), look(now))] == agreed
+def test_words_of_both_transcripts_are_agreed(before: str, now: str, agreed: str) -> None:
+    assert now[: agreed_until(transcript(before), transcript(now))] == agreed
 
 
-def test_where_no_spaces_are_written_characters_count() -> None:
-    before, now = look("我要打死，你", "zh"), look("我要打死你们", "zh")
+def test_characters_count_in_languages_without_spaces() -> None:
+    before, now = transcript("我要打死，你", "zh"), transcript("我要打死你们", "zh")
     assert now.text[: agreed_until(before, now)] == "我要打死你"
 
 
-def test_looks_in_two_languages_agree_on_nothing() -> None:
-    assert agreed_until(look("hello", "en"), look("hello", "de")) == 0
+def test_transcripts_in_two_languages_agree_on_nothing() -> None:
+    assert agreed_until(transcript("hello", "en"), transcript("hello", "de")) == 0
 
 
 @given(st.text(), st.text())
-def test_what_is_agreed_is_a_beginning_of_what_was_written(before: str, now: str) -> None:
-    assert 0 <= agreed_until(look(before), look(now)) <= len(now)
+def test_agreed_words_are_a_beginning_of_the_later_transcript(before: str, now: str) -> None:
+    assert 0 <= agreed_until(transcript(before), transcript(now)) <= len(now)
 
 
 @given(st.lists(st.sampled_from(["you", "fool", "gift", "card"]), min_size=1))
-def test_a_look_agrees_with_itself(words: list[str]) -> None:
+def test_a_transcript_agrees_with_itself(words: list[str]) -> None:
     text = " ".join(words)
-    assert agreed_until(look(text), look(text)) == len(text)
+    assert agreed_until(transcript(text), transcript(text)) == len(text)

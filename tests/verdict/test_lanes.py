@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Desk:
-    """Works on items; those of a closed room wait until it is opened."""
+    """Processes items; those of a closed room wait until it is opened."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -70,20 +70,20 @@ def test_each_room_keeps_its_order_and_nothing_is_lost(rooms: list[str]) -> None
     assert all(items == [one for one in put if one[0] == room] for room, items in by_room.items())
 
 
-async def test_a_full_lane_lets_go_of_the_oldest_that_waits() -> None:
+async def test_a_full_lane_drops_the_oldest_item_that_waits() -> None:
     desk = Desk()
     opened = desk.close("a")
     async with asyncio.TaskGroup() as tasks:
         lanes = lanes_of(tasks, desk, capacity=2)
         assert lanes.put("a", "a0") is None
-        await asyncio.sleep(0)  # it is in work now, and waits no more
+        await asyncio.sleep(0)  # it is in work now and no longer waits
         assert [lanes.put("a", f"a{number}") for number in range(1, 5)] == [None, None, "a1", "a2"]
         assert lanes.put("b", "b0") is None, "another room's lane is not full"
         opened.set()
     assert [item for item in desk.done if item[0] == "a"] == ["a0", "a3", "a4"]
 
 
-async def test_a_full_lane_lets_go_of_the_expendable_first() -> None:
+async def test_a_full_lane_drops_expendable_items_first() -> None:
     desk = Desk()
     opened = desk.close("a")
     async with asyncio.TaskGroup() as tasks:

@@ -16,16 +16,16 @@ from service.verdict.overload import (
     OverloadChanged,
     OverloadWatch,
     Pace,
-    Told,
-    changed,
+    Reported,
+    overload_change,
 )
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-NORMAL = Told(Pace.NORMAL, 0.0, NOW)
+NORMAL = Reported(Pace.NORMAL, 0.0, NOW)
 
 
-def behind(behind_s: float) -> Told:
-    return Told(Pace.BEHIND, behind_s, NOW)
+def behind(behind_s: float) -> Reported:
+    return Reported(Pace.BEHIND, behind_s, NOW)
 
 
 def at(seconds: float) -> datetime:
@@ -34,67 +34,69 @@ def at(seconds: float) -> datetime:
 
 @pytest.mark.parametrize("behind_s", [0.0, 1.0, 3.0])
 def test_up_to_three_seconds_are_normal(behind_s: float) -> None:
-    assert changed(NORMAL, Lag(behind_s, 4), at(9)) is None
+    assert overload_change(NORMAL, Lag(behind_s, 4), at(9)) is None
 
 
-def test_more_than_three_seconds_are_told_at_once() -> None:
-    assert changed(NORMAL, Lag(3.14, 4), NOW) == OverloadChanged(Pace.BEHIND, 3.1, 4)
+def test_more_than_three_seconds_are_reported_at_once() -> None:
+    assert overload_change(NORMAL, Lag(3.14, 4), NOW) == OverloadChanged(Pace.BEHIND, 3.1, 4)
 
 
 @pytest.mark.parametrize("behind_s", [1.0, 2.9, 3.1, 5.9])
 def test_between_the_thresholds_nothing_changes(behind_s: float) -> None:
-    assert changed(behind(3.1 if behind_s > 1.6 else 1.9), Lag(behind_s, 1), at(60)) is None
+    assert overload_change(behind(3.1 if behind_s > 1.6 else 1.9), Lag(behind_s, 1), at(60)) is None
 
 
 def test_below_a_second_it_is_normal_again_at_once() -> None:
-    assert changed(behind(9.0), Lag(0.9, 1), at(0.1)) == OverloadChanged(Pace.NORMAL, 0.9, 1)
+    assert overload_change(behind(9.0), Lag(0.9, 1), at(0.1)) == OverloadChanged(
+        Pace.NORMAL, 0.9, 1
+    )
 
 
 @pytest.mark.parametrize(
     ("behind_s", "told"), [(8.0, True), (7.9, False), (2.0, True), (2.1, False)]
 )
-def test_twice_or_half_as_far_is_told_again(behind_s: float, told: bool) -> None:
-    news = changed(behind(4.0), Lag(behind_s, 30), at(2))
+def test_a_lag_that_doubled_or_halved_is_reported_again(behind_s: float, told: bool) -> None:
+    news = overload_change(behind(4.0), Lag(behind_s, 30), at(2))
     assert news == (OverloadChanged(Pace.BEHIND, behind_s, 30) if told else None)
 
 
-def test_how_far_is_told_at_most_every_two_seconds() -> None:
-    assert changed(behind(4.0), Lag(40.0, 30), at(1.9)) is None
-    assert changed(behind(4.0), Lag(40.0, 30), at(2)) is not None
+def test_the_lag_is_reported_at_most_every_two_seconds() -> None:
+    assert overload_change(behind(4.0), Lag(40.0, 30), at(1.9)) is None
+    assert overload_change(behind(4.0), Lag(40.0, 30), at(2)) is not None
 
 
-def test_what_is_done_about_it_is_told_as_it_begins() -> None:
-    news = changed(NORMAL, Lag(1.2, 4, Rung.NO_LOOKS), NOW)
+def test_a_higher_step_of_the_ladder_is_reported_at_once() -> None:
+    news = overload_change(NORMAL, Lag(1.2, 4, Rung.NO_LOOKS), NOW)
     assert news == OverloadChanged(Pace.NORMAL, 1.2, 4, "no_looks")
-    told = Told(Pace.NORMAL, 1.2, NOW, Rung.NO_LOOKS)
-    assert changed(told, Lag(1.2, 4, Rung.NO_LOOKS), at(60)) is None
-    more = changed(told, Lag(2.0, 9, Rung.COALESCE), at(0.5))
+    reported = Reported(Pace.NORMAL, 1.2, NOW, Rung.NO_LOOKS)
+    assert overload_change(reported, Lag(1.2, 4, Rung.NO_LOOKS), at(60)) is None
+    more = overload_change(reported, Lag(2.0, 9, Rung.COALESCE), at(0.5))
     assert more is not None
     assert more.measure == "coalesce"
 
 
-def test_that_less_is_done_is_told_at_most_every_two_seconds() -> None:
-    told = Told(Pace.BEHIND, 4.0, NOW, Rung.COALESCE)
-    assert changed(told, Lag(3.0, 4, Rung.GREEDY), at(1.9)) is None
-    assert changed(told, Lag(3.0, 4, Rung.GREEDY), at(2)) == OverloadChanged(
+def test_a_lower_step_of_the_ladder_is_reported_at_most_every_two_seconds() -> None:
+    reported = Reported(Pace.BEHIND, 4.0, NOW, Rung.COALESCE)
+    assert overload_change(reported, Lag(3.0, 4, Rung.GREEDY), at(1.9)) is None
+    assert overload_change(reported, Lag(3.0, 4, Rung.GREEDY), at(2)) == OverloadChanged(
         Pace.BEHIND, 3.0, 4, "greedy"
     )
 
 
 @given(st.lists(st.floats(0, 100), max_size=60))
-def test_states_alternate_and_every_state_that_is_told_is_true(lags: list[float]) -> None:
-    told, news = NORMAL, []
+def test_states_alternate_and_every_reported_state_is_true(lags: list[float]) -> None:
+    reported, news = NORMAL, []
     for number, behind_s in enumerate(lags):
         now = at(number / 2)
-        found = changed(told, Lag(behind_s, 1), now)
+        found = overload_change(reported, Lag(behind_s, 1), now)
         if found is not None:
             assert behind_s < NORMAL_S if found.state is Pace.NORMAL else behind_s >= NORMAL_S
             news.append((now, found.state))
-            told = Told(found.state, behind_s, now)
+            reported = Reported(found.state, behind_s, now)
         if behind_s > BEHIND_S:
-            assert told.state is Pace.BEHIND
+            assert reported.state is Pace.BEHIND
         if behind_s < NORMAL_S:
-            assert told.state is Pace.NORMAL
+            assert reported.state is Pace.NORMAL
     for (earlier, one), (later, other) in pairwise(news):
         assert not (one is other is Pace.NORMAL)
         assert one is not other or later - earlier >= AGAIN_AFTER
@@ -106,59 +108,59 @@ class Floor:
     def __init__(self) -> None:
         self.now = NOW
         self.behind_s = 0.0
-        self.told: list[OverloadChanged] = []
+        self.recorded: list[OverloadChanged] = []
         self.measured: list[float] = []
         self.away = False
         self.watch = OverloadWatch(
             lambda now: Lag(self.behind_s, 1),
-            self.tell,
+            self.record,
             measure=self.measured.append,
             clock=lambda: self.now,
         )
 
-    async def tell(self, event: OverloadChanged, now: datetime) -> None:
+    async def record(self, event: OverloadChanged, now: datetime) -> None:
         assert now == self.now
         if self.away:
             raise OSError("no database")
-        self.told.append(event)
+        self.recorded.append(event)
 
 
 @pytest.mark.anyio
-async def test_the_watch_tells_each_change_once_and_measures_each_look() -> None:
+async def test_the_watch_records_each_change_once_and_measures_each_check() -> None:
     floor = Floor()
     for floor.behind_s in (0.5, 4.0, 4.5, 0.5, 0.5):
-        await floor.watch.look()
-    assert [event.state for event in floor.told] == [Pace.BEHIND, Pace.NORMAL]
+        await floor.watch.check_lag()
+    assert [event.state for event in floor.recorded] == [Pace.BEHIND, Pace.NORMAL]
     assert floor.measured == [0.5, 4.0, 4.5, 0.5, 0.5]
     assert not floor.watch.behind
 
 
 @pytest.mark.anyio
-async def test_what_could_not_be_put_on_record_is_told_at_the_next_look() -> None:
+async def test_a_report_that_could_not_be_stored_is_recorded_at_the_next_check() -> None:
     floor = Floor()
     floor.behind_s, floor.away = 4.0, True
     with pytest.raises(OSError, match="no database"):
-        await floor.watch.look()
+        await floor.watch.check_lag()
     assert not floor.watch.behind
     floor.away = False
-    await floor.watch.look()
-    assert [event.state for event in floor.told] == [Pace.BEHIND]
+    await floor.watch.check_lag()
+    assert [event.state for event in floor.recorded] == [Pace.BEHIND]
     assert floor.watch.behind
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("state", Pace)
-async def test_a_run_that_follows_one_that_was_behind_tells_its_end(state: Pace) -> None:
+async def test_a_run_after_one_that_was_behind_reports_the_end_of_the_lag(state: Pace) -> None:
     floor = Floor()
     floor.watch.resume(state, "none")
-    await floor.watch.look()
-    assert [event.state for event in floor.told] == [Pace.NORMAL] * (state is Pace.BEHIND)
+    await floor.watch.check_lag()
+    assert [event.state for event in floor.recorded] == [Pace.NORMAL] * (state is Pace.BEHIND)
 
 
 @pytest.mark.anyio
-async def test_what_an_earlier_run_did_about_it_is_told_to_be_over() -> None:
+async def test_the_step_of_an_earlier_run_is_reported_to_be_over() -> None:
     floor = Floor()
     floor.watch.resume(Pace.NORMAL, "no_looks")
     floor.now += AGAIN_AFTER
-    await floor.watch.look()
-    assert [(event.state, event.measure) for event in floor.told] == [(Pace.NORMAL, "none")]
+    await floor.watch.check_lag()
+    assert [(event.state, event.measure) for event in floor.recorded] == [(Pace.NORMAL, "none")]

@@ -12,7 +12,7 @@ import pytest
 from asr.ladder import Rung
 from asr.quality import NOT_SPOKEN, PHANTOM, REPETITION
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
-from policies.match import Action, Layer
+from policies.match import Action, Layer, Match
 from policies.matcher import Matcher
 from policies.severity import Severity
 from service.alerts.alert import Alert, AlertRetracted, AlertState, Step
@@ -24,12 +24,13 @@ from service.listening.heard import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
-from service.rulebook.rule_hit import RuleHit
 from service.verdict.heat import Heat
+from service.verdict.judge import Judge
 from service.verdict.overload import Lag
 from service.verdict.pipeline import Pipeline
-from service.verdict.provisional_alerts import Provisional
-from service.verdict.reading import Reader
+from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.transcript_matches import TranscriptMatcher
+from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.asr.examples import written
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
@@ -51,11 +52,11 @@ def spoken(id_: str, room_id: str, speaker_id: str, started_at: datetime) -> Utt
 
 @dataclass
 class Queue:
-    """`asr.work_queue.WorkQueue` that hears each utterance as the test says.
+    """`asr.work_queue.WorkQueue` with results that the test sets.
 
     Attributes:
-        says: The text by utterance id, or why it is unheard.
-        marks: What the model doubts in every text from now on.
+        says: Text, or reason for none, by utterance id.
+        marks: Quality marks of every transcript from now on.
     """
 
     says: dict[str, str | Unheard] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class Queue:
 
 
 class Broken(Exception):
-    """Something in an utterance that no later attempt will mend."""
+    """Error that no later attempt mends."""
 
 
 @dataclass
@@ -92,21 +93,21 @@ class Alerts:
     """`service.alerts.ports.AlertStore`.
 
     Attributes:
-        broken: Utterances that the store refuses, whatever its state.
+        broken: Utterances that the store always refuses.
         away: Rooms for which the store is away.
         attempts: Room and utterance of every attempt to commit, in order.
     """
 
     heard: dict[str, TranscriptHeard] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
-    rule_hits: list[tuple[str, RuleHit]] = field(default_factory=list)
+    rule_hits: list[tuple[str, Match]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     away: set[str] = field(default_factory=set)
     attempts: list[tuple[str, str]] = field(default_factory=list)
     busy: int = 0
     """Commits that fail before one succeeds."""
     on_commit: Callable[[], None] = lambda: None
-    foretold: list[Alert] = field(default_factory=list)
+    raised_early: list[Alert] = field(default_factory=list)
 
     async def hits(self, room_id: str, speaker_id: str, since: datetime) -> Sequence[Hit]:
         found = [
@@ -122,7 +123,7 @@ class Alerts:
         self,
         heard: TranscriptHeard,
         alerts: Sequence[AlertChange],
-        hits: Sequence[RuleHit] = (),
+        hits: Sequence[Match] = (),
     ) -> bool:
         self.on_commit()
         self.attempts.append((heard.room_id, heard.utterance_id))
@@ -143,12 +144,12 @@ class Alerts:
             self.alerts[event.alert.id] = after
         return True
 
-    async def foretell(self, alert: Alert) -> bool:
-        self.foretold.append(alert)
+    async def raise_provisional(self, alert: Alert) -> bool:
+        self.raised_early.append(alert)
         self.alerts[alert.id] = alert
         return True
 
-    async def provisional(self) -> Sequence[str]:
+    async def provisional_ids(self) -> Sequence[str]:
         return [alert.id for alert in self.alerts.values() if alert.provisional]
 
     async def get(self, alert_id: str) -> Alert | None:
@@ -182,37 +183,45 @@ class Floor:
     hearing: Hearing = field(default_factory=Hearing)
     metrics: Metrics = field(default_factory=Metrics)
     listeners: dict[str, Listener] = field(default_factory=dict)
-    again: list[str] = field(default_factory=list)
-    """Who is to be looked at again."""
+    confirming: list[str] = field(default_factory=list)
+    """Speakers of whom another interim transcript was asked for at once."""
     retry_after_s: Sequence[float] = (0.0, 0.0)
     lane_capacity: int = 200
 
     def __post_init__(self) -> None:
         matcher = Matcher([pack(*RULES)])
-        reader, heat = Reader(lambda: matcher), Heat()
-        self.provisional = Provisional(
+        transcripts, heat = TranscriptMatcher(lambda: matcher), Heat()
+        self.provisional = ProvisionalAlerts(
             queue=self.queue,
-            reader=reader,
+            transcripts=transcripts,
             alerts=self.alerts,
             heat=heat,
-            look_again=lambda listener: self.again.append(listener.speaker.id),
+            confirm_soon=lambda listener: self.confirming.append(listener.speaker.id),
             metrics=self.metrics,
             clock=self.clock,
         )
-        self.pipeline = Pipeline(
-            queue=self.queue,
-            reader=reader,
+        judge = Judge(
+            transcripts=transcripts,
             provisional=self.provisional,
             heat=heat,
             alerts=self.alerts,
+            unmatched_languages=UnmatchedLanguages(lambda: matcher, self.metrics),
             metrics=self.metrics,
             clock=self.clock,
             retry_after_s=self.retry_after_s,
+        )
+        self.pipeline = Pipeline(
+            queue=self.queue,
+            judge=judge,
+            provisional=self.provisional,
+            heat=heat,
+            metrics=self.metrics,
+            clock=self.clock,
             lane_capacity=self.lane_capacity,
         )
         self.ears = Ears(
             make_ear=lambda room, speaker, now, cut: Ear(room, speaker, vad=loud, now=now),
-            on_utterance=self.pipeline.heard,
+            on_utterance=self.pipeline.queue_utterance,
             show_levels=lambda levels, at: None,
             rooms=Rooms({"lobby": a_room()}),
             hearing=self.hearing,
@@ -229,17 +238,19 @@ class Floor:
         speaker: str = "ann",
         room: str = "lobby",
     ) -> None:
-        """None: nobody could write it down. A speaker stays in the room of their first words."""
+        """Put an utterance (None: it gets no transcript). A speaker stays in their first room."""
         utterance = self._spoken(id_, text, at_s, speaker, EndedBy.SILENCE, room)
         self.listeners[speaker].unsettled[id_] = utterance.started_at
-        self.pipeline.heard(self.listeners[speaker], utterance)
+        self.pipeline.queue_utterance(self.listeners[speaker], utterance)
 
     def go_on(
         self, id_: str, text: str | None, revision: int, *, at_s: float = 0.0, speaker: str = "ann"
     ) -> None:
-        """They are in the middle of it: a look at the words so far."""
+        """Put an interim transcript of the words so far."""
         utterance = self._spoken(id_, text, at_s, speaker, EndedBy.OPEN)
-        self.provisional.look(self.listeners[speaker], replace(utterance, revision=revision))
+        self.provisional.queue_interim(
+            self.listeners[speaker], replace(utterance, revision=revision)
+        )
 
     def _spoken(
         self,
@@ -259,7 +270,7 @@ class Floor:
         return utterance
 
     async def finish(self) -> None:
-        """Until everything that was said is settled."""
+        """Run until every utterance is settled."""
         self.queue.out.put_nowait(None)
         async with asyncio.timeout(5):
             await self.pipeline.run(self.ears)
@@ -272,7 +283,7 @@ def floor() -> Floor:
     return Floor()
 
 
-async def test_what_breaks_a_rule_is_one_alert_with_its_words(floor: Floor) -> None:
+async def test_an_utterance_that_breaks_rules_is_one_alert_with_its_words(floor: Floor) -> None:
     floor.say("u1", "well you fool that is a gift card")
     await floor.finish()
     (alert,) = floor.alerts.alerts.values()
@@ -300,7 +311,7 @@ async def test_doubtful_words_are_an_alert_for_review_and_the_same_words_without
     assert floor.metrics.transcript_marks.labels(PHANTOM)._value.get() == 1
 
 
-async def test_words_that_nobody_said_are_on_record_with_their_marks_and_no_alert(
+async def test_words_that_nobody_said_are_stored_with_their_marks_and_raise_no_alert(
     floor: Floor,
 ) -> None:
     floor.queue.marks = (REPETITION, NOT_SPOKEN, "a mark of a later release")
@@ -314,7 +325,7 @@ async def test_words_that_nobody_said_are_on_record_with_their_marks_and_no_aler
     assert "later" not in counted
 
 
-async def test_what_breaks_no_rule_is_on_record_without_an_alert(floor: Floor) -> None:
+async def test_an_utterance_that_breaks_no_rule_is_stored_without_an_alert(floor: Floor) -> None:
     floor.say("u1", "good evening")
     floor.say("u2", "", at_s=2)
     await floor.finish()
@@ -332,7 +343,7 @@ async def test_a_rule_hit_again_within_its_cool_down_repeats_the_alert(floor: Fl
     assert (alert.id, alert.repeats) == ("al_u0", 2)
 
 
-async def test_every_rule_that_applied_is_put_on_record_live_or_in_shadow(floor: Floor) -> None:
+async def test_every_hit_is_stored_live_or_in_shadow(floor: Floor) -> None:
     floor.say("u1", "you fool")
     floor.say("u2", "you fool", at_s=2)
     floor.say("u3", "good evening", at_s=4)
@@ -347,7 +358,7 @@ async def test_every_rule_that_applied_is_put_on_record_live_or_in_shadow(floor:
     assert [match.rule_id for match in alert.matches] == ["insult"], "a shadow is nobody's alert"
 
 
-async def test_a_match_says_how_it_was_heard_and_why_it_may_be_trusted(floor: Floor) -> None:
+async def test_a_match_in_an_alert_has_layer_distance_and_exceptions(floor: Floor) -> None:
     floor.say("u1", "well you fool")
     await floor.finish()
     ((match,),) = (alert.matches for alert in floor.alerts.alerts.values())
@@ -357,14 +368,14 @@ async def test_a_match_says_how_it_was_heard_and_why_it_may_be_trusted(floor: Fl
     assert match.rule_version == match.pack_version
 
 
-async def test_speakers_cool_down_by_themselves(floor: Floor) -> None:
+async def test_each_speaker_has_their_own_cool_down(floor: Floor) -> None:
     floor.say("u1", "you fool")
     floor.say("u2", "you fool", speaker="bob")
     await floor.finish()
     assert len(floor.alerts.alerts) == 2
 
 
-async def test_what_was_not_written_down_is_a_gap(floor: Floor) -> None:
+async def test_an_utterance_without_a_transcript_is_a_gap(floor: Floor) -> None:
     floor.say("u1", None, at_s=3)
     await floor.finish()
     (gap,) = floor.hearing.written
@@ -372,7 +383,7 @@ async def test_what_was_not_written_down_is_a_gap(floor: Floor) -> None:
     assert gap.reason == "overloaded"
 
 
-async def test_what_cannot_be_put_on_record_is_a_gap_at_once_and_is_not_tried_again(
+async def test_an_utterance_that_cannot_be_stored_is_a_gap_at_once_and_is_not_retried(
     floor: Floor,
 ) -> None:
     floor.alerts.broken.add("u1")
@@ -411,7 +422,7 @@ async def test_the_languages_of_the_room_go_with_the_utterance(floor: Floor) -> 
     assert floor.queue.put_in[0].languages == ["zh"]
 
 
-async def test_the_lag_is_that_of_the_oldest_without_a_verdict(floor: Floor) -> None:
+async def test_the_lag_is_that_of_the_oldest_utterance_without_a_verdict(floor: Floor) -> None:
     assert floor.pipeline.lag(NOW) == Lag(0.0, 0)
     floor.say("u2", "good evening", at_s=2)
     floor.say("u1", "hello")
@@ -421,7 +432,7 @@ async def test_the_lag_is_that_of_the_oldest_without_a_verdict(floor: Floor) -> 
     assert floor.pipeline.lag(NOW + timedelta(seconds=5)) == Lag(0.0, 0)
 
 
-async def test_what_is_being_put_on_record_still_waits(floor: Floor) -> None:
+async def test_an_utterance_that_is_being_stored_still_waits(floor: Floor) -> None:
     lags: list[Lag] = []
     floor.alerts.on_commit = lambda: lags.append(floor.pipeline.lag(NOW + timedelta(seconds=3)))
     floor.say("u1", "hello")

@@ -1,4 +1,4 @@
-"""Alerts in the middle of speech, between a queue and stores in memory."""
+"""Provisional alerts, between a queue and stores in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def alert(floor: Floor) -> Alert:
     return found
 
 
-async def test_words_on_which_two_looks_agree_raise_a_provisional_alert(floor: Floor) -> None:
+async def test_words_that_two_interim_transcripts_share_raise_a_provisional_alert(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -33,7 +35,7 @@ async def test_words_on_which_two_looks_agree_raise_a_provisional_alert(floor: F
     assert floor.alerts.heard == {}, "nothing is on record before it has been said"
 
 
-async def test_doubtful_words_raise_nothing_before_their_end(floor: Floor) -> None:
+async def test_doubtful_words_raise_no_provisional_alert(floor: Floor) -> None:
     floor.queue.marks = (REPETITION,)
     floor.go_on("u1", "you fool you fool", 1)
     floor.go_on("u1", "you fool you fool you fool", 2)
@@ -44,7 +46,7 @@ async def test_doubtful_words_raise_nothing_before_their_end(floor: Floor) -> No
     assert [match.review for match in alert(floor).matches] == [True]
 
 
-async def test_an_alert_is_confirmed_for_review_where_the_whole_is_doubtful(floor: Floor) -> None:
+async def test_a_doubtful_final_transcript_confirms_the_alert_for_review(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -55,14 +57,14 @@ async def test_an_alert_is_confirmed_for_review_where_the_whole_is_doubtful(floo
     assert [match.review for match in alert(floor).matches] == [True]
 
 
-async def test_words_of_one_look_raise_nothing(floor: Floor) -> None:
+async def test_words_of_one_interim_transcript_raise_nothing(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you full of it", 2)
     await floor.finish()
     assert floor.alerts.alerts == {}
 
 
-async def test_the_end_of_the_speech_confirms_the_alert_with_its_whole_words(floor: Floor) -> None:
+async def test_the_final_transcript_confirms_the_alert_with_all_its_words(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -74,7 +76,9 @@ async def test_the_end_of_the_speech_confirms_the_alert_with_its_whole_words(flo
     assert floor.metrics.provisional.labels("confirmed")._value.get() == 1
 
 
-async def test_an_alert_that_the_end_does_not_bear_out_is_retracted(floor: Floor) -> None:
+async def test_an_alert_that_the_final_transcript_does_not_confirm_is_retracted(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -84,7 +88,7 @@ async def test_an_alert_that_the_end_does_not_bear_out_is_retracted(floor: Floor
     assert floor.metrics.provisional.labels("retracted")._value.get() == 1
 
 
-async def test_an_alert_stands_where_the_end_was_never_heard(floor: Floor) -> None:
+async def test_an_alert_without_a_final_transcript_stands(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -94,7 +98,9 @@ async def test_an_alert_stands_where_the_end_was_never_heard(floor: Floor) -> No
     assert alert(floor).state is AlertState.OPEN
 
 
-async def test_an_alert_stands_where_other_words_follow_that_end(floor: Floor) -> None:
+async def test_an_alert_stands_if_another_utterance_follows_without_a_final_transcript(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -103,20 +109,24 @@ async def test_an_alert_stands_where_other_words_follow_that_end(floor: Floor) -
     assert not floor.alerts.alerts["al_u1"].provisional
 
 
-async def test_something_grave_in_words_that_may_change_is_looked_at_again(floor: Floor) -> None:
+async def test_a_grave_match_in_words_that_may_change_asks_for_another_transcript(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "so you fool", 1)
     await floor.finish()
-    assert floor.again == ["ann"]
+    assert floor.confirming == ["ann"]
     floor.go_on("u1", "so you fool go", 2)
     await floor.finish()
     assert floor.queue.put_in[-1].work is WorkClass.HOT_FINAL
     assert alert(floor).provisional
 
 
-async def test_what_was_asked_about_one_speech_is_not_asked_about_the_next(floor: Floor) -> None:
+async def test_a_confirmation_asked_for_one_utterance_is_not_asked_for_the_next(
+    floor: Floor,
+) -> None:
     floor.go_on("u1", "so you fool", 1)
     await floor.finish()
-    assert floor.again == ["ann"]
+    assert floor.confirming == ["ann"]
     floor.say("u1", "so you fool")
     await floor.finish()
     floor.go_on("u2", "well", 1)
@@ -124,33 +134,33 @@ async def test_what_was_asked_about_one_speech_is_not_asked_about_the_next(floor
     assert floor.queue.put_in[-1].work is not WorkClass.HOT_FINAL
 
 
-async def test_a_look_that_fails_is_no_gap(floor: Floor) -> None:
+async def test_an_interim_transcript_that_fails_is_no_gap(floor: Floor) -> None:
     floor.go_on("u1", None, 1)
     await floor.finish()
     assert floor.hearing.written == []
     assert floor.alerts.alerts == {}
 
 
-async def test_a_look_that_comes_after_the_end_says_nothing(floor: Floor) -> None:
+async def test_an_interim_transcript_after_the_final_one_raises_nothing(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.say("u1", "well you fool")
     await floor.finish()
     assert not alert(floor).provisional
-    assert floor.alerts.foretold == []
+    assert floor.alerts.raised_early == []
 
 
-async def test_a_rule_within_its_cool_down_is_not_foretold(floor: Floor) -> None:
+async def test_a_rule_within_its_cool_down_raises_no_provisional_alert(floor: Floor) -> None:
     floor.say("u0", "you fool")
     floor.go_on("u1", "again you fool", 1, at_s=5)
     floor.go_on("u1", "again you fool and", 2, at_s=5)
     await floor.finish()
     floor.say("u1", "again you fool and so on", at_s=5)
     await floor.finish()
-    assert floor.alerts.foretold == []
+    assert floor.alerts.raised_early == []
     assert (alert(floor).id, alert(floor).repeats) == ("al_u0", 1)
 
 
-async def test_what_an_earlier_run_foretold_stands(floor: Floor) -> None:
+async def test_a_provisional_alert_of_an_earlier_run_stands(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()
@@ -159,7 +169,7 @@ async def test_what_an_earlier_run_foretold_stands(floor: Floor) -> None:
     assert not alert(again).provisional
 
 
-async def test_what_people_decided_meanwhile_is_kept(floor: Floor) -> None:
+async def test_a_decision_made_meanwhile_is_kept(floor: Floor) -> None:
     floor.go_on("u1", "well you fool", 1)
     floor.go_on("u1", "well you fool that is", 2)
     await floor.finish()

@@ -1,4 +1,4 @@
-"""A room whose words cannot be stored delays no other, and loses its own only aloud."""
+"""A room whose words cannot be stored delays no other, and its own losses are gaps."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.verdict.pipeline import RETRY_AFTER_S, VERDICT_BACKLOG
+from service.verdict.judge import RETRY_AFTER_S
+from service.verdict.pipeline import VERDICT_BACKLOG
 from tests.rooms.calls import until
 from tests.verdict.test_pipeline import Floor
 
 pytestmark = pytest.mark.anyio
 
 NEVER_S = (3600.0,)
-"""A retry that only the end of the server, or of the test, brings about."""
+"""A retry that begins only at the end of the server or test."""
 ROOMS = [f"room-{number}" for number in range(50)]
 
 
 @asynccontextmanager
 async def running(floor: Floor) -> AsyncIterator[None]:
-    """The pipeline runs; at the end everything is settled, and no retry is waited for."""
+    """Run the pipeline; at the end settle every utterance, without waiting for a retry."""
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         tasks.create_task(floor.pipeline.run(floor.ears), name="pipeline")
         yield
@@ -29,9 +30,7 @@ async def running(floor: Floor) -> AsyncIterator[None]:
         floor.queue.out.put_nowait(None)
 
 
-async def test_while_the_store_is_away_for_one_room_the_others_are_committed_before_its_retry() -> (
-    None
-):
+async def test_other_rooms_are_committed_while_the_store_is_away_for_one() -> None:
     floor = Floor(retry_after_s=NEVER_S)
     floor.alerts.away.add("bad")
     async with running(floor):
@@ -48,7 +47,7 @@ async def test_while_the_store_is_away_for_one_room_the_others_are_committed_bef
     assert floor.hearing.written == []
 
 
-async def test_the_words_of_the_room_itself_keep_their_order_behind_a_retry() -> None:
+async def test_utterances_of_a_room_keep_their_order_behind_a_retry() -> None:
     floor = Floor(retry_after_s=NEVER_S)
     floor.alerts.away.add("bad")
     async with running(floor):
@@ -61,7 +60,7 @@ async def test_the_words_of_the_room_itself_keep_their_order_behind_a_retry() ->
     assert (alert.utterance_id, alert.repeats) == ("u0", 4)
 
 
-async def test_a_full_lane_turns_its_oldest_utterance_into_a_gap_of_that_reason() -> None:
+async def test_a_full_lane_turns_its_oldest_utterance_into_a_gap() -> None:
     floor = Floor(retry_after_s=NEVER_S, lane_capacity=2)
     floor.alerts.away.add("bad")
     async with running(floor):
@@ -80,12 +79,12 @@ async def test_a_full_lane_turns_its_oldest_utterance_into_a_gap_of_that_reason(
     assert b'earshot_gaps_total{reason="verdict_backlog"} 2.0' in floor.metrics.render()
 
 
-async def test_a_provisional_alert_stands_where_a_full_lane_let_its_end_go() -> None:
+async def test_a_provisional_alert_stands_if_a_full_lane_dropped_its_final_transcript() -> None:
     floor = Floor(retry_after_s=NEVER_S, lane_capacity=2)
     async with running(floor):
         floor.go_on("u1", "well you fool", 1)
         floor.go_on("u1", "well you fool that is", 2)
-        await until(lambda: bool(floor.alerts.foretold))
+        await until(lambda: bool(floor.alerts.raised_early))
         floor.alerts.away.add("lobby")
         floor.say("u0", "good evening", speaker="bob")
         await until(lambda: bool(floor.alerts.attempts))

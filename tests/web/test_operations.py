@@ -40,7 +40,7 @@ async def test_the_status_says_what_a_page_must_know(
     watch = OverloadWatch(
         api.parts.verdict_lag.lag, nobody, measure=lambda _: None, clock=api.clock
     )
-    await watch.look()
+    await watch.check_lag()
     api.parts.overload = watch
     async with api.caller("Ob", Role.OBSERVER) as client:
         found = await client.get("/v1/status")

@@ -1,6 +1,7 @@
 // Where the page begins.
 
 import { createAlarm } from "./alarm.js";
+import { watchCoverage } from "./coverage.js";
 import { html, render } from "./html.js";
 import { installKeys } from "./keys.js";
 import { createStore } from "./store.js";
@@ -21,6 +22,7 @@ store.alarm = createAlarm({
   open: store.actions.open,
 });
 installKeys(store);
+watchCoverage(store);
 addEventListener("popstate", () => store.actions.goTo(location.search));
 render(html`<${App} store=${store} />`, document.body);
 

@@ -6,12 +6,11 @@ import { applyEvents, withLists } from "./state.js";
 import { follow } from "./stream.js";
 import { announcement, isUrgent } from "./telling.js";
 import { isReview } from "./text.js";
-import { listQuery } from "./url.js";
+import { LIVE_ROOMS, listQuery } from "./url.js";
 import { words } from "./words.js";
 
 const CAUGHT_UP_MS = 8000;
 const SAID_EVERY_MS = 3000; // screen readers are told of new alerts together
-const LIVE_ROOMS = ["joining", "listening", "degraded", "lost"].map((state) => `state=${state}`).join("&");
 
 export function makeSession(store) {
   const { set } = store;

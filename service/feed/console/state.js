@@ -227,6 +227,7 @@ function putRoom(draft, room) {
     ...room,
     speakers: known ? known.speakers : new Map(),
     gaps: known ? known.gaps : [],
+    unmatched_languages: known ? known.unmatched_languages : [],
   });
 }
 
@@ -244,6 +245,17 @@ export function roomOf(listed, known) {
   const gaps = listed.gaps ? [...listed.gaps].reverse() : known?.gaps || [];
   const speakers = listed.speakers.map(({ id, name, role, muted }) => [id, { id, name, role, muted }]);
   return { ...listed, speakers: new Map(speakers), gaps };
+}
+
+/** The rooms with their unmatched languages as just listed; {} where nothing has changed. */
+export function withCoverage(state, listed) {
+  const codes = (room) => room.unmatched_languages.map(({ language }) => language).join();
+  const rooms = new Map(state.rooms);
+  for (const { id, unmatched_languages } of listed) {
+    const known = rooms.get(id);
+    if (known && codes(known) !== codes({ unmatched_languages })) rooms.set(id, { ...known, unmatched_languages });
+  }
+  return [...rooms].some(([id, room]) => room !== state.rooms.get(id)) ? { rooms } : {};
 }
 
 /** A room's title, or its id where nothing else is known of it. */

@@ -5,7 +5,7 @@ import { roomTitle } from "../state.js";
 import { useStore } from "../store.js";
 import { isSevere } from "../text.js";
 import { useWords } from "../words.js";
-import { StateMark, roomReason } from "./rooms.js";
+import { StateMark, Unmatched, roomReason } from "./rooms.js";
 import { Cross, useFollow } from "./shared.js";
 import { Talk, useInitials } from "./talk.js";
 
@@ -34,6 +34,7 @@ export function Room({ store, id }) {
         </div>
         <h2 id="room-title"><bdi>${title}</bdi></h2>
         ${room?.reason && room.state !== "listening" && html`<p class="room-reason">${roomReason(room.reason, t)}</p>`}
+        <div role="status">${room && html`<${Unmatched} room=${room} />`}</div>
       </header>
       ${talk ? html`<${Running} store=${store} room=${room} id=${id} talk=${talk} />`
         : html`<p class="soft case-wait">${t("case.loading")}</p>`}

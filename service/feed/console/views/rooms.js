@@ -85,6 +85,7 @@ function RoomCard({ store, room, opened, flagged }) {
               </li>`)}
           </ul>`
         : html`<p class="soft room-nobody">${t("rooms.nobody")}</p>`}
+      <${Unmatched} room=${room} />
       <${LatestGap} room=${room} />
     </li>
   `;
@@ -94,6 +95,23 @@ function RoomCard({ store, room, opened, flagged }) {
 export function StateMark({ state }) {
   const marks = { listening: "●", joining: "◌", degraded: "◐", lost: "✕", ended: "■" };
   return html`<span class="state-mark" data-state=${state} aria-hidden="true">${marks[state] || "?"}</span>`;
+}
+
+/** Languages spoken in the room for which it has no rules. */
+export function Unmatched({ room }) {
+  const t = useWords();
+  const languages = room.unmatched_languages.map(({ language }) => languageName(language, t.language));
+  if (!languages.length) return null;
+  const listed = new Intl.ListFormat(t.language, { type: "conjunction" }).format(languages);
+  return html`<p class="room-unmatched">${t("room.unmatched", { languages: listed, n: languages.length })}</p>`;
+}
+
+function languageName(code, language) {
+  try {
+    return new Intl.DisplayNames(language, { type: "language" }).of(code);
+  } catch {
+    return code; // no well-formed language code
+  }
 }
 
 function LatestGap({ room }) {

@@ -156,6 +156,7 @@ export default {
   "meter.label": "Level of {name}",
   "meter.speaking": "speaking",
   "meter.silent": "silent",
+  "room.unmatched": ["Speech in {languages}: no rules for this language.", "Speech in {languages}: no rules for these languages."],
   "room.close": "Close the room",
   "room.talk": "What is said in {name}",
   "room.earlier": "Earlier",

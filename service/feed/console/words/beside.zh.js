@@ -156,6 +156,7 @@ export default {
   "meter.label": "{name} 的音量",
   "meter.speaking": "正在说话",
   "meter.silent": "静音",
+  "room.unmatched": "有人说{languages}：没有适用于该语言的规则。",
   "room.close": "关闭房间",
   "room.talk": "{name} 的对话",
   "room.earlier": "更早",
