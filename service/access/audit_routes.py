@@ -23,8 +23,8 @@ class Audit:
     next_cursor: str | None
 
 
-@router.get("/v1/audit", summary="Who changed what, newest first")
-async def list_audit(
+@router.get("/v1/audit", summary="List the audit log, newest first")
+async def list_audit_log(
     parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.ADMIN))],
     who: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,

@@ -50,8 +50,8 @@ class Keys:
     next_cursor: str | None = None
 
 
-@router.post("/v1/keys", status_code=201, summary="Make a key for a person or a machine")
-async def add_key(
+@router.post("/v1/keys", status_code=201, summary="Create a key for a person or a machine")
+async def create_key(
     body: NewKey, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> MadeKey:
     """The secret is shown this once; only its hash is kept."""
@@ -63,13 +63,13 @@ async def add_key(
     return MadeKey(**asdict(key), secret=secret)
 
 
-@router.get("/v1/keys", summary="List keys, oldest first, without their secrets")
+@router.get("/v1/keys", summary="List keys, oldest first")
 async def list_keys(parts: Parts, _: Manages) -> Keys:
     """Revoked and expired ones too; when each was last used, to the minute."""
     return Keys(await parts.keys.all())
 
 
-@router.delete("/v1/keys/{key_id}", status_code=204, summary="Refuse a key from now on")
+@router.delete("/v1/keys/{key_id}", status_code=204, summary="Revoke a key")
 async def revoke_key(
     key_id: KeyId,
     request: Request,

@@ -43,7 +43,7 @@ class SignedIn:
     expires_at: Timestamp | None
 
 
-@router.post(_PATH, summary="Sign in: a key for a cookie")
+@router.post(_PATH, summary="Sign in with a key")
 async def sign_in(shown: ShownKey, request: Request, response: Response, parts: Parts) -> SignedIn:
     refuse_in_address(request.query_params.keys())
     if "origin" in request.headers:  # no other site signs anybody in here
@@ -60,13 +60,15 @@ async def sign_in(shown: ShownKey, request: Request, response: Response, parts: 
     return SignedIn(key.name, key.role, key.id, session.expires_at)
 
 
-@router.get(_PATH, summary="Who is signed in")
-async def who(caller: Annotated[Caller, Depends(allow(*Role))], response: Response) -> SignedIn:
+@router.get(_PATH, summary="Show who is signed in")
+async def show_session(
+    caller: Annotated[Caller, Depends(allow(*Role))], response: Response
+) -> SignedIn:
     response.headers["Cache-Control"] = "no-store"
     return SignedIn(caller.name, caller.role, caller.key_id, caller.until)
 
 
-@router.delete(_PATH, status_code=204, summary="Sign out; whoever is not signed in may, too")
+@router.delete(_PATH, status_code=204, summary="Sign out")
 async def sign_out(request: Request, response: Response, parts: Parts) -> None:
     token = request.cookies.get(COOKIE)
     if token:

@@ -66,9 +66,9 @@ class EventStream(StreamingResponse):
 
 
 @router.get(
-    "/v1/feed", status_code=200, response_class=EventStream, summary="Events as they happen"
+    "/v1/feed", status_code=200, response_class=EventStream, summary="Stream events as they happen"
 )
-async def feed(
+async def stream_events(
     request: Request,
     parts: Parts,
     caller: Annotated[Caller, Depends(allow(*Role))],

@@ -29,7 +29,7 @@ POLICIES = Provider[PolicyParts]()
 Parts = Annotated[PolicyParts, Depends(POLICIES)]
 
 
-@router.get("/v1/policies", summary="What is listened for")
+@router.get("/v1/policies", summary="List the packs in force")
 async def list_policies(parts: Parts, caller: Annotated[Caller, Depends(allow(*Role))]) -> Policies:
     """Without phrases. For admins also the changed files that are refused, with every error."""
     folder = parts.policy_folder

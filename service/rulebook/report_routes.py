@@ -68,8 +68,8 @@ class Draft(BaseModel):
     room: Room | None = None
 
 
-@router.get("/v1/policies/report", summary="How well each rule does")
-async def report(
+@router.get("/v1/policies/report", summary="Report how well each rule does")
+async def report_rules(
     parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
     since: Annotated[Moment | None, Query(description="Left out, 30 days before `until`.")] = None,
@@ -84,8 +84,8 @@ async def report(
     return rule_report(asked, await parts.rule_hits.counted(asked), parts.policies.packs)
 
 
-@router.post(BACKTEST, summary="Try draft packs on what was said")
-async def back_test(
+@router.post(BACKTEST, summary="Back-test draft packs on transcripts on record")
+async def backtest_packs(
     draft: Draft, parts: Parts, _: Annotated[Caller, Depends(allow(Role.ADMIN))]
 ) -> BacktestReport:
     """Nothing is changed. One at a time; of more talk than it takes, the newest is taken, and

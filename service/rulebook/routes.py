@@ -87,7 +87,7 @@ class Versions:
 
 
 @router.put(PREFIX + "/{pack}", summary="Bring a pack into force", openapi_extra=YAML_BODY)
-async def put_policies(
+async def put_pack(
     pack: PackName,
     request: Request,
     response: Response,
@@ -107,19 +107,19 @@ async def put_policies(
 
 @router.get(
     PREFIX + "/{pack}",
-    summary="The text of a pack in force",
+    summary="Show the text of a pack in force",
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
-async def show_policies(pack: PackName, parts: Parts, _: Manages) -> Response:
+async def show_pack(pack: PackName, parts: Parts, _: Manages) -> Response:
     """As YAML, with the `ETag` that a change can name in `If-Match`."""
     live = _live(parts.policies, pack)
     headers = {"ETag": _etag(live), "Cache-Control": "no-store"}
     return Response(live.record.source, media_type=YAML[0], headers=headers)
 
 
-@router.get(PREFIX + "/{pack}/versions", summary="The history of a pack, newest first")
-async def list_versions(
+@router.get(PREFIX + "/{pack}/versions", summary="List the versions of a pack, newest first")
+async def list_pack_versions(
     pack: PackName,
     parts: Parts,
     _: Manages,
@@ -136,19 +136,21 @@ async def list_versions(
 
 @router.get(
     PREFIX + "/{pack}/versions/{version_id}",
-    summary="The text of a version",
+    summary="Show the text of a version",
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
-async def show_version(pack: PackName, version_id: VersionId, parts: Parts, _: Manages) -> Response:
+async def show_pack_version(
+    pack: PackName, version_id: VersionId, parts: Parts, _: Manages
+) -> Response:
     version = await parts.policy_store.find(pack, version_id)
     if version is None or version.origin is Origin.REMOVED:
         raise NoSuchVersion(pack, version_id)
     return Response(version.source, media_type=YAML[0], headers={"Cache-Control": "no-store"})
 
 
-@router.post(PREFIX + "/{pack}/roll-back", summary="Bring an earlier version into force again")
-async def roll_back(
+@router.post(PREFIX + "/{pack}/roll-back", summary="Bring an earlier version back into force")
+async def roll_back_pack(
     pack: PackName,
     body: RollBack,
     parts: Parts,

@@ -44,8 +44,8 @@ Parts = Annotated[RulesParts, Depends(RULES)]
 
 
 @router.head("/rules", include_in_schema=False)
-@router.get("/rules", response_class=HTMLResponse, summary="What is listened for, for members")
-async def rules(request: Request, parts: Parts, lang: str | None = None) -> HTMLResponse:
+@router.get("/rules", response_class=HTMLResponse, summary="Show the rules to members")
+async def show_rules(request: Request, parts: Parts, lang: str | None = None) -> HTMLResponse:
     """English or Chinese: as `lang` says (en, zh), else as the browser prefers."""
     asked = [language for language in Language if language == lang]
     language = asked[0] if asked else preferred(request.headers.get("accept-language", ""))

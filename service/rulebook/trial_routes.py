@@ -80,14 +80,14 @@ class Sentence(BaseModel):
     )
 
 
-@router.post(PREFIX + "/check", summary="What is wrong with a pack", openapi_extra=YAML_BODY)
-async def check_policies(request: Request, parts: Parts, _: Tries) -> Checked:
+@router.post(PREFIX + "/check", summary="Check a pack", openapi_extra=YAML_BODY)
+async def check_pack(request: Request, parts: Parts, _: Tries) -> Checked:
     """What `PUT /v1/policies/{pack}` would say of the YAML in the body; nothing is changed."""
     return _checked(await parts.policies.check(await yaml_body(request)))
 
 
-@router.post(PREFIX + "/match", summary="What the policies make of a sentence, and why")
-async def match_policies(body: Sentence, parts: Parts, _: Tries) -> Verdict:
+@router.post(PREFIX + "/match", summary="Match a text against the policies")
+async def match_text(body: Sentence, parts: Parts, _: Tries) -> Verdict:
     """By the packs in force, or with a draft among them. The text is not stored."""
     statuses = body.statuses or (HEARD if body.draft is None else TRIED)
     tried = Tried(

@@ -99,13 +99,13 @@ class Status:
     overloaded: bool
 
 
-@router.get("/healthz", summary="The process runs")
-async def healthz() -> dict[str, str]:
+@router.get("/healthz", summary="Check that the process runs")
+async def check_health() -> dict[str, str]:
     return {"status": "ok", "version": version("earshot")}
 
 
-@router.get("/readyz", summary="It can do its work")
-async def readyz(parts: Parts) -> dict[str, Any]:
+@router.get("/readyz", summary="Check that the server can do its work")
+async def check_readiness(parts: Parts) -> dict[str, Any]:
     try:
         await parts.database.check()
     except Exception as error:  # whatever it is, the answer is no
@@ -118,8 +118,8 @@ async def readyz(parts: Parts) -> dict[str, Any]:
     return {"status": "ready", "waiting": recogniser.queue.waiting(), **shown}
 
 
-@router.get("/v1/status", summary="The server's version, time, model and load")
-async def status(parts: Parts, _: AnyKey) -> Status:
+@router.get("/v1/status", summary="Show the server's version, time, model and load")
+async def show_status(parts: Parts, _: AnyKey) -> Status:
     now = parts.clock()
     lag = parts.verdict_lag.lag(now)
     return Status(
@@ -133,12 +133,12 @@ async def status(parts: Parts, _: AnyKey) -> Status:
     )
 
 
-@router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
-async def metrics(parts: Parts, _: AnyKey) -> Response:
+@router.get("/metrics", summary="Export metrics for Prometheus", response_class=PlainTextResponse)
+async def export_metrics(parts: Parts, _: AnyKey) -> Response:
     text = parts.metrics.render()
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request, _: AnyKey) -> JSONResponse:
+async def show_openapi(request: Request, _: AnyKey) -> JSONResponse:
     return JSONResponse(request.app.openapi())

@@ -98,11 +98,11 @@ class Received:
 
 @router.post(
     PATH,
-    summary="A room server's events",
+    summary="Receive an event of a room server",
     openapi_extra=_EVENT,
     responses={202: {"model": Received, "description": "Nothing was to be done"}},
 )
-async def receive_hook(
+async def receive_room_event(
     request: Request,
     response: Response,
     parts: Parts,
@@ -118,8 +118,8 @@ async def receive_hook(
     return Received(done)
 
 
-@router.post("/v1/hooks/secrets", status_code=201, summary="Let a room server call")
-async def add_hook_secret(
+@router.post("/v1/hooks/secrets", status_code=201, summary="Create a secret for a room server")
+async def create_hook_secret(
     body: NewSecret, request: Request, parts: Parts, caller: Manages
 ) -> MadeSecret:
     """Its secret, shown this once. A room server has two at most, so that it can change them."""
@@ -132,13 +132,15 @@ async def add_hook_secret(
     return MadeSecret(**asdict(shown), secret=secret)
 
 
-@router.get("/v1/hooks/secrets", summary="List room servers' secrets, without the secrets")
+@router.get("/v1/hooks/secrets", summary="List the secrets of room servers")
 async def list_hook_secrets(parts: Parts, _: Manages) -> HookSecrets:
     return HookSecrets([one.shown for one in await parts.hook_store.secrets()])
 
 
-@router.delete("/v1/hooks/secrets/{secret_id}", status_code=204, summary="Believe it no more")
-async def remove_hook_secret(
+@router.delete(
+    "/v1/hooks/secrets/{secret_id}", status_code=204, summary="Delete a room server's secret"
+)
+async def delete_hook_secret(
     secret_id: SecretId, request: Request, parts: Parts, caller: Manages
 ) -> None:
     if not await parts.hook_store.remove_secret(secret_id):

@@ -150,8 +150,8 @@ class Redelivery:
     last_event_id: int
 
 
-@router.post("/v1/webhooks", status_code=201, summary="Be told of events")
-async def add_webhook(
+@router.post("/v1/webhooks", status_code=201, summary="Create a webhook")
+async def create_webhook(
     body: NewWebhook, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> Made:
     """It is told of what happens from now on. The secret is shown this once."""
@@ -186,13 +186,13 @@ async def list_webhooks(parts: Parts, _: Manages) -> Webhooks:
     return Webhooks([await _shown(parts, one.endpoint) for one in await parts.webhooks.all()])
 
 
-@router.get("/v1/webhooks/{webhook_id}", summary="Show a webhook: its state, and what waits")
+@router.get("/v1/webhooks/{webhook_id}", summary="Show a webhook with its state and backlog")
 async def show_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> ShownWebhook:
     return await _shown(parts, (await _find(parts, webhook_id, deleted=True)).endpoint)
 
 
 @router.patch("/v1/webhooks/{webhook_id}", summary="Enable or disable a webhook")
-async def change_webhook(
+async def update_webhook(
     webhook_id: WebhookId, body: Change, request: Request, parts: Parts, caller: Manages
 ) -> ShownWebhook:
     endpoint = (await _find(parts, webhook_id)).endpoint
@@ -206,7 +206,7 @@ async def change_webhook(
     return await _shown(parts, endpoint)
 
 
-@router.delete("/v1/webhooks/{webhook_id}", status_code=204, summary="Tell nothing more")
+@router.delete("/v1/webhooks/{webhook_id}", status_code=204, summary="Delete a webhook")
 async def delete_webhook(
     webhook_id: WebhookId, request: Request, parts: Parts, caller: Manages
 ) -> None:
@@ -224,8 +224,8 @@ async def delete_webhook(
     log.info("webhook.deleted", webhook=webhook_id, dropped=waiting, by=caller.key_id)
 
 
-@router.post("/v1/webhooks/{webhook_id}/rotate", summary="Change a webhook's secret")
-async def rotate_secret(
+@router.post("/v1/webhooks/{webhook_id}/rotate", summary="Rotate a webhook's secret")
+async def rotate_webhook_secret(
     webhook_id: WebhookId, request: Request, parts: Parts, caller: Manages
 ) -> Rotated:
     """For 24 hours each call is signed with the new secret and the one before it."""
@@ -248,7 +248,7 @@ async def ping_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> Shown
     return _shown_delivery(delivery, None)
 
 
-@router.get("/v1/webhooks/{webhook_id}/deliveries", summary="What was tried, newest first")
+@router.get("/v1/webhooks/{webhook_id}/deliveries", summary="List delivery attempts, newest first")
 async def list_deliveries(
     webhook_id: WebhookId,
     parts: Parts,
@@ -265,10 +265,8 @@ async def list_deliveries(
     return Deliveries([_shown_delivery(*one) for one in page], next_cursor)
 
 
-@router.post(
-    "/v1/webhooks/{webhook_id}/redeliver", status_code=202, summary="Send events once more"
-)
-async def redeliver(
+@router.post("/v1/webhooks/{webhook_id}/redeliver", status_code=202, summary="Deliver events again")
+async def redeliver_events(
     webhook_id: WebhookId, body: Again, request: Request, parts: Parts, caller: Manages
 ) -> Redelivery:
     """Beside what happens now, in their order, each under the `webhook-id` it had.
