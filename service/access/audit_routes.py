@@ -1,4 +1,4 @@
-"""`/v1/audit`: who changed what."""
+"""Route of the audit log: `/v1/audit`."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ async def list_audit_log(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Audit:
-    """`who` is the name on a key, `subject` the id of a room, key, webhook or secret."""
+    """`who` is the name on a key; `subject` is the id of a room, key, webhook or secret."""
     return Audit(*await parts.audit.page(who, subject, limit=limit, cursor=cursor))

@@ -1,4 +1,4 @@
-"""`/v1/keys`: admins make, list and revoke keys."""
+"""Routes of keys, for admins: `/v1/keys`."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ Name = Annotated[
 class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field(description="The person or machine that will hold it.")
+    name: Name = Field(description="Person or machine that will hold the key.")
     role: Role
     expires_in_days: int | None = Field(
-        None, ge=1, le=3650, description="Left out: it is valid until it is revoked."
+        None, ge=1, le=3650, description="Days until the key expires. Left out: it never does."
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeKey(Key):
-    """A new key, with its secret, which is shown this once."""
+    """New key with its secret, which is shown only once."""
 
     secret: str
 
@@ -54,7 +54,7 @@ class Keys:
 async def create_key(
     body: NewKey, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> MadeKey:
-    """The secret is shown this once; only its hash is kept."""
+    """The secret is shown only once; the server keeps its hash."""
     lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
     key, secret = make_key(body.name, body.role, parts.clock(), lifetime=lifetime)
     await parts.keys.add(key, digest_of(secret))
@@ -65,7 +65,7 @@ async def create_key(
 
 @router.get("/v1/keys", summary="List keys, oldest first")
 async def list_keys(parts: Parts, _: Manages) -> Keys:
-    """Revoked and expired ones too; when each was last used, to the minute."""
+    """Revoked and expired keys too. The time of last use is exact to the minute."""
     return Keys(await parts.keys.all())
 
 
@@ -77,7 +77,7 @@ async def revoke_key(
     caller: Manages,
     reason: Annotated[str, Query(max_length=500, pattern=PLAIN)] = "",
 ) -> None:
-    """Pages that are signed in with it are signed out, and feeds that it follows end."""
+    """Its console sessions are signed out and its feeds end."""
     if key_id == caller.key_id:
         raise Problem(
             409,

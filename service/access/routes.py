@@ -1,4 +1,7 @@
-"""`/v1/session`: a page shows its key once, and goes on with a cookie that no script can read."""
+"""Routes of console sessions (`/v1/session`): a page gives its key once and gets a cookie.
+
+No script can read the cookie.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,19 @@ _PATH = "/v1/session"
 class ShownKey(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    key: str = Field(min_length=1, max_length=500, description="Made by `earshot key create`.")
+    key: str = Field(
+        min_length=1,
+        max_length=500,
+        description="Secret of a key, as `earshot key create` prints it.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """
+    """Signed-in person or machine.
+
     Attributes:
-        expires_at: When the session, or the bearer key, ends by itself; null: it does not.
+        expires_at: Expiry of the session or of the bearer key; null for never.
     """
 
     name: str
@@ -46,7 +54,7 @@ class SignedIn:
 @router.post(_PATH, summary="Sign in with a key")
 async def sign_in(shown: ShownKey, request: Request, response: Response, parts: Parts) -> SignedIn:
     refuse_in_address(request.query_params.keys())
-    if "origin" in request.headers:  # no other site signs anybody in here
+    if "origin" in request.headers:  # another site must not sign a person in here
         refuse_foreign(request.method, request.url.scheme, request.headers)
     now = parts.clock()
     key = await find_key(parts.keys, shown.key.strip(), door_of(request), now)
@@ -82,7 +90,7 @@ async def sign_out(request: Request, response: Response, parts: Parts) -> None:
 
 
 def _set_cookie(request: Request, response: Response, token: str, life: timedelta) -> None:
-    # Behind a proxy that ends TLS the request is plain http, and only the page's origin says more.
+    # Behind a proxy that ends TLS the request is plain http. Only the page's origin shows https.
     origin = request.headers.get("origin", "")
     response.set_cookie(
         COOKIE,
