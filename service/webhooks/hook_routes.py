@@ -1,4 +1,4 @@
-"""Room servers call us here."""
+"""Routes of room servers: their events, and the secrets that sign them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _EVENT: dict[str, Any] = {
 class NewSecret(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    room_server: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Its name.")
+    room_server: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name of the room server.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Received:
     PATH,
     summary="Receive an event of a room server",
     openapi_extra=_EVENT,
-    responses={202: {"model": Received, "description": "Nothing was to be done"}},
+    responses={202: {"model": Received, "description": "The event needs no action"}},
 )
 async def receive_room_event(
     request: Request,
@@ -108,9 +108,9 @@ async def receive_room_event(
     parts: Parts,
     _: Annotated[str | None, Security(_SIGNATURE)],
 ) -> Received:
-    """Signed by Standard Webhooks with a secret of `POST /v1/hooks/secrets`.
+    """The event is signed by Standard Webhooks with a secret of `POST /v1/hooks/secrets`.
 
-    200: acted on, now or before. 202: taken, and nothing was to be done.
+    200: the server has acted on the event, now or earlier. 202: the event needs no action.
     """
     done = await parts.hooks.receive(request.headers, await request.body())
     if done in (Done.IGNORED, Done.NOT_LISTENED):
@@ -122,7 +122,7 @@ async def receive_room_event(
 async def create_hook_secret(
     body: NewSecret, request: Request, parts: Parts, caller: Manages
 ) -> MadeSecret:
-    """Its secret, shown this once. A room server has two at most, so that it can change them."""
+    """The secret is shown only once. A room server may have two, so that it can rotate them."""
     secret = make_secret()
     shown = HookSecret(new_id("hs"), body.room_server, caller.name, parts.clock())
     await parts.hook_store.add_secret(SealedHookSecret(shown, parts.seal.close(secret, shown.id)))

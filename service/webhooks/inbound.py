@@ -1,8 +1,8 @@
-"""What room servers tell us, by Standard Webhooks.
+"""Events from room servers, by Standard Webhooks.
 
-A call is believed if it is signed with a secret of POST /v1/hooks/secrets, recently, and was not
-seen before. A retry (the same `webhook-id`, signed anew) is answered and does nothing; the very
-same call once more is a replay, and refused.
+A call is accepted if a secret of POST /v1/hooks/secrets signed it recently and it is new. A retry
+(the same `webhook-id`, signed anew) is answered and does nothing. The identical call is a replay
+and is refused.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ log = structlog.get_logger()
 MAX_BYTES = 20_000
 TYPES = ("room.started", "room.ended", "speaker.joined", "speaker.left", "speaker.role_changed")
 MOST_SECRETS = 2
-"""Of one room server: the new one and the one it replaces."""
+"""Secrets of one room server: the new one and the one that it replaces."""
 REMEMBERED_FOR = timedelta(days=7)
-"""Longer than any sender retries."""
+"""Time that a `webhook-id` is remembered; longer than any sender retries."""
 
 
 class Done(StrEnum):
-    """What came of a call that was believed.
+    """Outcome of an accepted call.
 
-    IGNORED: of a type that is not known here, or about something that is not heard here.
-    NOT_LISTENED: the operator's filter (EARSHOT_LISTEN_TO) does not name the room.
+    IGNORED: the type is unknown, or the room or speaker is not listened to.
+    NOT_LISTENED: EARSHOT_LISTEN_TO does not name the room.
     """
 
     DONE = "done"
@@ -58,7 +58,7 @@ class Done(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HookSecret:
-    """A room server's secret, as it may be shown."""
+    """Entry of a room server's secret, without the secret."""
 
     id: str
     room_server: str
@@ -74,23 +74,27 @@ class SealedHookSecret:
 
 class HookStore(Protocol):
     async def add_secret(self, secret: SealedHookSecret) -> None:
-        """Raises: Problem 409, where the room server has two already."""
+        """Store a secret.
+
+        Raises:
+            Problem: 409, the room server has two already.
+        """
         ...
 
     async def secrets(self) -> Sequence[SealedHookSecret]:
-        """Oldest first."""
+        """Return all secrets, oldest first."""
         ...
 
     async def remove_secret(self, secret_id: str) -> bool: ...
 
     async def signed_at(self, room_server: str, message_id: str) -> int | None:
-        """The Unix seconds of the newest signature that a call with this id had."""
+        """Return the time of the newest signature on a call with this id, in Unix seconds."""
         ...
 
     async def record(self, signed: Signed, outcome: str, now: datetime) -> None: ...
 
     async def forget(self, before: datetime) -> None:
-        """Calls received before."""
+        """Delete the records of calls received before this time."""
         ...
 
 
@@ -120,9 +124,10 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class Hooks:
-    """
+    """Receiver of room servers' events.
+
     Args:
-        policies: The packs that a room may name.
+        policies: Packs that a room may name.
         wanted: Rooms that `room.started` may open.
     """
 
@@ -151,14 +156,14 @@ class Hooks:
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, headers: Mapping[str, str], body: bytes) -> Done:
-        """Act on a call, once.
+        """Act on a call once.
 
         Args:
-            headers: By lower-case name.
+            headers: Headers of the request, by lower-case name.
 
         Raises:
-            Problem: 401 where it is not to be believed; 422 where it cannot be understood, and
-                what `Supervisor.open` raises.
+            Problem: 401 for a bad signature, 422 for an invalid event, and the problems of
+                `Supervisor.open`.
         """
         try:
             signed = verify(await self._signers(), headers, body, self._clock())
@@ -189,7 +194,7 @@ class Hooks:
     async def _once(self, signed: Signed, body: bytes) -> Done:
         before = await self._store.signed_at(signed.signer, signed.id)
         if before is not None and signed.timestamp <= before:
-            raise BadSignature("replayed", "this very call came before; sign each attempt anew")
+            raise BadSignature("replayed", "the same call came before; sign each attempt anew")
         done = (
             Done.DUPLICATE if before is not None else await self._act(_parse(body), signed.signer)
         )
@@ -245,7 +250,7 @@ class Hooks:
                 return Done.IGNORED
             await self._rooms.close(room_id)
         except Problem as error:
-            if error.status == 404:  # never heard here, or ended meanwhile
+            if error.status == 404:  # unknown here, or ended meanwhile
                 return Done.IGNORED
             raise
         await self._record(room_server, Action.ROOM_CLOSED, room_id)
