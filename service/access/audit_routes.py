@@ -18,7 +18,7 @@ router = APIRouter(tags=["access"])
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class AuditLog:
     items: Sequence[Entry]
     next_cursor: str | None
 
@@ -31,6 +31,6 @@ async def list_audit_log(
     subject: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> Audit:
+) -> AuditLog:
     """`who` is the name on a key; `subject` is the id of a room, key, webhook or secret."""
-    return Audit(*await parts.audit.page(who, subject, limit=limit, cursor=cursor))
+    return AuditLog(*await parts.audit.page(who, subject, limit=limit, cursor=cursor))

@@ -38,7 +38,7 @@ class NewKey(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeKey(Key):
+class CreatedKey(Key):
     """New key with its secret, which is shown only once."""
 
     secret: str
@@ -53,14 +53,14 @@ class Keys:
 @router.post("/v1/keys", status_code=201, summary="Create a key for a person or a machine")
 async def create_key(
     body: NewKey, request: Request, response: Response, parts: Parts, caller: Manages
-) -> MadeKey:
+) -> CreatedKey:
     """The secret is shown only once; the server keeps its hash."""
     lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
     key, secret = make_key(body.name, body.role, parts.clock(), lifetime=lifetime)
     await parts.keys.add(key, digest_of(secret))
     await record(request, caller, Action.KEY_MADE, key.id, f"{key.role} for {key.name}")
     response.headers["Cache-Control"] = "no-store"
-    return MadeKey(**asdict(key), secret=secret)
+    return CreatedKey(**asdict(key), secret=secret)
 
 
 @router.get("/v1/keys", summary="List keys, oldest first")

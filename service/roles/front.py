@@ -85,7 +85,7 @@ class Services:
             close_queue=self.recogniser.close,
             matcher=self.policies.matcher,
             show_levels=self.broadcaster.send_live,
-            action_route=self.relay.tells_actions,
+            action_route=self.relay.delivers_actions,
         )
 
 

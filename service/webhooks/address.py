@@ -1,4 +1,4 @@
-"""Addresses that a webhook may call: not the private network of the server, unless a setting says so.
+"""Addresses that a webhook may call: public ones, and private ones that a setting allows.
 
 Pure. `sender` resolves names, calls `permit` before each connection, and connects to exactly the
 address that was permitted.
@@ -43,7 +43,7 @@ _REFUSED_V4 = {
     "224.0.0.0/4": "a multicast",
     "240.0.0.0/4": "a reserved or broadcast",
 }
-# Only 2000::/3 is public. Ranges that embed an IPv4 address are refused whole, whatever the address.
+# Only 2000::/3 is public. Ranges that embed IPv4 addresses are refused whole.
 _REFUSED_V6 = {
     "::/128": "an unspecified",
     "::1/128": "a loopback",
@@ -72,7 +72,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Networks and hosts that may be called although the rules refuse them (EARSHOT_WEBHOOK_ALLOW)."""
+    """Networks and hosts of EARSHOT_WEBHOOK_ALLOW, which may be called despite the rules."""
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()

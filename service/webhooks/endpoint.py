@@ -51,7 +51,7 @@ class Endpoint:
         return not self.types or type_ in self.types
 
     def wants_room(self, room_id: str) -> bool:
-        """Return whether the filter has this room. Events without a room need a filter for all rooms."""
+        """Return whether the filter has this room. Events of no room need a filter for all."""
         return fnmatchcase(room_id, self.room)
 
 

@@ -21,7 +21,14 @@ from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
 from service.webhooks.endpoint import new_id
-from service.webhooks.inbound import TYPES, Done, Hooks, HookSecret, HookStore, SealedHookSecret
+from service.webhooks.inbound import (
+    TYPES,
+    HookOutcome,
+    Hooks,
+    HookSecret,
+    HookStore,
+    SealedHookSecret,
+)
 from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()
@@ -74,14 +81,16 @@ _EVENT: dict[str, Any] = {
 }
 
 
-class NewSecret(BaseModel):
+class NewHookSecret(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    room_server: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name of the room server.")
+    room_server: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name of the room server."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeSecret(HookSecret):
+class CreatedHookSecret(HookSecret):
     secret: str
 
 
@@ -92,36 +101,36 @@ class HookSecrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    outcome: Done
+class HookReceipt:
+    outcome: HookOutcome
 
 
 @router.post(
     PATH,
     summary="Receive an event of a room server",
     openapi_extra=_EVENT,
-    responses={202: {"model": Received, "description": "The event needs no action"}},
+    responses={202: {"model": HookReceipt, "description": "The event needs no action"}},
 )
 async def receive_room_event(
     request: Request,
     response: Response,
     parts: Parts,
     _: Annotated[str | None, Security(_SIGNATURE)],
-) -> Received:
+) -> HookReceipt:
     """The event is signed by Standard Webhooks with a secret of `POST /v1/hooks/secrets`.
 
     200: the server has acted on the event, now or earlier. 202: the event needs no action.
     """
     done = await parts.hooks.receive(request.headers, await request.body())
-    if done in (Done.IGNORED, Done.NOT_LISTENED):
+    if done in (HookOutcome.IGNORED, HookOutcome.NOT_LISTENED):
         response.status_code = 202
-    return Received(done)
+    return HookReceipt(done)
 
 
 @router.post("/v1/hooks/secrets", status_code=201, summary="Create a secret for a room server")
 async def create_hook_secret(
-    body: NewSecret, request: Request, parts: Parts, caller: Manages
-) -> MadeSecret:
+    body: NewHookSecret, request: Request, parts: Parts, caller: Manages
+) -> CreatedHookSecret:
     """The secret is shown only once. A room server may have two, so that it can rotate them."""
     secret = make_secret()
     shown = HookSecret(new_id("hs"), body.room_server, caller.name, parts.clock())
@@ -129,7 +138,7 @@ async def create_hook_secret(
     reason = f"for {body.room_server}"
     await record(request, caller, Action.HOOK_SECRET_ADDED, shown.id, reason)
     log.info("hook.secret_added", secret=shown.id, by=caller.key_id)
-    return MadeSecret(**asdict(shown), secret=secret)
+    return CreatedHookSecret(**asdict(shown), secret=secret)
 
 
 @router.get("/v1/hooks/secrets", summary="List the secrets of room servers")

@@ -43,7 +43,7 @@ REMEMBERED_FOR = timedelta(days=7)
 """Time that a `webhook-id` is remembered; longer than any sender retries."""
 
 
-class Done(StrEnum):
+class HookOutcome(StrEnum):
     """Outcome of an accepted call.
 
     IGNORED: the type is unknown, or the room or speaker is not listened to.
@@ -155,7 +155,7 @@ class Hooks:
         self._clock = clock
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def receive(self, headers: Mapping[str, str], body: bytes) -> Done:
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> HookOutcome:
         """Act on a call once.
 
         Args:
@@ -191,18 +191,20 @@ class Hooks:
             found.setdefault(one.shown.room_server, []).append(secret)
         return found
 
-    async def _once(self, signed: Signed, body: bytes) -> Done:
+    async def _once(self, signed: Signed, body: bytes) -> HookOutcome:
         before = await self._store.signed_at(signed.signer, signed.id)
         if before is not None and signed.timestamp <= before:
             raise BadSignature("replayed", "the same call came before; sign each attempt anew")
         done = (
-            Done.DUPLICATE if before is not None else await self._act(_parse(body), signed.signer)
+            HookOutcome.DUPLICATE
+            if before is not None
+            else await self._act(_parse(body), signed.signer)
         )
         await self._store.record(signed, done, self._clock())
         log.info("hook.received", room_server=signed.signer, outcome=done)
         return done
 
-    async def _act(self, event: _Event, room_server: str) -> Done:
+    async def _act(self, event: _Event, room_server: str) -> HookOutcome:
         match event.type:
             case "room.started":
                 return await self._started(event.data, room_server)
@@ -212,23 +214,23 @@ class Hooks:
                 told = _read(_SpeakerData, event.data)
                 reason = "the room server said so"
                 gone = await self._rooms.dismiss(told.room.id, told.speaker.id, reason)
-                return Done.DONE if gone else Done.IGNORED
+                return HookOutcome.DONE if gone else HookOutcome.IGNORED
             case "speaker.joined" | "speaker.role_changed":
                 told = _read(_SpeakerData, event.data)
                 name = told.speaker.name or told.speaker.id
                 speaker = Speaker(told.room.id, told.speaker.id, name, told.speaker.role)
                 known = await self._speakers.speaker_changed(speaker)
-                return Done.DONE if known else Done.IGNORED
+                return HookOutcome.DONE if known else HookOutcome.IGNORED
             case _:
-                return Done.IGNORED
+                return HookOutcome.IGNORED
 
-    async def _started(self, data: Mapping[str, Any], room_server: str) -> Done:
+    async def _started(self, data: Mapping[str, Any], room_server: str) -> HookOutcome:
         room_id = _read(_RoomData, data).room.id
         if room_id not in self._wanted:
-            return Done.NOT_LISTENED
+            return HookOutcome.NOT_LISTENED
         told = data["room"]
         if told.get("connector") is None:
-            return Done.IGNORED
+            return HookOutcome.IGNORED
         room = _read(NewRoom, {name: told[name] for name in NewRoom.model_fields if name in told})
         check_packs(room.policies, self._policies.packs)
         _, new = await self._rooms.open(
@@ -241,20 +243,20 @@ class Hooks:
         )
         if new:
             await self._record(room_server, Action.ROOM_OPENED, room.id)
-        return Done.DONE
+        return HookOutcome.DONE
 
-    async def _ended(self, room_id: str, room_server: str) -> Done:
+    async def _ended(self, room_id: str, room_server: str) -> HookOutcome:
         try:
             room = await self._rooms.find(room_id)
             if room.state is RoomState.ENDED:
-                return Done.IGNORED
+                return HookOutcome.IGNORED
             await self._rooms.close(room_id)
         except Problem as error:
             if error.status == 404:  # unknown here, or ended meanwhile
-                return Done.IGNORED
+                return HookOutcome.IGNORED
             raise
         await self._record(room_server, Action.ROOM_CLOSED, room_id)
-        return Done.DONE
+        return HookOutcome.DONE
 
     async def _record(self, room_server: str, action: Action, room_id: str) -> None:
         entry = make_entry(
