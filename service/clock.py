@@ -1,4 +1,4 @@
-"""Wall time. What decides by time takes `now` as an argument; only shells read a clock."""
+"""Wall time. Pure code takes `now` as an argument; only the shell around it reads a clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, PlainSerializer, WithJsonSchema
 
 Clock = Callable[[], datetime]
-"""Returns the time now, UTC."""
+"""Function that returns the current time, in UTC."""
 
 
 def utc_now() -> datetime:
@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, as every time in our JSON."""
+    """Return ISO 8601 in UTC with milliseconds, the form of every time in our JSON."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -29,11 +29,11 @@ def _utc(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
-"""A time that a request gives, in UTC."""
+"""Time in a request, in UTC."""
 
 Timestamp = Annotated[
     datetime,
     PlainSerializer(iso, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
-"""A UTC time that JSON shows as `iso` does."""
+"""UTC time, which JSON shows in the form of `iso`."""

@@ -1,10 +1,10 @@
-"""The exceptions that reach a user. Each says what, where and the remedy; none carries speech.
+"""Exceptions that reach a user. Each says what is wrong, where, and the remedy; none has speech.
 
 EarshotError
 ├── ConfigurationError      exit code 2: a setting, file or argument is wrong
-├── Failed                  exit code 1: what was asked could not be done
+├── Failed                  exit code 1: the command could not do its work
 └── Problem                 an HTTP refusal (RFC 9457)
-    └── StoreAway           the database is away for now; the same may succeed later
+    └── StoreAway           the database is unavailable; the same call may succeed later
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 
 class EarshotError(Exception):
-    """Its text is one sentence for a person."""
+    """Error whose text is one sentence for a person."""
 
     exit_code = 1
 
@@ -27,12 +27,12 @@ class Failed(EarshotError):
 
 
 class Problem(EarshotError):
-    """A refusal as `application/problem+json` (RFC 9457).
+    """Refusal of an HTTP request, sent as `application/problem+json` (RFC 9457).
 
     Args:
         status: HTTP status.
-        title: The kind of refusal in a few words, the same each time.
-        detail: What, where and the remedy for this one.
+        title: Kind of problem in a few words; `service.web.problem_types` has its type.
+        detail: What is wrong with this request, where, and the remedy.
         headers: Further response headers.
         extra: Further members of the problem document.
     """
@@ -55,7 +55,7 @@ class Problem(EarshotError):
 
 
 class StoreAway(Problem):
-    """503 with Retry-After. Whoever has something to put on record keeps it and tries again."""
+    """503 with Retry-After: the database is unavailable. Callers that must store retry."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(503, "Database away", detail, headers={"Retry-After": "2"})

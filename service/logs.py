@@ -1,4 +1,4 @@
-"""Structured logs on stderr: static event names with ids and counts, never what was said."""
+"""Structured logs on standard error: static event names with ids and counts, never speech."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import structlog
 
 
 def configure_logs(style: Literal["auto", "json", "console"], level: str) -> None:
-    """Send structlog and the standard library's loggers to stderr in one form.
+    """Send structlog's and the standard library's logs to standard error in one form.
 
-    `auto` is for people on a terminal and JSON elsewhere.
+    Args:
+        style: `auto` is `console` on a terminal and `json` elsewhere.
+        level: Lowest level that is logged.
     """
     if style == "auto":
         style = "console" if sys.stderr.isatty() else "json"

@@ -1,4 +1,4 @@
-"""Typed FastAPI dependency through which a router gets the parts it needs of its server."""
+"""Typed FastAPI dependency that gives a router the parts of the server that it needs."""
 
 # Annotations are evaluated: FastAPI cannot resolve them as strings on an instance's `__call__`.
 from typing import Generic, TypeVar
@@ -11,18 +11,18 @@ T = TypeVar("T")
 
 
 class Provider(Generic[T]):
-    """Hands out one server's parts, of the type that a router asks for.
+    """Source of one server's parts, with the type that a router declares.
 
-    A router declares a protocol of what it needs, makes a `Provider` of it and takes
-    `Annotated[TheProtocol, Depends(PROVIDER)]`. `provide` is where the type checker compares the
-    protocol with what a role has.
+    A router declares a protocol of the parts that it needs, makes a `Provider` of it, and takes
+    `Annotated[TheProtocol, Depends(PROVIDER)]`. At `provide` the type checker compares the
+    protocol with the parts of a role.
     """
 
     def __init__(self) -> None:
         self._parts: WeakKeyDictionary[FastAPI, T] = WeakKeyDictionary()
 
     def provide(self, app: FastAPI, parts: T) -> None:
-        """Let requests to this application have these parts."""
+        """Give these parts to the requests of this application."""
         self._parts[app] = parts
 
     def of(self, app: FastAPI) -> T:

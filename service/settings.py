@@ -1,4 +1,4 @@
-"""Settings from `EARSHOT_*` variables. Handed down by section, imported by nobody else."""
+"""Settings from `EARSHOT_*` variables. Only the commands and roles read them."""
 
 from __future__ import annotations
 
@@ -25,96 +25,181 @@ def _bounded(bounds: limits.Bounds, description: str) -> Any:
 
 
 class Settings(BaseSettings):
-    """Every setting, its unit and why one would change it; README shows the same as a table."""
+    """Every setting. `earshot settings` prints each description: effect, unit, default's reason."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
-    port: int = Field(8080, ge=0, le=65535, description="TCP port; 0: any free one.")
-    data_dir: Path = Field(Path("data"), description="Folder of the database.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Default: only this machine reaches it; 0.0.0.0: all do.",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on; 0: any free one.")
+    data_dir: Path = Field(Path("data"), description="Folder of the database and the made secret.")
     database_url: str | None = Field(
-        None, description="PostgreSQL (postgresql://...) or another SQLite file (sqlite:////...)."
+        None,
+        description=(
+            "Database: postgresql://..., or sqlite:////... for another file. Empty: SQLite in the "
+            "data folder, which needs no server."
+        ),
     )
     redis_url: str | None = Field(
-        None, description="Redis over which workers transcribe (redis://...); empty: done here."
+        None,
+        description=(
+            "Redis through which workers transcribe (redis://...). Empty: this process transcribes."
+        ),
     )
     redis_mb: int = _bounded(
-        limits.STREAM_MIB, "Sound that Redis holds at most, MiB, of all servers."
+        limits.STREAM_MIB, "Most audio of all servers in Redis, in MiB; 256 holds 2 h of speech."
     )
     admin_key: str | None = Field(
-        None, min_length=16, description="The first admin key, in place of a made one."
+        None,
+        min_length=16,
+        description="First admin key. Empty: the first start makes one and prints it.",
     )
     ice_addresses: Annotated[list[str], NoDecode] = Field(
-        [], description="Addresses that WebRTC offers, comma-separated; empty: by the host."
+        [],
+        description=(
+            "IP addresses at which speakers reach this machine, comma-separated. Empty: all but "
+            "loopback; loopback only, if HOST is loopback."
+        ),
     )
     secret: str | None = Field(
-        None, min_length=16, description="Seals stored webhook secrets, in place of a made key."
+        None,
+        min_length=16,
+        description=(
+            "Passphrase that seals the secrets in the database. Empty: a file in the data folder."
+        ),
     )
     webhook_allow: Annotated[list[str], NoDecode] = Field(
-        [], description="Private networks and hosts that webhooks may call, comma-separated."
+        [],
+        description=(
+            "Private networks and hosts that webhooks may call, comma-separated. Empty: none, so "
+            "that a webhook cannot reach into your network."
+        ),
     )
     listen_to: Annotated[list[str], NoDecode] = Field(
-        [], description="Rooms a room server's hook may open: ids or globs, comma-separated."
+        [],
+        description=("Rooms that a room server's events may open: ids or globs, comma-separated."),
     )
     public_url: str | None = Field(
-        None, pattern=r"^https?://[^\s?#]+$", description="Where people reach this server."
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="URL at which people reach this server. Empty: made of host and port.",
     )
-    notice: bool = Field(True, description="Tell a room's members that it is listened to.")
+    notice: bool = Field(
+        True, description="Tell the members of a room that it is listened to. False: you tell them."
+    )
     janus: Annotated[list[str], NoDecode] = Field(
-        [], description="Janus servers: ws://host:8188, or name=ws://..., comma-separated."
+        [],
+        description=(
+            "Janus servers whose rooms may be joined: ws://host:8188 or name=ws://..., "
+            "comma-separated."
+        ),
     )
-    janus_api_secret: str = Field("", description="`api_secret` of Janus.")
-    janus_token: str = Field("", description="Token of a client, where Janus asks for one.")
-    janus_room_secret: str = Field("", description="Secret of VideoRooms, to moderate in them.")
-    janus_room_pin: str = Field("", description="PIN of VideoRooms, to get in.")
+    janus_api_secret: str = Field("", description="`api_secret` of the Janus servers.")
+    janus_token: str = Field("", description="Token that Janus asks of each client.")
+    janus_room_secret: str = Field(
+        "", description="Secret of VideoRooms that name none of their own; needed to moderate."
+    )
+    janus_room_pin: str = Field(
+        "", description="PIN of VideoRooms that name none of their own; needed to join."
+    )
     janus_speaker_id: str = Field(
-        "feed", description="Where a publisher's stable id is: feed, display, display.FIELD."
+        "feed",
+        description="Place of a publisher's id: feed, display, display.FIELD or metadata.FIELD.",
     )
     janus_hook_secret: str | None = Field(
-        None, min_length=16, description="What Janus's event handler signs in with."
+        None, min_length=16, description="Password with which Janus's event handler signs in."
     )
     asr_model: str = Field(
-        "micro", min_length=1, description="Model: micro (demo), a name, or a directory."
+        "micro",
+        min_length=1,
+        description=("Speech model: a name such as small.en, or a folder; micro is for the demo."),
     )
     asr_device: str = Field(
-        "auto", description="Where the model runs: auto, cpu, cuda, or cuda:1 (the second GPU)."
+        "auto",
+        description="Device of the model: cpu, cuda, cuda:1 (second GPU); auto: CUDA if it works.",
     )
-    asr_compute_type: str = Field("auto", description="CTranslate2 compute type.")
-    asr_threads: int = _bounded(limits.THREADS, "CPU threads a window; 0: one.")
-    asr_beam_size: int = _bounded(limits.BEAM_SIZE, "Beam width; 1: greedy, faster.")
+    asr_compute_type: str = Field(
+        "auto", description="CTranslate2 compute type; auto: float16 on CUDA, int8 on a CPU."
+    )
+    asr_threads: int = _bounded(
+        limits.THREADS,
+        "CPU threads for each window; 0: one. More transcribe one utterance a little sooner and "
+        "fewer at once.",
+    )
+    asr_beam_size: int = _bounded(
+        limits.BEAM_SIZE, "Beam width of the decoder; 1: greedy, faster and less exact."
+    )
     asr_hypotheses: int = _bounded(
-        limits.HYPOTHESES, "Further readings for rules that ask for them; below the beam."
+        limits.HYPOTHESES,
+        "Further readings of each utterance, for rules that ask for them; below the beam width.",
     )
     asr_batch_size: int = _bounded(
-        limits.BATCH_SIZE, "Windows a batch at most; 0: 8 on CUDA, 1 on a CPU."
+        limits.BATCH_SIZE, "Most windows in a batch; 0: 8 on CUDA, 1 on a CPU."
     )
     asr_lanes: int = _bounded(
-        limits.LANES, "Batches heard at once; 0: 1 on CUDA, the cores on a CPU."
+        limits.LANES, "Batches at once; 0: 1 on CUDA, one for each core on a CPU."
     )
-    asr_queue: int = _bounded(limits.CAPACITY, "Utterances that may wait.")
+    asr_queue: int = _bounded(
+        limits.CAPACITY, "Most utterances that may wait; beyond it the oldest becomes a gap."
+    )
     asr_deadline_s: float = Field(
         float(limits.DEADLINE_S.default),
         ge=limits.DEADLINE_S.least,
         le=limits.DEADLINE_S.most,
-        description="Seconds after which an unheard utterance is a gap.",
+        description="Longest wait for a transcript, in seconds; then the utterance becomes a gap.",
     )
-    asr_cache_dir: Path | None = Field(None, description="Folder of fetched models.")
-    policy_dir: Path | None = Field(None, description="Folder of policy packs; empty: shipped.")
+    asr_cache_dir: Path | None = Field(
+        None, description="Folder of fetched models. Empty: the hub client's own."
+    )
+    policy_dir: Path | None = Field(
+        None,
+        description="Folder of policy packs, watched for changes. Empty: the shipped packs.",
+    )
     corpus_dir: Path | None = Field(
-        None, description="Folder of benign speech (.jsonl) for rules' false-alarm budgets."
+        None,
+        description=(
+            "Folder of benign speech (.jsonl), to check rules against their false-alarm budgets."
+        ),
     )
-    silence_ms: int = Field(500, ge=200, le=3000, description="Pause that ends an utterance, ms.")
+    silence_ms: int = Field(
+        500,
+        ge=200,
+        le=3000,
+        description=(
+            "Pause that ends an utterance, in ms. Shorter alerts sooner and cuts more sentences."
+        ),
+    )
     provisional: bool = Field(
-        True, description="Raise provisional alerts in the middle of long speech."
+        True,
+        description="Raise provisional alerts during long speech, before its final transcript.",
     )
-    talk_hours: int = Field(24, ge=0, le=8760, description="Hours that unmatched speech is kept.")
-    alert_days: int = Field(30, ge=1, le=3650, description="Days that alerts are kept.")
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="Form of the logs.")
+    talk_hours: int = Field(
+        24,
+        ge=0,
+        le=8760,
+        description=(
+            "Hours that speech without an alert is kept. One day, for privacy; 0: it is not kept."
+        ),
+    )
+    alert_days: int = Field(
+        30, ge=1, le=3650, description="Days that alerts are kept, with the talk around them."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="Form of the logs; auto: console on a terminal, else json."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that is logged."
+        "info", description="Lowest level that is logged."
     )
     demo_seconds: float | None = Field(
-        None, ge=0, le=86_400, description="`earshot demo`: end this long after the table."
+        None,
+        ge=0,
+        le=86_400,
+        description=(
+            "Seconds after which `earshot demo` ends once it has printed its table. Empty: until "
+            "Ctrl-C on a terminal, else at once."
+        ),
     )
 
     @field_validator("ice_addresses", "webhook_allow", "listen_to", "janus", mode="before")
@@ -159,7 +244,7 @@ class Settings(BaseSettings):
         return value or None
 
     def database(self) -> str:
-        """The URL of the database in force."""
+        """Return the URL of the database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'earshot.db'}"
 
     def asr(self) -> AsrSettings:
@@ -176,7 +261,7 @@ class Settings(BaseSettings):
         )
 
     def rules_url(self) -> str:
-        """Where a room's members read what is listened for; empty where that is not known."""
+        """Return the address of the rules for a room's members; empty if it is unknown."""
         if self.public_url:
             return f"{self.public_url.rstrip('/')}/rules"
         known = self.port and self.host not in ("0.0.0.0", "::")
@@ -184,7 +269,7 @@ class Settings(BaseSettings):
         return f"http://{host}:{self.port}/rules" if known else ""
 
     def local_addresses(self) -> list[str] | None:
-        """What WebRTC offers to be reached at; None: every address but loopback."""
+        """Return the addresses that WebRTC offers; None for every address but loopback."""
         if self.ice_addresses:
             return self.ice_addresses
         if self.host == "localhost" or self.host.startswith("127."):
@@ -193,10 +278,10 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Settings from the environment.
+    """Read the settings from the environment.
 
     Raises:
-        ConfigurationError: it names the variable, what is wrong and what would be right.
+        ConfigurationError: A variable is not valid; the text names it and the remedy.
     """
     refuse_unknown()
     try:
@@ -209,7 +294,11 @@ def load_settings() -> Settings:
 
 
 def refuse_unknown() -> None:
-    """Raises: ConfigurationError that names a variable which is no setting, and the nearest one."""
+    """Refuse variables that begin with EARSHOT_ and are no setting.
+
+    Raises:
+        ConfigurationError: It names the variable and the nearest setting.
+    """
     known = {name.upper() for name in Settings.model_fields}
     for name in sorted(os.environ):
         own = name.upper().removeprefix(_PREFIX)

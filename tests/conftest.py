@@ -83,6 +83,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
             reason = need.reason(missing)
             line = f"LOUD: {count} tests skipped: {reason}; to run them: {need.install(missing)}"
             terminalreporter.write_line(line, red=True, bold=True)
+    for report in skipped:
+        _, loud, reason = str(report.longrepr).rstrip(")'\"").partition("LOUD: ")
+        if loud:
+            terminalreporter.write_line(loud + reason, red=True, bold=True)
 
 
 @pytest.fixture

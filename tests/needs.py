@@ -154,7 +154,12 @@ REDIS = Need(
     ),
     (_program("redis-server"), _program("redis-tools", "redis-cli")),
 )
-NODE = Need("node", "node", ("tests/webhooks/test_docs.py",), (_program("nodejs", "node"),))
+NODE = Need(
+    "node",
+    "node",
+    ("tests/webhooks/test_docs.py", "tests/web/test_client_generators.py"),
+    (_program("nodejs", "node"), _program("npm")),
+)
 DEBIANS_PYTHON = "/usr/bin/python3"
 GSTREAMER = Need(
     "gstreamer",

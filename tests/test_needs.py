@@ -44,7 +44,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder with all programs of a machine; it has what the tests need."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("chromium", "janus", "redis-server", "redis-cli", "node"):
+    for name in ("chromium", "janus", "redis-server", "redis-cli", "node", "npm"):
         provide(folder, name)
     provide(folder, "fc-list", SAYS_A_FONT)
     monkeypatch.setenv("PATH", str(folder))
@@ -104,6 +104,7 @@ def test_what_is_missing_is_said_in_one_line_with_its_remedy(programs: Path) -> 
         ("redis-server", REDIS, ["redis-server"]),
         ("redis-cli", REDIS, ["redis-tools"]),
         ("node", NODE, ["nodejs"]),
+        ("npm", NODE, ["npm"]),
     ],
 )
 def test_each_program_is_missed_by_itself(

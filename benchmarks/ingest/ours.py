@@ -1,4 +1,4 @@
-"""The server's own way from a publisher to utterances, as `service.app` wires it, with a database
+"""The server's own way from a publisher to utterances, as `service.server` wires it, with a database
 on disk and without a model."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often a client may name a key that does not exist, so that nobody finds one by trying."""
+"""Rate limit on unknown keys for each client address, against guessing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 MOST = 20
 """Unknown keys in a row. A person who mistypes needs a few; a script that guesses, millions."""
 RENEWED_EVERY = timedelta(seconds=3)
-"""After each such time without, one more is allowed again."""
+"""Time without an unknown key after which one more is allowed."""
 MAX_ADDRESSES = 10_000
 MAX_PROVEN = 10_000
 
 _IPV6_NETWORK = 64
-"""Bits that one household or machine is given: all their addresses count as one."""
+"""Prefix length of one household or machine. All addresses in it count as one client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,14 @@ class _Failures:
 
 
 class Attempts:
-    """Failures by client address, and the keys that have been good from there.
+    """Failures of each client address, and the keys that worked from it.
 
-    An address with too many failures may not try further keys for some seconds. Keys that were
-    good from it before are no guesses and go on working: people behind one proxy share an address.
+    An address with too many failures must wait some seconds before it tries another key. Keys
+    that worked from it before are not guesses and still work: people behind one proxy share an
+    address.
 
-    Both tables are bounded. The address that has failed least recently and the key used least
-    recently make room for a new one, which is never worse for an honest client than a restart.
+    Both tables are bounded. The address that failed least recently and the key used least
+    recently make room for new ones. For an honest client this is never worse than a restart.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class Attempts:
         self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait_s(self, address: str, digest: str, now: datetime) -> float:
-        """Seconds until this address may try this key; 0: it may now."""
+        """Return the seconds until this address may try this key; 0 for now."""
         if (network_of(address), digest) in self._proven:
             return 0.0
         failures = self._failures.get(network_of(address))
@@ -66,7 +67,7 @@ class Attempts:
 
 
 def network_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, the network of an IPv6 one, or other text."""
+    """Return the name under which a client counts: IPv4 address, IPv6 network, or other text."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

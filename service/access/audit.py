@@ -1,6 +1,6 @@
-"""Who changed what, when and why: on record for every change that a key or a command makes.
+"""Audit log: an entry for every change that a key or a command makes.
 
-What people decide about an alert stands in that alert's own history (`service.alerts`).
+Decisions about an alert are in the history of that alert (`service.alerts`).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change. Holds no secret and nothing that was said.
+    """One change: who made it, when and why. Holds no secret and no speech.
 
     Attributes:
-        who: The name on the key, `command line`, or `server` for what it does by itself.
-        key_id: Of the key; empty where it was none.
-        role: Of the key; empty where it was none.
-        subject: The id of what was changed.
+        who: Name on the key, `command line`, or `server` for its own changes.
+        key_id: Id of the key; empty for a change without a key.
+        role: Role of the key; empty for a change without a key.
+        subject: Id of the changed thing.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""`/v1/audit`: who changed what."""
+"""Route of the audit log: `/v1/audit`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ router = APIRouter(tags=["access"])
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
+class AuditLog:
     items: Sequence[Entry]
     next_cursor: str | None
 
 
-@router.get("/v1/audit", summary="Who changed what, newest first")
-async def list_audit(
+@router.get("/v1/audit", summary="List the audit log, newest first")
+async def list_audit_log(
     parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.ADMIN))],
     who: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,
     subject: Annotated[str | None, Query(max_length=200, pattern=PLAIN)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> Audit:
-    """`who` is the name on a key, `subject` the id of a room, key, webhook or secret."""
-    return Audit(*await parts.audit.page(who, subject, limit=limit, cursor=cursor))
+) -> AuditLog:
+    """`who` is the name on a key; `subject` is the id of a room, key, webhook or secret."""
+    return AuditLog(*await parts.audit.page(who, subject, limit=limit, cursor=cursor))

@@ -1,4 +1,4 @@
-"""From a key, or the session of a page that has shown one, to the person who calls."""
+"""Authentication: from a bearer key or a console session to the caller."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from service.clock import iso
 from service.errors import Problem
 
 QUERY_NAMES = frozenset({"key", "token", "access_token", "api_key", "apikey", "authorization"})
-"""Names under which people put keys into addresses; these reach logs and browser histories."""
+"""Query parameters that people put keys into. Addresses reach logs and browser histories."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request: a person or a machine, by the name on its key.
+    """Person or machine that makes a request, by the name on its key.
 
     Attributes:
-        until: When the key, or the session that stands for it, ends by itself; None: it does not.
+        until: Expiry of the key or of its session; None for never.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a request came in.
+    """Origin of a request and the guard against guessed keys.
 
     Attributes:
-        address: The client's, to tell one that guesses keys.
+        address: Address of the client, to recognise one that guesses keys.
     """
 
     attempts: Attempts
@@ -46,10 +46,10 @@ class Door:
 async def authenticate(
     store: KeyStore, authorization: str | None, door: Door, now: datetime
 ) -> Caller:
-    """The holder of the bearer key in an Authorization header.
+    """Return the holder of the bearer key in an Authorization header.
 
     Args:
-        authorization: The header's value; None where the request has none.
+        authorization: Value of the header; None if the request has none.
 
     Raises:
         Problem: 401, or 429 after too many unknown keys, with the remedy.
@@ -59,7 +59,7 @@ async def authenticate(
 
 
 async def find_key(store: KeyStore, secret: str, door: Door, now: datetime) -> Key:
-    """The key with this secret, valid now.
+    """Return the valid key with this secret.
 
     Raises:
         Problem: As `authenticate`.
@@ -78,8 +78,10 @@ async def find_key(store: KeyStore, secret: str, door: Door, now: datetime) -> K
 
 
 def refuse_wait(door: Door, digest: str, now: datetime) -> None:
-    """Raises:
-    Problem: 429, too many wrong secrets came from there for this one to be looked at.
+    """Refuse a secret from an address that has tried too many wrong ones.
+
+    Raises:
+        Problem: 429.
     """
     wait_s = door.attempts.wait_s(door.address, digest, now)
     if wait_s > 0:
@@ -89,7 +91,7 @@ def refuse_wait(door: Door, digest: str, now: datetime) -> None:
 async def authenticate_session(
     sessions: SessionStore, keys: KeyStore, token: str, now: datetime
 ) -> Caller:
-    """The holder of the key that the session with this token began with.
+    """Return the holder of the key with which this session began.
 
     Raises:
         Problem: 401, with the remedy.
@@ -107,8 +109,10 @@ async def authenticate_session(
 
 
 def refuse_ended(key: Key, now: datetime) -> None:
-    """Raises:
-    Problem: 401, the key is revoked or has expired.
+    """Refuse a key that is revoked or has expired.
+
+    Raises:
+        Problem: 401.
     """
     if key.revoked_at is not None:
         raise refusal(f"key {key.id} was revoked on {iso(key.revoked_at)}; ask for a new one")
@@ -117,20 +121,24 @@ def refuse_ended(key: Key, now: datetime) -> None:
 
 
 def refuse_in_address(query_names: Iterable[str]) -> None:
-    """Raises:
-    Problem: 401, the address of the request has a key in it.
+    """Refuse a request with a key in its address.
+
+    Raises:
+        Problem: 401.
     """
     for name in query_names:
         if name.lower() in QUERY_NAMES:
             raise refusal(
-                f"a key must not stand in the address (`?{name}=`), where logs would keep it; "
+                f"a key must not be in the address (`?{name}=`), because logs keep addresses; "
                 "revoke that key and send another in the header `Authorization: Bearer KEY`"
             )
 
 
 def require(caller: Caller, roles: Collection[Role]) -> None:
-    """Raises:
-    Problem: 403, the caller's role is none of these.
+    """Refuse a caller whose role is not one of these.
+
+    Raises:
+        Problem: 403.
     """
     if caller.role not in roles:
         may = ", ".join(role for role in Role if role in roles)

@@ -1,4 +1,4 @@
-"""Who may make a call, as a FastAPI dependency."""
+"""FastAPI dependency that admits callers by role."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _BEARER = HTTPBearer(auto_error=False, description="A key made by `earshot key c
 _COOKIE = APIKeyCookie(
     name=COOKIE, auto_error=False, description="The console's session: `POST /v1/session`."
 )
-"""Both show the lock in OpenAPI; the refusals are ours."""
+"""Both show the lock in OpenAPI. They refuse nothing themselves."""
 
 
 def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
-    """The caller, if the key's role is one of these; refused with 401, 403 or 429 otherwise.
+    """Make a dependency that returns the caller, or refuses a role that is not one of these.
 
-    A bearer key counts before a session's cookie.
+    A refusal is 401, 403 or 429. A bearer key takes precedence over a session's cookie.
 
     `caller: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]`
     """
@@ -50,9 +50,9 @@ def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
 
 
 async def still_allowed(request: Request, caller: Caller) -> bool:
-    """Whether a request that is still being answered would be let in again.
+    """Return whether a long request (the feed) would be admitted again.
 
-    So long as nobody can say (the database is away), yes.
+    True also while the database is unavailable and nobody can say.
     """
     try:
         return (await _caller(request)).role is caller.role

@@ -1,4 +1,4 @@
-"""The first admin key, without which nobody could make another."""
+"""First admin key: the one with which all others are created."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from service.errors import ConfigurationError
 async def ensure_admin(
     store: KeyStore, audit: AuditStore, given: str | None, now: datetime
 ) -> str | None:
-    """See to it that there is an admin key; return its secret if one was made here.
+    """Make sure that an admin key exists. Returns: its secret, if this call made the key.
 
     Args:
-        given: EARSHOT_ADMIN_KEY, stored (as its hash) if it is unknown. Choose it long and random.
+        given: EARSHOT_ADMIN_KEY; an unknown one is stored, as its hash. It must be long and random.
 
     Raises:
-        ConfigurationError: The given key is empty, revoked, expired or of another role.
+        ConfigurationError: The given key is empty, revoked, expired, or has another role.
     """
     if given is not None:
         await _store_given(store, audit, given, now)

@@ -1,4 +1,4 @@
-"""`/v1/keys`: admins make, list and revoke keys."""
+"""Routes of keys, for admins: `/v1/keys`."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ Name = Annotated[
 class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field(description="The person or machine that will hold it.")
+    name: Name = Field(description="Person or machine that will hold the key.")
     role: Role
     expires_in_days: int | None = Field(
-        None, ge=1, le=3650, description="Left out: it is valid until it is revoked."
+        None, ge=1, le=3650, description="Days until the key expires. Left out: it never does."
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeKey(Key):
-    """A new key, with its secret, which is shown this once."""
+class CreatedKey(Key):
+    """New key with its secret, which is shown only once."""
 
     secret: str
 
@@ -50,26 +50,26 @@ class Keys:
     next_cursor: str | None = None
 
 
-@router.post("/v1/keys", status_code=201, summary="Make a key for a person or a machine")
-async def add_key(
+@router.post("/v1/keys", status_code=201, summary="Create a key for a person or a machine")
+async def create_key(
     body: NewKey, request: Request, response: Response, parts: Parts, caller: Manages
-) -> MadeKey:
-    """The secret is shown this once; only its hash is kept."""
+) -> CreatedKey:
+    """The secret is shown only once; the server keeps its hash."""
     lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
     key, secret = make_key(body.name, body.role, parts.clock(), lifetime=lifetime)
     await parts.keys.add(key, digest_of(secret))
     await record(request, caller, Action.KEY_MADE, key.id, f"{key.role} for {key.name}")
     response.headers["Cache-Control"] = "no-store"
-    return MadeKey(**asdict(key), secret=secret)
+    return CreatedKey(**asdict(key), secret=secret)
 
 
-@router.get("/v1/keys", summary="List keys, oldest first, without their secrets")
+@router.get("/v1/keys", summary="List keys, oldest first")
 async def list_keys(parts: Parts, _: Manages) -> Keys:
-    """Revoked and expired ones too; when each was last used, to the minute."""
+    """Revoked and expired keys too. The time of last use is exact to the minute."""
     return Keys(await parts.keys.all())
 
 
-@router.delete("/v1/keys/{key_id}", status_code=204, summary="Refuse a key from now on")
+@router.delete("/v1/keys/{key_id}", status_code=204, summary="Revoke a key")
 async def revoke_key(
     key_id: KeyId,
     request: Request,
@@ -77,7 +77,7 @@ async def revoke_key(
     caller: Manages,
     reason: Annotated[str, Query(max_length=500, pattern=PLAIN)] = "",
 ) -> None:
-    """Pages that are signed in with it are signed out, and feeds that it follows end."""
+    """Its console sessions are signed out and its feeds end."""
     if key_id == caller.key_id:
         raise Problem(
             409,

@@ -1,4 +1,4 @@
-"""Access keys: who holds one, what it allows, and for how long."""
+"""Access keys: holder, role and validity."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from service.clock import Timestamp
 
 PREFIX = "ek_"
 PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""One line that cannot steer the terminal it is printed on."""
+"""Text without control characters, which could steer the terminal that prints it."""
 LAST_USED_EVERY = timedelta(minutes=1)
-"""A key's last use is written at most this often."""
+"""Shortest time between two writes of a key's last use."""
 
 
 class Role(StrEnum):
-    """What a key may be used for; no role includes another, each call names those that may."""
+    """Use of a key. No role includes another; each route names the roles that it admits."""
 
     ROOM_SERVER = "room_server"
     OBSERVER = "observer"
@@ -28,12 +28,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as it is kept: never the secret itself.
+    """Stored key, without its secret.
 
     Attributes:
-        id: Public; names the key in lists and in the audit.
-        name: The person or machine that holds it; a moderator's steps are recorded under it.
-        expires_at: None: until it is revoked.
+        id: Public id of the key in lists and in the audit log.
+        name: Person or machine that holds the key; a moderator's decisions are recorded under it.
+        expires_at: Expiry; None for a key that is valid until it is revoked.
     """
 
     id: str
@@ -52,15 +52,15 @@ class Key:
 
 
 def make_secret() -> str:
-    """A new key's secret: shown once, then known only to its holder."""
+    """Make the secret of a new key. It is shown once and then known only to its holder."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest_of(secret: str) -> str:
-    """What is stored in a secret's place: SHA-256, hexadecimal.
+    """Return the SHA-256 of a secret, in hexadecimal, which is stored instead of the secret.
 
-    A slow password hash protects secrets that can be guessed. Ours are 256 random bits: nobody
-    finds one by trying, so one fast hash is enough and a look-up by digest needs no comparison.
+    A slow password hash protects secrets that can be guessed. Ours are 256 random bits and cannot
+    be guessed, so a fast hash is enough and a look-up by digest needs no comparison.
     """
     return sha256(secret.encode()).hexdigest()
 
@@ -73,7 +73,7 @@ def make_key(
     lifetime: timedelta | None = None,
     secret: str | None = None,
 ) -> tuple[Key, str]:
-    """A new key and its secret (made here unless given)."""
+    """Make a key. Returns: the key and its secret, which is made unless it is given."""
     key = Key(
         id="key_" + secrets.token_hex(6),
         name=name,

@@ -1,4 +1,4 @@
-"""Putting a caller's change on record."""
+"""Entries of callers' changes in the audit log."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = structlog.get_logger()
 async def record(
     request: Request, caller: Caller, action: Action, subject: str, reason: str = ""
 ) -> None:
-    """Put on record what the caller has just done.
+    """Write the caller's change to the audit log.
 
     Raises:
-        StoreAway: The change is made and not on record here; the log has it.
+        StoreAway: The change was made, but only the server's log has it on record.
     """
     parts = ACCESS.of(request.app)
     entry = make_entry(

@@ -1,4 +1,4 @@
-"""HTTP headers of every page: what its scripts, styles and frames may do."""
+"""HTTP headers of every page: limits on its scripts, styles and frames."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ PAGE_HEADERS: Mapping[str, str] = {
         )
     ),
 }
-"""Headers that allow nothing from other origins, nothing inline, and no frame around the page."""
+"""They forbid content from other origins, inline scripts and styles, and frames."""

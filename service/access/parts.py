@@ -1,4 +1,4 @@
-"""Parts of the server that keys, sessions and the audit need."""
+"""Parts of the server that keys, sessions and the audit log need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What access needs from storage."""
+"""Ports to storage for keys, sessions and the audit log."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from service.access.sessions import Session
 
 class KeyStore(Protocol):
     async def add(self, key: Key, digest: str) -> bool:
-        """False, and nothing is written, where a key with this digest is on record."""
+        """Store a key. Returns: False if a key with this digest exists; nothing is written then."""
         ...
 
     async def find(self, digest: str) -> Key | None:
-        """Whether or not it is still valid."""
+        """Return the key with this digest, valid or not; None if there is none."""
         ...
 
     async def all(self) -> Sequence[Key]:
-        """Oldest first, revoked ones too."""
+        """Return all keys, revoked ones too, oldest first."""
         ...
 
     async def revoke(self, key_id: str, now: datetime) -> Key | None:
-        """None where there is no such key; revoking twice keeps the first time."""
+        """Revoke a key; a second call keeps the first time. Returns: the key, None if unknown."""
         ...
 
-    async def used(self, key_id: str, now: datetime) -> None: ...
+    async def used(self, key_id: str, now: datetime) -> None:
+        """Store the time of a key's last use."""
+        ...
 
 
 class SessionStore(Protocol):
     async def begin(self, session: Session, digest: str) -> None:
-        """Keep a session under the digest of its token. Its key must be on record."""
+        """Store a session under the digest of its token. Its key must be stored."""
         ...
 
     async def find(self, digest: str) -> tuple[Session, Key] | None:
-        """The session and its key as it is now, whether or not either is still valid."""
+        """Return the session and the current state of its key, valid or not."""
         ...
 
     async def end(self, digest: str) -> None: ...
@@ -49,9 +51,13 @@ class AuditStore(Protocol):
     async def page(
         self, who: str | None, subject: str | None, *, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[Entry], str | None]:
-        """Newest first, and the cursor of the next page; None lets all names and subjects through.
+        """Return entries, newest first, and the cursor of the next page; None for the last page.
+
+        Args:
+            who: Name to select; None for all.
+            subject: Id to select; None for all.
 
         Raises:
-            Problem: 400, the cursor is none of ours.
+            Problem: 400, the cursor is not valid.
         """
         ...

@@ -1,7 +1,7 @@
-"""Publish tokens: each lets exactly one speaker publish into one room until it expires.
+"""Publish tokens: each lets one speaker publish into one room until it expires.
 
-What a token admits to (room, speaker, expiry) is stored beside its digest, so that it can carry
-nothing that its holder could change.
+The room, the speaker and the expiry are stored beside the digest of the token. The token itself
+holds nothing that its holder could change.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ PREFIX = "pt_"
 
 
 def make_token() -> str:
-    """256 random bits, shown once."""
+    """Make a token of 256 random bits. It is shown once."""
     return PREFIX + secrets.token_urlsafe(32)

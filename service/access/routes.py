@@ -1,4 +1,7 @@
-"""`/v1/session`: a page shows its key once, and goes on with a cookie that no script can read."""
+"""Routes of console sessions (`/v1/session`): a page gives its key once and gets a cookie.
+
+No script can read the cookie.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,19 @@ _PATH = "/v1/session"
 class ShownKey(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    key: str = Field(min_length=1, max_length=500, description="Made by `earshot key create`.")
+    key: str = Field(
+        min_length=1,
+        max_length=500,
+        description="Secret of a key, as `earshot key create` prints it.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """
+    """Signed-in person or machine.
+
     Attributes:
-        expires_at: When the session, or the bearer key, ends by itself; null: it does not.
+        expires_at: Expiry of the session or of the bearer key; null for never.
     """
 
     name: str
@@ -43,10 +51,10 @@ class SignedIn:
     expires_at: Timestamp | None
 
 
-@router.post(_PATH, summary="Sign in: a key for a cookie")
+@router.post(_PATH, summary="Sign in with a key")
 async def sign_in(shown: ShownKey, request: Request, response: Response, parts: Parts) -> SignedIn:
     refuse_in_address(request.query_params.keys())
-    if "origin" in request.headers:  # no other site signs anybody in here
+    if "origin" in request.headers:  # another site must not sign a person in here
         refuse_foreign(request.method, request.url.scheme, request.headers)
     now = parts.clock()
     key = await find_key(parts.keys, shown.key.strip(), door_of(request), now)
@@ -60,13 +68,15 @@ async def sign_in(shown: ShownKey, request: Request, response: Response, parts: 
     return SignedIn(key.name, key.role, key.id, session.expires_at)
 
 
-@router.get(_PATH, summary="Who is signed in")
-async def who(caller: Annotated[Caller, Depends(allow(*Role))], response: Response) -> SignedIn:
+@router.get(_PATH, summary="Show who is signed in")
+async def show_session(
+    caller: Annotated[Caller, Depends(allow(*Role))], response: Response
+) -> SignedIn:
     response.headers["Cache-Control"] = "no-store"
     return SignedIn(caller.name, caller.role, caller.key_id, caller.until)
 
 
-@router.delete(_PATH, status_code=204, summary="Sign out; whoever is not signed in may, too")
+@router.delete(_PATH, status_code=204, summary="Sign out")
 async def sign_out(request: Request, response: Response, parts: Parts) -> None:
     token = request.cookies.get(COOKIE)
     if token:
@@ -80,7 +90,7 @@ async def sign_out(request: Request, response: Response, parts: Parts) -> None:
 
 
 def _set_cookie(request: Request, response: Response, token: str, life: timedelta) -> None:
-    # Behind a proxy that ends TLS the request is plain http, and only the page's origin says more.
+    # Behind a proxy that ends TLS the request is plain http. Only the page's origin shows https.
     origin = request.headers.get("origin", "")
     response.set_cookie(
         COOKIE,

@@ -1,7 +1,7 @@
-"""A cookie goes along with requests that another site makes; this tells those from our own page's.
+"""Check that a request with a cookie comes from our own page (cross-site request forgery).
 
-The cookie is SameSite=Strict already. This is the second lock, for what that one does not cover:
-another port or program on the same host, and browsers that do not keep to it.
+The cookie is SameSite=Strict already. This second check covers other ports and programs on the
+same host, and browsers that do not honour SameSite.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def refuse_foreign(method: str, scheme: str, headers: Mapping[str, str]) -> None:
-    """Refuse a request that is to change something and does not come from our own page.
+    """Refuse a changing request that does not come from our own page.
 
     Args:
-        scheme: Of the request as it reached us: behind a proxy that ends TLS it may be http while
-            the page's is https, never the other way round.
-        headers: By small names.
+        scheme: Scheme of the request as it arrived. Behind a proxy that ends TLS it may be http
+            although the page has https; the opposite cannot happen.
+        headers: Headers of the request, with lower-case names.
 
     Raises:
         Problem: 403, with the remedy.
@@ -37,17 +37,17 @@ def refuse_foreign(method: str, scheme: str, headers: Mapping[str, str]) -> None
         raise Problem(
             403,
             "From another site",
-            "a signed-in page may only be used from this server's own address: its `Origin` must"
-            " be the address that the request goes to. Open the console there; a proxy in between"
-            " must pass the `Host` header on. Programs send `Authorization: Bearer KEY` instead",
+            "a signed-in page works only from this server's own address: its `Origin` must be the"
+            " address that the request goes to. Open the console there; a proxy in between must"
+            " pass the `Host` header on. Programs send `Authorization: Bearer KEY` instead",
         )
 
 
 def is_own(origin: str, scheme: str, host: str) -> bool:
-    """Whether an Origin header names the host (and port) of a Host header, as securely."""
+    """Return whether Origin names the host and port of Host, over http only if the request is."""
     try:
         page = urlsplit(origin)
-        # A Host without a port means the page's own: only the page's side knows of TLS in front.
+        # A Host without a port means the page's port: only the page knows whether a proxy ends TLS.
         called = urlsplit(f"{page.scheme}://{host}")
         same = _place(page) == _place(called)
     except ValueError:
@@ -56,9 +56,13 @@ def is_own(origin: str, scheme: str, host: str) -> bool:
 
 
 def _place(url: SplitResult) -> tuple[str, int]:
-    """Raises: ValueError where there is no host, or more than a host and a port."""
+    """Return the host and port.
+
+    Raises:
+        ValueError: The URL has no host, or more than a host and a port.
+    """
     if url.scheme not in _PORTS or not url.hostname:
-        raise ValueError("no host of the web")
+        raise ValueError("not a web address")
     if url.username is not None or url.path or url.query or url.fragment:
         raise ValueError("more than a host and a port")
     return url.hostname, url.port or _PORTS[url.scheme]

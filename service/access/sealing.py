@@ -1,8 +1,8 @@
-"""Secrets that must be read again are kept sealed.
+"""Encryption of stored secrets that the server must read again.
 
-Both directions sign with HMAC, which needs the secret itself: it cannot be kept as a hash, as a
-key is. What is sealed here is of no use to whoever has only the database or a copy of it. Whoever
-can read the data folder as well (or EARSHOT_SECRET) can open it.
+Webhooks are signed with HMAC in both directions, which needs the secret itself: a hash, as keys
+have, is not enough. A sealed secret is useless to a person who has only the database or a copy.
+A person who also has the data folder or EARSHOT_SECRET can open it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ _NONCE_BYTES = 12
 
 
 class CannotOpen(Exception):
-    """It was sealed with another key."""
+    """The secret was sealed with another key, or for another owner."""
 
 
 class Seal:
-    """
+    """Key that seals and opens secrets with AES-GCM.
+
     Args:
         key: 32 bytes.
     """
@@ -37,14 +38,20 @@ class Seal:
         self._aes = AESGCM(key)
 
     def close(self, secret: str, owner: str) -> str:
-        """Args:
-        owner: Id of what the secret belongs to: it opens for nothing else.
+        """Seal a secret.
+
+        Args:
+            owner: Id of the webhook, room or room server; the secret opens only with this id.
         """
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return b64encode(nonce + self._aes.encrypt(nonce, secret.encode(), owner.encode())).decode()
 
     def open(self, sealed: str, owner: str) -> str:
-        """Raises: CannotOpen."""
+        """Return the secret.
+
+        Raises:
+            CannotOpen: It was sealed with another key or for another owner.
+        """
         try:
             raw = b64decode(sealed)
             nonce, text = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
@@ -54,12 +61,12 @@ class Seal:
 
 
 def make_seal(given: str | None, data_dir: Path) -> Seal:
-    """A seal with the key made from EARSHOT_SECRET, or else from a file in the data folder.
+    """Make a seal with a key from EARSHOT_SECRET, or else from a file in the data folder.
 
-    The file is made at the first start, for its owner alone to read.
+    The first start makes the file, readable for its owner only.
 
     Raises:
-        ConfigurationError: The file cannot be made or read, or holds something else.
+        ConfigurationError: The file cannot be made or read, or is not a key.
     """
     return Seal(sha256(given.encode()).digest() if given else _key_of(data_dir / KEY_FILE))
 
@@ -72,19 +79,19 @@ def _key_of(path: Path) -> bytes:
         key = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
-            f"the file {path} of the key that seals secrets cannot be used: {error.strerror}; give"
+            f"the key file {path}, which seals secrets, cannot be used: {error.strerror}; give"
             " EARSHOT_DATA_DIR a folder that this user may write, or set EARSHOT_SECRET"
         ) from error
     if len(key) != 32:
         raise ConfigurationError(
-            f"the file {path} is not a key of 32 bytes; put back the one that was there, or move it"
+            f"the file {path} is not a key of 32 bytes; restore the earlier file, or move this one"
             " away and rotate the secret of every webhook"
         )
     return key
 
 
 def _make(path: Path) -> None:
-    """Whole or not at all: it is written beside and then given its name."""
+    """Write a new key to a temporary file and link it, so that no half file has the name."""
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     file = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:

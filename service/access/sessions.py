@@ -1,7 +1,7 @@
-"""Sessions: a page that has shown a key once goes on with a cookie, and forgets the key.
+"""Console sessions: a page gives a key once, then uses a cookie and forgets the key.
 
-What the cookie holds is random and means nothing elsewhere. Whether the key behind it is still
-valid is asked at every request, so revoking a key signs its pages out.
+The cookie holds random text. Every request checks that the key behind the session is still valid,
+so revoking a key signs its pages out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from service.access.keys import Key
 
 COOKIE = "earshot_session"
 LIFETIME = timedelta(hours=12)
-"""A shift; then the page asks for the key again."""
+"""Length of a shift. After it the page asks for the key again."""
 
 _PREFIX = "es_"
 
@@ -26,7 +26,7 @@ class Session:
 
 
 def make_session(key: Key, now: datetime) -> tuple[Session, str]:
-    """A new session and its token, of which only the digest is stored."""
+    """Make a session. Returns: the session and its token; only the token's digest is stored."""
     until = now + LIFETIME
     if key.expires_at is not None:
         until = min(until, key.expires_at)

@@ -51,10 +51,10 @@ class NewAction(Reason):
     message: Message = Field("", description="`warn`: text for the speaker.")
 
 
-@router.post(
-    "/v1/alerts/{alert_id}/actions", status_code=202, summary="Act on the speaker or the room"
-)
-async def act(alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts) -> ModeratorAction:
+@router.post("/v1/alerts/{alert_id}/actions", status_code=202, summary="Request an action")
+async def request_alert_action(
+    alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts
+) -> ModeratorAction:
     """Carry out an action in the room. `action.done` tells how it was confirmed or why it failed.
 
     A muted speaker stays muted when they leave and come back, until `unmute_speaker`.

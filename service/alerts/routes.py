@@ -156,22 +156,24 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
     )
 
 
-@router.post("/v1/alerts/{alert_id}/acknowledge", summary="Take an alert on")
-async def acknowledge(
+@router.post("/v1/alerts/{alert_id}/acknowledge", summary="Acknowledge an alert")
+async def acknowledge_alert(
     alert_id: AlertId, parts: Parts, caller: Decides, body: Reason = NO_REASON
 ) -> Alert:
     person = _person(parts, caller)
     return await _decide(parts, alert_id, partial(person.acknowledge, reason=body.reason))
 
 
-@router.post("/v1/alerts/{alert_id}/resolve", summary="Decide an alert: upheld or dismissed")
-async def resolve(alert_id: AlertId, body: Resolution, parts: Parts, caller: Decides) -> Alert:
+@router.post("/v1/alerts/{alert_id}/resolve", summary="Resolve an alert")
+async def resolve_alert(
+    alert_id: AlertId, body: Resolution, parts: Parts, caller: Decides
+) -> Alert:
     decide = partial(_person(parts, caller).resolve, outcome=body.outcome, reason=body.reason)
     return await _decide(parts, alert_id, decide)
 
 
-@router.post("/v1/alerts/{alert_id}/reopen", summary="Overturn an outcome, or put an alert back")
-async def reopen(
+@router.post("/v1/alerts/{alert_id}/reopen", summary="Reopen an alert")
+async def reopen_alert(
     alert_id: AlertId, parts: Parts, caller: Decides, body: Reopening = TO_OPEN
 ) -> Alert:
     """`to` open: it has no owner. `to` acknowledged: its owner works on it again, or the caller."""
@@ -179,8 +181,8 @@ async def reopen(
     return await _decide(parts, alert_id, decide)
 
 
-@router.post("/v1/alerts/{alert_id}/assign", summary="Assign an alert to a person")
-async def assign(
+@router.post("/v1/alerts/{alert_id}/assign", summary="Assign an alert to a moderator")
+async def assign_alert(
     alert_id: AlertId, parts: Parts, caller: Decides, body: Assignment = TO_CALLER
 ) -> Alert:
     """The owner is the caller unless `owner` names another; an open alert becomes acknowledged."""
@@ -188,8 +190,8 @@ async def assign(
     return await _decide(parts, alert_id, decide)
 
 
-@router.post("/v1/alerts/{alert_id}/notes", summary="Add a note to its history")
-async def add_note(alert_id: AlertId, body: Note, parts: Parts, caller: Decides) -> Alert:
+@router.post("/v1/alerts/{alert_id}/notes", summary="Add a note to an alert")
+async def add_alert_note(alert_id: AlertId, body: Note, parts: Parts, caller: Decides) -> Alert:
     decide = partial(_person(parts, caller).note, text=body.text)
     return await _decide(parts, alert_id, decide)
 

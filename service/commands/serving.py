@@ -14,9 +14,10 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from service.app import Running, create_app, running
+from service.app import create_app
 from service.commands.patience import PatientProtocol
 from service.errors import ConfigurationError, Failed
+from service.server import RunningServer, run_roles
 from service.settings import Settings
 from service.storage.one_server import Hold
 
@@ -35,7 +36,7 @@ async def run_server(settings: Settings) -> None:
     """
     app = create_app()
     with _listen(settings.host, settings.port) as listener:
-        async with running(app, settings) as parts:
+        async with run_roles(app, settings) as parts:
             server = _Server(app, parts, settings.host, listener)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,7 +61,9 @@ async def _stop_when_lost(hold: Hold, server: _Server) -> None:
 class _Server(uvicorn.Server):
     """Says when it listens, and ends the feed's streams before it waits for requests to end."""
 
-    def __init__(self, app: FastAPI, parts: Running, host: str, listener: socket.socket) -> None:
+    def __init__(
+        self, app: FastAPI, parts: RunningServer, host: str, listener: socket.socket
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,

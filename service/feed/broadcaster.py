@@ -1,9 +1,9 @@
 """One reader of the event log for any number of subscribers.
 
-A subscriber keeps a cursor, not a queue: it takes what lies beyond its cursor from the recent
-events held in memory, or from the log where it is further behind. So a slow one costs nothing and
-misses nothing, and nobody hears of an event before its commit. Only transient events, which have
-no cursor, wait in a queue of their own: a short one that drops the oldest.
+A subscriber keeps a cursor, not a queue. It reads the events beyond its cursor from the recent
+events in memory, or from the log if it is further behind. So a slow subscriber costs nothing and
+misses nothing, and no event is sent before its commit. Only transient events, which have no
+cursor, wait in a queue for each subscriber: a short one that drops the oldest.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from service.feed.ports import EventLog, Recorded
 RING_EVENTS = 1_000
 PAGE_EVENTS = 200
 FORGET_EVERY_S = 60.0
-"""Words that have expired from the log leave the memory this soon after."""
+"""Longest time that events expired from the log stay in memory."""
 
 TRANSIENT_EVENTS = 16
-"""Levels come about twice a second and room: more than this are stale."""
+"""Transient events that may wait for one subscriber. Levels of a room come twice a second; older
+ones are stale."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A transient event: live only, without a cursor."""
+class LiveEvent:
+    """Transient event: sent to connected subscribers only, without a cursor."""
 
     type: str
     at: datetime
@@ -43,30 +44,35 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """What lay beyond the cursor `missed_from` has expired, or never was; go on from `cursor`."""
+    """Notice that events beyond `missed_from` have expired or never existed; go on at `cursor`."""
 
     cursor: int
     missed_from: int
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events a subscriber asked for: of a room (None: all), of these types (empty: all)."""
+class EventFilter:
+    """Filter of one subscriber.
+
+    Attributes:
+        room_id: Room of the events; None for all.
+        types: Types of the events; empty for all.
+    """
 
     room_id: str | None = None
     types: frozenset[str] = frozenset()
 
-    def includes(self, event: Recorded | Shown) -> bool:
+    def includes(self, event: Recorded | LiveEvent) -> bool:
         return (self.room_id is None or event.room_id == self.room_id) and (
             not self.types or event.type in self.types
         )
 
 
 class Broadcaster:
-    """Follows the log while `run` runs.
+    """Reader that follows the log while `run` runs.
 
     Args:
-        dropped: Told how many transient events were dropped for slow subscribers.
+        dropped: Called with the number of transient events that slow subscribers missed.
     """
 
     def __init__(
@@ -81,7 +87,7 @@ class Broadcaster:
         self.page_events = page_events
         self._ring: deque[Recorded] = deque()
         self._ring_events = ring_events
-        # Every event with a greater id than the floor, up to the head, is in the ring.
+        # The ring has every event with an id above the floor, up to the head.
         self._floor: int | None = None
         self._head = 0
         self._subscriptions: set[Subscription] = set()
@@ -98,7 +104,7 @@ class Broadcaster:
         return self._closed
 
     async def run(self) -> None:
-        """Follow the log until cancelled. After a failure, run again: it goes on where it was."""
+        """Follow the log until cancelled. After a failure, a new call goes on at the same place."""
         loop = asyncio.get_running_loop()
         if self._floor is None:
             self._floor = self._head = await self.log.latest()
@@ -113,9 +119,10 @@ class Broadcaster:
                 checked = loop.time()
 
     async def _beyond_expired(self, page: Sequence[Recorded]) -> Sequence[Recorded]:
-        """The page, or what of it lies behind events that expired before they were read here.
+        """Return the events of the page after those that expired before they were read here.
 
-        Who has not seen those must hear of them from the log: the ring begins anew behind them.
+        A subscriber that has not reached them must read the log to learn of the expiry, so the
+        ring starts anew behind them.
         """
         if page and page[-1].id - self._head == len(page):
             return page
@@ -126,41 +133,41 @@ class Broadcaster:
         return [event for event in page if event.id > self._head]
 
     async def forget_expired(self) -> None:
-        """Let go of recent events up to the last that has expired from the log."""
+        """Remove recent events up to the last one that has expired from the log."""
         until = await self.log.pruned_until()
         while self._ring and self._ring[0].id <= until:
             self._floor = self._ring.popleft().id
 
-    def show(self, event: Transient, at: datetime) -> None:
-        """Hand a transient event to everyone who is connected now."""
-        shown = Shown(event.type, at, event.room_id, data(event))
+    def send_live(self, event: Transient, at: datetime) -> None:
+        """Send a transient event to all connected subscribers."""
+        live = LiveEvent(event.type, at, event.room_id, data(event))
         for subscription in self._subscriptions:
-            if not subscription.offer(shown):
+            if not subscription.offer(live):
                 self._dropped(1)
 
-    def subscribe(self, cursor: int, wanted: Wanted) -> Subscription:
-        """A reader of everything beyond the cursor; to be used in a `with` statement."""
-        return Subscription(self, cursor, wanted)
+    def subscribe(self, cursor: int, filter_: EventFilter) -> Subscription:
+        """Return a subscription to the events beyond the cursor, for use in a `with` statement."""
+        return Subscription(self, cursor, filter_)
 
     def close(self) -> None:
-        """End every subscription at once. Call it as soon as the server is told to stop."""
+        """End every subscription at once. Call it as soon as the server stops."""
         self._closed = True
         self._wake_all()
 
     @property
     def head(self) -> int:
-        """The newest event seen so far."""
+        """Id of the newest event that was read."""
         return self._head
 
     def recent(self, cursor: int) -> Sequence[Recorded] | None:
-        """A page of what lies beyond the cursor, or None where only the log knows."""
+        """Return a page of events beyond the cursor; None if only the log has them."""
         if self._floor is None or not self._floor <= cursor <= self._head:
             return None
         start = bisect_right(self._ring, cursor, key=attrgetter("id"))
         return list(islice(self._ring, start, start + self.page_events))
 
     def next_news(self) -> asyncio.Event:
-        """Set once more has been read of the log. Ask for it before looking at `recent`."""
+        """Return an event that is set when more has been read. Call this before `recent`."""
         return self._news
 
     def join(self, subscription: Subscription) -> None:
@@ -185,13 +192,13 @@ class Broadcaster:
 
 
 class Subscription:
-    """One client's place in the log. Made by `Broadcaster.subscribe`."""
+    """Place of one client in the log. `Broadcaster.subscribe` makes it."""
 
-    def __init__(self, broadcaster: Broadcaster, cursor: int, wanted: Wanted) -> None:
+    def __init__(self, broadcaster: Broadcaster, cursor: int, filter_: EventFilter) -> None:
         self.cursor = cursor
         self._broadcaster = broadcaster
-        self._wanted = wanted
-        self._shown: deque[Shown] = deque(maxlen=TRANSIENT_EVENTS)
+        self._filter = filter_
+        self._live: deque[LiveEvent] = deque(maxlen=TRANSIENT_EVENTS)
         self._news = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -209,22 +216,22 @@ class Subscription:
     def wake(self) -> None:
         self._news.set()
 
-    def offer(self, shown: Shown) -> bool:
-        """False where an older transient event had to go for this one."""
-        if not self._wanted.includes(shown):
+    def offer(self, live: LiveEvent) -> bool:
+        """Queue a transient event. Returns: False if an older one was dropped for it."""
+        if not self._filter.includes(live):
             return True
-        room = len(self._shown) < TRANSIENT_EVENTS
-        self._shown.append(shown)
+        room = len(self._live) < TRANSIENT_EVENTS
+        self._live.append(live)
         self.wake()
         return room
 
-    async def next(self, timeout: float) -> Sequence[Recorded | Shown | Reset]:
-        """What is new, a page at most; empty after `timeout` seconds or if the feed has closed."""
+    async def next(self, timeout: float) -> Sequence[Recorded | LiveEvent | Reset]:
+        """Return up to a page of new items; none after `timeout` seconds or if the feed closed."""
         deadline = asyncio.get_running_loop().time() + timeout
         while not self._broadcaster.closed:
             self._news.clear()
-            found = [*await self._stored(), *self._shown]
-            self._shown.clear()
+            found = [*await self._stored(), *self._live]
+            self._live.clear()
             if found:
                 return found
             try:
@@ -235,7 +242,7 @@ class Subscription:
         return ()
 
     async def _stored(self) -> Sequence[Recorded | Reset]:
-        """The next wanted events; the cursor moves over all others."""
+        """Return the next events that pass the filter, and move the cursor over all others."""
         while True:
             page = self._broadcaster.recent(self.cursor)
             if page is None:
@@ -246,21 +253,21 @@ class Subscription:
             if not page:
                 return ()
             self.cursor = page[-1].id
-            wanted = [event for event in page if self._wanted.includes(event)]
+            wanted = [event for event in page if self._filter.includes(event)]
             if wanted:
                 return wanted
 
     async def _from_log(self) -> Sequence[Recorded] | Reset:
-        """A page of the log, unless something wanted beyond the cursor has expired.
+        """Return a page of the log, or a reset if events beyond the cursor have expired.
 
-        That is asked after reading: what expired before may be missing from the page.
+        Expiry is checked after reading, because the page may lack what expired before that.
         """
         log, head, after = self._broadcaster.log, self._broadcaster.head, self.cursor
         page = await log.read(after, self._broadcaster.page_events)
-        expired = await log.pruned_until(self._wanted.types) > after
+        expired = await log.pruned_until(self._filter.types) > after
         if expired or (not page and after > await log.latest()):
             self.cursor = await log.latest()
             return Reset(cursor=self.cursor, missed_from=after)
         if not page:
-            self.cursor = max(after, head)  # nothing is left between the two
+            self.cursor = max(after, head)  # the log has nothing between the two
         return page

@@ -1,4 +1,4 @@
-"""Every event there is, and its JSON. An event type is defined where the thing happens."""
+"""All events and their JSON. Each event type is defined in the stage where it happens."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ Event = (
     | OverloadChanged
     | PoliciesChanged
 )
-"""What is stored in the event log."""
+"""Events that the event log stores."""
 
 Transient = SpeakerLevels
-"""Shown live and not stored; carries no cursor."""
+"""Events that are sent live and not stored. They carry no cursor."""
 
 SUBJECTS = ("alert", "action", "room", "speaker")
-"""Fields of an event whose own fields stand in `data` beside the event's."""
+"""Fields of an event whose own fields appear in `data`, beside those of the event."""
 
 
 def data(event: Event | Transient) -> dict[str, Any]:
-    """The `data` of an event in feed and webhooks: the full object it is about, JSON-ready.
+    """Return the `data` of an event in feed and webhooks: the full object, JSON-ready.
 
-    What the event adds to that object (the outcome of an alert, say) stands beside its fields.
+    Fields that the event adds to the object (the outcome of an alert, say) are beside its own.
     """
     fields: dict[str, Any] = _ADAPTERS[type(event)].dump_python(event, mode="json")
     name = next((name for name in SUBJECTS if name in fields), None)
@@ -59,12 +59,12 @@ def data(event: Event | Transient) -> dict[str, Any]:
 
 
 def body(type_: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
-    """What a client reads: `{type, timestamp, data}`."""
+    """Return the body that a client reads: `{type, timestamp, data}`."""
     return {"type": type_, "timestamp": iso(at), "data": data}
 
 
 def room_of(event: Event) -> str:
-    """The id of the room an event belongs to; empty where it belongs to none."""
+    """Return the id of the event's room; empty if it has none."""
     match event:
         case RoomJoined(room) | RoomStateChanged(room) | RoomLeft(room):
             return room.id
@@ -84,6 +84,6 @@ def room_of(event: Event) -> str:
 
 EVENT_TYPES: dict[str, type] = {
     kind.type: kind
-    for kind in (*Event.__args__, Transient)  # every member of the unions above
+    for kind in (*Event.__args__, Transient)  # all members of the unions above
 }
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in EVENT_TYPES.values()}

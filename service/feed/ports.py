@@ -1,4 +1,4 @@
-"""What the feed needs from storage."""
+"""Ports of the feed to storage."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event as the log keeps it.
+    """Stored event.
 
     Attributes:
-        id: The cursor that a reader of this event has reached; grows in commit order.
-        at: When it was written.
+        id: Cursor of a reader that has read this event; grows in commit order.
+        at: Time of the write.
         data: JSON-ready, as `service.feed.event.data` makes it.
     """
 
@@ -26,20 +26,20 @@ class Recorded:
 
 
 class EventLog(Protocol):
-    """The append-only log, read by cursor: a reader at cursor N has seen everything up to id N."""
+    """Append-only log, read by cursor: a reader at cursor N has read everything up to id N."""
 
     async def read(self, after: int, limit: int) -> Sequence[Recorded]:
-        """The first events with a greater id, in the order of their ids."""
+        """Return the first events with a greater id, in the order of their ids."""
         ...
 
     async def latest(self) -> int:
-        """The id of the newest event there ever was; 0 where there was none."""
+        """Return the id of the newest event ever written; 0 for none."""
         ...
 
     async def pruned_until(self, types: Collection[str] = ()) -> int:
-        """The highest id of the events that have expired, of these types (none given: of any).
+        """Return the highest id of the expired events of these types (none given: of any type).
 
-        A reader at a smaller cursor has missed something for good.
+        A reader at a smaller cursor has lost events for good.
         """
         ...
 

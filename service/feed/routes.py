@@ -1,7 +1,7 @@
-"""`GET /v1/feed`.
+"""Route of the feed: `GET /v1/feed`.
 
-A stream ends when the client goes or when
-`Broadcaster.close` is called, which whoever stops the server does first.
+A stream ends when the client disconnects or when `Broadcaster.close` is called, which happens
+first when the server stops.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from service.access.keys import Role
 from service.clock import Clock
 from service.errors import Problem, StoreAway
 from service.feed import sse
-from service.feed.broadcaster import Broadcaster, Wanted
+from service.feed.broadcaster import Broadcaster, EventFilter
 from service.feed.event import EVENT_TYPES
 from service.provider import Provider
 
 HEARTBEAT_S = 15.0
-"""Shorter than the half minute after which proxies give up on a silent connection."""
+"""Time between heartbeats. Proxies close a connection that is silent for half a minute."""
 
 _AGAIN_S = 1.0
 CHECK_EVERY_S = 5.0
-"""A key that is revoked, or a session that ends, ends its feed before anything later is sent."""
+"""Time between checks of the key or session. One that has ended gets no later event."""
 
 _CURSOR_DIGITS = 18
 _TYPES = frozenset({*EVENT_TYPES, sse.RESET})
@@ -51,7 +51,7 @@ Parts = Annotated[FeedParts, Depends(FEED)]
 
 
 class EventStream(StreamingResponse):
-    """Closes its generator at once, however the response ends."""
+    """Response that closes its generator at once, whatever ends the response."""
 
     media_type = "text/event-stream"
 
@@ -66,9 +66,9 @@ class EventStream(StreamingResponse):
 
 
 @router.get(
-    "/v1/feed", status_code=200, response_class=EventStream, summary="Events as they happen"
+    "/v1/feed", status_code=200, response_class=EventStream, summary="Stream events as they happen"
 )
-async def feed(
+async def stream_events(
     request: Request,
     parts: Parts,
     caller: Annotated[Caller, Depends(allow(*Role))],
@@ -79,40 +79,40 @@ async def feed(
 ) -> EventStream:
     """Server-sent events: `event` is the type, `id` the cursor, `data` `{type, timestamp, data}`.
 
-    Without a cursor the stream starts now. With one it goes on behind it; if events behind it have
-    expired, `feed.reset` comes first: read the lists again and go on from its id.
+    Without a cursor the stream starts now. With a cursor it goes on after that event. If events
+    after it have expired, `feed.reset` comes first: read the lists again and go on from its id.
     """
     broadcaster = parts.broadcaster
-    wanted = Wanted(room, _known(types or ()))
+    filter_ = EventFilter(room, _known(types or ()))
     cursor = _cursor("Last-Event-ID", last_event_id) if last_event_id else _cursor("since", since)
     if cursor is None:
         cursor = await broadcaster.log.latest()
     allowed = partial(still_allowed, request, caller)
-    return EventStream(blocks(broadcaster, parts.clock, cursor, wanted, allowed))
+    return EventStream(blocks(broadcaster, parts.clock, cursor, filter_, allowed))
 
 
 async def blocks(
     broadcaster: Broadcaster,
     clock: Clock,
     cursor: int,
-    wanted: Wanted,
+    filter_: EventFilter,
     allowed: Callable[[], Awaitable[bool]],
     *,
     heartbeat_s: float = HEARTBEAT_S,
     check_every_s: float = CHECK_EVERY_S,
 ) -> AsyncGenerator[bytes, None]:
-    """What one client is sent, a page or a heartbeat at a time.
+    """Yield the bytes for one client, a page or a heartbeat at a time.
 
-    Until the feed closes, or the client is `allowed` it no more.
+    Ends when the feed closes or `allowed` returns False.
     """
     loop = asyncio.get_running_loop()
     checked = loop.time()
-    with broadcaster.subscribe(cursor, wanted) as subscription:
+    with broadcaster.subscribe(cursor, filter_) as subscription:
         yield sse.opening(cursor)
         while True:
             try:
                 found = await subscription.next(heartbeat_s)
-            except StoreAway:  # the stream goes on where it was once the database is back
+            except StoreAway:  # the stream goes on at its cursor when the database is back
                 found = ()
                 await asyncio.sleep(_AGAIN_S)
             if broadcaster.closed:

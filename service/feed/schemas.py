@@ -1,4 +1,4 @@
-"""The JSON Schema of every event's `data`, made from the event types."""
+"""JSON Schema of the `data` of every event, made from the event types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REF = "#/components/schemas/{model}"
 
 
 def data_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
-    """By event type what `data` is, and by name the schemas that these refer to."""
+    """Return the schema of `data` by event type, and by name the schemas that these refer to."""
     of_types: dict[str, Any] = {}
     named: dict[str, Any] = {}
     for type_, kind in EVENT_TYPES.items():
@@ -24,7 +24,7 @@ def data_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _flat(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """As flat as `feed.event.data` makes it: the subject's fields, and the event's own."""
+    """Merge the schema of the subject with that of the event, as `feed.event.data` does."""
     fields: Mapping[str, Any] = schema["properties"]
     subject = next((field for name, field in fields.items() if name in SUBJECTS), None)
     if subject is None:

@@ -1,6 +1,6 @@
-"""The console's files: held in memory, packed once, and served with strict headers.
+"""Files of the console: in memory, compressed once, served with strict headers.
 
-Only what lay in the folder when it was read can be asked for, so no path leads out of it.
+Only files that were in the folder when it was read are served, so no path leads out of it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ START = "index.html"
 _PART_HEADERS: Mapping[str, str] = {
     name: PAGE_HEADERS[name] for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")
 }
-"""What the page's scripts and styles are sent with. They run nothing by themselves, and sixty times
-the headers of a page would be a third of what the console weighs."""
+"""Headers of scripts and styles. They run nothing by themselves, and the headers of a page on sixty
+files would be a third of the console's size."""
 
 _PAGES = frozenset({".html", ".svg"})
-"""What a browser shows as a page, with scripts, where its address is opened."""
+"""Suffixes of files that a browser shows as a page, with scripts, at their address."""
 
 _MEDIA_TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",
@@ -45,7 +45,7 @@ _MEDIA_TYPES: Mapping[str, str] = {
     ".md": "text/plain; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
-"""By suffix; a file with any other, or with none, is not served."""
+"""Media types by suffix. Files with another suffix or none are not served."""
 
 _NOT_AT_ALL = re.compile(r"q=0(\.0*)?")
 
@@ -54,10 +54,11 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """
+    """File of the console.
+
     Attributes:
-        packed: The content as gzip; None where that is no smaller.
-        digest: Of the content, for the entity tags.
+        packed: Content as gzip; None if that is no smaller.
+        digest: Digest of the content, for entity tags.
     """
 
     media_type: str
@@ -67,7 +68,7 @@ class StaticFile:
     digest: str
 
     def respond(self, request: Request) -> Response:
-        """The file, or 304 where the client has it already."""
+        """Return the file, or 304 if the client has it already."""
         packed = self.packed if _takes_gzip(request.headers.get("accept-encoding", "")) else None
         tag = f'"{self.digest}"' if packed is None else f'"{self.digest}-gzip"'
         headers = {
@@ -85,20 +86,20 @@ class StaticFile:
 
 
 class ConsoleFiles:
-    """The files of a folder by their path in it, `/` between its steps."""
+    """Files of a folder by their relative path, with `/` as separator."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
-        self._seen: Mapping[str, tuple[int, int]] = {}
+        self._stamps: Mapping[str, tuple[int, int]] = {}
         self._files: Mapping[str, StaticFile] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the folder again if a file in it has changed: a look at each one's time and size."""
+        """Read the folder again if the time or size of a file has changed."""
         try:
             self._refresh()
         except FileNotFoundError:
-            return  # replaced in this very moment: the next call sees what came of it
+            return  # a file is being replaced: the next call reads the new one
 
     def _refresh(self) -> None:
         paths = {
@@ -106,24 +107,28 @@ class ConsoleFiles:
             for path in self._folder.rglob("*")
             if path.suffix in _MEDIA_TYPES and path.is_file()
         }
-        seen = {
+        stamps = {
             name: (status.st_mtime_ns, status.st_size)
             for name, path in paths.items()
             for status in [path.stat()]
         }
-        if seen != self._seen:
-            self._files = {name: read(path) for name, path in paths.items()}
-            self._seen = seen
+        if stamps != self._stamps:
+            self._files = {name: load_file(path) for name, path in paths.items()}
+            self._stamps = stamps
 
-    def find(self, name: str) -> StaticFile:
-        """Raises: Problem, 404."""
+    def find_file(self, name: str) -> StaticFile:
+        """Return the file with this path.
+
+        Raises:
+            Problem: 404, there is none.
+        """
         found = self._files.get(name)
         if found is None:
             raise Problem(404, "No such file", "the console has no file of this name; open `/`")
         return found
 
 
-def read(path: Path) -> StaticFile:
+def load_file(path: Path) -> StaticFile:
     content = path.read_bytes()
     packed = gzip.compress(content, 9, mtime=0)
     return StaticFile(
@@ -146,19 +151,19 @@ Parts = Annotated[ConsoleParts, Depends(CONSOLE)]
 
 @router.api_route("/", methods=["GET", "HEAD"])
 def start(request: Request, parts: Parts) -> Response:
-    """The console. Whoever opens it gets its files as they are now, without a restart."""
+    """Send the console's page with its current files, so that an edit needs no restart."""
     refuse_in_address(request.query_params.keys())
     parts.console.refresh()
-    return parts.console.find(START).respond(request)
+    return parts.console.find_file(START).respond(request)
 
 
 @router.api_route("/console/{name:path}", methods=["GET", "HEAD"])
 async def file(name: str, request: Request, parts: Parts) -> Response:
-    return parts.console.find(name).respond(request)
+    return parts.console.find_file(name).respond(request)
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding allows it; by a weight of zero it does not."""
+    """Return whether an Accept-Encoding allows gzip; a weight of zero forbids it."""
     for part in accepted.lower().split(","):
         coding, _, weight = part.replace(" ", "").partition(";")
         if coding == "gzip":
@@ -167,5 +172,5 @@ def _takes_gzip(accepted: str) -> bool:
 
 
 def _has(tags: str, tag: str) -> bool:
-    """By the weak comparison that RFC 9110 asks for here."""
+    """Return whether If-None-Match has the tag, by the weak comparison of RFC 9110."""
     return any(each.strip().removeprefix("W/") in (tag, "*") for each in tags.split(","))

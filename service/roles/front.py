@@ -84,8 +84,8 @@ class Services:
             queue=self.recogniser.queue,
             close_queue=self.recogniser.close,
             matcher=self.policies.matcher,
-            show_levels=self.broadcaster.show,
-            action_route=self.relay.tells_actions,
+            show_levels=self.broadcaster.send_live,
+            action_route=self.relay.delivers_actions,
         )
 
 

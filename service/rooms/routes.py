@@ -165,7 +165,7 @@ async def list_rooms(
     return Rooms(items, next_cursor)
 
 
-@router.get("/v1/rooms/{room_id}", summary="Show a room: speakers, levels, gaps")
+@router.get("/v1/rooms/{room_id}", summary="Show a room with its speakers, levels and gaps")
 async def show_room(room_id: RoomId, parts: Parts, _: Reads) -> ShownRoom:
     room = await parts.rooms.find(room_id)
     return ShownRoom(
@@ -176,7 +176,7 @@ async def show_room(room_id: RoomId, parts: Parts, _: Reads) -> ShownRoom:
     )
 
 
-@router.get("/v1/rooms/{room_id}/talk", summary="What was said in a room, newest first")
+@router.get("/v1/rooms/{room_id}/talk", summary="List what was said in a room, newest first")
 async def list_talk(
     room_id: RoomId,
     parts: Parts,
@@ -203,9 +203,9 @@ async def close_room(
 
 
 @router.post(
-    "/v1/rooms/{room_id}/publish-tokens", status_code=201, summary="Let one speaker publish"
+    "/v1/rooms/{room_id}/publish-tokens", status_code=201, summary="Create a publish token"
 )
-async def make_publish_token(
+async def create_publish_token(
     room_id: RoomId, body: NewToken, request: Request, parts: Parts, caller: Manages
 ) -> Token:
     """A token that admits exactly this speaker to this room until it expires; shown once."""

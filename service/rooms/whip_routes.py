@@ -96,20 +96,22 @@ Publishing = Annotated[Speaker, Depends(_speaker)]
 SessionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
-@router.options(PREFIX + "{room_id}", status_code=204, summary="What the endpoint takes")
-async def options(room_id: RoomId) -> Response:
+@router.options(PREFIX + "{room_id}", status_code=204, summary="Show what the endpoint accepts")
+async def show_whip_options(room_id: RoomId) -> Response:
     return Response(status_code=204, headers={"Accept-Post": SDP})
 
 
 @router.post(
     PREFIX + "{room_id}",
     status_code=201,
-    summary="Publish into a room",
+    summary="Publish a track into a room",
     response_class=Response,
     responses={201: {"content": {SDP: {}}, "description": "The SDP answer"}},
     openapi_extra={"requestBody": {"content": {SDP: {"schema": {"type": "string"}}}}},
 )
-async def publish(room_id: RoomId, request: Request, parts: Parts, speaker: Publishing) -> Response:
+async def publish_track(
+    room_id: RoomId, request: Request, parts: Parts, speaker: Publishing
+) -> Response:
     """Send the SDP offer of one sendonly audio track; 201 has the answer, `Location`, `ETag`."""
     room = await parts.rooms.find(room_id)
     if room.connector.get("kind") != parts.whip.kind:
@@ -135,10 +137,10 @@ async def publish(room_id: RoomId, request: Request, parts: Parts, speaker: Publ
 @router.patch(
     PREFIX + "{room_id}/{session_id}",
     status_code=204,
-    summary="Trickle ICE candidates",
+    summary="Add ICE candidates",
     openapi_extra={"requestBody": {"content": {FRAGMENT: {"schema": {"type": "string"}}}}},
 )
-async def trickle(
+async def add_candidates(
     room_id: RoomId,
     session_id: SessionId,
     request: Request,
@@ -157,7 +159,7 @@ async def trickle(
     summary="Stop publishing",
     response_class=Response,
 )
-async def end(
+async def stop_publishing(
     room_id: RoomId, session_id: SessionId, parts: Parts, speaker: Publishing
 ) -> Response:
     _check_room(speaker, room_id)

@@ -69,7 +69,7 @@ class Draft(BaseModel):
 
 
 @router.get("/v1/policies/report", summary="Report hits, alerts and precision of each rule")
-async def report(
+async def report_rules(
     parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
     since: Annotated[Moment | None, Query(description="30 days before `until` by default.")] = None,
@@ -86,8 +86,8 @@ async def report(
     return rule_report(asked, await parts.rule_hits.counted(asked), parts.policies.packs)
 
 
-@router.post(BACKTEST, summary="Run draft packs on transcripts on record")
-async def back_test(
+@router.post(BACKTEST, summary="Back-test draft packs on transcripts on record")
+async def backtest_packs(
     draft: Draft, parts: Parts, _: Annotated[Caller, Depends(allow(Role.ADMIN))]
 ) -> BacktestReport:
     """Nothing is changed. One back-test runs at a time.

@@ -86,7 +86,7 @@ class Versions:
 
 
 @router.put(PREFIX + "/{pack}", summary="Bring a pack into force", openapi_extra=YAML_BODY)
-async def put_policies(
+async def put_pack(
     pack: PackName,
     request: Request,
     response: Response,
@@ -110,7 +110,7 @@ async def put_policies(
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
-async def show_policies(pack: PackName, parts: Parts, _: Manages) -> Response:
+async def show_pack(pack: PackName, parts: Parts, _: Manages) -> Response:
     """The answer is YAML. Send its `ETag` in `If-Match` with a change."""
     live = _live(parts.policies, pack)
     headers = {"ETag": _etag(live), "Cache-Control": "no-store"}
@@ -118,7 +118,7 @@ async def show_policies(pack: PackName, parts: Parts, _: Manages) -> Response:
 
 
 @router.get(PREFIX + "/{pack}/versions", summary="List the versions of a pack, newest first")
-async def list_versions(
+async def list_pack_versions(
     pack: PackName,
     parts: Parts,
     _: Manages,
@@ -139,15 +139,17 @@ async def list_versions(
     response_class=Response,
     responses={200: {"content": {YAML[0]: {"schema": _PACK}}}},
 )
-async def show_version(pack: PackName, version_id: VersionId, parts: Parts, _: Manages) -> Response:
+async def show_pack_version(
+    pack: PackName, version_id: VersionId, parts: Parts, _: Manages
+) -> Response:
     version = await parts.policy_store.find(pack, version_id)
     if version is None or version.origin is Origin.REMOVED:
         raise NoSuchVersion(pack, version_id)
     return Response(version.source, media_type=YAML[0], headers={"Cache-Control": "no-store"})
 
 
-@router.post(PREFIX + "/{pack}/roll-back", summary="Bring an earlier version into force again")
-async def roll_back(
+@router.post(PREFIX + "/{pack}/roll-back", summary="Bring an earlier version back into force")
+async def roll_back_pack(
     pack: PackName,
     body: RollBack,
     parts: Parts,

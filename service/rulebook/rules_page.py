@@ -45,8 +45,8 @@ Parts = Annotated[RulesParts, Depends(RULES)]
 
 
 @router.head("/rules", include_in_schema=False)
-@router.get("/rules", response_class=HTMLResponse, summary="What is listened for, for members")
-async def rules(request: Request, parts: Parts, lang: str | None = None) -> HTMLResponse:
+@router.get("/rules", response_class=HTMLResponse, summary="Show the rules to members")
+async def show_rules(request: Request, parts: Parts, lang: str | None = None) -> HTMLResponse:
     """The language is that of `lang` (a code), else the one that the browser prefers."""
     asked = find_language(lang) if lang else None
     language = asked or preferred(request.headers.get("accept-language", ""))

@@ -84,13 +84,13 @@ class Sentence(BaseModel):
 
 
 @router.post(PREFIX + "/check", summary="Check a pack", openapi_extra=YAML_BODY)
-async def check_policies(request: Request, parts: Parts, _: Tries) -> Checked:
+async def check_pack(request: Request, parts: Parts, _: Tries) -> Checked:
     """Check the YAML in the body as `PUT /v1/policies/{pack}` would; nothing is changed."""
     return _checked(await parts.policies.check(await yaml_body(request)))
 
 
-@router.post(PREFIX + "/match", summary="Match a sentence, with reasons")
-async def match_policies(body: Sentence, parts: Parts, _: Tries) -> Verdict:
+@router.post(PREFIX + "/match", summary="Match a text against the policies")
+async def match_text(body: Sentence, parts: Parts, _: Tries) -> Verdict:
     """The packs in force apply, or a draft among them. The text is not stored."""
     statuses = body.statuses or (HEARD if body.draft is None else TRIED)
     sentence = TrialSentence(

@@ -16,7 +16,7 @@ from service.storage.paging import cursor_of, older_than
 from service.storage.tables import deliveries, events, pruned, webhook_lanes, webhooks
 from service.webhooks.delivery import Delivery, Head, Outcome
 from service.webhooks.endpoint import Endpoint, Sealed, State
-from service.webhooks.ports import Lane, Waiting
+from service.webhooks.ports import DeliveryQueue, Waiting
 
 COUNTED = 10_000
 """More waiting events than this are not counted."""
@@ -36,8 +36,8 @@ class SqlWebhooks:
             newest = await connection.scalar(select(func.max(events.c.id))) or 0
             gone = await connection.scalar(select(func.max(pruned.c.until))) or 0
             end = max(newest, gone)
-            lane = Lane(endpoint.id, endpoint.id, end, None, end, Head())
-            await connection.execute(insert(webhook_lanes).values(_lane_columns(lane)))
+            queue = DeliveryQueue(endpoint.id, endpoint.id, end, None, end, Head())
+            await connection.execute(insert(webhook_lanes).values(_queue_columns(queue)))
 
     async def get(self, endpoint_id: str) -> Sealed | None:
         query = select(webhooks).where(webhooks.c.id == endpoint_id)
@@ -51,11 +51,11 @@ class SqlWebhooks:
         async with self._database.read() as connection:
             return [_sealed(row) for row in await connection.execute(query)]
 
-    async def lanes(self) -> Sequence[Lane]:
+    async def queues(self) -> Sequence[DeliveryQueue]:
         query = select(webhook_lanes).join(webhooks).where(webhooks.c.state == State.ENABLED)
         query = query.order_by(webhook_lanes.c.id)
         async with self._database.read() as connection:
-            return [_lane(row) for row in await connection.execute(query)]
+            return [_queue(row) for row in await connection.execute(query)]
 
     async def change(self, endpoint: Endpoint) -> None:
         is_it = and_(webhooks.c.id == endpoint.id, webhooks.c.state != State.DELETED)
@@ -98,10 +98,10 @@ class SqlWebhooks:
             await connection.execute(delete(webhook_lanes).where(mine))
             await connection.execute(insert(deliveries).values(asdict(dropped)))
 
-    async def write(self, lanes: Sequence[Lane], tried: Sequence[Delivery]) -> None:
+    async def write(self, queues: Sequence[DeliveryQueue], tried: Sequence[Delivery]) -> None:
         async with self._database.write() as connection:
-            for lane in lanes:
-                values = _lane_columns(lane)
+            for queue in queues:
+                values = _queue_columns(queue)
                 is_it = webhook_lanes.c.id == values.pop("id")
                 await connection.execute(update(webhook_lanes).where(is_it).values(values))
             # A write that was broken off may have been committed all the same, and is made again.
@@ -111,13 +111,13 @@ class SqlWebhooks:
             if rows:
                 await connection.execute(insert(deliveries), rows)
 
-    async def end_lane(self, lane_id: str) -> None:
+    async def end_queue(self, queue_id: str) -> None:
         async with self._database.write() as connection:
-            await connection.execute(delete(webhook_lanes).where(webhook_lanes.c.id == lane_id))
+            await connection.execute(delete(webhook_lanes).where(webhook_lanes.c.id == queue_id))
 
-    async def redeliver(self, lane: Lane) -> None:
+    async def redeliver(self, queue: DeliveryQueue) -> None:
         async with self._database.write() as connection:
-            await connection.execute(insert(webhook_lanes).values(_lane_columns(lane)))
+            await connection.execute(insert(webhook_lanes).values(_queue_columns(queue)))
 
     async def span(self, from_at: datetime, to_at: datetime) -> tuple[int, int] | None:
         query = select(func.min(events.c.id), func.max(events.c.id))
@@ -184,23 +184,23 @@ class SqlWebhooks:
         return count
 
 
-def _lane_columns(lane: Lane) -> dict[str, Any]:
+def _queue_columns(queue: DeliveryQueue) -> dict[str, Any]:
     return {
-        "id": lane.id,
-        "webhook_id": lane.endpoint_id,
-        "cursor": lane.cursor,
-        "until": lane.until,
-        "told_until": lane.told_until,
-        "head_event_id": lane.head.event_id,
-        "attempts": lane.head.attempts,
-        "due_at": lane.head.due_at,
-        "not_before": lane.head.not_before,
+        "id": queue.id,
+        "webhook_id": queue.endpoint_id,
+        "cursor": queue.cursor,
+        "until": queue.until,
+        "told_until": queue.reset_until,
+        "head_event_id": queue.head.event_id,
+        "attempts": queue.head.attempts,
+        "due_at": queue.head.due_at,
+        "not_before": queue.head.not_before,
     }
 
 
-def _lane(row: Row[Any]) -> Lane:
+def _queue(row: Row[Any]) -> DeliveryQueue:
     head = Head(row.head_event_id, row.attempts, row.due_at, row.not_before)
-    return Lane(row.id, row.webhook_id, row.cursor, row.until, row.told_until, head)
+    return DeliveryQueue(row.id, row.webhook_id, row.cursor, row.until, row.told_until, head)
 
 
 def _sealed(row: Row[Any]) -> Sealed:

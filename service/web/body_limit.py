@@ -1,4 +1,7 @@
-"""No body is read beyond its bound: declared too long it is refused unread, and else once it is."""
+"""Limit on the size of request bodies.
+
+A body that declares too great a length is refused unread; any other, when it passes the limit.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ MAX_BODY_BYTES = 1_000_000
 
 
 class BodyLimit:
-    """
+    """ASGI middleware that refuses large bodies.
+
     Args:
-        exceptions: Path prefixes with a bound of their own, in bytes.
+        exceptions: Limits of single path prefixes, in bytes.
     """
 
     def __init__(self, app: ASGIApp, exceptions: dict[str, int]) -> None:

@@ -1,6 +1,4 @@
-"""The OpenAPI document, beyond what the routes say themselves: how each call may be refused, and
-what each webhook carries.
-"""
+"""OpenAPI document: what FastAPI makes of the routes, with every refusal and every webhook body."""
 
 from __future__ import annotations
 
@@ -16,65 +14,69 @@ from service.web.problems import ProblemResponse
 
 _REFUSALS: Mapping[int, str] = {
     400: "The body or a cursor cannot be read",
-    401: "No valid key, token or signature",
+    401: "The request has no valid key, token or signature",
     403: "The key's role may not do this, or the call comes from another site",
-    404: "There is no such thing",
-    409: "The state of things does not allow it; `detail` says what does",
-    412: "It has changed meanwhile",
+    404: "Nothing has this id or name",
+    409: "The current state does not allow this; `detail` says which state does",
+    412: "It has changed since you read it",
     413: "The body is too large",
-    415: "The body is of another content type",
-    422: "A parameter, or the body, is not valid; `errors` says where",
+    415: "The body has the wrong content type",
+    422: "A parameter or the body is not valid; `errors` says where",
     428: "The header `If-Match` is missing",
-    429: "Too many unknown keys came from this address; `Retry-After` says when to come back",
-    503: "The database or the recogniser is away; `Retry-After` says when to come back",
+    429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
+    503: "The database or the transcriber is unavailable; `Retry-After` says when to try again",
 }
 
 BY_OPERATION: Mapping[str, tuple[int, ...]] = {
-    "readyz": (503,),
-    "rules": (401,),
+    "check_readiness": (503,),
+    "show_rules": (401,),
     "sign_in": (401, 403, 429, 503),
     "sign_out": (403, 503),
     "revoke_key": (409,),
     "list_keys": (403,),
-    "list_audit": (403,),
-    "put_policies": (412,),
-    "show_policies": (403,),
-    "list_versions": (403,),
-    "show_version": (403,),
-    "roll_back": (412,),
-    "report": (403,),
-    "back_test": (409,),
+    "list_audit_log": (403,),
+    "put_pack": (412,),
+    "show_pack": (403,),
+    "list_pack_versions": (403,),
+    "show_pack_version": (403,),
+    "roll_back_pack": (412,),
+    "report_rules": (403,),
+    "backtest_packs": (409,),
     "open_room": (409,),
-    "make_publish_token": (409,),
-    "publish": (401, 403, 409, 503),
-    "trickle": (401, 403, 409, 412, 428, 503),
-    "end": (401, 403, 503),
-    "feed": (400,),
-    "acknowledge": (409,),
-    "resolve": (409,),
-    "reopen": (409,),
-    "assign": (409,),
-    "act": (409,),
+    "create_publish_token": (409,),
+    "publish_track": (401, 403, 409, 503),
+    "add_candidates": (401, 403, 409, 412, 428, 503),
+    "stop_publishing": (401, 403, 503),
+    "stream_events": (400,),
+    "acknowledge_alert": (409,),
+    "resolve_alert": (409,),
+    "reopen_alert": (409,),
+    "assign_alert": (409,),
+    "request_alert_action": (409,),
     "list_webhooks": (403,),
-    "add_webhook": (409,),
+    "create_webhook": (409,),
     "show_webhook": (403,),
     "list_deliveries": (403,),
-    "redeliver": (409,),
-    "receive_hook": (401, 409, 422, 503),
-    "receive_janus": (401, 422, 429, 503),
+    "redeliver_events": (409,),
+    "receive_room_event": (401, 409, 422, 503),
+    "receive_janus_events": (401, 422, 429, 503),
     "list_hook_secrets": (403,),
-    "add_hook_secret": (409,),
+    "create_hook_secret": (409,),
 }
-"""What cannot be told from an operation's parameters."""
+"""Refusals that an operation's parameters do not imply: operation id -> statuses."""
 
 _PROBLEM = {
     "title": "Problem",
-    "description": "A refusal (RFC 9457): `detail` says what, where and the remedy.",
+    "description": "A refusal (RFC 9457): `detail` says what is wrong, where, and the remedy.",
     "type": "object",
     "required": ["type", "title", "status", "detail", "instance"],
     "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string", "description": "The kind of refusal, the same each time."},
+        "type": {
+            "type": "string",
+            "format": "uri",
+            "description": "Identifier of the kind of problem; docs/problems.md lists them all.",
+        },
+        "title": {"type": "string", "description": "Short name of the kind of problem."},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "instance": {"type": "string"},
@@ -104,8 +106,8 @@ _PROBLEM = {
     },
 }
 
-_OURS = ("HTTPValidationError", "ValidationError")
-"""FastAPI's own refusals, which are never sent."""
+_UNUSED = ("HTTPValidationError", "ValidationError")
+"""FastAPI's own schemas of refusals, which this server never sends."""
 
 _NAMES = {
     "policies__match__Action": "SuggestedAction",
@@ -113,11 +115,15 @@ _NAMES = {
     "service__webhooks__delivery__Outcome": "DeliveryOutcome",
     "service__access__audit__Action": "AuditAction",
 }
-"""Schemas that share a name in different modules."""
+"""Names for schemas whose class has the same name in two modules."""
+
+
+_EXAMPLES = ("example", "examples", "default", "const")
+"""Keys of a schema whose values are data."""
 
 
 class DescribedApp(FastAPI):
-    """An application whose document is complete."""
+    """Application with a complete OpenAPI document."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -126,10 +132,10 @@ class DescribedApp(FastAPI):
 
 
 def complete(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with every refusal, and with the data of each webhook."""
+    """Return the document with every refusal and the data of each webhook."""
     whole: dict[str, Any] = _renamed(document)
     schemas = whole["components"]["schemas"]
-    for name in _OURS:
+    for name in _UNUSED:
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
     for path, method, operation in operations(whole):
@@ -138,11 +144,36 @@ def complete(document: Mapping[str, Any]) -> dict[str, Any]:
         for status in refusals(path, method, operation):
             responses.setdefault(str(status), _refused(status))
     _describe_events(whole)
+    _title_components_only(whole)
     return whole
 
 
+def _title_components_only(document: Mapping[str, Any]) -> None:
+    """Give each named schema its name as title, and no other schema a title.
+
+    Client generators name types after titles; two of the same title lose one of the types.
+    """
+    for section in ("paths", "webhooks", "components"):
+        _remove_titles(document.get(section, {}))
+    for name, schema in document["components"]["schemas"].items():
+        schema["title"] = name
+
+
+def _remove_titles(node: object) -> None:
+    match node:
+        case dict():
+            if isinstance(node.get("title"), str):
+                del node["title"]
+            for key, value in node.items():
+                if key not in _EXAMPLES:
+                    _remove_titles(value)
+        case list():
+            for value in node:
+                _remove_titles(value)
+
+
 def _describe_events(document: Mapping[str, Any]) -> None:
-    """What `data` is in the body of each webhook that tells of an event."""
+    """Add the schema of `data` to the body of each webhook that carries an event."""
     of_types, named = data_schemas()
     schemas = document["components"]["schemas"]
     for name, schema in named.items():
@@ -154,20 +185,21 @@ def _describe_events(document: Mapping[str, Any]) -> None:
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the path, method (upper case) and description of each operation."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield path, method.upper(), operation
 
 
 def refusals(path: str, method: str, operation: Mapping[str, Any]) -> list[int]:
-    """The statuses of every refusal that a call can meet."""
+    """Return the status of every refusal that a call can get."""
     found = set(BY_OPERATION.get(operation["operationId"], ()))
     parameters = operation.get("parameters", [])
     keyed = {"HTTPBearer": []} in operation.get("security", [])
     if keyed:
         found |= {401, 403, 429, 503} if method not in SAFE_METHODS else {401, 429, 503}
     if path.startswith("/v1/") or parameters:
-        found.add(422)  # any `/v1/` path refuses parameters that it does not take
+        found.add(422)  # paths under `/v1/` refuse unknown parameters
     if any(one["in"] == "path" for one in parameters):
         found.add(404)
     if any(one["name"] == "cursor" for one in parameters):

@@ -1,4 +1,4 @@
-"""How the server is: its health, what it says about itself, its metrics and its API."""
+"""Routes of operations: health, status, metrics and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -25,35 +25,39 @@ router = APIRouter(tags=["operations"])
 
 
 class Recogniser(Protocol):
-    """A work queue and who works on it."""
+    """Work queue with its model or its workers."""
 
     @property
     def queue(self) -> WorkQueue: ...
 
     @property
     def model(self) -> str:
-        """Name of the model; empty until it has been started."""
+        """Name of the model; empty before the model has started."""
         ...
 
     def unready(self) -> str | None:
-        """Why nothing is transcribed now, and the remedy; None: it is."""
+        """Return why nothing is transcribed now, with the remedy; None if transcription works."""
         ...
 
     def workers(self) -> Sequence[WorkerStatus] | None:
-        """Whoever works for this server and others; None: it works by itself."""
+        """Return the workers of all servers; None if this process transcribes itself."""
         ...
 
 
 class Checked(Protocol):
     async def check(self) -> None:
-        """Raises: Exception, it cannot be used now."""
+        """Use the database once.
+
+        Raises:
+            Exception: It cannot be used now.
+        """
         ...
 
 
 class Overload(Protocol):
     @property
     def behind(self) -> bool:
-        """Whether "behind" was told last."""
+        """Whether the last `overload.changed` said "behind"."""
         ...
 
 
@@ -81,12 +85,13 @@ AnyKey = Annotated[Caller, Depends(allow(*Role))]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """
+    """State of the server.
+
     Attributes:
-        now: The server's time, by which a page counts ages.
-        notice: What people must know about the model in use; empty: nothing.
-        waiting: Utterances that wait for their words.
-        behind_s: How long the oldest of them has waited, in seconds.
+        now: Time of the server, from which a page computes ages.
+        notice: Warning about the model in use; empty for none.
+        waiting: Utterances that wait for their transcript.
+        behind_s: Wait of the oldest of them, in seconds.
         overloaded: Whether `overload.changed` last said "behind".
     """
 
@@ -99,16 +104,16 @@ class Status:
     overloaded: bool
 
 
-@router.get("/healthz", summary="The process runs")
-async def healthz() -> dict[str, str]:
+@router.get("/healthz", summary="Check that the process runs")
+async def check_health() -> dict[str, str]:
     return {"status": "ok", "version": version("earshot")}
 
 
-@router.get("/readyz", summary="It can do its work")
-async def readyz(parts: Parts) -> dict[str, Any]:
+@router.get("/readyz", summary="Check that the server can do its work")
+async def check_readiness(parts: Parts) -> dict[str, Any]:
     try:
         await parts.database.check()
-    except Exception as error:  # whatever it is, the answer is no
+    except Exception as error:  # any error means not ready
         raise Problem(503, "Not ready", "the database does not answer; see the log") from error
     recogniser = parts.recogniser
     if why := recogniser.unready():
@@ -118,8 +123,8 @@ async def readyz(parts: Parts) -> dict[str, Any]:
     return {"status": "ready", "waiting": recogniser.queue.waiting(), **shown}
 
 
-@router.get("/v1/status", summary="The server's version, time, model and load")
-async def status(parts: Parts, _: AnyKey) -> Status:
+@router.get("/v1/status", summary="Show the server's version, time, model and load")
+async def show_status(parts: Parts, _: AnyKey) -> Status:
     now = parts.clock()
     lag = parts.verdict_lag.lag(now)
     return Status(
@@ -133,12 +138,12 @@ async def status(parts: Parts, _: AnyKey) -> Status:
     )
 
 
-@router.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
-async def metrics(parts: Parts, _: AnyKey) -> Response:
+@router.get("/metrics", summary="Export metrics for Prometheus", response_class=PlainTextResponse)
+async def export_metrics(parts: Parts, _: AnyKey) -> Response:
     text = parts.metrics.render()
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request, _: AnyKey) -> JSONResponse:
+async def show_openapi(request: Request, _: AnyKey) -> JSONResponse:
     return JSONResponse(request.app.openapi())

@@ -1,4 +1,7 @@
-"""Every refusal as `application/problem+json` (RFC 9457); no traceback and no input echoed back."""
+"""Problem documents (RFC 9457): `application/problem+json` for every refusal.
+
+None carries a traceback or repeats the input.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.errors import Problem
+from service.web.problem_types import type_of, type_of_status
 
 log = structlog.get_logger()
 
@@ -25,7 +29,7 @@ _REMEDIES = {
     413: "the body is larger than this path takes; send less",
 }
 _SHOWN = 200
-"""Of what a client sent, characters that a refusal repeats at most."""
+"""Longest part of a client's input that a refusal repeats, in characters."""
 
 
 class ProblemResponse(JSONResponse):
@@ -33,62 +37,64 @@ class ProblemResponse(JSONResponse):
 
 
 def install_problems(app: FastAPI) -> None:
-    """Turn each way a request can fail into a problem document."""
+    """Answer with a problem document wherever a request fails."""
 
     @app.exception_handler(Problem)
     async def refused(request: Request, error: Problem) -> ProblemResponse:
-        return _respond(
-            request, error.status, error.title, error.detail, error.headers, error.extra
-        )
+        return _respond(request, type_of(error.status, error.title), error)
 
     @app.exception_handler(HTTPException)
     async def http_refused(request: Request, error: HTTPException) -> ProblemResponse:
-        title = HTTPStatus(error.status_code).phrase
         detail = _REMEDIES.get(error.status_code, str(error.detail))
-        return _respond(request, error.status_code, title, detail, error.headers or {}, {})
+        return _respond_to_status(request, error.status_code, detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
-        faults = [_fault(fault) for fault in error.errors()]
-        if _unread(request, error):
-            detail = "the body is not sent as JSON; send `Content-Type: application/json`"
-            return _respond(request, 415, "Wrong content type", detail, {}, {})
-        detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults[:5])
-        return _respond(request, 422, "Invalid request", detail, {}, {"errors": faults[:50]})
+        return await refused(request, _invalid(request, error))
 
     @app.exception_handler(ClientDisconnect)
-    async def gone(request: Request, error: ClientDisconnect) -> ProblemResponse:
-        return _respond(request, 400, "Incomplete body", "the connection ended early", {}, {})
+    async def disconnected(request: Request, error: ClientDisconnect) -> ProblemResponse:
+        return await refused(request, Problem(400, "Incomplete body", "the connection ended early"))
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> ProblemResponse:
         log.error("http.failed", method=request.method, error=type(error).__name__)
-        return _respond(request, 500, "Internal error", "the server's log says more", {}, {})
+        return await refused(request, Problem(500, "Internal error", "the server's log says more"))
 
 
 def too_large(request: Request, limit: int) -> ProblemResponse:
-    """413, for whoever refuses a body before it is read."""
+    """Return a 413 for a body of more than `limit` bytes, before the body is read."""
     detail = f"this path takes a body of {limit} bytes at most; send less"
-    return _respond(request, 413, HTTPStatus(413).phrase, detail, {}, {})
+    return _respond_to_status(request, 413, detail, None)
 
 
-def _respond(
-    request: Request,
-    status: int,
-    title: str,
-    detail: str,
-    headers: Mapping[str, str],
-    extra: Mapping[str, Any],
+def _respond_to_status(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None
 ) -> ProblemResponse:
+    problem = Problem(status, HTTPStatus(status).phrase, detail, headers=headers)
+    return _respond(request, type_of_status(status), problem)
+
+
+def _respond(request: Request, type_: str, problem: Problem) -> ProblemResponse:
     document = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
+        "type": type_,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
         "instance": quote(request.scope["path"])[:_SHOWN],
+        **problem.extra,
     }
-    harmless = {"X-Content-Type-Options": "nosniff", **headers}
-    return ProblemResponse({**document, **extra}, status, headers=harmless)
+    headers = {"X-Content-Type-Options": "nosniff", **problem.headers}
+    return ProblemResponse(document, problem.status, headers=headers)
+
+
+def _invalid(request: Request, error: RequestValidationError) -> Problem:
+    if _has_wrong_type(request, error):
+        detail = "the body is not sent as JSON; send `Content-Type: application/json`"
+        return Problem(415, "Wrong content type", detail)
+    faults = [_fault(fault) for fault in error.errors()]
+    detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults[:5])
+    return Problem(422, "Invalid request", detail, extra={"errors": faults[:50]})
 
 
 def _fault(error: Mapping[str, Any]) -> dict[str, str]:
@@ -102,10 +108,12 @@ def _fault(error: Mapping[str, Any]) -> dict[str, str]:
     return {"where": where, "what": what}
 
 
-def _unread(request: Request, error: RequestValidationError) -> bool:
-    """The body was not looked into, because it was not said to be JSON."""
-    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    as_json = said == "application/json" or (said.startswith("application/") and "+json" in said)
-    return not as_json and any(
+def _has_wrong_type(request: Request, error: RequestValidationError) -> bool:
+    """Return whether the body was not parsed because its content type is not JSON."""
+    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = declared == "application/json" or (
+        declared.startswith("application/") and "+json" in declared
+    )
+    return not is_json and any(
         fault["loc"] == ("body",) and fault["type"] != "missing" for fault in error.errors()
     )

@@ -1,5 +1,7 @@
-"""A mistyped query parameter is refused with its remedy, instead of a list that is not what was
-asked for. A dependency of every route; it looks at those under `/v1/`.
+"""Check of query parameters: an unknown or empty one is refused with the remedy.
+
+Otherwise a mistyped filter would return a list without the filter. A dependency of every route;
+it checks those under `/v1/`.
 """
 
 from __future__ import annotations
@@ -16,19 +18,21 @@ from service.errors import Problem
 
 _PREFIX = "/v1/"
 _SHOWN = 60
-"""Of a name that a client sent, characters that a refusal repeats at most."""
+"""Longest part of a client's parameter name that a refusal repeats, in characters."""
 
 
 async def refuse_unknown_query(request: Request) -> None:
-    """Raises:
-    Problem: 422, a parameter that the route does not take, or one without a value.
+    """Refuse a parameter that the route does not take, and one without a value.
+
+    Raises:
+        Problem: 422.
     """
     route = request.scope.get("route")
     if not isinstance(route, APIRoute) or not route.path.startswith(_PREFIX):
         return
     anonymous = "authorization" not in request.headers and not request.cookies
     if anonymous or any(name.lower() in QUERY_NAMES for name in request.query_params):
-        return  # that is refused first, elsewhere
+        return  # authentication refuses these
     known = _names(route.dependant)
     for name, value in request.query_params.multi_items():
         if name not in known:

@@ -1,7 +1,7 @@
-"""Where a webhook may go: never, unless a setting says so, into the network we stand in.
+"""Addresses that a webhook may call: public ones, and private ones that a setting allows.
 
-Pure. `sender` resolves names and asks `permit` before each connection, and connects to exactly the
-address it asked about.
+Pure. `sender` resolves names, calls `permit` before each connection, and connects to exactly the
+address that was permitted.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_URL = 2000
 _PORTS = {"https": 443, "http": 80}
 _LEAST_PORT = 1024
-"""Below it are the ports of mail, shells and files; 443 and 80 are the exceptions."""
+"""Lowest port besides 80 and 443. Lower ports belong to mail, shells and files."""
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _URL = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
-# IANA's special-purpose registries, and addresses that clouds give to their metadata.
+# IANA's special-purpose registries, and the metadata addresses of clouds.
 _REFUSED_V4 = {
     "0.0.0.0/8": "an unspecified",
     "10.0.0.0/8": "a private",
@@ -43,8 +43,7 @@ _REFUSED_V4 = {
     "224.0.0.0/4": "a multicast",
     "240.0.0.0/4": "a reserved or broadcast",
 }
-# Only 2000::/3 is given out for the open Internet. What carries an IPv4 address inside is refused
-# whole, whatever that address is.
+# Only 2000::/3 is public. Ranges that embed IPv4 addresses are refused whole.
 _REFUSED_V6 = {
     "::/128": "an unspecified",
     "::1/128": "a loopback",
@@ -68,12 +67,12 @@ _OPEN_V6 = ipaddress.IPv6Network("2000::/3")
 
 
 class Refused(Exception):
-    """The address may not be called. Its text says what, where and the remedy."""
+    """The address may not be called. The text says why, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """EARSHOT_WEBHOOK_ALLOW: networks and host names that may be called in spite of the rules."""
+    """Networks and hosts of EARSHOT_WEBHOOK_ALLOW, which may be called despite the rules."""
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
@@ -88,12 +87,12 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL taken apart once, so that what was checked and what is called cannot differ.
+    """Parsed URL. It is parsed once, so that the checked and the called address cannot differ.
 
     Attributes:
-        host: A name in lower case, or an address without brackets.
+        host: Name in lower case, or address without brackets.
         path: Path and query, as in a request line.
-        address: Where the host is one.
+        address: Address of the host; None for a name.
     """
 
     scheme: str
@@ -104,13 +103,17 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """For the Host header."""
+        """Value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def parse_allowed(parts: Sequence[str]) -> Allowed:
-    """Raises: ValueError that names the part which is neither a network nor a host."""
+    """Parse the parts of EARSHOT_WEBHOOK_ALLOW.
+
+    Raises:
+        ValueError: A part is neither a network nor a host; the text names it.
+    """
     networks, hosts = [], []
     for part in parts:
         try:
@@ -125,13 +128,13 @@ def parse_allowed(parts: Sequence[str]) -> Allowed:
 
 
 def parse_target(url: str, allowed: Allowed) -> Target:
-    """Take the URL apart, and refuse what can be refused before its name is resolved.
+    """Parse a URL and apply the rules that need no name resolution.
 
     Raises:
-        Refused
+        Refused: A rule forbids the URL.
     """
     target = _taken_apart(url)
-    # A name may yet turn out to stand for an allowed address: then `permit` decides.
+    # A name may resolve to an allowed address; `permit` decides then.
     may_be_allowed = allowed.covers(target.host, target.address) or (
         target.address is None and bool(allowed.networks)
     )
@@ -143,15 +146,15 @@ def parse_target(url: str, allowed: Allowed) -> Target:
 
 
 def permit(target: Target, addresses: Sequence[Address], allowed: Allowed) -> Sequence[Address]:
-    """The addresses of the target's host, if every one of them may be called.
+    """Return the addresses of the target's host if all of them may be called.
 
-    One bad address among good ones refuses them all: such an answer is a trick or a mistake.
+    One forbidden address refuses them all: such an answer is an attack or a mistake.
 
     Raises:
-        Refused
+        Refused: An address may not be called, or there is none.
     """
     if not addresses:
-        raise Refused(f"{target.host} has no address; see to its name")
+        raise Refused(f"{target.host} has no address; check its DNS entry")
     for address in addresses:
         if allowed.covers(target.host, address):
             continue
@@ -166,7 +169,7 @@ def permit(target: Target, addresses: Sequence[Address], allowed: Allowed) -> Se
 
 
 def _refuse_plain(target: Target) -> None:
-    """What only an allowed host may have: no encryption, and a port of another service."""
+    """Refuse http and low ports, which only an allowed host may have."""
     if target.scheme != "https":
         raise Refused(
             f"{target.host} is to be called without encryption; use https, or name it in "
@@ -180,7 +183,7 @@ def _refuse_plain(target: Target) -> None:
 
 
 def _kind(address: Address) -> str:
-    """Why the address is refused; empty for one of the open Internet."""
+    """Return the kind of a forbidden address, for the message; empty for a public one."""
     for network, kind in _REFUSED:
         if address in network:
             return kind
@@ -227,7 +230,7 @@ def _host(parts: SplitResult) -> tuple[str, Address | None]:
         return str(v6), v6
     if not _is_name(host):
         raise Refused("the URL's host is neither a name nor an address")
-    if _NUMBER.fullmatch(host.rpartition(".")[2]):  # all that ends in a number is an address
+    if _NUMBER.fullmatch(host.rpartition(".")[2]):  # a host that ends in a number is an address
         try:
             v4 = ipaddress.IPv4Address(host)
         except ValueError:
@@ -239,7 +242,7 @@ def _host(parts: SplitResult) -> tuple[str, Address | None]:
 
 
 def as_address(host: str) -> Address | None:
-    """None for a name."""
+    """Return the address that a host is; None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:

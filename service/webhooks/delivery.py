@@ -1,4 +1,4 @@
-"""What an attempt came to, and when the next one is due. Pure."""
+"""Delivery attempts: their outcomes, the retry schedule and the breaker. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from enum import StrEnum
 from service.clock import Timestamp
 
 SCHEDULE_S = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""Standard Webhooks: the wait before each attempt, from the one before it."""
+"""Retry schedule of Standard Webhooks: wait before each attempt, after the one before it."""
 
 OPENS_AFTER = 2
-"""So many failures of an endpoint in a row open its breaker."""
+"""Failures of an endpoint in a row that open its breaker."""
 PROBE_S = 10.0
 MOST_PROBE_S = 900.0
 MOST_RETRY_AFTER_S = 3600.0
-"""A receiver that asks for longer is asked again after this."""
+"""Longest Retry-After that is honoured."""
 JITTER = 0.1
-"""A wait may be longer by this share, so that endpoints do not all come back at once."""
+"""Largest random share added to a wait, so that attempts do not all come at once."""
 
 _THROTTLES = frozenset({429, 502, 503, 504})
 _LEAST_PAUSE_S = 0.1
@@ -28,10 +28,11 @@ _MOST_PAUSE_S = 10.0
 
 
 class Outcome(StrEnum):
-    """How one attempt ended.
+    """Outcome of one delivery attempt.
 
-    REFUSED: nothing was sent, because the address may not be called. DEAD: it failed, and was the
-    last. GONE: 410, the receiver wants nothing more. DROPPED: the endpoint was deleted first.
+    REFUSED: nothing was sent, because the address may not be called. DEAD: the last attempt
+    failed; the event is a dead letter. GONE: the answer was 410, so the endpoint wants no more.
+    DROPPED: the endpoint was deleted first.
     """
 
     DELIVERED = "delivered"
@@ -44,14 +45,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request.
+    """Answer to one request, or the failure to get one.
 
     Attributes:
-        status: None where no answer came.
-        text: The beginning of the answer's body; bytes that are no UTF-8 are replaced.
-        error: What went wrong, for people; empty where an answer came.
-        refused: Nothing was sent: the address may not be called.
-        retry_after: As the header says it.
+        status: HTTP status; None without an answer.
+        text: Beginning of the answer's body; bytes that are not UTF-8 are replaced.
+        error: Reason for the missing answer, for people; empty with an answer.
+        refused: Nothing was sent, because the address may not be called.
+        retry_after: Value of the Retry-After header.
     """
 
     status: int | None = None
@@ -64,14 +65,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One attempt, as the log of an endpoint keeps it.
+    """Record of one delivery attempt.
 
     Attributes:
-        message_id: The `webhook-id`: the same for every attempt at one event.
-        event_id: None for what is not in the event log (a ping, a reset).
-        attempt: From 1; a probe while the breaker is open has the number of the attempt before it.
-        body: Only of what is not in the event log: an event's body is made from the event, so that
-            no words are kept here.
+        message_id: The `webhook-id`, the same for every attempt of one event.
+        event_id: Id in the event log; None for a message without an event (a ping, a reset).
+        attempt: Number from 1; a probe of an open breaker has the number of the attempt before it.
+        body: Body of a message without an event. The body of an event is made from the event when
+            it is shown, so that no speech is stored here.
     """
 
     id: str
@@ -93,13 +94,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The message an endpoint waits for.
+    """Message at the head of the queue: the one that is delivered next.
 
     Attributes:
-        event_id: Which event it is; 0 before the first attempt.
-        attempts: Attempts made on its schedule.
-        due_at: When the schedule says the next one is; None: now.
-        not_before: The receiver asked to be left alone until then.
+        event_id: Id of its event; 0 before the first attempt.
+        attempts: Attempts made on the retry schedule.
+        due_at: Time of the next attempt on the schedule; None for now.
+        not_before: End of the wait that the endpoint asked for with Retry-After.
     """
 
     event_id: int = 0
@@ -111,12 +112,12 @@ class Head:
         return self.due_at is None or self.due_at <= now
 
     def failed(self, answer: Answer, now: datetime, chance: float) -> Head | None:
-        """After a failed attempt; None where it was the last.
+        """Return the head after a failed attempt; None after the last attempt.
 
-        An attempt before its time was a probe: it changes nothing on the schedule.
+        An attempt before it was due was a probe and does not change the schedule.
 
         Args:
-            chance: From 0 to 1, for the jitter.
+            chance: Random number from 0 to 1, for the jitter.
         """
         asked = retry_after_s(answer, now)
         not_before = now + timedelta(seconds=asked) if asked else None
@@ -131,11 +132,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """Whether an endpoint is well; open while it is not.
+    """Circuit breaker of one endpoint; open while the endpoint fails.
 
-    The schedule belongs to a message, the breaker to its endpoint. While it is open the endpoint
-    gets one probe at a time, at growing distances: the message it waits for, under its own id. A
-    probe that succeeds closes the breaker, however far off the schedule's next attempt was.
+    The retry schedule belongs to a message, the breaker to its endpoint. While it is open the
+    endpoint gets one probe at a time, at growing intervals: the message at the head of the queue,
+    under its own id. A successful probe closes the breaker, whatever the schedule says.
     """
 
     failures: int = 0
@@ -153,20 +154,20 @@ class Breaker:
         return Breaker(closed_at=now) if self.is_open else replace(self, failures=0)
 
     def try_at(self, head: Head, now: datetime, chance: float) -> datetime:
-        """When the next attempt may be made; `now` or earlier: at once."""
+        """Return the time of the next attempt; `now` or earlier means at once."""
         due = head.due_at or now
         if self.is_open and self.failed_at is not None:
-            doubled = min(self.failures - OPENS_AFTER, 20)  # a float bears no thousand
+            doubled = min(self.failures - OPENS_AFTER, 20)  # 2.0 ** 1000 overflows a float
             wait_s = min(PROBE_S * 2**doubled, MOST_PROBE_S)
             due = self.failed_at + timedelta(seconds=wait_s * (1 + JITTER * chance))
-        elif self.closed_at is not None:  # somebody got through: what waits need not wait longer
+        elif self.closed_at is not None:  # another delivery succeeded: the rest need not wait
             due = min(due, self.closed_at)
         return due if head.not_before is None else max(due, head.not_before)
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """How long to wait between two requests: grows when the receiver throttles, and shrinks."""
+    """Wait between two requests, which grows when the endpoint throttles and shrinks again."""
 
     seconds: float = 0.0
 
@@ -188,7 +189,7 @@ def outcome_of(answer: Answer) -> Outcome:
 
 
 def retry_after_s(answer: Answer, now: datetime) -> float:
-    """How long the receiver asks to be left alone, within bounds; 0 where it does not ask."""
+    """Return the bounded wait that Retry-After asks for, in seconds; 0 without the header."""
     said = answer.retry_after.strip()
     if answer.status not in _THROTTLES or not said:
         return 0.0
@@ -204,5 +205,5 @@ def retry_after_s(answer: Answer, now: datetime) -> float:
 
 
 def message_id(endpoint_id: str, what: str) -> str:
-    """The `webhook-id` of an event (by its id in the log) at an endpoint: always the same."""
+    """Return the `webhook-id` of an event at an endpoint, which never changes."""
     return "msg_" + hashlib.sha256(f"{endpoint_id} {what}".encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Who is told what."""
+"""Webhook endpoints: URL, filter, state and secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.clock import Timestamp
 from service.feed.ports import Recorded
 
 OLD_SECRET_FOR = timedelta(hours=24)
-"""After a rotation the old secret signs too, for this long."""
+"""Time after a rotation in which the old secret signs too."""
 
 
 class State(StrEnum):
@@ -24,13 +24,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address that is told of events, as it may be shown: without its secret.
+    """URL that receives events, without its secret.
 
     Attributes:
-        types: Which events; empty: all.
-        room: Id or glob (`*`, `?`) of the rooms whose events it gets.
-        reason: Why it is in its state, for people; empty for one that was never anything else.
-        secret_rotated_at: Until 24 hours later the secret before it signs too.
+        types: Types of the events; empty for all.
+        room: Id or glob (`*`, `?`) of the rooms of the events.
+        reason: Reason for the state, for people; empty while the state has never changed.
+        secret_rotated_at: Time of the rotation; for 24 hours the earlier secret signs too.
     """
 
     id: str
@@ -51,20 +51,20 @@ class Endpoint:
         return not self.types or type_ in self.types
 
     def wants_room(self, room_id: str) -> bool:
-        """Events of no room go to whoever asks for all rooms."""
+        """Return whether the filter has this room. Events of no room need a filter for all."""
         return fnmatchcase(room_id, self.room)
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """An endpoint with its secrets as they are kept."""
+    """Endpoint with its sealed secrets."""
 
     endpoint: Endpoint
     secret: str = field(repr=False)
     old_secret: str | None = field(default=None, repr=False)
 
     def valid(self, now: datetime) -> Sequence[str]:
-        """Those that sign now, the newest first."""
+        """Return the sealed secrets that sign now, newest first."""
         rotated_at = self.endpoint.secret_rotated_at
         if self.old_secret is None or rotated_at is None or now >= rotated_at + OLD_SECRET_FOR:
             return (self.secret,)

@@ -1,4 +1,4 @@
-"""Room servers call us here."""
+"""Routes of room servers: their events, and the secrets that sign them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
 from service.webhooks.endpoint import new_id
-from service.webhooks.inbound import TYPES, Done, Hooks, HookSecret, HookStore, SealedHookSecret
+from service.webhooks.inbound import (
+    TYPES,
+    HookOutcome,
+    Hooks,
+    HookSecret,
+    HookStore,
+    SealedHookSecret,
+)
 from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()
@@ -74,14 +81,16 @@ _EVENT: dict[str, Any] = {
 }
 
 
-class NewSecret(BaseModel):
+class NewHookSecret(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    room_server: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Its name.")
+    room_server: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name of the room server."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeSecret(HookSecret):
+class CreatedHookSecret(HookSecret):
     secret: str
 
 
@@ -92,53 +101,55 @@ class HookSecrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    outcome: Done
+class HookReceipt:
+    outcome: HookOutcome
 
 
 @router.post(
     PATH,
-    summary="A room server's events",
+    summary="Receive an event of a room server",
     openapi_extra=_EVENT,
-    responses={202: {"model": Received, "description": "Nothing was to be done"}},
+    responses={202: {"model": HookReceipt, "description": "The event needs no action"}},
 )
-async def receive_hook(
+async def receive_room_event(
     request: Request,
     response: Response,
     parts: Parts,
     _: Annotated[str | None, Security(_SIGNATURE)],
-) -> Received:
-    """Signed by Standard Webhooks with a secret of `POST /v1/hooks/secrets`.
+) -> HookReceipt:
+    """The event is signed by Standard Webhooks with a secret of `POST /v1/hooks/secrets`.
 
-    200: acted on, now or before. 202: taken, and nothing was to be done.
+    200: the server has acted on the event, now or earlier. 202: the event needs no action.
     """
     done = await parts.hooks.receive(request.headers, await request.body())
-    if done in (Done.IGNORED, Done.NOT_LISTENED):
+    if done in (HookOutcome.IGNORED, HookOutcome.NOT_LISTENED):
         response.status_code = 202
-    return Received(done)
+    return HookReceipt(done)
 
 
-@router.post("/v1/hooks/secrets", status_code=201, summary="Let a room server call")
-async def add_hook_secret(
-    body: NewSecret, request: Request, parts: Parts, caller: Manages
-) -> MadeSecret:
-    """Its secret, shown this once. A room server has two at most, so that it can change them."""
+@router.post("/v1/hooks/secrets", status_code=201, summary="Create a secret for a room server")
+async def create_hook_secret(
+    body: NewHookSecret, request: Request, parts: Parts, caller: Manages
+) -> CreatedHookSecret:
+    """The secret is shown only once. A room server may have two, so that it can rotate them."""
     secret = make_secret()
     shown = HookSecret(new_id("hs"), body.room_server, caller.name, parts.clock())
     await parts.hook_store.add_secret(SealedHookSecret(shown, parts.seal.close(secret, shown.id)))
     reason = f"for {body.room_server}"
     await record(request, caller, Action.HOOK_SECRET_ADDED, shown.id, reason)
     log.info("hook.secret_added", secret=shown.id, by=caller.key_id)
-    return MadeSecret(**asdict(shown), secret=secret)
+    return CreatedHookSecret(**asdict(shown), secret=secret)
 
 
-@router.get("/v1/hooks/secrets", summary="List room servers' secrets, without the secrets")
+@router.get("/v1/hooks/secrets", summary="List the secrets of room servers")
 async def list_hook_secrets(parts: Parts, _: Manages) -> HookSecrets:
     return HookSecrets([one.shown for one in await parts.hook_store.secrets()])
 
 
-@router.delete("/v1/hooks/secrets/{secret_id}", status_code=204, summary="Believe it no more")
-async def remove_hook_secret(
+@router.delete(
+    "/v1/hooks/secrets/{secret_id}", status_code=204, summary="Delete a room server's secret"
+)
+async def delete_hook_secret(
     secret_id: SecretId, request: Request, parts: Parts, caller: Manages
 ) -> None:
     if not await parts.hook_store.remove_secret(secret_id):

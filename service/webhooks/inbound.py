@@ -1,8 +1,8 @@
-"""What room servers tell us, by Standard Webhooks.
+"""Events from room servers, by Standard Webhooks.
 
-A call is believed if it is signed with a secret of POST /v1/hooks/secrets, recently, and was not
-seen before. A retry (the same `webhook-id`, signed anew) is answered and does nothing; the very
-same call once more is a replay, and refused.
+A call is accepted if a secret of POST /v1/hooks/secrets signed it recently and it is new. A retry
+(the same `webhook-id`, signed anew) is answered and does nothing. The identical call is a replay
+and is refused.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ log = structlog.get_logger()
 MAX_BYTES = 20_000
 TYPES = ("room.started", "room.ended", "speaker.joined", "speaker.left", "speaker.role_changed")
 MOST_SECRETS = 2
-"""Of one room server: the new one and the one it replaces."""
+"""Secrets of one room server: the new one and the one that it replaces."""
 REMEMBERED_FOR = timedelta(days=7)
-"""Longer than any sender retries."""
+"""Time that a `webhook-id` is remembered; longer than any sender retries."""
 
 
-class Done(StrEnum):
-    """What came of a call that was believed.
+class HookOutcome(StrEnum):
+    """Outcome of an accepted call.
 
-    IGNORED: of a type that is not known here, or about something that is not heard here.
-    NOT_LISTENED: the operator's filter (EARSHOT_LISTEN_TO) does not name the room.
+    IGNORED: the type is unknown, or the room or speaker is not listened to.
+    NOT_LISTENED: EARSHOT_LISTEN_TO does not name the room.
     """
 
     DONE = "done"
@@ -58,7 +58,7 @@ class Done(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HookSecret:
-    """A room server's secret, as it may be shown."""
+    """Entry of a room server's secret, without the secret."""
 
     id: str
     room_server: str
@@ -74,23 +74,27 @@ class SealedHookSecret:
 
 class HookStore(Protocol):
     async def add_secret(self, secret: SealedHookSecret) -> None:
-        """Raises: Problem 409, where the room server has two already."""
+        """Store a secret.
+
+        Raises:
+            Problem: 409, the room server has two already.
+        """
         ...
 
     async def secrets(self) -> Sequence[SealedHookSecret]:
-        """Oldest first."""
+        """Return all secrets, oldest first."""
         ...
 
     async def remove_secret(self, secret_id: str) -> bool: ...
 
     async def signed_at(self, room_server: str, message_id: str) -> int | None:
-        """The Unix seconds of the newest signature that a call with this id had."""
+        """Return the time of the newest signature on a call with this id, in Unix seconds."""
         ...
 
     async def record(self, signed: Signed, outcome: str, now: datetime) -> None: ...
 
     async def forget(self, before: datetime) -> None:
-        """Calls received before."""
+        """Delete the records of calls received before this time."""
         ...
 
 
@@ -120,9 +124,10 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class Hooks:
-    """
+    """Receiver of room servers' events.
+
     Args:
-        policies: The packs that a room may name.
+        policies: Packs that a room may name.
         wanted: Rooms that `room.started` may open.
     """
 
@@ -150,15 +155,15 @@ class Hooks:
         self._clock = clock
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def receive(self, headers: Mapping[str, str], body: bytes) -> Done:
-        """Act on a call, once.
+    async def receive(self, headers: Mapping[str, str], body: bytes) -> HookOutcome:
+        """Act on a call once.
 
         Args:
-            headers: By lower-case name.
+            headers: Headers of the request, by lower-case name.
 
         Raises:
-            Problem: 401 where it is not to be believed; 422 where it cannot be understood, and
-                what `Supervisor.open` raises.
+            Problem: 401 for a bad signature, 422 for an invalid event, and the problems of
+                `Supervisor.open`.
         """
         try:
             signed = verify(await self._signers(), headers, body, self._clock())
@@ -186,18 +191,20 @@ class Hooks:
             found.setdefault(one.shown.room_server, []).append(secret)
         return found
 
-    async def _once(self, signed: Signed, body: bytes) -> Done:
+    async def _once(self, signed: Signed, body: bytes) -> HookOutcome:
         before = await self._store.signed_at(signed.signer, signed.id)
         if before is not None and signed.timestamp <= before:
-            raise BadSignature("replayed", "this very call came before; sign each attempt anew")
+            raise BadSignature("replayed", "the same call came before; sign each attempt anew")
         done = (
-            Done.DUPLICATE if before is not None else await self._act(_parse(body), signed.signer)
+            HookOutcome.DUPLICATE
+            if before is not None
+            else await self._act(_parse(body), signed.signer)
         )
         await self._store.record(signed, done, self._clock())
         log.info("hook.received", room_server=signed.signer, outcome=done)
         return done
 
-    async def _act(self, event: _Event, room_server: str) -> Done:
+    async def _act(self, event: _Event, room_server: str) -> HookOutcome:
         match event.type:
             case "room.started":
                 return await self._started(event.data, room_server)
@@ -207,23 +214,23 @@ class Hooks:
                 told = _read(_SpeakerData, event.data)
                 reason = "the room server said so"
                 gone = await self._rooms.dismiss(told.room.id, told.speaker.id, reason)
-                return Done.DONE if gone else Done.IGNORED
+                return HookOutcome.DONE if gone else HookOutcome.IGNORED
             case "speaker.joined" | "speaker.role_changed":
                 told = _read(_SpeakerData, event.data)
                 name = told.speaker.name or told.speaker.id
                 speaker = Speaker(told.room.id, told.speaker.id, name, told.speaker.role)
                 known = await self._speakers.speaker_changed(speaker)
-                return Done.DONE if known else Done.IGNORED
+                return HookOutcome.DONE if known else HookOutcome.IGNORED
             case _:
-                return Done.IGNORED
+                return HookOutcome.IGNORED
 
-    async def _started(self, data: Mapping[str, Any], room_server: str) -> Done:
+    async def _started(self, data: Mapping[str, Any], room_server: str) -> HookOutcome:
         room_id = _read(_RoomData, data).room.id
         if room_id not in self._wanted:
-            return Done.NOT_LISTENED
+            return HookOutcome.NOT_LISTENED
         told = data["room"]
         if told.get("connector") is None:
-            return Done.IGNORED
+            return HookOutcome.IGNORED
         room = _read(NewRoom, {name: told[name] for name in NewRoom.model_fields if name in told})
         check_packs(room.policies, self._policies.packs)
         _, new = await self._rooms.open(
@@ -236,20 +243,20 @@ class Hooks:
         )
         if new:
             await self._record(room_server, Action.ROOM_OPENED, room.id)
-        return Done.DONE
+        return HookOutcome.DONE
 
-    async def _ended(self, room_id: str, room_server: str) -> Done:
+    async def _ended(self, room_id: str, room_server: str) -> HookOutcome:
         try:
             room = await self._rooms.find(room_id)
             if room.state is RoomState.ENDED:
-                return Done.IGNORED
+                return HookOutcome.IGNORED
             await self._rooms.close(room_id)
         except Problem as error:
-            if error.status == 404:  # never heard here, or ended meanwhile
-                return Done.IGNORED
+            if error.status == 404:  # unknown here, or ended meanwhile
+                return HookOutcome.IGNORED
             raise
         await self._record(room_server, Action.ROOM_CLOSED, room_id)
-        return Done.DONE
+        return HookOutcome.DONE
 
     async def _record(self, room_server: str, action: Action, room_id: str) -> None:
         entry = make_entry(

@@ -1,7 +1,8 @@
-"""What lanes did, written down in groups.
+"""Buffer of delivery attempts and progress, which are written in groups.
 
-A lane goes on before its progress is on record: a crash in between repeats some messages under the
-ids they had. While the database is away the notes wait here, and lanes wait once there are many.
+A queue goes on before its progress is stored. After a crash in between, some messages are sent
+again under the same ids. While the database is unavailable the attempts wait here; when there are
+many, the queues wait too.
 """
 
 from __future__ import annotations
@@ -14,46 +15,47 @@ import structlog
 
 from service.errors import StoreAway
 from service.webhooks.delivery import Delivery
-from service.webhooks.ports import Lane, WebhookStore
+from service.webhooks.ports import DeliveryQueue, WebhookStore
 
 log = structlog.get_logger()
 
 GATHER_S = 0.1
 LAZY_S = 10.0
-"""A lane that only walks past events nobody wants is written down this often."""
+"""Time between writes of a cursor that moves only past excluded events."""
 MOST_WAITING = 1_000
 _RETRY_S = 1.0
 
 
 class Ledger:
-    """
+    """Buffer in front of the webhook store.
+
     Args:
-        failed: Told of each time that nothing could be written.
+        failed: Called each time that a write fails.
     """
 
     def __init__(self, store: WebhookStore, *, failed: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._failed = failed
-        self._lanes: dict[str, Lane] = {}
+        self._queues: dict[str, DeliveryQueue] = {}
         self._deliveries: list[Delivery] = []
         self._news = asyncio.Event()
         self._room = asyncio.Condition()
         self._writing = asyncio.Lock()
 
-    async def note(self, lane: Lane, delivery: Delivery) -> None:
-        """Waits while too much is unwritten."""
+    async def note(self, queue: DeliveryQueue, delivery: Delivery) -> None:
+        """Add a delivery attempt and the progress of its queue; wait while the buffer is full."""
         async with self._room:
             await self._room.wait_for(lambda: len(self._deliveries) < MOST_WAITING)
-            self._lanes[lane.id] = lane
+            self._queues[queue.id] = queue
             self._deliveries.append(delivery)
         self._news.set()
 
-    def walked(self, lane: Lane) -> None:
-        """It has come further, and nothing was sent."""
-        self._lanes[lane.id] = lane
+    def advance(self, queue: DeliveryQueue) -> None:
+        """Set the progress of a queue that moved without an attempt."""
+        self._queues[queue.id] = queue
 
     async def run(self) -> None:
-        """Write, until cancelled."""
+        """Write until cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAZY_S):
@@ -69,10 +71,10 @@ class Ledger:
                 await asyncio.sleep(_RETRY_S)
 
     async def flush(self) -> None:
-        """Write all there is. What cannot be written is kept for the next time.
+        """Write the whole buffer. What cannot be written stays for the next time.
 
-        Whoever is cancelled meanwhile waits for it all the same: a transaction that is broken off
-        may hold SQLite's lock for a while.
+        A cancelled caller still waits for the end of the write: an interrupted transaction may
+        hold SQLite's lock for a while.
         """
         writing = asyncio.create_task(self._write(), name="webhooks writing")
         try:
@@ -80,19 +82,19 @@ class Ledger:
         except asyncio.CancelledError:
             await asyncio.wait([writing])
             if not writing.cancelled():
-                writing.exception()  # what could not be written stays noted
+                writing.exception()  # unwritten entries stay in the buffer
             raise
 
     async def _write(self) -> None:
         async with self._writing:
             self._news.clear()
-            lanes, tried = self._lanes, self._deliveries[:]
-            self._lanes = {}
+            queues, tried = self._queues, self._deliveries[:]
+            self._queues = {}
             try:
-                if lanes or tried:
-                    await self._store.write(list(lanes.values()), tried)
+                if queues or tried:
+                    await self._store.write(list(queues.values()), tried)
             except BaseException:
-                self._lanes = lanes | self._lanes
+                self._queues = queues | self._queues
                 self._news.set()
                 raise
             async with self._room:

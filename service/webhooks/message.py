@@ -1,8 +1,8 @@
-"""What is sent: an event's body as bytes, the same at every attempt, and cut where it is too long.
+"""Webhook messages: the body as bytes, the same at every delivery attempt, cut if too long.
 
-A body stays under 20 kB. Where an event's `data` is longer, its longest fields are cut (a text to
-its beginning, a list to its first items, an object to nothing) until it fits, and `data` gets a
-field `cut`: `{"fields": [...], "read": "/v1/..."}`, with the address where all of it can be read.
+A body stays under 20 kB. If an event's `data` is longer, its longest fields are cut (a text to its
+beginning, a list to its first items, an object to nothing) until it fits. `data` then has a field
+`cut`: `{"fields": [...], "read": "/v1/..."}`, with the path of the complete data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_BYTES = 20_000
 PING = "webhook.ping"
 RESET = "feed.reset"
 LOGGED = frozenset(EVENT_TYPES) - {Transient.type}
-"""What can be asked for: levels are shown live only."""
+"""Event types that an endpoint may select; levels are sent live only."""
 
 _KEPT_CHARACTERS = 500
 _KEPT_ITEMS = 5
@@ -29,11 +29,12 @@ _KEPT_ITEMS = 5
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """
+    """Webhook message.
+
     Attributes:
         id: The `webhook-id`.
-        event_id: None for what is not in the event log.
-        at: When what it tells of was written down.
+        event_id: Id in the event log; None for a ping or a reset.
+        at: Time of the event.
     """
 
     id: str
@@ -49,14 +50,14 @@ def of_event(endpoint_id: str, event: Recorded) -> Message:
 
 
 def ping(endpoint_id: str, id_: str, now: datetime) -> Message:
-    """A test of the way there: no event, tried once, under an id of its own."""
+    """Return a test message, which is no event, is sent once and has an id of its own."""
     return Message(id_, None, PING, now, _encode(body(PING, now, {"webhook_id": endpoint_id})))
 
 
 def reset(
     endpoint_id: str, missed_from: int, missed_until: int, types: Collection[str], now: datetime
 ) -> Message:
-    """Tells that events of these types, with ids in between, have expired undelivered."""
+    """Return the message that events of these types, with ids in between, expired undelivered."""
     data = {
         "webhook_id": endpoint_id,
         "missed_from": missed_from,
@@ -68,7 +69,7 @@ def reset(
 
 
 def body_of(event: Recorded, limit: int = MAX_BYTES) -> bytes:
-    """Fewer than `limit` bytes, whatever the event holds."""
+    """Return the body of an event in fewer than `limit` bytes."""
     whole = _encode(body(event.type, event.at, event.data))
     if len(whole) < limit:
         return whole
@@ -99,7 +100,7 @@ def _shortened(value: Any, *, nothing: bool) -> Any:
 
 
 def _address(event: Recorded) -> str:
-    """Where the whole of it is: the alert, or else the feed, whose next event it is."""
+    """Return the path of the complete event: its alert, or the feed from just before the event."""
     if event.type.startswith("alert.") and isinstance(event.data.get("id"), str):
         return f"/v1/alerts/{event.data['id']}"
     return f"/v1/feed?since={event.id - 1}&types={event.type}"

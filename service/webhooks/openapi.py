@@ -1,4 +1,4 @@
-"""The `webhooks` section of the OpenAPI document: every event that is sent, with an example."""
+"""The `webhooks` section of the OpenAPI document: each event type with an example."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import FastAPI
 
 EXAMPLES = Path(__file__).parent / "examples.json"
-"""Event type -> body. A test holds it against what is sent."""
+"""Example of each body: event type -> body. A test compares them with what is sent."""
 
 _HEADERS = {
-    "webhook-id": "The same for every attempt at one event",
-    "webhook-timestamp": "Unix seconds of this attempt",
-    "webhook-signature": "`v1,` and base64 of HMAC-SHA256; two in a rotation, a space between",
+    "webhook-id": "The same for every delivery attempt of one event",
+    "webhook-timestamp": "Time of this delivery attempt, in Unix seconds",
+    "webhook-signature": "`v1,` and base64 of HMAC-SHA256; in a rotation two, separated by a space",
 }
 
 
@@ -23,8 +23,8 @@ def describe(app: FastAPI) -> None:
     for type_, example in json.loads(EXAMPLES.read_text("utf-8")).items():
         app.webhooks.post(
             type_,
-            summary=f"Sent to webhooks: {type_}",
-            operation_id=f"on_{type_}",
+            summary=f"Receive {type_}",
+            operation_id=f"on_{type_.replace('.', '_')}",
             openapi_extra=_request(type_, example),
         )(_receiver)
 

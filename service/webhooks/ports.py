@@ -1,4 +1,4 @@
-"""What webhooks need from the network and from storage."""
+"""Ports of webhooks to the network and to storage."""
 
 from __future__ import annotations
 
@@ -18,31 +18,36 @@ class Sender(Protocol):
         ...
 
     async def check(self, url: str) -> None:
-        """Raises: Problem 422, where the URL may not be called as things stand."""
+        """Refuse a URL that may not be called now.
+
+        Raises:
+            Problem: 422.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """A walk of an endpoint along the event log.
+class DeliveryQueue:
+    """Progress of the ordered deliveries to one endpoint, along the event log.
 
     Attributes:
-        cursor: The last event it is done with.
-        until: It ends with this event; None: it goes on with the log.
-        told_until: Expired events up to this one have been told of by a reset.
+        cursor: Id of the last event that is delivered, dead or excluded by the filter.
+        until: Id of the last event of a redelivery; None for the queue that follows the log.
+        reset_until: Id up to which a reset has reported expired events.
+        head: Message that is delivered next.
     """
 
     id: str
     endpoint_id: str
     cursor: int
     until: int | None
-    told_until: int
+    reset_until: int
     head: Head
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What an endpoint has not been told yet. The count stops at a bound."""
+    """Backlog of an endpoint. The count stops at a bound."""
 
     events: int
     oldest_at: datetime | None
@@ -50,49 +55,49 @@ class Waiting:
 
 class WebhookStore(Protocol):
     async def add(self, sealed: Sealed) -> None:
-        """Its lane starts at the end of the log."""
+        """Store an endpoint. Its queue starts at the end of the log."""
         ...
 
     async def get(self, endpoint_id: str) -> Sealed | None:
-        """A deleted one too, as long as it is remembered."""
+        """Return an endpoint, also a deleted one until it expires; None if there is none."""
         ...
 
     async def all(self) -> Sequence[Sealed]:
-        """Oldest first, without deleted ones."""
+        """Return all endpoints but deleted ones, oldest first."""
         ...
 
-    async def lanes(self) -> Sequence[Lane]:
-        """Of enabled endpoints, oldest first."""
+    async def queues(self) -> Sequence[DeliveryQueue]:
+        """Return the queues of enabled endpoints, oldest first."""
         ...
 
     async def change(self, endpoint: Endpoint) -> None:
-        """Its state and reason."""
+        """Store the state and reason of an endpoint."""
         ...
 
     async def rotate(self, endpoint_id: str, secret: str, now: datetime) -> None:
-        """The secret so far becomes the old one."""
+        """Store a new secret; the current one becomes the old one."""
         ...
 
     async def delete(self, endpoint: Endpoint, dropped: Delivery) -> None:
-        """It is remembered without its secrets, and that what waited for it was dropped."""
+        """Mark an endpoint as deleted, without its secrets, and store the record of its backlog."""
         ...
 
-    async def write(self, lanes: Sequence[Lane], deliveries: Sequence[Delivery]) -> None:
-        """How far lanes have come, and what was tried. Lanes that are no more stay so."""
+    async def write(self, queues: Sequence[DeliveryQueue], deliveries: Sequence[Delivery]) -> None:
+        """Store progress and delivery attempts. Ended queues are not created again."""
         ...
 
-    async def end_lane(self, lane_id: str) -> None: ...
+    async def end_queue(self, queue_id: str) -> None: ...
 
     async def disable(self, endpoint_id: str, reason: str) -> None: ...
 
     async def waiting(self, endpoint: Endpoint) -> Waiting: ...
 
-    async def redeliver(self, lane: Lane) -> None:
-        """A second lane over a range of the log."""
+    async def redeliver(self, queue: DeliveryQueue) -> None:
+        """Store a further queue over a range of the log."""
         ...
 
     async def span(self, from_at: datetime, to_at: datetime) -> tuple[int, int] | None:
-        """The first and the last event written then; None where there is none."""
+        """Return the first and last id of the events in this period; None if there are none."""
         ...
 
     async def delivery(self, endpoint_id: str, delivery_id: str) -> Delivery | None: ...
@@ -100,13 +105,13 @@ class WebhookStore(Protocol):
     async def deliveries(
         self, endpoint_id: str, outcomes: Sequence[Outcome], *, limit: int, cursor: str | None
     ) -> tuple[Sequence[tuple[Delivery, Recorded | None]], str | None]:
-        """Newest first, each with its event while that has not expired.
+        """Return delivery attempts, newest first, each with its event unless that has expired.
 
         Raises:
-            Problem: 400, the cursor is none of ours.
+            Problem: 400, the cursor is not valid.
         """
         ...
 
     async def expire(self, before: datetime) -> int:
-        """Forget deliveries and deleted endpoints from before, and deliveries of expired events."""
+        """Delete older attempts and deleted endpoints, and the attempts of expired events."""
         ...

@@ -1,7 +1,7 @@
-"""Keeps a walk going for each enabled endpoint.
+"""Relay of events to webhooks: one task for each delivery queue of an enabled endpoint.
 
-`run` owns every task. Routes change the store and call `refresh`; a disabled or deleted endpoint's
-walk ends there and then, and one that is enabled again goes on from its cursor.
+`run` owns every task. Routes change the store and call `refresh`. The queues of a disabled or
+deleted endpoint stop at once; those of an endpoint that is enabled again go on at their cursor.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ from service.metrics import Metrics
 from service.webhooks import message
 from service.webhooks.delivery import Delivery, Outcome, outcome_of
 from service.webhooks.endpoint import Sealed, State, new_id
-from service.webhooks.lane import Gone, Limits, Receiver, Walk
 from service.webhooks.ledger import Ledger
-from service.webhooks.ports import Lane, Sender, WebhookStore
+from service.webhooks.ports import DeliveryQueue, Sender, WebhookStore
+from service.webhooks.queue_runner import EndpointGone, QueueRunner
+from service.webhooks.receiver import Limits, Receiver
 
 log = structlog.get_logger()
 
 UNREADABLE = (
-    "its secret cannot be read, because the key that sealed it is not here; rotate the secret and"
-    " enable it again"
+    "its secret cannot be read, because the key that sealed it is missing; rotate the secret and"
+    " enable the webhook again"
 )
-GONE = "its receiver answered 410 Gone, which means: send nothing more"
+GONE = "its endpoint answered 410 Gone, which means: send nothing more"
 
-_LOOK_S = 5.0
-"""How soon a change that another process made is noticed at the latest."""
+_UPDATE_EVERY_S = 5.0
+"""Time between reads of the store, to see the changes of other processes."""
 _RETRY_S = 1.0
 
 
 class Relay:
-    """
+    """Delivery to all enabled endpoints.
+
     Args:
-        feed: Runs elsewhere; the log's newest events are taken from its memory.
-        chance: From 0 to 1, for the jitter.
+        feed: Broadcaster, run by the caller; the newest events come from its memory.
+        chance: Function that returns a random number from 0 to 1, for the jitter.
     """
 
     def __init__(
@@ -68,9 +70,9 @@ class Relay:
         self._limits = Limits()
         self._receivers: dict[str, Receiver] = {}
         self._sealed: dict[str, Sealed] = {}
-        self._walks: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
-        self._looking = asyncio.Lock()
+        self._updating = asyncio.Lock()
         self._tasks: asyncio.TaskGroup | None = None
         self._ledger = Ledger(store, failed=metrics.failures.labels("webhooks ledger").inc)
         metrics.breakers_open.set_function(
@@ -78,49 +80,48 @@ class Relay:
         )
 
     async def run(self) -> None:
-        """Deliver until cancelled; then write down how far it came."""
+        """Deliver until cancelled; then write the progress."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
                 tasks.create_task(self._ledger.run(), name="webhooks ledger")
                 while True:
                     self._changed.clear()
-                    wait_s = await self._look_or_retry()
+                    wait_s = await self._update_or_retry()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(wait_s):
                             await self._changed.wait()
         finally:
             self._tasks = None
-            self._walks.clear()
+            self._runs.clear()
             self._receivers.clear()
             self._sealed.clear()
-            with suppress(StoreAway):  # what is not written is sent again, under the same ids
+            with suppress(StoreAway):  # unwritten messages are sent again, under the same ids
                 await self._ledger.flush()
 
-    def tells(self, type_: str, room_id: str) -> bool:
-        """Some receiver is told of such events in this room."""
+    def delivers(self, type_: str, room_id: str) -> bool:
+        """Return whether some endpoint receives events of this type in this room."""
         endpoints = (sealed.endpoint for sealed in self._sealed.values())
         return any(one.wants_type(type_) and one.wants_room(room_id) for one in endpoints)
 
-    def tells_actions(self, room_id: str) -> bool:
-        """Whether some receiver is told what people ask to be done in this room."""
-        return self.tells(ActionRequested.type, room_id)
+    def delivers_actions(self, room_id: str) -> bool:
+        """Return whether some endpoint receives the requested actions of this room."""
+        return self.delivers(ActionRequested.type, room_id)
 
     async def refresh(self, endpoint_id: str) -> None:
-        """The endpoint has changed: its walks end now, and begin again where they were if it is
-        still enabled."""
+        """Restart the queues of a changed endpoint at their cursors; stop a disabled one."""
         try:
-            async with self._looking:
+            async with self._updating:
                 await self._end(endpoint_id)
         finally:
             self._changed.set()
 
     def wake(self) -> None:
-        """There is a new endpoint or a range to tell again; what is under way goes on."""
+        """Look at once for new endpoints and redeliveries. Running queues go on."""
         self._changed.set()
 
     async def ping(self, sealed: Sealed) -> Delivery:
-        """Try the way there once, whatever the endpoint's state."""
+        """Send a test message once, whatever the endpoint's state."""
         endpoint = sealed.endpoint
         receiver = self._receivers.get(endpoint.id) or self._receiver(sealed)
         sent = message.ping(endpoint.id, new_id("msg"), self._clock())
@@ -145,26 +146,26 @@ class Relay:
         return delivery
 
     def is_failing(self, endpoint_id: str) -> bool:
-        """Its breaker is open."""
+        """Return whether the endpoint's breaker is open."""
         receiver = self._receivers.get(endpoint_id)
         return receiver is not None and receiver.breaker.is_open
 
     async def flush(self) -> None:
-        """Write down what was done so far."""
+        """Write all progress and delivery attempts so far."""
         await self._ledger.flush()
 
-    async def _look_or_retry(self) -> float:
-        """How many seconds to wait before the next look."""
+    async def _update_or_retry(self) -> float:
+        """Update the running queues. Returns: seconds until the next update."""
         try:
-            await self._look()
+            await self._update_runs()
         except StoreAway:
             self._metrics.failures.labels("webhooks").inc()
             return _RETRY_S
-        return _LOOK_S
+        return _UPDATE_EVERY_S
 
-    async def _look(self) -> None:
-        """Begin the walks that should be under way, and end those that should not."""
-        async with self._looking:
+    async def _update_runs(self) -> None:
+        """Start the queues of enabled endpoints that do not run, and stop the others."""
+        async with self._updating:
             enabled = {
                 one.endpoint.id: one
                 for one in await self._store.all()
@@ -174,26 +175,28 @@ class Relay:
                 if enabled.get(endpoint_id) != self._sealed.get(endpoint_id):
                     await self._end(endpoint_id)
             started: set[tuple[str, bool]] = set()
-            for lane in await self._store.lanes():
-                sealed = enabled.get(lane.endpoint_id)
-                kind = (lane.endpoint_id, lane.until is None)
+            for queue in await self._store.queues():
+                sealed = enabled.get(queue.endpoint_id)
+                kind = (queue.endpoint_id, queue.until is None)
                 if sealed is None or kind in started:
-                    continue  # of several ranges the first one first
+                    continue  # one redelivery of an endpoint at a time
                 started.add(kind)
-                if lane.id not in self._walks:
-                    await self._begin(lane, sealed)
+                if queue.id not in self._runs:
+                    await self._begin(queue, sealed)
 
-    async def _begin(self, lane: Lane, sealed: Sealed) -> None:
+    async def _begin(self, queue: DeliveryQueue, sealed: Sealed) -> None:
         try:
             self._open(sealed, self._clock())
         except CannotOpen:
-            await self._disable(lane.endpoint_id, UNREADABLE)
+            await self._disable(queue.endpoint_id, UNREADABLE)
             return
-        if lane.endpoint_id not in self._receivers:
-            self._receivers[lane.endpoint_id] = self._receiver(sealed)
-            self._sealed[lane.endpoint_id] = sealed
+        if queue.endpoint_id not in self._receivers:
+            self._receivers[queue.endpoint_id] = self._receiver(sealed)
+            self._sealed[queue.endpoint_id] = sealed
         assert self._tasks is not None
-        self._walks[lane.id] = self._tasks.create_task(self._walk(lane), name=f"webhook {lane.id}")
+        self._runs[queue.id] = self._tasks.create_task(
+            self._run_queue(queue), name=f"webhook {queue.id}"
+        )
 
     def _receiver(self, sealed: Sealed) -> Receiver:
         return Receiver(
@@ -209,25 +212,25 @@ class Relay:
         return [self._seal.open(secret, sealed.endpoint.id) for secret in sealed.valid(now)]
 
     async def _end(self, endpoint_id: str) -> None:
-        """Their requests are broken off; what they noted is written before this returns."""
+        """Cancel the endpoint's queues and their requests, and write their progress."""
         ending = [
-            self._walks.pop(lane_id)
-            for lane_id in list(self._walks)
-            if lane_id == endpoint_id or lane_id.startswith(f"{endpoint_id}.")
+            self._runs.pop(queue_id)
+            for queue_id in list(self._runs)
+            if queue_id == endpoint_id or queue_id.startswith(f"{endpoint_id}.")
         ]
-        for walk in ending:
-            walk.cancel()
+        for run in ending:
+            run.cancel()
         if ending:
             await asyncio.wait(ending)
         self._receivers.pop(endpoint_id, None)
         self._sealed.pop(endpoint_id, None)
         await self._ledger.flush()
 
-    async def _walk(self, lane: Lane) -> None:
-        """One endpoint's failure to be served harms no other; its walk is taken up again."""
-        walk = Walk(
-            lane,
-            self._receivers[lane.endpoint_id],
+    async def _run_queue(self, queue: DeliveryQueue) -> None:
+        """Run one queue to its end. An error here harms no other queue; the runner starts again."""
+        run = QueueRunner(
+            queue,
+            self._receivers[queue.endpoint_id],
             feed=self._feed,
             ledger=self._ledger,
             metrics=self._metrics,
@@ -235,26 +238,26 @@ class Relay:
         )
         while True:
             try:
-                await self._walk_to_its_end(walk, lane)
+                await self._run_to_end(run, queue)
                 break
             except StoreAway:
                 self._metrics.failures.labels("webhook").inc()
             except Exception:
                 self._metrics.failures.labels("webhook").inc()
-                log.exception("webhook.failed", webhook=lane.endpoint_id)
+                log.exception("webhook.failed", webhook=queue.endpoint_id)
             await asyncio.sleep(_RETRY_S)
-        self._walks.pop(lane.id, None)
+        self._runs.pop(queue.id, None)
         self._changed.set()
 
-    async def _walk_to_its_end(self, walk: Walk, lane: Lane) -> None:
+    async def _run_to_end(self, run: QueueRunner, queue: DeliveryQueue) -> None:
         try:
-            await walk.run()
-        except Gone:
+            await run.run()
+        except EndpointGone:
             await self._ledger.flush()
-            await self._disable(lane.endpoint_id, GONE)
+            await self._disable(queue.endpoint_id, GONE)
         else:
             await self._ledger.flush()
-            await self._store.end_lane(lane.id)
+            await self._store.end_queue(queue.id)
 
     async def _disable(self, endpoint_id: str, reason: str) -> None:
         await self._store.disable(endpoint_id, reason)
@@ -262,7 +265,7 @@ class Relay:
 
 
 def dropped(sealed: Sealed, waiting: int, now: datetime) -> Delivery:
-    """The record that events which waited for a deleted endpoint will not be sent."""
+    """Return the record of events that waited for a deleted endpoint and will not be sent."""
     return Delivery(
         id=new_id("dl"),
         endpoint_id=sealed.endpoint.id,

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: who is told, what was tried, and telling again."""
+"""Routes of webhooks: endpoints, delivery attempts and redelivery."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from service.provider import Provider
 from service.webhooks.address import MAX_URL
 from service.webhooks.delivery import Delivery, Head, Outcome
 from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State, new_id
-from service.webhooks.lane import CONTENT
 from service.webhooks.message import LOGGED, body_of
-from service.webhooks.ports import Lane, Sender, Waiting, WebhookStore
+from service.webhooks.ports import DeliveryQueue, Sender, Waiting, WebhookStore
+from service.webhooks.receiver import CONTENT
 from service.webhooks.relay import UNREADABLE, Relay, dropped
 from service.webhooks.signing import make_secret
 
@@ -65,8 +65,8 @@ class _Body(BaseModel):
 
 
 class NewWebhook(_Body):
-    url: str = Field(max_length=MAX_URL, description="Where to; https.")
-    types: list[Type] = Field([], max_length=50, description="Types of events; empty: all.")
+    url: str = Field(max_length=MAX_URL, description="URL that receives the events; https.")
+    types: list[Type] = Field([], max_length=50, description="Types of the events; empty for all.")
     room: str = Field(
         "*",
         pattern=r"^[A-Za-z0-9._:@+=*?-]{1,128}$",
@@ -75,12 +75,14 @@ class NewWebhook(_Body):
     description: str = Field("", max_length=200, pattern=PLAIN)
 
 
-class Change(_Body):
-    enabled: bool = Field(description="A disabled webhook goes on where it was once enabled.")
+class WebhookUpdate(_Body):
+    enabled: bool = Field(
+        description="An enabled webhook goes on where it was when it was disabled."
+    )
 
 
-class Again(_Body):
-    """One delivery, or all events of a stretch of time."""
+class RedeliveryRequest(_Body):
+    """One delivery attempt, or all events of a period."""
 
     delivery_id: str | None = Field(None, pattern=r"^dl_[0-9a-f]{16}$")
     from_: Moment | None = Field(None, alias="from")
@@ -88,18 +90,19 @@ class Again(_Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made(Endpoint):
-    """A new webhook, with its secret, which is shown this once."""
+class CreatedWebhook(Endpoint):
+    """New webhook with its secret, which is shown only once."""
 
     secret: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownWebhook(Endpoint):
-    """
+    """Webhook with its backlog.
+
     Attributes:
-        failing: The last attempts failed: what waits is tried at growing distances.
-        waiting: Events it has not been told yet (counted up to 10,000).
+        failing: Whether the last attempts failed, so that the next ones come at growing intervals.
+        waiting: Events that wait for delivery, counted up to 10,000.
     """
 
     failing: bool
@@ -114,9 +117,11 @@ class Webhooks:
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
-    """Attributes:
-    old_secret_until: Until then each call is signed with both.
+class RotatedSecret:
+    """New secret of a webhook.
+
+    Attributes:
+        old_secret_until: End of the time in which each call is signed with both secrets.
     """
 
     secret: str
@@ -124,12 +129,13 @@ class Rotated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownDelivery(Delivery):
-    """
+class DeliveryAttempt(Delivery):
+    """Delivery attempt with its request and answer.
+
     Attributes:
-        request_headers: As they were sent.
-        request_body: As it was sent; null once the event has expired.
-        response: The first 2 kB of the answer, as text.
+        request_headers: Headers that were sent.
+        request_body: Body that was sent; null when the event has expired.
+        response: First 2 kB of the answer, as text.
     """
 
     request_headers: dict[str, str]
@@ -138,23 +144,23 @@ class ShownDelivery(Delivery):
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    items: Sequence[ShownDelivery]
+    items: Sequence[DeliveryAttempt]
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Redelivery:
-    """The events with these ids, as far as the webhook wants them, are sent again."""
+class RedeliveryRange:
+    """Range of events that are delivered again, as far as the webhook's filter has them."""
 
     first_event_id: int
     last_event_id: int
 
 
-@router.post("/v1/webhooks", status_code=201, summary="Be told of events")
-async def add_webhook(
+@router.post("/v1/webhooks", status_code=201, summary="Create a webhook")
+async def create_webhook(
     body: NewWebhook, request: Request, response: Response, parts: Parts, caller: Manages
-) -> Made:
-    """It is told of what happens from now on. The secret is shown this once."""
+) -> CreatedWebhook:
+    """The webhook receives the events from now on. The secret is shown only once."""
     _check_types(body.types)
     if len(await parts.webhooks.all()) >= MOST_ENDPOINTS:
         raise Problem(
@@ -178,7 +184,7 @@ async def add_webhook(
     await record(request, caller, Action.WEBHOOK_ADDED, endpoint.id)
     log.info("webhook.added", webhook=endpoint.id, by=caller.key_id)
     response.headers["Location"] = f"/v1/webhooks/{endpoint.id}"
-    return Made(**asdict(endpoint), secret=secret)
+    return CreatedWebhook(**asdict(endpoint), secret=secret)
 
 
 @router.get("/v1/webhooks", summary="List webhooks, oldest first")
@@ -186,14 +192,14 @@ async def list_webhooks(parts: Parts, _: Manages) -> Webhooks:
     return Webhooks([await _shown(parts, one.endpoint) for one in await parts.webhooks.all()])
 
 
-@router.get("/v1/webhooks/{webhook_id}", summary="Show a webhook: its state, and what waits")
+@router.get("/v1/webhooks/{webhook_id}", summary="Show a webhook with its state and backlog")
 async def show_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> ShownWebhook:
     return await _shown(parts, (await _find(parts, webhook_id, deleted=True)).endpoint)
 
 
 @router.patch("/v1/webhooks/{webhook_id}", summary="Enable or disable a webhook")
-async def change_webhook(
-    webhook_id: WebhookId, body: Change, request: Request, parts: Parts, caller: Manages
+async def update_webhook(
+    webhook_id: WebhookId, body: WebhookUpdate, request: Request, parts: Parts, caller: Manages
 ) -> ShownWebhook:
     endpoint = (await _find(parts, webhook_id)).endpoint
     state = State.ENABLED if body.enabled else State.DISABLED
@@ -206,11 +212,11 @@ async def change_webhook(
     return await _shown(parts, endpoint)
 
 
-@router.delete("/v1/webhooks/{webhook_id}", status_code=204, summary="Tell nothing more")
+@router.delete("/v1/webhooks/{webhook_id}", status_code=204, summary="Delete a webhook")
 async def delete_webhook(
     webhook_id: WebhookId, request: Request, parts: Parts, caller: Manages
 ) -> None:
-    """What waited for it is dropped; that is on record among its deliveries."""
+    """Waiting events are dropped. A record among its deliveries says so."""
     sealed = await _find(parts, webhook_id)
     await parts.relay.flush()
     waiting = (await parts.webhooks.waiting(sealed.endpoint)).events
@@ -219,28 +225,28 @@ async def delete_webhook(
         replace(sealed.endpoint, reason=reason), dropped(sealed, waiting, parts.clock())
     )
     await parts.relay.refresh(webhook_id)
-    told = f"{waiting} events that waited were dropped"
-    await record(request, caller, Action.WEBHOOK_DELETED, webhook_id, told)
+    note = f"{waiting} events that waited were dropped"
+    await record(request, caller, Action.WEBHOOK_DELETED, webhook_id, note)
     log.info("webhook.deleted", webhook=webhook_id, dropped=waiting, by=caller.key_id)
 
 
-@router.post("/v1/webhooks/{webhook_id}/rotate", summary="Change a webhook's secret")
-async def rotate_secret(
+@router.post("/v1/webhooks/{webhook_id}/rotate", summary="Rotate a webhook's secret")
+async def rotate_webhook_secret(
     webhook_id: WebhookId, request: Request, parts: Parts, caller: Manages
-) -> Rotated:
-    """For 24 hours each call is signed with the new secret and the one before it."""
+) -> RotatedSecret:
+    """For 24 hours each call is signed with the new secret and the old one."""
     await _find(parts, webhook_id)
     secret, now = make_secret(), parts.clock()
     await parts.webhooks.rotate(webhook_id, parts.seal.close(secret, webhook_id), now)
     await parts.relay.refresh(webhook_id)
     await record(request, caller, Action.WEBHOOK_ROTATED, webhook_id)
     log.info("webhook.rotated", webhook=webhook_id, by=caller.key_id)
-    return Rotated(secret, now + OLD_SECRET_FOR)
+    return RotatedSecret(secret, now + OLD_SECRET_FOR)
 
 
 @router.post("/v1/webhooks/{webhook_id}/ping", summary="Send a test event")
-async def ping_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> ShownDelivery:
-    """Sends `webhook.ping` once and answers with what came of it, within 20 s or so."""
+async def ping_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> DeliveryAttempt:
+    """The server sends `webhook.ping` once and answers with the attempt, within about 20 s."""
     try:
         delivery = await parts.relay.ping(await _find(parts, webhook_id))
     except CannotOpen as error:
@@ -248,7 +254,7 @@ async def ping_webhook(webhook_id: WebhookId, parts: Parts, _: Manages) -> Shown
     return _shown_delivery(delivery, None)
 
 
-@router.get("/v1/webhooks/{webhook_id}/deliveries", summary="What was tried, newest first")
+@router.get("/v1/webhooks/{webhook_id}/deliveries", summary="List delivery attempts, newest first")
 async def list_deliveries(
     webhook_id: WebhookId,
     parts: Parts,
@@ -265,41 +271,44 @@ async def list_deliveries(
     return Deliveries([_shown_delivery(*one) for one in page], next_cursor)
 
 
-@router.post(
-    "/v1/webhooks/{webhook_id}/redeliver", status_code=202, summary="Send events once more"
-)
-async def redeliver(
-    webhook_id: WebhookId, body: Again, request: Request, parts: Parts, caller: Manages
-) -> Redelivery:
-    """Beside what happens now, in their order, each under the `webhook-id` it had.
+@router.post("/v1/webhooks/{webhook_id}/redeliver", status_code=202, summary="Deliver events again")
+async def redeliver_events(
+    webhook_id: WebhookId, body: RedeliveryRequest, request: Request, parts: Parts, caller: Manages
+) -> RedeliveryRange:
+    """They are sent in their order, beside new events, each under its earlier `webhook-id`.
 
-    Give `delivery_id`, or `from` and, unless it is now, `to`.
+    Give `delivery_id`, or `from` and `to`; `to` is now if it is left out.
     """
     endpoint = (await _find(parts, webhook_id)).endpoint
     if endpoint.state is not State.ENABLED:
         raise Problem(409, "Webhook disabled", f"webhook {webhook_id} is disabled; enable it first")
     await parts.relay.flush()
-    if sum(lane.endpoint_id == webhook_id for lane in await parts.webhooks.lanes()) > MOST_RANGES:
+    if (
+        sum(queue.endpoint_id == webhook_id for queue in await parts.webhooks.queues())
+        > MOST_RANGES
+    ):
         raise Problem(
             409, "Redelivering already", f"{MOST_RANGES} redeliveries are under way; wait for them"
         )
     first, last = await _range(parts.webhooks, webhook_id, body, parts.clock())
-    lane = Lane(f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head())
-    await parts.webhooks.redeliver(lane)
+    queue = DeliveryQueue(
+        f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head()
+    )
+    await parts.webhooks.redeliver(queue)
     parts.relay.wake()
     reason = f"events {first} to {last}"
     await record(request, caller, Action.WEBHOOK_REDELIVERED, webhook_id, reason)
     log.info("webhook.redelivers", webhook=webhook_id, first=first, last=last, by=caller.key_id)
-    return Redelivery(first, last)
+    return RedeliveryRange(first, last)
 
 
 async def _range(
-    store: WebhookStore, webhook_id: str, body: Again, now: datetime
+    store: WebhookStore, webhook_id: str, body: RedeliveryRequest, now: datetime
 ) -> tuple[int, int]:
     if body.delivery_id is not None and body.from_ is None and body.to is None:
         found = await store.delivery(webhook_id, body.delivery_id)
         if found is None:
-            raise Problem(404, "No such delivery", "it has expired, or is another webhook's")
+            raise Problem(404, "No such delivery", "it has expired, or belongs to another webhook")
         if found.event_id is None:
             raise Problem(409, "Not an event", f"a {found.type or 'drop'} cannot be sent again")
         return found.event_id, found.event_id
@@ -307,7 +316,7 @@ async def _range(
         raise Problem(422, "What to send", "give either `delivery_id`, or `from` and `to`")
     span = await store.span(body.from_, body.to or now + timedelta(seconds=1))
     if span is None:
-        raise Problem(404, "No events", "nothing that is kept happened then")
+        raise Problem(404, "No events", "no event on record happened in this period")
     return span
 
 
@@ -330,7 +339,7 @@ async def _shown(parts: WebhookParts, endpoint: Endpoint) -> ShownWebhook:
     )
 
 
-def _shown_delivery(delivery: Delivery, event: Recorded | None) -> ShownDelivery:
+def _shown_delivery(delivery: Delivery, event: Recorded | None) -> DeliveryAttempt:
     headers = dict(CONTENT) if delivery.message_id else {}
     if delivery.message_id:
         headers["webhook-id"] = delivery.message_id
@@ -338,7 +347,7 @@ def _shown_delivery(delivery: Delivery, event: Recorded | None) -> ShownDelivery
         headers["webhook-signature"] = delivery.signature
     body = delivery.body if event is None else body_of(event).decode()
     fields: dict[str, Any] = asdict(delivery)
-    return ShownDelivery(**fields, request_headers=headers, request_body=body)
+    return DeliveryAttempt(**fields, request_headers=headers, request_body=body)
 
 
 def _check_types(types: Sequence[str]) -> None:

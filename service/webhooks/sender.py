@@ -1,8 +1,8 @@
-"""The only door to HTTP calls that we make.
+"""HTTP client for webhooks, the only door to httpcore.
 
-A name is resolved and checked at each connection, and the connection goes to the address that was
-checked: a name that changes its mind in between gains nothing. The certificate is still that of
-the name. No redirect is followed, no proxy used, and of an answer only the beginning is read.
+A name is resolved and checked at each connection, and the connection goes to the checked address,
+so a name that changes in between gains nothing (DNS rebinding). The certificate must match the
+name. The client follows no redirect, uses no proxy, and reads only the beginning of an answer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ TOTAL_S = 20.0
 RESPONSE_BYTES = 2_000
 
 _IDLE_S = 4.0
-"""Receivers commonly close idle connections after 5 s: ours go first, so that none is lost."""
+"""Life of an idle connection. Receivers commonly close theirs after 5 s; ours closes first, so that
+no request meets a closed connection."""
 _KEPT = 200
 _RESOLVERS = 16
 
@@ -47,8 +48,8 @@ class HttpSender:
     """`service.webhooks.ports.Sender`. Call `close` at the end.
 
     Args:
-        allowed: What may be called in spite of the rules.
-        tls: Of another trust than the system's.
+        allowed: Networks and hosts that may be called although the rules refuse them.
+        tls: Context with other trusted certificates than the system's.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class HttpSender:
         self._pools = {
             scheme: httpcore.AsyncConnectionPool(
                 ssl_context=tls or ssl.create_default_context(),
-                max_connections=None,  # whoever sends has bounds of their own
+                max_connections=None,  # the receivers have limits
                 max_keepalive_connections=_KEPT,
                 keepalive_expiry=_IDLE_S,
                 network_backend=_Pinned(scheme, self._addresses),
@@ -82,7 +83,7 @@ class HttpSender:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, url: str) -> None:
-        """A name that has no address just now is no reason to refuse it."""
+        """Refuse a URL that may not be called. A name without an address now is not refused."""
         try:
             target = parse_target(url, self._allowed)
             async with asyncio.timeout(self._connect_s):
@@ -140,7 +141,7 @@ class HttpSender:
         try:
             text = await _beginning(response)
         finally:
-            await response.aclose()  # of what is left unread nothing more is taken
+            await response.aclose()  # the rest of the answer is not read
         retry_after = next(
             (value for name, value in response.headers if name.lower() == b"retry-after"), b""
         )
@@ -151,7 +152,12 @@ class HttpSender:
         )
 
     async def _addresses(self, target: Target) -> Sequence[Address]:
-        """Raises: Refused, or OSError where the name has no address."""
+        """Resolve and check the target's host.
+
+        Raises:
+            Refused: An address may not be called.
+            OSError: The name has no address.
+        """
         found = (
             [target.address]
             if target.address is not None
@@ -168,7 +174,7 @@ class HttpSender:
 
 
 class _Pinned(httpcore.AsyncNetworkBackend):
-    """Connects to the addresses that were checked, and to nothing else."""
+    """Network backend that connects only to checked addresses."""
 
     def __init__(
         self, scheme: str, addresses: Callable[[Target], Awaitable[Sequence[Address]]]
@@ -208,12 +214,12 @@ async def _beginning(response: httpcore.Response) -> bytes:
 
 
 def _plain(error: Exception) -> str:
-    """In words, where the library has none."""
+    """Return an error in plain words; the library's text is often empty."""
     kinds = {
         httpcore.ConnectError: "no connection",
         httpcore.ReadError: "the connection broke before the answer was complete",
         httpcore.WriteError: "the connection broke while the request was sent",
-        httpcore.RemoteProtocolError: "what was answered is not HTTP, or was cut off",
+        httpcore.RemoteProtocolError: "the answer is not HTTP, or was cut off",
     }
     said = str(error)
     plain = kinds.get(type(error), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Standard Webhooks 1.0.0: signatures of what we send and of what we are sent."""
+"""Signatures of Standard Webhooks 1.0.0, for messages in both directions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from service.clock import iso
 
 PREFIX = "whsec_"
 TOLERANCE = timedelta(minutes=5)
-"""How far the sender's clock may be from ours."""
+"""Greatest difference between the sender's clock and ours."""
 
 _ID = re.compile(r"[\x21-\x7e]{1,256}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class BadSignature(Exception):
-    """The call is not to be believed.
+    """The call has no valid signature.
 
     Attributes:
-        kind: `unsigned`, `stale`, `wrong` or `replayed`: what a metric counts.
+        kind: `unsigned`, `stale`, `wrong` or `replayed`: the label of the metric.
     """
 
     def __init__(self, kind: str, remedy: str) -> None:
@@ -35,7 +35,7 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The headers of a call that bear its signature, and who signed it."""
+    """Id, time and signer of a call with a valid signature."""
 
     id: str
     timestamp: int
@@ -43,12 +43,12 @@ class Signed:
 
 
 def make_secret() -> str:
-    """256 random bits in the standard's form."""
+    """Make a secret of 256 random bits in the form of the standard."""
     return PREFIX + b64encode(secrets.token_bytes(32)).decode()
 
 
 def sign(secret: str, id_: str, timestamp: int, body: bytes) -> str:
-    """One `v1` signature.
+    """Return a `v1` signature.
 
     Args:
         secret: `whsec_` and base64 of 24 to 64 bytes.
@@ -60,7 +60,7 @@ def sign(secret: str, id_: str, timestamp: int, body: bytes) -> str:
 
 
 def headers_for(secrets_: Sequence[str], id_: str, now: datetime, body: bytes) -> dict[str, str]:
-    """The three headers of one attempt, signed with each secret that is valid now."""
+    """Return the three headers of one delivery attempt, signed with each valid secret."""
     timestamp = int(now.timestamp())
     return {
         "webhook-id": id_,
@@ -72,17 +72,17 @@ def headers_for(secrets_: Sequence[str], id_: str, now: datetime, body: bytes) -
 def verify(
     signers: Mapping[str, Sequence[str]], headers: Mapping[str, str], body: bytes, now: datetime
 ) -> Signed:
-    """Who signed the call.
+    """Verify the signature of a call. Returns: its id, time and signer.
 
-    Every secret is compared with every signature, in constant time each, so that the time this
-    takes tells nothing about either.
+    Every secret is compared with every signature in constant time, so that the duration reveals
+    nothing about either.
 
     Args:
         signers: Name -> secrets that are valid now.
-        headers: Of the request, by lower-case name.
+        headers: Headers of the request, by lower-case name.
 
     Raises:
-        BadSignature: with what to do about it.
+        BadSignature: The text has the remedy.
     """
     id_ = headers.get("webhook-id", "")
     seconds = headers.get("webhook-timestamp", "")
@@ -98,7 +98,7 @@ def verify(
     if signer is None:
         raise BadSignature(
             "wrong",
-            "no signature is of a secret that is valid here; sign `id.timestamp.body` with the"
+            "no signature is from a secret that is valid here; sign `id.timestamp.body` with the"
             " exact bytes of the body and a secret of POST /v1/hooks/secrets",
         )
     if abs(timestamp - now.timestamp()) > TOLERANCE.total_seconds():
@@ -128,4 +128,4 @@ def _signer(
 
 
 _SIGNATURES = 10
-"""More signatures than this are not looked at."""
+"""Most signatures of one call that are checked."""

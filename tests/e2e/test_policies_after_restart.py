@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.app import create_app, running
+from service.app import create_app
 from service.clock import utc_now
+from service.server import run_roles
 from service.settings import Settings
 from service.storage.alerts import SqlAlerts
 from service.storage.schema import open_database
@@ -25,7 +26,7 @@ async def test_the_words_and_hits_of_before_count_again(tmp_path: Path) -> None:
     for id_, ago in (("u1", timedelta(hours=2)), ("u2", 20 * SECOND)):
         await alerts.commit(a_transcript(id_, now - ago, text=f"words of {id_}"), [], [a_hit()])
     await database.close()
-    async with running(create_app(), Settings(data_dir=tmp_path)) as parts:
+    async with run_roles(create_app(), Settings(data_dir=tmp_path)) as parts:
         recent = parts.ingest.recent
         at_s = now.timestamp()
         (earlier,) = recent.earlier("lobby", at_s)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from service.feed.broadcaster import (
     TRANSIENT_EVENTS,
     Broadcaster,
+    EventFilter,
+    LiveEvent,
     Reset,
-    Shown,
     Subscription,
-    Wanted,
 )
 from service.feed.ports import Recorded
 from service.rooms.room import SpeakerLevels
@@ -28,7 +28,7 @@ from service.storage.schema import open_database
 from service.verdict.overload import OverloadChanged, Pace
 from tests.storage.examples import NOW, SECOND, a_gap, a_transcript
 
-ALL = Wanted()
+ALL = EventFilter()
 SOON_S = 30.0
 """Longest wait for an event that was committed, on a busy machine too."""
 
@@ -49,7 +49,7 @@ async def following(broadcaster: Broadcaster) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-def ids(items: Sequence[Recorded | Shown | Reset]) -> list[int]:
+def ids(items: Sequence[Recorded | LiveEvent | Reset]) -> list[int]:
     return [item.id for item in items if isinstance(item, Recorded)]
 
 
@@ -141,7 +141,7 @@ async def test_a_subscriber_gets_the_rooms_and_types_it_asked_for(database: Data
     await write(database, 1)
     async with database.write() as connection:
         await append(connection, a_transcript(), NOW)
-    gaps_here = Wanted("lobby", frozenset({"audio.gap"}))
+    gaps_here = EventFilter("lobby", frozenset({"audio.gap"}))
     async with following(broadcaster):
         with broadcaster.subscribe(0, gaps_here) as subscription:
             assert await read_until(subscription, 6) == [6]
@@ -155,11 +155,11 @@ async def test_events_of_no_room_go_to_those_who_asked_for_all_rooms(database: D
     await SqlEventLog(database).add(OverloadChanged(Pace.BEHIND, 4.0, 9), NOW)
     await write(database)
     broadcaster = Broadcaster(SqlEventLog(database))
-    behind = Wanted(types=frozenset({"overload.changed"}))
+    behind = EventFilter(types=frozenset({"overload.changed"}))
     async with following(broadcaster):
         with (
             broadcaster.subscribe(0, ALL) as everything,
-            broadcaster.subscribe(0, Wanted("lobby")) as lobby,
+            broadcaster.subscribe(0, EventFilter("lobby")) as lobby,
             broadcaster.subscribe(0, behind) as only_overload,
         ):
             assert await read_until(everything, 2) == [1, 2]
@@ -174,13 +174,13 @@ async def test_levels_go_to_those_who_watch_the_room_and_the_oldest_are_dropped(
     dropped: list[int] = []
     broadcaster = Broadcaster(SqlEventLog(database), dropped=dropped.append)
     with (
-        broadcaster.subscribe(0, Wanted("lobby")) as here,
-        broadcaster.subscribe(0, Wanted("bar")) as elsewhere,
-        broadcaster.subscribe(0, Wanted(types=frozenset({"audio.gap"}))) as gaps_only,
+        broadcaster.subscribe(0, EventFilter("lobby")) as here,
+        broadcaster.subscribe(0, EventFilter("bar")) as elsewhere,
+        broadcaster.subscribe(0, EventFilter(types=frozenset({"audio.gap"}))) as gaps_only,
     ):
         for number in range(TRANSIENT_EVENTS + 3):
-            broadcaster.show(SpeakerLevels("lobby", {"ann": float(-number)}), NOW)
-        levels = [item for item in await here.next(0) if isinstance(item, Shown)]
+            broadcaster.send_live(SpeakerLevels("lobby", {"ann": float(-number)}), NOW)
+        levels = [item for item in await here.next(0) if isinstance(item, LiveEvent)]
         assert [item.data["levels_dbfs"]["ann"] for item in levels] == [
             -float(number) for number in range(3, TRANSIENT_EVENTS + 3)
         ]
@@ -225,7 +225,7 @@ async def test_only_a_cursor_older_than_an_expired_event_is_reset(database: Data
         with broadcaster.subscribe(1, ALL) as old, broadcaster.subscribe(2, ALL) as recent:
             assert await old.next(SOON_S) == [Reset(cursor=4, missed_from=1)]
             assert await recent.next(SOON_S) == await SqlEventLog(database).read(2, 9)
-        only_talk = Wanted(types=frozenset({"transcript.heard"}))
+        only_talk = EventFilter(types=frozenset({"transcript.heard"}))
         with broadcaster.subscribe(0, only_talk) as undisturbed:
             assert await undisturbed.next(0) == ()
 
@@ -337,7 +337,7 @@ class Client:
                         assert self.covered < await self.broadcaster.log.pruned_until()
                         self.lost |= set(range(self.covered + 1, item.cursor + 1))
                         self.covered = item.cursor
-                    case Shown():
+                    case LiveEvent():
                         raise AssertionError
                     case _:
                         assert_never(item)

@@ -18,7 +18,7 @@ from service.access.keys import Role, digest_of, make_key
 from service.access.parts import ACCESS
 from service.clock import Clock, utc_now
 from service.errors import Problem
-from service.feed.broadcaster import Broadcaster, Wanted
+from service.feed.broadcaster import Broadcaster, EventFilter
 from service.feed.routes import FEED, blocks, router
 from service.feed.sse import HEARTBEAT, opening
 from service.rooms.room import SpeakerLevels
@@ -177,7 +177,7 @@ async def test_a_client_goes_on_behind_its_cursor(
 async def test_a_silent_feed_sends_heartbeats(database: Database) -> None:
     broadcaster = Broadcaster(SqlEventLog(database))
     async with aclosing(
-        blocks(broadcaster, utc_now, 0, Wanted(), always, heartbeat_s=0.01)
+        blocks(broadcaster, utc_now, 0, EventFilter(), always, heartbeat_s=0.01)
     ) as sent:
         assert [await anext(sent) for _ in range(3)] == [opening(0), HEARTBEAT, HEARTBEAT]
     assert broadcaster.subscribers == 0
@@ -197,7 +197,7 @@ async def test_nothing_more_is_sent_to_a_client_whose_key_has_been_revoked(
         return next(answers)
 
     sending = blocks(
-        broadcaster, utc_now, 0, Wanted(), allowed, heartbeat_s=0.01, check_every_s=0.0
+        broadcaster, utc_now, 0, EventFilter(), allowed, heartbeat_s=0.01, check_every_s=0.0
     )
     assert [block async for block in sending] == [opening(0), HEARTBEAT]
     assert broadcaster.subscribers == 0
@@ -212,7 +212,7 @@ async def test_a_feed_ends_when_its_key_is_revoked(running: Running, database: D
         await keys.revoke(made.id, utc_now())
         async with asyncio.timeout(15):
             while True:  # it ends with what would be sent first once the check is due
-                running.broadcaster.show(SpeakerLevels("lobby", {"ann": -20.0}), utc_now())
+                running.broadcaster.send_live(SpeakerLevels("lobby", {"ann": -20.0}), utc_now())
                 if not await stream.block():
                     break
                 await asyncio.sleep(0.1)
@@ -221,7 +221,7 @@ async def test_a_feed_ends_when_its_key_is_revoked(running: Running, database: D
 async def test_levels_come_without_a_cursor(running: Running) -> None:
     async with running.stream() as stream:
         await stream.block()
-        running.broadcaster.show(SpeakerLevels("lobby", {"ann": -20.0}), NOW)
+        running.broadcaster.send_live(SpeakerLevels("lobby", {"ann": -20.0}), NOW)
         type_, cursor, body = await stream.event()
     assert (type_, cursor, body["data"]["levels_dbfs"]) == ("speaker.levels", None, {"ann": -20.0})
 

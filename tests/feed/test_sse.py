@@ -7,7 +7,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.feed.broadcaster import Reset, Shown
+from service.feed.broadcaster import LiveEvent, Reset
 from service.feed.ports import Recorded
 from service.feed.sse import HEARTBEAT, encode, opening
 from tests.storage.examples import NOW
@@ -29,7 +29,7 @@ def test_an_event_is_its_type_its_cursor_and_its_body() -> None:
 
 
 def test_a_transient_event_carries_no_cursor() -> None:
-    assert b"\nid:" not in encode(Shown("speaker.levels", NOW, "lobby", {}), NOW)
+    assert b"\nid:" not in encode(LiveEvent("speaker.levels", NOW, "lobby", {}), NOW)
 
 
 def test_a_reset_carries_the_cursor_to_go_on_from() -> None:

@@ -183,7 +183,7 @@ async def test_a_key_in_the_address_of_the_page_is_refused(client: AsyncClient) 
 
 
 async def test_packing_the_same_twice_gives_the_same_bytes(folder: Path) -> None:
-    once, again = (static.read(folder / "index.html") for _ in range(2))
+    once, again = (static.load_file(folder / "index.html") for _ in range(2))
     assert once == again
     assert once.packed is not None
     assert gzip.decompress(once.packed) == once.content

@@ -14,7 +14,7 @@ from service.storage.webhooks import SqlWebhooks
 from service.webhooks.delivery import Delivery, Head, Outcome
 from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State
 from service.webhooks.inbound import HookSecret, SealedHookSecret
-from service.webhooks.ports import Lane, Waiting
+from service.webhooks.ports import DeliveryQueue, Waiting
 from service.webhooks.relay import dropped
 from service.webhooks.signing import Signed
 from tests.storage.examples import NOW, SECOND, a_gap, a_transcript
@@ -75,7 +75,7 @@ async def test_a_new_endpoint_comes_back_as_it_was_and_starts_at_the_end_of_the_
     await store.add(sealed)
     assert await store.get("wh_1") == sealed
     assert await store.all() == [sealed]
-    assert await store.lanes() == [Lane("wh_1", "wh_1", 3, None, 3, Head())]
+    assert await store.queues() == [DeliveryQueue("wh_1", "wh_1", 3, None, 3, Head())]
     assert await store.get("wh_2") is None
 
 
@@ -85,7 +85,7 @@ async def test_a_new_endpoint_starts_behind_events_that_have_expired(
     await write(database, 3)
     await expire(database, NOW + timedelta(days=40), talk_hours=1, alert_days=30)
     await store.add(an_endpoint())
-    assert [lane.cursor for lane in await store.lanes()] == [3]
+    assert [queue.cursor for queue in await store.queues()] == [3]
 
 
 async def test_progress_and_attempts_come_back_as_they_were(
@@ -93,10 +93,10 @@ async def test_progress_and_attempts_come_back_as_they_were(
 ) -> None:
     await write(database, 2)
     await store.add(an_endpoint())
-    lane = Lane("wh_1", "wh_1", 7, None, 5, Head(8, 3, NOW, NOW + SECOND))
+    queue = DeliveryQueue("wh_1", "wh_1", 7, None, 5, Head(8, 3, NOW, NOW + SECOND))
     tried = [a_delivery(number, event_id=number) for number in range(1, 4)]
-    await store.write([lane, replace(lane, id="gone", endpoint_id="wh_1")], tried)
-    assert await store.lanes() == [lane]
+    await store.write([queue, replace(queue, id="gone", endpoint_id="wh_1")], tried)
+    assert await store.queues() == [queue]
     page, cursor = await store.deliveries("wh_1", (), limit=2, cursor=None)
     assert [one for one, _ in page] == [tried[2], tried[1]]
     assert [None if event is None else event.id for _, event in page] == [None, 2]
@@ -125,9 +125,9 @@ async def test_a_disabled_endpoint_has_no_lanes_until_it_is_enabled(store: SqlWe
     found = await store.get("wh_1")
     assert found is not None
     assert (found.endpoint.state, found.endpoint.reason) == (State.DISABLED, "410")
-    assert await store.lanes() == []
+    assert await store.queues() == []
     await store.change(sealed.endpoint)
-    assert len(await store.lanes()) == 1
+    assert len(await store.queues()) == 1
 
 
 async def test_a_deleted_endpoint_is_remembered_without_its_secrets(store: SqlWebhooks) -> None:
@@ -142,7 +142,7 @@ async def test_a_deleted_endpoint_is_remembered_without_its_secrets(store: SqlWe
     assert (found.secret, found.old_secret) == ("", None)
     assert (found.endpoint.state, found.endpoint.reason) == (State.DELETED, "deleted by ann")
     assert await store.all() == []
-    assert await store.lanes() == []
+    assert await store.queues() == []
     page, _ = await store.deliveries("wh_1", (), limit=5, cursor=None)
     assert [one.outcome for one, _ in page] == [Outcome.DROPPED]
     await store.change(replace(sealed.endpoint, state=State.ENABLED))
@@ -182,11 +182,11 @@ async def test_a_range_is_a_lane_of_its_own_until_it_ends(
     await store.add(an_endpoint())
     assert await store.span(NOW, NOW) == (1, 5)
     assert await store.span(NOW + SECOND, NOW + 2 * SECOND) is None
-    again = Lane("wh_1.again_1", "wh_1", 1, 3, 3, Head())
+    again = DeliveryQueue("wh_1.again_1", "wh_1", 1, 3, 3, Head())
     await store.redeliver(again)
-    assert [lane.id for lane in await store.lanes()] == ["wh_1", "wh_1.again_1"]
-    await store.end_lane("wh_1.again_1")
-    assert [lane.id for lane in await store.lanes()] == ["wh_1"]
+    assert [queue.id for queue in await store.queues()] == ["wh_1", "wh_1.again_1"]
+    await store.end_queue("wh_1.again_1")
+    assert [queue.id for queue in await store.queues()] == ["wh_1"]
 
 
 async def test_deliveries_go_with_their_event_and_deleted_endpoints_after_a_while(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -13,6 +15,12 @@ from service.web.openapi import BY_OPERATION, operations
 from service.webhooks.message import LOGGED, PING, RESET
 from tests.feed.examples import STORED
 from tests.storage.examples import NOW
+
+IMPERATIVES = frozenset(
+    """Acknowledge Add Assign Back-test Bring Check Create Delete Deliver Enable Export List Match
+    Publish Receive Reopen Report Request Resolve Revoke Rotate Send Show Sign Start Stop
+    Stream""".split()
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,39 @@ def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:
     assert not [name for name in schemas if "__" in name], "a name with a module's in it"
 
 
-def test_what_is_said_of_single_calls_is_of_calls_that_there_are(document: dict[str, Any]) -> None:
+def test_only_named_schemas_have_a_title_and_it_is_their_name(document: dict[str, Any]) -> None:
+    named = document["components"]["schemas"]
+    assert {name: schema["title"] for name, schema in named.items()} == {
+        name: name for name in named
+    }
+    inline = [*named.values(), document["paths"], document["webhooks"]]
+    assert not [title for node in inline for title in titles_within(node)]
+
+
+def titles_within(node: Any) -> Iterator[str]:
+    """Yield the titles of the schemas inside a schema or an operation."""
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, child in children:
+        if key in ("example", "examples") or not isinstance(child, dict | list):
+            continue
+        if isinstance(child, dict) and isinstance(child.get("title"), str):
+            yield child["title"]
+        yield from titles_within(child)
+
+
+def test_each_operation_has_an_id_of_its_own_and_an_imperative_summary(
+    document: dict[str, Any],
+) -> None:
+    described = [operation for _, _, operation in operations(document)]
+    described += [path["post"] for path in document["webhooks"].values()]
+    names = [operation["operationId"] for operation in described]
+    assert len(set(names)) == len(names)
+    for name, operation in zip(names, described, strict=True):
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", name)
+        assert operation["summary"].split()[0] in IMPERATIVES, operation["summary"]
+
+
+def test_refusals_are_listed_for_operations_that_exist(document: dict[str, Any]) -> None:
     assert set(BY_OPERATION) <= {
         operation["operationId"] for _, _, operation in operations(document)
     }
@@ -43,8 +83,6 @@ def test_the_webhooks_section_has_every_event_with_an_example(document: dict[str
         media = path["post"]["requestBody"]["content"]["application/json"]
         assert media["example"]["type"] == type_
         assert not list(validator(document, type_).iter_errors(media["example"])), type_
-    names = [path["post"]["operationId"] for path in document["webhooks"].values()]
-    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("event", STORED, ids=lambda event: event.type)

@@ -14,7 +14,7 @@ from service.storage.expiry import expire
 from service.webhooks.address import Allowed
 from service.webhooks.delivery import Head, Outcome, message_id
 from service.webhooks.endpoint import State
-from service.webhooks.ports import Lane
+from service.webhooks.ports import DeliveryQueue
 from service.webhooks.relay import UNREADABLE
 from tests.webhooks.bench import BAD, latencies, p95
 from tests.webhooks.conftest import Running, relaying
@@ -65,8 +65,10 @@ async def test_the_last_failure_is_a_dead_letter_and_the_next_message_goes_on(
     async with receiver(in_turn(answers(500), answers(200))) as there:
         sealed = await running.add(there.url)
         await running.relay.refresh(sealed.endpoint.id)
-        lane = Lane(sealed.endpoint.id, sealed.endpoint.id, 0, None, 0, Head(1, 9, utc_now()))
-        await running.store.write([lane], [])
+        queue = DeliveryQueue(
+            sealed.endpoint.id, sealed.endpoint.id, 0, None, 0, Head(1, 9, utc_now())
+        )
+        await running.store.write([queue], [])
         await running.gaps(2)
         dead, delivered = await running.until(sealed, 2)
         assert (dead.outcome, dead.attempt, dead.next_attempt_at) == (Outcome.DEAD, 10, None)

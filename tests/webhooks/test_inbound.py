@@ -16,7 +16,7 @@ from service.rooms.wanted import Wanted
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.hooks import SqlHooks
-from service.webhooks.inbound import Done, Hooks, HookSecret, SealedHookSecret
+from service.webhooks.inbound import HookOutcome, Hooks, HookSecret, SealedHookSecret
 from service.webhooks.signing import headers_for, make_secret
 from tests.api import Api
 from tests.storage.examples import NOW, SetClock
@@ -40,7 +40,7 @@ class RoomServer:
             clock=api.clock,
         )
 
-    async def tell(self, type_: str, data: Mapping[str, Any]) -> Done:
+    async def tell(self, type_: str, data: Mapping[str, Any]) -> HookOutcome:
         body = json.dumps({"type": type_, "data": data}).encode()
         self.count += 1
         return await self.hooks.receive(
@@ -71,12 +71,12 @@ async def test_a_speaker_who_is_heard_gets_another_name_and_role(
     database: Database, api: Api, rooms: RoomServer
 ) -> None:
     room = {"id": "lobby", "connector": {"kind": "whip"}}
-    assert await rooms.tell("room.started", {"room": room}) is Done.DONE
-    assert await rooms.tell("speaker.role_changed", about(role="host")) is Done.IGNORED
+    assert await rooms.tell("room.started", {"room": room}) is HookOutcome.DONE
+    assert await rooms.tell("speaker.role_changed", about(role="host")) is HookOutcome.IGNORED
     await api.ears.speaker_joined(Speaker("lobby", "ann", "Ann", "listener"))
     told = about(name="Anna", role="host")
-    assert await rooms.tell("speaker.role_changed", told) is Done.DONE
-    assert await rooms.tell("speaker.joined", told) is Done.DONE
+    assert await rooms.tell("speaker.role_changed", told) is HookOutcome.DONE
+    assert await rooms.tell("speaker.joined", told) is HookOutcome.DONE
     anna = Speaker("lobby", "ann", "Anna", "host")
     assert api.ears.speakers("lobby") == [anna]
     assert await api.rooms.speakers("lobby") == [anna]
@@ -85,9 +85,9 @@ async def test_a_speaker_who_is_heard_gets_another_name_and_role(
 
 
 async def test_a_speaker_who_is_not_heard_is_ignored(rooms: RoomServer) -> None:
-    assert await rooms.tell("speaker.left", about()) is Done.IGNORED
-    assert await rooms.tell("speaker.joined", about()) is Done.IGNORED
-    assert await rooms.tell("room.ended", {"room": {"id": "lobby"}}) is Done.IGNORED
+    assert await rooms.tell("speaker.left", about()) is HookOutcome.IGNORED
+    assert await rooms.tell("speaker.joined", about()) is HookOutcome.IGNORED
+    assert await rooms.tell("room.ended", {"room": {"id": "lobby"}}) is HookOutcome.IGNORED
 
 
 async def test_a_secret_that_cannot_be_opened_is_as_if_it_were_not_there(
@@ -96,7 +96,7 @@ async def test_a_secret_that_cannot_be_opened_is_as_if_it_were_not_there(
     shown = HookSecret("hs_0", "others", "ann", NOW)
     other = Seal(secrets.token_bytes(32)).close(make_secret(), shown.id)
     await rooms.store.add_secret(SealedHookSecret(shown, other))
-    assert await rooms.tell("hand.raised", {}) is Done.IGNORED
+    assert await rooms.tell("hand.raised", {}) is HookOutcome.IGNORED
 
 
 async def test_what_a_room_server_opens_and_ends_is_on_record_under_its_name(

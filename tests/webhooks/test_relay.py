@@ -102,5 +102,5 @@ async def test_it_stops_at_any_moment_and_goes_on_where_it_was(database: Databas
         async with relaying(database, seal=seal):
             await there.until_different(total)
     first = list(dict.fromkeys(call.id for call in there.calls))
-    (lane,) = await SqlWebhooks(database).lanes()
-    assert first == [message_id(lane.endpoint_id, str(n)) for n in range(1, total + 1)]
+    (queue,) = await SqlWebhooks(database).queues()
+    assert first == [message_id(queue.endpoint_id, str(n)) for n in range(1, total + 1)]

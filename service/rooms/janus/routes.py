@@ -60,8 +60,8 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/v1/hooks/janus", summary="A Janus server's events", openapi_extra=_BODY)
-async def receive_janus(
+@router.post("/v1/hooks/janus", summary="Receive the events of a Janus server", openapi_extra=_BODY)
+async def receive_janus_events(
     request: Request, parts: Parts, _: Annotated[HTTPBasicCredentials | None, Security(_BASIC)]
 ) -> HookOutcome:
     """Events of Janus's event handler `sampleevh`. A room that `EARSHOT_LISTEN_TO` names is opened
