@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
+from benchmarks.processor import cpu_s
+from benchmarks.rows import Row, finish
 from service.commands.out_file import OutFile
-from service.commands.processor import cpu_s
-from service.commands.rows import Row, finish
 from service.commands.server_process import server_process
 from service.errors import Failed
 from service.simulation.failed import SimulationFailed

@@ -25,7 +25,7 @@ from asr.speech import EndedBy, Transcript, Unheard, Utterance, WorkClass
 from asr.whisper import batch_size, lanes, load
 from benchmarks.asr.material import utterances
 from benchmarks.asr.progress import Run
-from service.commands.rows import Row
+from benchmarks.rows import Row
 
 _ROOMS = 8
 _HOT = "room-0"

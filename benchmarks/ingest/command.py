@@ -14,8 +14,8 @@ from benchmarks.asr.progress import Run, came_to_its_end, end_if_stuck
 from benchmarks.ingest import cpu
 from benchmarks.ingest.loss import loss
 from benchmarks.ingest.vad_table import vad_table
+from benchmarks.rows import finish
 from service.commands.out_file import OutFile
-from service.commands.rows import finish
 from service.logs import configure_logs
 
 _PARTS = ("cpu", "silent", "loss", "vad")

@@ -20,7 +20,7 @@ from benchmarks.ingest.ours import ours
 from benchmarks.ingest.receiver import Receiver
 from benchmarks.ingest.script import Script
 from benchmarks.ingest.stock import detecting, stock
-from service.commands.rows import Row
+from benchmarks.rows import Row
 
 STOCK = "aiortc's recv(), PyAV's resampler and webrtcvad"
 RATIO_BAR = 0.45

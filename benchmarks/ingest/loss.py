@@ -24,7 +24,7 @@ from benchmarks.ingest.material import LEAD_S, SENTENCES, TAIL_S, Said, sentence
 from benchmarks.ingest.network import NETWORKS, Network, lost_share, through
 from benchmarks.ingest.ours import ours
 from benchmarks.ingest.stock import stock
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.listening.heard import AudioGap
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.vad import webrtc_vad

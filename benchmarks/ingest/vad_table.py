@@ -23,7 +23,7 @@ from benchmarks.asr.material import Sentence, voices
 from benchmarks.asr.progress import Run
 from benchmarks.ingest.labels import Labels, labels_of
 from benchmarks.ingest.noises import NOISES
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.silero import silero
 from service.listening.sound_file import read_sound

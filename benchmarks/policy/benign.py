@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 
 from benchmarks.policy.recall import language_name
+from benchmarks.rows import Row
 from policies.corpus import Benign, measure, over_budget
 from policies.language import Language
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.severity import Severity
 from policies.stored import Stored
-from service.commands.rows import Row
 
 HIGH_BAR, ANY_BAR = 0.5, 2.0
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.policy.material import pack_text
+from benchmarks.rows import Row
 from policies.corpus import measure
 from policies.language import Language
 from policies.listener import spoken_length
@@ -16,7 +17,6 @@ from policies.normalize import normalize
 from policies.spoken import Context, Spoken
 from policies.stored import Stored
 from policies.tolerance import SHORTEST, Tolerance
-from service.commands.rows import Row
 
 _NOWHERE = Context("room", "speaker")
 RECALL_BARS = {Language.EN: 0.95, Language.ZH: 0.93}
