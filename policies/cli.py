@@ -39,7 +39,7 @@ _TURN_S = 3.0
 def policy() -> None:
     """Check, test, try and compare policy packs.
 
-    Without FILE or DIR, the packs of EARSHOT_POLICY_DIR are taken, or those that are shipped.
+    Without FILE or DIR, a command uses the packs in EARSHOT_POLICY_DIR, else the shipped packs.
     """
 
 
@@ -58,7 +58,7 @@ def _packs_option(command: Callable[..., None]) -> Callable[..., None]:
         metavar="FILE|DIR",
         type=_EXISTING,
         envvar=_VARIABLE,
-        help="May be given several times.",
+        help="Packs to use; may be repeated.",
     )(command)
 
 
@@ -66,13 +66,26 @@ def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
     """What is said, by whom, where, and what came before."""
     languages = click.Choice([each.value for each in Language])
     for option in (
-        click.option("--tag", "tags", multiple=True, help="Of the room; may be given again."),
+        click.option("--tag", "tags", multiple=True, help="Tag of the room; may be repeated."),
         click.option("--room", default="", help="Id of the room."),
-        click.option("--role", default="", help="The speaker's."),
-        click.option("--before", multiple=True, help="What the speaker said before, in order."),
-        click.option("--or", "hypotheses", multiple=True, help="Another reading of the sound."),
-        click.option("--language", type=languages, help="If not as the characters show."),
-        click.option("--text", required=True, help="Words as a recogniser would write them."),
+        click.option("--role", default="", help="Role of the speaker."),
+        click.option(
+            "--before",
+            multiple=True,
+            help="Earlier utterance of the speaker; may be repeated, in order.",
+        ),
+        click.option(
+            "--or",
+            "hypotheses",
+            multiple=True,
+            help="Another hypothesis of the transcriber; may be repeated.",
+        ),
+        click.option(
+            "--language",
+            type=languages,
+            help="Language of the text. Default: guessed from its characters.",
+        ),
+        click.option("--text", required=True, help="Text as a transcriber would write it."),
     ):
         command = option(command)
     return command
@@ -81,7 +94,7 @@ def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
 @policy.command()
 @_paths_argument
 def check(paths: tuple[Path, ...]) -> None:
-    """Say everything that is wrong with packs, or that nothing is."""
+    """Check packs and list every error."""
     for path, pack in _loaded(paths):
         examples = sum(sum(_examples(rule)) for rule in pack.policies)
         click.echo(
@@ -96,17 +109,17 @@ def check(paths: tuple[Path, ...]) -> None:
     "--corpus",
     type=_FOLDER,
     envvar=_CORPUS,
-    help="Folder of benign speech (.jsonl): hold the rules against their budgets.",
+    help="Folder of benign speech (.jsonl) to test the false-alarm budgets on.",
 )
 def test(paths: tuple[Path, ...], corpus: Path | None) -> None:
-    """Try every rule on its own examples and show the result rule by rule."""
+    """Test every rule on its own examples."""
     total = 0
     packs = [pack for _, pack in _loaded(paths)]
     for pack in packs:
         for rule in pack.policies:
             matching, others = _examples(rule)
             click.echo(
-                f"{pack.pack}/{rule.id}: {matching} examples match and {others} do not, as they say"
+                f"{pack.pack}/{rule.id}: {matching} examples match and {others} do not, as expected"
             )
             total += matching + others
     click.echo(f"{total} examples, 0 failed")
@@ -137,7 +150,7 @@ def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
 @_sentence_options
 @_packs_option
 def match(paths: tuple[Path, ...], **sentence: Any) -> None:
-    """Show which rules apply to a text, the gravest first. Drafts and shadows are marked."""
+    """Show the rules that match a text, most severe first. Draft and shadow rules are marked."""
     matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     verdict = matcher.verdict(*_situation(**sentence))
     for each in (*verdict.live, *verdict.shadow):
@@ -155,7 +168,7 @@ def match(paths: tuple[Path, ...], **sentence: Any) -> None:
 @_sentence_options
 @_packs_option
 def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
-    """Show what each layer hears in a text, and each rule's verdict with its reasons."""
+    """Show what each layer finds in a text, and why each rule matches or not."""
     matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     for line in explained(matcher, *_situation(**sentence)):
         click.echo(line)
@@ -169,7 +182,7 @@ def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
     multiple=True,
     required=True,
     type=_FILE,
-    help="What was said, as JSONL.",
+    help="Transcripts in a JSONL file; may be repeated.",
 )
 @click.option(
     "--against",
@@ -178,16 +191,16 @@ def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
     metavar="FILE|DIR",
     type=_EXISTING,
     envvar=_VARIABLE,
-    help="The packs to compare with; EARSHOT_POLICY_DIR, or those that are shipped.",
+    help="Packs to compare with. Default: EARSHOT_POLICY_DIR, else the shipped packs.",
 )
-@click.option("--show", default=20, show_default=True, help="Differences to show.")
+@click.option("--show", default=20, show_default=True, help="Most differences to show.")
 def backtest(
     drafts: tuple[Path, ...], files: tuple[Path, ...], paths: tuple[Path, ...], show: int
 ) -> None:
-    """Run draft packs over what was said, and show what they would change."""
+    """Show what draft packs would change, on transcripts on record."""
     before, after = tried(paths), tried(drafts)
     size = sum(path.stat().st_size for path in files)
-    with click.progressbar(length=size, label="listening again", file=sys.stderr) as bar:
+    with click.progressbar(length=size, label="matching", file=sys.stderr) as bar:
         try:
             said = (stored for path in files for stored in read_file(path, bar.update))
             report = compare(before, after, said)

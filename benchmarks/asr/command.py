@@ -35,27 +35,38 @@ _CPU_ONLY = ("only", "rounds", "peer")
 @click.option(
     "--shape",
     type=click.Choice(sorted(SHAPES)),
-    help="Measure a model of this shape with random weights instead.",
+    help="Shape of a model with random weights to measure instead.",
 )
 @shape_options
-@click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
+@click.option(
+    "--only",
+    type=click.Choice(_PARTS),
+    multiple=True,
+    help="Part to measure; may be repeated. Default: all parts.",
+)
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option(
     "--whisper-live",
     "peer",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A virtual environment with WhisperLive, to be measured beside the live part.",
+    help="Virtual environment with WhisperLive, to compare the part live with.",
 )
 @click.pass_context
 def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
-    """What a model transcribes.
+    """Measure the speed of transcription.
 
-    Without --shape: the demo model and a random one of tiny's shape on this CPU beside
-    faster-whisper, utterances for a second of processor time; the demo model and the server's queue
-    at 80 and at 150 % of what they can do; how soon a grave phrase in a monologue is told of; and
-    how many live speakers are heard within a second.
-    With --shape: throughput by batch size, and speaking streams by latency, on --device. --device
-    and the options around it go with --shape, --only, --rounds and --whisper-live without it.
+    Without --shape, on this CPU, in parts:
+
+    \b
+    micro      The demo model compared with faster-whisper.
+    tiny       A model of tiny's shape with random weights, compared likewise.
+    loaded     The server's queue at 80 and at 150 % of its capacity.
+    monologue  The time from a severe phrase in a monologue to its alert.
+    live       The most live speakers transcribed within a second.
+
+    With --shape: throughput by batch size, and the most speaking streams by latency, on --device.
+    --only, --rounds and --whisper-live go without --shape; --device and the options after it go
+    with it.
     """
     _refuse_strangers(context, shape)
     if shape is not None:
@@ -98,7 +109,7 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
 
 
 def _refuse_strangers(context: click.Context, shape: str | None) -> None:
-    """An option that would change nothing is a mistake of whoever gave it."""
+    """Refuse options that would have no effect."""
     given = {
         name
         for name in context.params
@@ -106,7 +117,7 @@ def _refuse_strangers(context: click.Context, shape: str | None) -> None:
     }
     if shape is not None and given & {*_CPU_ONLY}:
         raise ConfigurationError(
-            "--only, --rounds and --whisper-live are of the parts without --shape; leave them out"
+            "--only, --rounds and --whisper-live do not go with --shape; leave them out"
         )
     strangers = given - {"shape", *_CPU_ONLY, "json_file", "limit_s"}
     if shape is None and strangers:

@@ -1,4 +1,4 @@
-"""What `earshot serve` runs: the server, until SIGTERM or Ctrl-C."""
+"""The server of `earshot serve`, until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ def test_what_was_not_done_says_why(visit: Open, seed: Seed) -> None:
     here.case.get_by_label(re.compile("What they are told")).fill("Please stop")
     here.case.get_by_role("button", name=re.compile("Warn Mallory")).click()
     line = here.case.get_by_role("listitem").filter(has_text="Warn Mallory")
-    expect(line).to_contain_text("not done · no webhook takes action.requested")
+    expect(line).to_contain_text("failed · no webhook takes action.requested")
     expect(line).to_contain_text("Please stop")
-    expect(here.page.get_by_text("not done: Warn \u2068Mallory\u2069")).to_be_visible()
+    expect(here.page.get_by_text("failed: Warn \u2068Mallory\u2069")).to_be_visible()
 
 
 @pytest.mark.usefixtures("lounge")

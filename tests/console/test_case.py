@@ -45,7 +45,7 @@ def test_what_is_said_now_is_no_part_of_an_old_case(visit: Open, seed: Seed) -> 
     here.open(alert.id)
     expect(here.case).to_contain_text("send me your gift card codes")
     seed.talk("something else now", ago_s=0)
-    here.case.get_by_role("button", name="What is said there now").click()
+    here.case.get_by_role("button", name="Show what is said in the room now").click()
     expect(here.page.locator("[data-room='lounge']")).to_contain_text("something else now")
     here.open(alert.id)
     expect(here.case).to_contain_text("send me your gift card codes")

@@ -19,7 +19,7 @@ FOLDED_MS = 30_000
 
 def test_before_any_room_the_page_says_how_to_begin(visit: Open, seed: Seed) -> None:
     here = visit()
-    expect(here.page.get_by_text("Nothing is listened to yet", exact=True)).to_be_visible()
+    expect(here.page.get_by_text("No room is listened to yet", exact=True)).to_be_visible()
     expect(here.page.get_by_role("main").locator("code, pre").first).to_be_visible()
 
 
@@ -30,7 +30,7 @@ def test_a_quiet_hour_says_what_is_listened_to(visit: Open, seed: Seed) -> None:
     for room, name in (("lounge", "ann"), ("lounge", "mallory"), ("chess", "bo")):
         seed.joins(room, name, name.title())
     quiet = here.page.get_by_role("region", name="Feed")
-    expect(quiet).to_contain_text(re.compile(r"2 rooms, 3 speakers, nothing flagged"))
+    expect(quiet).to_contain_text(re.compile(r"2 rooms, 3 speakers, no alert"))
 
 
 def test_an_alert_shows_who_where_what_and_why(visit: Open, seed: Seed) -> None:
@@ -90,7 +90,7 @@ def test_a_retracted_alert_is_struck_and_folds_away(visit: Open, seed: Seed) -> 
     alert = seed.alert(provisional=True)
     expect(here.article(alert.id)).to_be_visible()
     seed.retract(alert)
-    expect(here.article(alert.id)).to_contain_text("withdrawn: not confirmed")
+    expect(here.article(alert.id)).to_contain_text("retracted: not confirmed")
     expect(here.article(alert.id)).to_have_count(0, timeout=FOLDED_MS)
 
 

@@ -32,7 +32,7 @@ def test_each_filter_narrows_the_feed_and_stands_in_the_address(
 ) -> None:
     here = visit()
     expect(here.articles).to_have_count(4)
-    here.page.get_by_label("Least severity").select_option("high")
+    here.page.get_by_label("Minimum severity").select_option("high")
     expect(here.articles).to_have_count(2)
     expect(here.page).to_have_url(re.compile("severity=high"))
     here.page.get_by_label("Room", exact=True).select_option("chess")
@@ -51,7 +51,7 @@ def test_a_category_is_a_filter(visit: Open, four: dict[str, str]) -> None:
 def test_a_reload_and_the_way_back_keep_the_filters(visit: Open, four: dict[str, str]) -> None:
     here = visit()
     expect(here.articles).to_have_count(4)
-    here.page.get_by_label("Least severity").select_option("high")
+    here.page.get_by_label("Minimum severity").select_option("high")
     expect(here.articles).to_have_count(2)
     here.page.get_by_label("Room", exact=True).select_option("chess")
     expect(here.articles).to_have_count(1)
@@ -60,7 +60,7 @@ def test_a_reload_and_the_way_back_keep_the_filters(visit: Open, four: dict[str,
     here.live()
     assert here.page.url == address
     expect(here.articles).to_have_count(1)
-    expect(here.page.get_by_label("Least severity")).to_have_value("high")
+    expect(here.page.get_by_label("Minimum severity")).to_have_value("high")
     here.page.go_back()
     expect(here.articles).to_have_count(2)
     expect(here.page.get_by_label("Room", exact=True)).to_have_value("")
@@ -103,7 +103,7 @@ def test_filters_that_leave_nothing_say_so_and_how_to_undo_it(
 def test_number_keys_set_the_least_severity(visit: Open, four: dict[str, str]) -> None:
     here = visit()
     expect(here.articles).to_have_count(4)
-    least = here.page.get_by_label("Least severity")
+    least = here.page.get_by_label("Minimum severity")
     for key, severity, count in (("3", Severity.HIGH, 2), ("4", Severity.CRITICAL, 1)):
         here.press(key)
         expect(least).to_have_value(severity.value)

@@ -156,7 +156,7 @@ def test_what_is_read_while_lines_are_cut_leaves_no_hole(visit: Open, seed: Seed
     caught(here, held).continue_()
     here.page.unroute("**/talk?*cursor*")
     expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
-    while not talk.get_by_text("Nothing earlier is kept.").count():
+    while not talk.get_by_text("No earlier transcripts are kept.").count():
         box.evaluate("box => box.scrollTo(0, 0)")
         expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
     for number in (0, 100, 149, 150, 649):

@@ -157,7 +157,7 @@ def test_who_may_not_decide_reads_everything_and_is_told_so(
     here.open(alert.id)
     expect(here.case).to_contain_text("gift card")
     expect(here.page.get_by_text(re.compile("read.only", re.IGNORECASE)).first).to_be_visible()
-    for name in ("Acknowledge", "Upheld", "Dismiss"):
+    for name in ("Acknowledge", "Uphold", "Dismiss"):
         usable = here.page.get_by_role("button", name=name, disabled=False)
         expect(usable).to_have_count(0)
     here.press("a", "u", "d")

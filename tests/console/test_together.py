@@ -24,7 +24,7 @@ def test_one_decides_and_the_other_sees_it(visit: Open, seed: Seed) -> None:
     ann.case.get_by_role("button", name="Acknowledge").click()
     expect(bo.article(alert.id)).to_have_attribute("data-state", "acknowledged")
     expect(bo.case).to_contain_text("Ann")
-    ann.decide("Upheld")
+    ann.decide("Uphold")
     shown = bo.opened(alert.id)
     expect(shown).to_have_attribute("data-state", "resolved")
     expect(bo.case.get_by_role("region", name="History").get_by_role("listitem")).to_have_count(2)

@@ -4,7 +4,7 @@ import { createAlarm } from "./alarm.js";
 import { html, render } from "./html.js";
 import { installKeys } from "./keys.js";
 import { createStore } from "./store.js";
-import { notificationWords } from "./telling.js";
+import { notificationWords } from "./announcements.js";
 import { readUrl } from "./url.js";
 import { App } from "./views/app.js";
 import { setLanguage, words } from "./words.js";

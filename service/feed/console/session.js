@@ -4,7 +4,7 @@ import { all, call, get, post } from "./api.js";
 import { withLines } from "./lines.js";
 import { applyEvents, withLists } from "./state.js";
 import { follow } from "./stream.js";
-import { announcement, isUrgent } from "./telling.js";
+import { announcement, isUrgent } from "./announcements.js";
 import { isReview } from "./text.js";
 import { listQuery } from "./url.js";
 import { words } from "./words.js";

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { exactTime } from "../time.js";
 import { useWords } from "../words.js";
-import { Looks } from "./looks.js";
+import { Looks } from "./theme.js";
 
 /** @param {{store}} props */
 export function SignIn({ store }) {

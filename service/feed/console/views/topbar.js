@@ -3,7 +3,7 @@
 import { html } from "../html.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
-import { Looks } from "./looks.js";
+import { Looks } from "./theme.js";
 
 const READS_ONLY = new Set(["observer", "room_server"]);
 

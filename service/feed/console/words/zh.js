@@ -1,13 +1,13 @@
-// Simplified Chinese, key for key what `en.js` has.
+// Simplified Chinese: the same keys as `en.js`.
 
-import beside from "./beside.zh.js";
+import panels from "./panels.zh.js";
 import report from "./report.zh.js";
-import told from "./told.zh.js";
+import messages from "./messages.zh.js";
 
 export default {
-  ...beside,
+  ...panels,
   ...report,
-  ...told,
+  ...messages,
 
   // Frame
   "region.feed": "警报流",
@@ -74,7 +74,7 @@ export default {
   "card.withdrawn": "已撤回：未能确认",
   "card.masked": "已遮盖",
   "card.review": "待复核",
-  "card.review_why": "不算警报：有对发言者有利的情况、词语存疑，或该规则只要求查看。",
+  "card.review_why": "待复核，不告警：存在例外情况、转写存疑，或该规则只要求复核。",
   "card.with": "由 {name} 处理",
   "card.yours": "由你处理",
   "card.upheld_by": "{name} 认定违规",
