@@ -1,4 +1,4 @@
-"""The rules and how they do, and alerts that are only to be looked at."""
+"""The report on rules, and alerts for review."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ window.AudioContext = class {
 };
 localStorage.setItem("earshot.prefs", '{"sound": "all"}');
 """
-"""Counts the notes that are played: five for a critical alert, one for a low one."""
+"""Script that counts the notes played: five for a critical alert, one for a low one."""
 
 
-def test_the_rules_are_a_key_away_and_say_how_they_do(visit: Open, seed: Seed) -> None:
+def test_a_key_opens_the_report_on_rules(visit: Open, seed: Seed) -> None:
     seed.room()
     tried = a_hit("tried-out", RuleStatus.SHADOW)
     first, second = (seed.alert(ago_s=ago_s, also=[tried]) for ago_s in (40, 30))
@@ -56,7 +56,7 @@ def test_the_rules_are_a_key_away_and_say_how_they_do(visit: Open, seed: Seed) -
     expect(here.page.get_by_role("button", name="Rules", exact=True)).to_be_focused()
 
 
-def test_the_address_keeps_the_rules_and_a_decision_there_hits_nothing_unseen(
+def test_the_address_keeps_the_report_and_keys_there_decide_about_no_hidden_alert(
     visit: Open, seed: Seed
 ) -> None:
     seed.room()
