@@ -1,4 +1,4 @@
-// Where the page begins.
+// Entry point of the page.
 
 import { createAlarm } from "./alarm.js";
 import { html, render } from "./html.js";

@@ -1,4 +1,4 @@
-// One alert beside the feed: who, where, what was said around it, why it matched, what was done.
+// The open case: speaker, room, conversation, reasons of the match, history and actions.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
 import { recorded } from "../reasons.js";
@@ -25,7 +25,7 @@ export function Case({ store, id }) {
   const me = useStore(store, (state) => state.me);
   useEffect(() => {
     store.actions.loadCase(id);
-    if (!store.state.unmasked.has(id)) store.actions.unmask(id); // who opens it means to read it
+    if (!store.state.unmasked.has(id)) store.actions.unmask(id); // opening a case shows its words
   }, [id]);
 
   if (!alert) {
@@ -53,7 +53,7 @@ export function Case({ store, id }) {
 
 const NOTHING = [];
 
-/** Whether the role may, be the person signed in at this moment or not. */
+/** Whether the person's role may decide, also while they are signed out. */
 function mayDecide(me) {
   return me?.role === "moderator" || me?.role === "admin";
 }
@@ -178,7 +178,7 @@ function Conversation({ store, alert, loaded }) {
   const shown = unmasked.has(alert.id);
   const heading = useRef(null);
 
-  // The alert's own words in the middle, once they are there; then the list is the reader's.
+  // Scroll once to the alert's own words; after that the reader scrolls.
   const placed = useRef(false);
   useLayoutEffect(() => {
     const box = follow.box.current;
@@ -186,7 +186,7 @@ function Conversation({ store, alert, loaded }) {
     if (placed.current || !own) return;
     placed.current = true;
     const below = box.scrollHeight - (own.offsetTop + own.offsetHeight);
-    if (below < box.clientHeight / 2) return; // the end of the talk shows it too
+    if (below < box.clientHeight / 2) return; // the end of the talk shows them too
     follow.atEnd.current = false;
     box.scrollTop = own.offsetTop - box.clientHeight / 2 + own.offsetHeight / 2;
   }, [talk]);

@@ -1,4 +1,4 @@
-// Why an alert was raised: the rule, its words, how they matched, and what speaks against the match.
+// Reasons of an alert: the rule, the words, how they matched, exceptions and doubts.
 
 import { html } from "../html.js";
 import { useStore } from "../store.js";
@@ -98,7 +98,7 @@ function versions(match, t) {
   return `${pack}, ${t("why.rule_version", { version: match.rule_version })}`;
 }
 
-/** What in the words matched: quoted from the excerpt, so that masking holds here too. */
+/** The matched words, quoted from the excerpt so that masking applies here too. */
 function Matched({ store, alert, match }) {
   const t = useWords();
   const shown = useStore(store, (state) => state.unmasked.has(alert.id));
