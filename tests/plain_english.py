@@ -1,7 +1,7 @@
 """Find docstrings and comments in idiolect, and function names that a search cannot tell apart.
 
-With folders as arguments it lists the findings in them and exits with 0. Without arguments it counts
-all findings, and exits with 1 above a bound.
+With folders as arguments it lists the findings in them and exits with 0. Without arguments it
+counts all findings, and exits with 1 above a bound.
 """
 
 from __future__ import annotations

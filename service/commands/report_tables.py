@@ -8,8 +8,8 @@ from service.clock import iso
 from service.rulebook.rule_report import Beside, Difference, Precision, RuleFigures, RuleReport
 
 _HEADER = (
-    "rule", "version", "hits", "shadow", "excused", "review", "alerts", "undecided", "upheld",
-    "dismissed", "precision", "95 %", "hits/h",
+    "rule", "version", "matches", "shadow", "excused", "review", "alerts", "undecided", "upheld",
+    "dismissed", "precision", "95 %", "matches/h",
 )  # fmt: skip
 _TEXT_COLUMNS = 2
 _MOST_OTHERS = 3
@@ -19,7 +19,7 @@ def report_tables(report: RuleReport) -> str:
     """Return the period, a line for each rule, and what each shadow rule would change."""
     lines = [_heading(report)]
     if not report.rules:
-        return "\n".join([*lines, "no rule has hit anything"])
+        return "\n".join([*lines, "no rule has matched"])
     lines += _aligned([_HEADER, *map(_row, report.rules)])
     shadows = [rule for rule in report.rules if rule.difference]
     if shadows:

@@ -64,7 +64,7 @@ def test_the_report_is_a_table_with_shadow_rules_at_its_end(env: dict[str, str |
     lines = run(env, "report").stdout.splitlines()
     assert "2 utterances" in lines[0]
     assert [line.split()[:6] for line in lines[1:5]] == [
-        ["rule", "version", "hits", "shadow", "excused", "review"],
+        ["rule", "version", "matches", "shadow", "excused", "review"],
         ["scams/gift-cards", "2", "1", "0", "0", "0"],
         ["scams/hurry", "-", "0", "0", "0", "0"],
         ["scams/tried", "2", "0", "2", "0", "0"],
@@ -86,7 +86,7 @@ def test_the_report_of_a_room_and_as_json(env: dict[str, str | None]) -> None:
 def test_an_empty_report_says_that_no_rule_has_hit(env: dict[str, str | None]) -> None:
     result = run(env, "report")
     assert result.exit_code == 0
-    assert result.stdout.endswith("no rule has hit anything\n")
+    assert result.stdout.endswith("no rule has matched\n")
 
 
 @pytest.mark.usefixtures("talk")

@@ -51,7 +51,7 @@ def test_a_failed_action_shows_its_reason(visit: Open, seed: Seed) -> None:
     here.open(alert.id)
     acting(here)
     here.press("2")
-    here.case.get_by_label(re.compile("What they are told")).fill("Please stop")
+    here.case.get_by_label(re.compile("Message to the speaker")).fill("Please stop")
     here.case.get_by_role("button", name=re.compile("Warn Mallory")).click()
     line = here.case.get_by_role("listitem").filter(has_text="Warn Mallory")
     expect(line).to_contain_text("failed · no webhook takes action.requested")
@@ -114,11 +114,11 @@ def test_escape_goes_back_one_step_and_keeps_the_typed_text(visit: Open, seed: S
     here = visit()
     here.open(alert.id)
     acting(here)
-    here.case.get_by_label(re.compile("^Why, for the record")).fill("half a sentence")
+    here.case.get_by_label(re.compile("^Reason, kept on record")).fill("half a sentence")
     here.press("Escape")
     expect(here.case.get_by_role("form", name="Act in the room")).to_have_count(0)
     acting(here)
-    expect(here.case.get_by_label(re.compile("^Why, for the record"))).to_have_value(
+    expect(here.case.get_by_label(re.compile("^Reason, kept on record"))).to_have_value(
         "half a sentence"
     )
 
