@@ -168,7 +168,7 @@ def match(paths: tuple[Path, ...], **sentence: Any) -> None:
 @_sentence_options
 @_packs_option
 def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
-    """Show what each layer finds in a text, and why each rule matches or not."""
+    """Show why each rule matches a text or does not."""
     matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     for line in explained(matcher, *_situation(**sentence)):
         click.echo(line)

@@ -65,8 +65,8 @@ def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
     live       The most live speakers transcribed within a second.
 
     With --shape: throughput by batch size, and the most speaking streams by latency, on --device.
-    --only, --rounds and --whisper-live go without --shape; --device and the options after it go
-    with it.
+    The options from --device to --model-dir go with --shape; --only, --rounds and --whisper-live go
+    without it.
     """
     _refuse_strangers(context, shape)
     if shape is not None:

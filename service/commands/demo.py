@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 def demo() -> None:
     """Listen to simulated speakers and print the alerts.
 
-    Starts a server of its own; three simulated speakers talk to it over WebRTC for a minute. On a
+    Starts a server of its own; simulated speakers talk to it over WebRTC for a minute. On a
     terminal the server then stays up until Ctrl-C, so that you can open its console. The exit code
     is 0 if no alert was missed and none was false.
     """
