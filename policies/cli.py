@@ -69,23 +69,10 @@ def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--tag", "tags", multiple=True, help="Tag of the room; may be repeated."),
         click.option("--room", default="", help="Id of the room."),
         click.option("--role", default="", help="Role of the speaker."),
-        click.option(
-            "--before",
-            multiple=True,
-            help="Earlier utterance of the speaker; may be repeated, in order.",
-        ),
-        click.option(
-            "--or",
-            "hypotheses",
-            multiple=True,
-            help="Another hypothesis of the transcriber; may be repeated.",
-        ),
-        click.option(
-            "--language",
-            type=languages,
-            help="Language of the text. Default: guessed from its characters.",
-        ),
-        click.option("--text", required=True, help="Text as a transcriber would write it."),
+        click.option("--before", multiple=True, help="What the speaker said before, in order."),
+        click.option("--or", "hypotheses", multiple=True, help="Another reading of the sound."),
+        click.option("--language", type=languages, help="If not as the characters show."),
+        click.option("--text", required=True, help="Words as a recogniser would write them."),
     ):
         command = option(command)
     return command
@@ -94,7 +81,7 @@ def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
 @policy.command()
 @_paths_argument
 def check(paths: tuple[Path, ...]) -> None:
-    """Check packs and list every error."""
+    """Say everything that is wrong with packs, or that nothing is."""
     for path, pack in _loaded(paths):
         examples = sum(sum(_examples(rule)) for rule in pack.policies)
         click.echo(
@@ -150,7 +137,7 @@ def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
 @_sentence_options
 @_packs_option
 def match(paths: tuple[Path, ...], **sentence: Any) -> None:
-    """Show the rules that match a text, most severe first. Draft and shadow rules are marked."""
+    """Show which rules apply to a text, the gravest first. Drafts and shadows are marked."""
     matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     verdict = matcher.verdict(*_situation(**sentence))
     for each in (*verdict.live, *verdict.shadow):
@@ -168,7 +155,7 @@ def match(paths: tuple[Path, ...], **sentence: Any) -> None:
 @_sentence_options
 @_packs_option
 def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
-    """Show why each rule matches a text or does not."""
+    """Show what each layer hears in a text, and each rule's verdict with its reasons."""
     matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
     for line in explained(matcher, *_situation(**sentence)):
         click.echo(line)
@@ -197,7 +184,7 @@ def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
 def backtest(
     drafts: tuple[Path, ...], files: tuple[Path, ...], paths: tuple[Path, ...], show: int
 ) -> None:
-    """Show what draft packs would change, on transcripts on record."""
+    """Run draft packs over what was said, and show what they would change."""
     before, after = tried(paths), tried(drafts)
     size = sum(path.stat().st_size for path in files)
     with click.progressbar(length=size, label="matching", file=sys.stderr) as bar:

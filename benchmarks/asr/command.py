@@ -35,38 +35,27 @@ _CPU_ONLY = ("only", "rounds", "peer")
 @click.option(
     "--shape",
     type=click.Choice(sorted(SHAPES)),
-    help="Shape of a model with random weights to measure instead.",
+    help="Measure a model of this shape with random weights instead.",
 )
 @shape_options
-@click.option(
-    "--only",
-    type=click.Choice(_PARTS),
-    multiple=True,
-    help="Part to measure; may be repeated. Default: all parts.",
-)
+@click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option(
     "--whisper-live",
     "peer",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Virtual environment with WhisperLive, to compare the part live with.",
+    help="A virtual environment with WhisperLive, to be measured beside the live part.",
 )
 @click.pass_context
 def asr(context: click.Context, /, shape: str | None, **options: Any) -> None:
-    """Measure the speed of transcription.
+    """Measure transcription.
 
-    Without --shape, on this CPU, in parts:
-
-    \b
-    micro      The demo model compared with faster-whisper.
-    tiny       A model of tiny's shape with random weights, compared likewise.
-    loaded     The server's queue at 80 and at 150 % of its capacity.
-    monologue  The time from a severe phrase in a monologue to its alert.
-    live       The most live speakers transcribed within a second.
-
-    With --shape: throughput by batch size, and the most speaking streams by latency, on --device.
-    The options from --device to --model-dir go with --shape; --only, --rounds and --whisper-live go
-    without it.
+    Without --shape: the demo model and a random one of tiny's shape on this CPU beside
+    faster-whisper, utterances for a second of processor time; the demo model and the server's queue
+    at 80 and at 150 % of what they can do; how soon a grave phrase in a monologue is told of; and
+    how many live speakers are heard within a second.
+    With --shape: throughput by batch size, and speaking streams by latency, on --device. --device
+    and the options around it go with --shape, --only, --rounds and --whisper-live without it.
     """
     _refuse_strangers(context, shape)
     if shape is not None:
@@ -109,7 +98,7 @@ def _measure(part: str, run: Run, rounds: int, peer: Path | None) -> None:
 
 
 def _refuse_strangers(context: click.Context, shape: str | None) -> None:
-    """Refuse options that would have no effect."""
+    """An option that would change nothing is a mistake of whoever gave it."""
     given = {
         name
         for name in context.params
@@ -117,7 +106,7 @@ def _refuse_strangers(context: click.Context, shape: str | None) -> None:
     }
     if shape is not None and given & {*_CPU_ONLY}:
         raise ConfigurationError(
-            "--only, --rounds and --whisper-live do not go with --shape; leave them out"
+            "--only, --rounds and --whisper-live are of the parts without --shape; leave them out"
         )
     strangers = given - {"shape", *_CPU_ONLY, "json_file", "limit_s"}
     if shape is None and strangers:

@@ -19,22 +19,16 @@ from service.commands.out_file import OutFile
 
 _OPTIONS = (
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
-    click.option(
-        "--compute-type", help="CTranslate2 compute type. Default: int8; on CUDA float16."
-    ),
-    click.option(
-        "--quantization",
-        type=click.Choice(QUANTIZATIONS),
-        help="Type of the weights in the model's file.",
-    ),
+    click.option("--compute-type", help="As CTranslate2 names it; int8, on CUDA float16."),
+    click.option("--quantization", type=click.Choice(QUANTIZATIONS), help="Of the model's file."),
     click.option("--beam-size", type=click.IntRange(1, 20), default=1, show_default=True),
-    click.option("--threads", type=click.IntRange(1, 256), help="CPU threads of the model."),
+    click.option("--threads", type=click.IntRange(1, 256), help="Of a model on a CPU."),
     click.option(
         "--lanes",
         type=click.IntRange(1, 16),
         default=1,
         show_default=True,
-        help="Batches that the model decodes at once.",
+        help="Batches that the model works on at once.",
     ),
     click.option(
         "--window",
@@ -42,33 +36,33 @@ _OPTIONS = (
         type=click.FloatRange(1, 30),
         default=30.0,
         show_default=True,
-        help="Length of the window that is encoded, in seconds.",
+        help="Seconds encoded.",
     ),
     click.option(
         "--seconds",
         type=click.FloatRange(0.5, 600),
         default=5.0,
         show_default=True,
-        help="Seconds for which each batch size is measured; streams at least 8 s.",
+        help="How long each batch size is measured; streams for 8 s at least.",
     ),
     click.option(
         "--max-batch",
         type=click.IntRange(1, 64),
-        help="Most utterances in a batch of live streams. Default: 1; on CUDA 16.",
+        help="Utterances in a batch at most while streams are listened to; 1, on CUDA 16.",
     ),
     click.option(
         "--model-dir",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder to keep the model with random weights in.",
+        help="Keep the model of random weights in this folder.",
     ),
     click.option(
         "--limit-s",
         type=click.FloatRange(5, 86_400),
         default=1800.0,
         show_default=True,
-        help="Seconds after which nothing new is measured.",
+        help="Measure nothing more after so long.",
     ),
-    click.option("--json", "json_file", type=OutFile(), help="File to write the rows to."),
+    click.option("--json", "json_file", type=OutFile(), help="Write the rows here."),
 )
 
 

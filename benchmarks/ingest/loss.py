@@ -73,7 +73,7 @@ class Outcome:
 
 
 async def loss(run: Run) -> None:
-    """Measure each network on both sides."""
+    """Rows for each network and side."""
     model = load(AsrSettings(model="micro", device="cpu"))
     clean: Side | None = None
     for network in NETWORKS:

@@ -1,7 +1,5 @@
-"""The server's path from a publisher to utterances, wired as in `service.app`.
-
-It has a database on disk, but no model.
-"""
+"""The server's own way from a publisher to utterances, as `service.app` wires it, with a database
+on disk and without a model."""
 
 from __future__ import annotations
 
@@ -55,7 +53,7 @@ class Ours:
         self._ears = Ears(
             make_ear=self._make_ear,
             on_utterance=self._cut,
-            on_glimpse=_drop_interim,
+            on_glimpse=_pass_over,
             show_levels=_show,
             rooms=rooms,
             hearing=hearing,
@@ -144,8 +142,8 @@ async def ours(decoders: Decoders = lambda speaker: OpusDecoder()) -> AsyncItera
             await database.close()
 
 
-def _drop_interim(listener: Listener, glimpse: Utterance) -> None:
-    """Drop an interim utterance: there is no model. Cutting it costs what it costs the server."""
+def _pass_over(listener: Listener, glimpse: Utterance) -> None:
+    """Looking costs here what it costs the server; the model is not there."""
 
 
 def _show(levels: SpeakerLevels, at: datetime) -> None:

@@ -71,7 +71,7 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
-class Detected:
+class Found:
     """Result of a detector.
 
     Attributes:
@@ -131,7 +131,7 @@ def _conditions(
         run.keep(Row(f"{name}, {way}, CPU for a second of sound", round(cost, 2), "ms"))
 
 
-def _keep(run: Run, name: str, truth: Windows, found: Detected, held: bool) -> None:
+def _keep(run: Run, name: str, truth: Windows, found: Found, held: bool) -> None:
     bar = _BAR_PERCENT if held else None
     missed, false = _faults(truth, found.windows, np.ones(len(truth), bool))
     run.keep(Row(f"{name}, missed", missed, "%", bar))
@@ -259,7 +259,7 @@ def _babble(size: int, sentences: Sequence[Samples]) -> NDArray[np.float64]:
     return made
 
 
-def _webrtcvad(sound: Samples) -> Detected:
+def _webrtcvad(sound: Samples) -> Found:
     """Run webrtcvad in its strictest mode on each frame."""
     vad = webrtc_vad(gate_dbfs=-100.0)
     pcm, began = sound.tobytes(), time.process_time()
@@ -269,17 +269,17 @@ def _webrtcvad(sound: Samples) -> Detected:
     cpu_s = time.process_time() - began
     middles = np.arange(len(sound) // _WINDOW) * WINDOW_MS + WINDOW_MS // 2
     at = np.minimum(middles // FRAME_MS, len(frames) - 1)
-    return Detected(np.array(frames, bool)[at], cpu_s)
+    return Found(np.array(frames, bool)[at], cpu_s)
 
 
-def _silero(sound: Samples) -> Detected:
+def _silero(sound: Samples) -> Found:
     """Run Silero on all windows at once."""
     pcm, began = sound.tobytes(), time.process_time()
     found = silero().listen()(pcm)
-    return Detected(np.array(found) >= _LIKELY, time.process_time() - began)
+    return Found(np.array(found) >= _LIKELY, time.process_time() - began)
 
 
-def _cascade(sound: Samples) -> Detected:
+def _cascade(sound: Samples) -> Found:
     segmenter = Segmenter(webrtc_vad(), second=silero().listen())
     pcm, began = sound.tobytes(), time.process_time()
     segments: list[Segment] = []
@@ -293,11 +293,11 @@ def _cascade(sound: Samples) -> Detected:
     given = np.zeros(len(windows), bool)
     for segment in segments:
         given[segment.start // _WINDOW : -(-segment.end // _WINDOW)] = True
-    return Detected(_bridged(windows), cpu_s, given)
+    return Found(_bridged(windows), cpu_s, given)
 
 
 _CASCADE = "cascade"
-_DETECTORS: Mapping[str, Callable[[Samples], Detected]] = {
+_DETECTORS: Mapping[str, Callable[[Samples], Found]] = {
     "webrtcvad": _webrtcvad,
     "Silero": _silero,
     _CASCADE: _cascade,

@@ -29,21 +29,15 @@ _PARTS = ("speed", "recall", "recognition", "benign", "hate", "reload", "hostile
 @click.option(
     "--corpus",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of benign speech and test sets. Default: EARSHOT_CORPUS_DIR.",
+    help="Folder of benign speech and test sets; EARSHOT_CORPUS_DIR.",
 )
-@click.option(
-    "--only",
-    type=click.Choice(_PARTS),
-    multiple=True,
-    help="Part to measure; may be repeated. Default: all parts.",
-)
-@click.option("--json", "json_file", type=OutFile(), help="File to write the rows to.")
+@click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
+@click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
 def policy(corpus: Path | None, only: tuple[str, ...], json_file: Path | None) -> None:
-    """Measure how fast and how well the rules match.
+    """Matching: speed, recall through recognition errors, false alarms, HateCheck and XSTest.
 
-    The parts measure speed, recall in spite of recognition errors, false alarms on benign speech,
-    the test sets HateCheck and XSTest, reloading, and hostile text. Times are processor time of
-    this process, one thread. A part whose file is missing in the corpus is left out with a warning.
+    Times are processor time of this process, one thread. What needs a file that the corpus does not
+    have is left out with a warning.
     """
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, one thread")
     folder = corpus or load_settings().corpus_dir

@@ -14,7 +14,7 @@ _MEASUREMENTS = {
         "benchmarks.path:path",
         "Measure the time from speech to alert over WebRTC.",
     ),
-    "asr": Later("benchmarks.asr.command:asr", "Measure the speed of transcription."),
+    "asr": Later("benchmarks.asr.command:asr", "Measure transcription."),
     "ingest": Later(
         "benchmarks.ingest.command:ingest",
         "Measure the cost of listening to a room, and the speech lost.",

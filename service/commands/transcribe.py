@@ -35,7 +35,7 @@ _START = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class _Transcribed:
+class _Heard:
     utterance: Utterance
     text: str
     reading: Reading
@@ -53,11 +53,11 @@ def transcribe(file: Path, as_json: bool) -> None:
     configure_logs(settings.log_format, settings.log_level)
     if settings.asr_model == MICRO:
         click.echo(MICRO_NOTICE, err=True)
-    for each in asyncio.run(_transcribe(file, settings)):
-        click.echo(json.dumps(_json(each), ensure_ascii=False) if as_json else _line(each))
+    for heard in asyncio.run(_transcribe(file, settings)):
+        click.echo(json.dumps(_json(heard), ensure_ascii=False) if as_json else _line(heard))
 
 
-async def _transcribe(file: Path, settings: Settings) -> list[_Transcribed]:
+async def _transcribe(file: Path, settings: Settings) -> list[_Heard]:
     loaded = load_policies(settings.policy_dir, demo=settings.asr_model == MICRO)
     matcher = Matcher([each.pack for each in loaded])
     reader = Reader(lambda: matcher)
@@ -78,16 +78,14 @@ async def _transcribe(file: Path, settings: Settings) -> list[_Transcribed]:
     return [_read(reader, utterances, result) async for result in queue.results()]
 
 
-def _read(
-    reader: Reader, utterances: dict[str, Utterance], result: Transcript | Unheard
-) -> _Transcribed:
+def _read(reader: Reader, utterances: dict[str, Utterance], result: Transcript | Unheard) -> _Heard:
     match result:
         case Unheard(utterance, reason):
             at_s = (utterance.started_at - _START).total_seconds()
             raise Failed(f"the speech at {at_s:.1f} s was not transcribed: {reason}")
         case Transcript():
             utterance = utterances[result.utterance_id]
-            return _Transcribed(utterance, result.text, reader.read(utterance, result, None))
+            return _Heard(utterance, result.text, reader.read(utterance, result, None))
 
 
 def _utterances(file: Path, settings: Settings) -> Iterator[Utterance]:
@@ -113,19 +111,19 @@ def _named(file: Path, segments: Iterable[Segment]) -> Iterator[Utterance]:
         )
 
 
-def _line(found: _Transcribed) -> str:
-    lines = [f"{_seconds(found.utterance.started_at):7.2f} s  {found.text or '(no words)'}"]
-    for match in found.reading.matches:
+def _line(heard: _Heard) -> str:
+    lines = [f"{_seconds(heard.utterance.started_at):7.2f} s  {heard.text or '(no words)'}"]
+    for match in heard.reading.matches:
         lines.append(f"{'':11}{match.severity.upper()}  {match.explanation} [{match.rule_id}]")
     return "\n".join(lines)
 
 
-def _json(found: _Transcribed) -> dict[str, Any]:
+def _json(heard: _Heard) -> dict[str, Any]:
     return {
-        "start_s": _seconds(found.utterance.started_at),
-        "end_s": _seconds(found.utterance.ended_at),
-        "text": found.text,
-        "excerpt": found.reading.text if found.reading.matches else None,
+        "start_s": _seconds(heard.utterance.started_at),
+        "end_s": _seconds(heard.utterance.ended_at),
+        "text": heard.text,
+        "excerpt": heard.reading.text if heard.reading.matches else None,
         "matches": [
             {
                 "rule_id": match.rule_id,
@@ -134,7 +132,7 @@ def _json(found: _Transcribed) -> dict[str, Any]:
                 "spans": match.spans,
                 "explanation": match.explanation,
             }
-            for match in found.reading.matches
+            for match in heard.reading.matches
         ],
     }
 

@@ -61,7 +61,7 @@ async def run(
         SimulationFailed: also where somebody else closes the room.
     """
     length_s = max(line.at_s for _, line in script.lines) + 30
-    on_progress(f"encoding the speech of {len(script.speakers)} speakers")
+    on_progress(f"encoding what {len(script.speakers)} speakers say")
     parts = [
         await asyncio.to_thread(rehearse, speaker, until_s=length_s + settle_s)
         for speaker in script.speakers

@@ -116,7 +116,7 @@ def test_a_lost_packet_counts_as_heard_only_where_the_next_one_carries_its_copy(
 
 
 @pytest.mark.anyio
-async def test_copies_recover_most_of_the_speech_that_the_network_lost() -> None:
+async def test_speech_that_the_network_lost_is_mostly_heard_by_its_copies() -> None:
     model = load(AsrSettings(model="micro", device="cpu", beam_size=1))
     said = {f"speaker-{number}": sentences(number, 1) for number in range(2)}
     outcome = await measure(Network("5%", loss=0.05), model, said)

@@ -194,7 +194,7 @@ class Seed:
         return alert
 
     def hit(self, *hits: RuleHit, ago_s: float = 1) -> None:
-        """Add matches without an alert."""
+        """Rules that were hit without an alert."""
         heard = self._heard("hello", "lounge", ("ann", "Ann"), ago_s)
         self._do(lambda: self._alerts.commit(heard, [], hits))
 

@@ -22,7 +22,7 @@ def main(model: str, url: str, pace_s: float, batch: int) -> None:
     def load(settings: AsrSettings) -> Transcriber:
         if model != "micro":
             return Scribe(model=model, pace_s=pace_s)
-        from asr.whisper import load as load_whisper  # noqa: PLC0415 - slow, and seldom needed
+        from asr.whisper import load as load_whisper  # noqa: PLC0415 - slow, and seldom wanted
 
         return load_whisper(settings)
 

@@ -76,7 +76,7 @@ def test_a_phrase_of_every_pack_said_again_and_again_is_heard(
         for times in range(2, 9):
             heard = hear(model, repeated(spoken, times, pause_s), language)
             rows.append(read(shipped, heard, phrase, times))
-    print(table(rows), f"never transcribed correctly: {', '.join(misheard) or 'none'}", sep="\n")  # noqa: T201
+    print(table(rows), f"not heard right once: {', '.join(misheard) or 'none'}", sep="\n")  # noqa: T201
     assert rows
     assert all(row.outcome is not Outcome.NOTHING for row in rows), "a mark silenced a match"
 

@@ -10,7 +10,7 @@ import { listQuery } from "./url.js";
 import { words } from "./words.js";
 
 const CAUGHT_UP_MS = 8000;
-const SAID_EVERY_MS = 3000; // interval of announcements to screen readers
+const SAID_EVERY_MS = 3000; // screen readers are told of new alerts together
 const LIVE_ROOMS = ["joining", "listening", "degraded", "lost"].map((state) => `state=${state}`).join("&");
 
 export function makeSession(store) {

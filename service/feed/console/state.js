@@ -245,7 +245,7 @@ export function roomOf(listed, known) {
   return { ...listed, speakers: new Map(speakers), gaps };
 }
 
-/** A room's title, or its id if the title is unknown. */
+/** A room's title, or its id where nothing else is known of it. */
 export function roomTitle(state, id) {
   return state.titles.get(id) || id;
 }
