@@ -1,4 +1,4 @@
-# Each target prepares what it needs in .venv; PYTHON picks the interpreter (3.11 or newer).
+# Each target installs what it needs in .venv; PYTHON picks the interpreter (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ check: $(STAMP)-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The same tests, traced, which takes half as long again.
+# The same tests with coverage; they take half as long again.
 coverage: $(STAMP)-dev
 	@$(BIN)/python tests/needs.py
 	$(BIN)/coverage erase
@@ -32,8 +32,8 @@ drill: $(STAMP)-dev
 bench: $(STAMP)-run
 	$(BIN)/earshot bench path
 
-# Pinned versions with hashes and no index address; needs uv (pip install uv). Extras stay named: pip
-# looks for the newest version of a package with extras that a lock file names without them.
+# Pinned versions with hashes and no index address; needs uv (pip install uv). --no-strip-extras keeps
+# extras: without them pip would look for the newest version of a package that is required with one.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --no-strip-extras --group build pyproject.toml -o requirements.lock

@@ -1,4 +1,4 @@
-"""`earshot bench path`: simulated speakers, the server, and how long their alerts take."""
+"""`earshot bench path`: latency from the speech of simulated speakers to the server's alerts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
+from benchmarks.processor import cpu_s
+from benchmarks.rows import Row, finish
 from service.commands.out_file import OutFile
-from service.commands.processor import cpu_s
-from service.commands.rows import Row, finish
 from service.commands.server_process import server_process
 from service.errors import Failed
 from service.simulation.failed import SimulationFailed
@@ -40,14 +40,15 @@ _SAMPLE_S = 30
     type=click.IntRange(1, 200),
     default=1,
     show_default=True,
-    help="So many such rooms at once, each at another place of the script.",
+    help="Rooms at once, each at another place of the script.",
 )
-@click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
+@click.option("--json", "json_file", type=OutFile(), help="File to write the rows to.")
 def path(minutes: int, rooms: int, json_file: Path | None) -> None:
-    """The whole path: three simulated speakers over WebRTC, micro model, server and clients here.
+    """Measure the time from speech to alert over WebRTC.
 
-    Latency is from the last scripted sample sent to the alert's bytes read by the client, of which
-    0.5 s is the pause that ends an utterance.
+    Three simulated speakers in each room talk to a server with the micro model; all run on this
+    machine. Latency counts from the last sample of the speech sent to the alert received. It
+    includes the pause of 0.5 s that ends an utterance.
     """
     click.echo(
         f"{minutes} min, {rooms} rooms of {_SPEAKERS} speakers, {os.cpu_count()} cores, "
@@ -63,11 +64,16 @@ def path(minutes: int, rooms: int, json_file: Path | None) -> None:
 
 @dataclass(slots=True)
 class _Used:
-    """What the server used, once a second, and all the speakers together."""
+    """Memory and processor time, sampled once a second.
+
+    Attributes:
+        memory_kib: Resident memory of the server.
+        server_s: Processor time of the server so far.
+        speakers_s: Processor time of all speakers so far.
+    """
 
     memory_kib: list[int] = field(default_factory=list)
     server_s: list[float] = field(default_factory=list)
-    """Processor time so far."""
     speakers_s: list[float] = field(default_factory=list)
 
 
@@ -109,7 +115,7 @@ def _first(failures: BaseExceptionGroup[SimulationFailed]) -> SimulationFailed:
 
 
 def _repeated(script: Script, times: int, later_s: float) -> Script:
-    """The script's first speakers, saying all of it once a minute, begun at another place."""
+    """Return a script of the first speakers that repeats every minute, shifted by `later_s`."""
     speakers = tuple(
         replace(
             speaker,
@@ -139,7 +145,7 @@ def _resident_kib(pid: int) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
-    raise Failed(f"process {pid} does not say how much memory it uses")
+    raise Failed(f"process {pid} has no memory figure in /proc")
 
 
 def _latency_rows(report: Report) -> list[Row]:
@@ -162,7 +168,7 @@ def _accuracy_rows(report: Report) -> list[Row]:
 
 
 def _core_rows(used: _Used) -> list[Row]:
-    """In the middle half of the time: voices are encoded before, and the room ends after."""
+    """Return the cores used in the middle half: encoding comes before, the rooms' end after."""
     count = len(used.server_s)
     first, last = count // 4, count * 3 // 4
     if last <= first:

@@ -38,7 +38,7 @@ _TURN_S = 3.0
 def policy() -> None:
     """Check, test, try and compare policy packs.
 
-    Without FILE or DIR, the packs of EARSHOT_POLICY_DIR are taken, or those that are shipped.
+    Without FILE or DIR, a command uses the packs in EARSHOT_POLICY_DIR, else the shipped packs.
     """
 
 
@@ -57,16 +57,16 @@ def _packs_option(command: Callable[..., None]) -> Callable[..., None]:
         metavar="FILE|DIR",
         type=_EXISTING,
         envvar=_VARIABLE,
-        help="May be given several times.",
+        help="Packs to use; may be repeated.",
     )(command)
 
 
 def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for a sentence, its speaker, its room and the talk before it."""
     for option in (
-        click.option("--tag", "tags", multiple=True, help="Of the room; may be given again."),
+        click.option("--tag", "tags", multiple=True, help="Tag of the room; may be repeated."),
         click.option("--room", default="", help="Id of the room."),
-        click.option("--role", default="", help="The speaker's."),
+        click.option("--role", default="", help="Role of the speaker."),
         click.option("--before", multiple=True, help="What the speaker said before, in order."),
         click.option("--or", "hypotheses", multiple=True, help="Another reading of the sound."),
         click.option("--language", type=click.Choice(CODES), help="If not as the characters show."),
@@ -94,17 +94,17 @@ def check(paths: tuple[Path, ...]) -> None:
     "--corpus",
     type=_FOLDER,
     envvar=_CORPUS,
-    help="Folder of benign speech (.jsonl): hold the rules against their budgets.",
+    help="Folder of benign speech (.jsonl) to test the false-alarm budgets on.",
 )
 def test(paths: tuple[Path, ...], corpus: Path | None) -> None:
-    """Try every rule on its own examples and show the result rule by rule."""
+    """Test every rule on its own examples."""
     total = 0
     packs = [pack for _, pack in _loaded(paths)]
     for pack in packs:
         for rule in pack.policies:
             matching, others = _examples(rule)
             click.echo(
-                f"{pack.pack}/{rule.id}: {matching} examples match and {others} do not, as they say"
+                f"{pack.pack}/{rule.id}: {matching} examples match and {others} do not, as expected"
             )
             total += matching + others
     click.echo(f"{total} examples, 0 failed")
@@ -167,7 +167,7 @@ def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
     multiple=True,
     required=True,
     type=_FILE,
-    help="What was said, as JSONL.",
+    help="Transcripts in a JSONL file; may be repeated.",
 )
 @click.option(
     "--against",
@@ -176,16 +176,16 @@ def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
     metavar="FILE|DIR",
     type=_EXISTING,
     envvar=_VARIABLE,
-    help="The packs to compare with; EARSHOT_POLICY_DIR, or those that are shipped.",
+    help="Packs to compare with. Default: EARSHOT_POLICY_DIR, else the shipped packs.",
 )
-@click.option("--show", default=20, show_default=True, help="Differences to show.")
+@click.option("--show", default=20, show_default=True, help="Most differences to show.")
 def backtest(
     drafts: tuple[Path, ...], files: tuple[Path, ...], paths: tuple[Path, ...], show: int
 ) -> None:
     """Run draft packs over talk on record, and show what they would change."""
     before, after = load_matcher(paths), load_matcher(drafts)
     size = sum(path.stat().st_size for path in files)
-    with click.progressbar(length=size, label="listening again", file=sys.stderr) as bar:
+    with click.progressbar(length=size, label="matching", file=sys.stderr) as bar:
         try:
             said = (stored for path in files for stored in read_stored(path, bar.update))
             report = compare_packs(before, after, said)

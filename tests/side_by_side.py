@@ -1,4 +1,4 @@
-"""`make test`: the tests in parts, some of them at once, for they mostly wait."""
+"""`make test`: the tests in parts, several at a time, because they mostly wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import IO
 
 AT_ONCE = 3
-"""Parts that run at the same time; two cores are busy with three, as speech takes its time."""
+"""Parts that run at the same time: three keep two cores busy, because speech takes real time."""
 EVERYTHING = "tests"
 PARTS: Sequence[Sequence[str]] = (
     (
@@ -32,23 +32,24 @@ PARTS: Sequence[Sequence[str]] = (
     (EVERYTHING,),
     ("tests/feed", "tests/rulebook", "tests/storage", "tests/webhooks"),
 )
-"""Folders and files in the order in which they are begun: first what takes longest.
+"""Folders and files of each part, longest part first.
 
-A test belongs to the part that names the least of what it is in.
+A test belongs to the part that names the innermost folder or file around it.
 """
 _INTERRUPTED = (130, 2, -signal.SIGINT)
-"""Exit codes after Ctrl-C: a shell's, pytest's (among others) and a program's that dies of it."""
+"""Exit codes after Ctrl-C: of a shell, of pytest, and of a program that the signal kills."""
 _NOTICE_S = 1.0
 _PYTEST = (sys.executable, "-m", "pytest", "-m", "not drill")
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """
+    """Finished part.
+
     Attributes:
-        name: Of the part.
-        code: The exit code.
-        seconds: How long it took.
+        name: Name of the part.
+        code: Exit code.
+        seconds: Duration.
     """
 
     name: str
@@ -57,17 +58,17 @@ class Done:
 
 
 def command(part: Sequence[str], parts: Sequence[Sequence[str]] = PARTS) -> list[str]:
-    """Pytest's for this part, without what other parts name inside it."""
+    """Return the pytest command of a part, without the places inside it that other parts name."""
     others = (place for other in parts if other != part for place in other)
     inside = [place for place in others if any(place.startswith(f"{own}/") for own in part)]
-    # A cache of its own would be overwritten by the others'.
+    # All parts would write to the same cache.
     return [*_PYTEST, "-p", "no:cacheprovider", *part, *(f"--ignore={place}" for place in inside)]
 
 
 def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
-    """Run all, and write the output of each when it ends, and at last how long each took.
+    """Run all parts; write the output of each when it ends, and the durations at the end.
 
-    Returns: The exit code of the first that failed; 0: all passed; 130: interrupted.
+    Returns: Exit code of the first part that failed; 0: all passed; 130: interrupted.
     """
     finished: list[Done] = []
     interrupted = threading.Event()
@@ -89,7 +90,7 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
         try:
             for ended in as_completed(list(running)):
                 show(ended)
-        except KeyboardInterrupt:  # the parts that run have had the same Ctrl-C
+        except KeyboardInterrupt:  # the running parts receive the same Ctrl-C
             interrupted.set()
             pool.shutdown(cancel_futures=True)
             for ended in [one for one in running if not one.cancelled()]:
@@ -104,7 +105,7 @@ def run(commands: Mapping[str, Sequence[str]], out: IO[bytes]) -> int:
 def _run_one(name: str, words: Sequence[str], path: str, interrupted: threading.Event) -> Done:
     """Run a part, unless Ctrl-C was pressed.
 
-    One that it ended frees its thread before the main thread has noticed: that is waited for.
+    A part that Ctrl-C ended frees its thread before the main thread has noticed: wait for that.
     """
     began_s = time.monotonic()
     with open(path, "wb") as said:

@@ -21,7 +21,7 @@ from benchmarks.asr.monologue import monologue
 from benchmarks.asr.options import measure_shape, shape_options
 from benchmarks.asr.progress import Run, cancel_timeout, set_timeout
 from benchmarks.asr.whisper_live import whisper_live
-from service.commands.rows import finish
+from benchmarks.rows import finish
 from service.errors import ConfigurationError
 from service.logs import configure_logs
 

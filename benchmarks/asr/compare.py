@@ -20,7 +20,7 @@ from asr.windows import Windows
 from benchmarks.asr.material import Said
 from benchmarks.asr.peers import Peer
 from benchmarks.asr.progress import Run
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.simulation.word_errors import word_errors, words
 
 WHOLE = "earshot, 30 s windows"

@@ -26,7 +26,7 @@ from asr.whisper import WhisperTranscriber
 from asr.windows import Windows
 from benchmarks.asr.material import Sentence, Sound, voices
 from benchmarks.asr.progress import Run
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.vad import webrtc_vad
 from service.simulation.word_errors import words

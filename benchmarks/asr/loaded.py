@@ -26,7 +26,7 @@ from asr.settings import AsrSettings
 from asr.speech import EndedBy, Transcript, Unheard, Utterance, WorkClass
 from benchmarks.asr.material import utterances
 from benchmarks.asr.progress import Run
-from service.commands.rows import Row
+from benchmarks.rows import Row
 
 _ROOMS = 8
 _HOT = "room-0"

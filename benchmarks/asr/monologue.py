@@ -28,6 +28,7 @@ from asr.speech import SAMPLE_RATE, Transcript, Utterance, Word, utterance_id
 from asr.whisper import WhisperTranscriber
 from benchmarks.asr.material import Sentence, Sound, voices
 from benchmarks.asr.progress import Run
+from benchmarks.rows import Row
 from policies.load import load_folder
 from policies.match import Match
 from policies.matcher import Matcher
@@ -36,7 +37,6 @@ from policies.severity import Severity
 from policies.spoken import Context, Spoken
 from service.alerts.triage import alert_id
 from service.clock import utc_now
-from service.commands.rows import Row
 from service.listening.ear import Ear
 from service.listening.interim_schedule import InterimSchedule
 from service.listening.segmenter import Segment, Segmenter

@@ -15,8 +15,8 @@ from asr.shapes import QUANTIZATIONS, SHAPES
 from benchmarks.asr.engine import Placement
 from benchmarks.asr.progress import Run, cancel_timeout, set_timeout
 from benchmarks.asr.shape import Plan, default_threads, measure
+from benchmarks.rows import finish
 from service.commands.out_file import OutFile
-from service.commands.rows import finish
 
 _OPTIONS = (
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from service.commands.rows import Row, write_rows
+from benchmarks.rows import Row, write_rows
 
 _GRACE_S = 30
 

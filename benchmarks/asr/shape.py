@@ -31,7 +31,7 @@ from benchmarks.asr.lanes import FEWEST_RUNS, measure_rate
 from benchmarks.asr.product import product_rate
 from benchmarks.asr.progress import Run
 from benchmarks.asr.streams import Waits, arrivals, run_streams
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.errors import Failed
 
 BATCHES = (1, 2, 4, 8, 16, 32)

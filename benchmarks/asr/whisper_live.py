@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from asr.speech import SAMPLE_RATE
 from benchmarks.asr.live import Client, Crowd, CrowdResult, clients
-from service.commands.processor import cpu_s
+from benchmarks.processor import cpu_s
 from service.errors import Failed
 from service.simulation.word_errors import words
 

@@ -1,1 +1,1 @@
-"""`earshot bench ingest`: what hearing a track costs, and what of its words survives."""
+"""`earshot bench ingest`: cost of listening to a track, and speech lost on the way."""

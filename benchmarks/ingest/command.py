@@ -1,4 +1,4 @@
-"""The command and its parts."""
+"""`earshot bench ingest` and its options."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ from benchmarks.asr.progress import Run, cancel_timeout, set_timeout
 from benchmarks.ingest import cpu
 from benchmarks.ingest.loss import loss
 from benchmarks.ingest.vad_table import vad_table
+from benchmarks.rows import finish
 from service.commands.out_file import OutFile
-from service.commands.rows import finish
 from service.logs import configure_logs
 
 _PARTS = ("cpu", "silent", "loss", "vad")
 
 
 @click.command()
-@click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
+@click.option(
+    "--only",
+    type=click.Choice(_PARTS),
+    multiple=True,
+    help="Part to measure; may be repeated. Default: all parts.",
+)
 @click.option(
     "--tracks",
     type=click.IntRange(1, 500),
     default=20,
     show_default=True,
-    help="Speaking tracks that both sides hear; the step by which more are tried.",
+    help="Speaking tracks to compare with; also the step towards the most tracks.",
 )
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option(
@@ -36,22 +41,22 @@ _PARTS = ("cpu", "silent", "loss", "vad")
     type=click.FloatRange(0.2, 600),
     default=10.0,
     show_default=True,
-    help="How long processor time is measured.",
+    help="Seconds for which processor time is measured.",
 )
 @click.option(
     "--limit-s",
     type=click.FloatRange(5, 86_400),
     default=1800.0,
     show_default=True,
-    help="Measure nothing more after so long.",
+    help="Seconds after which nothing new is measured.",
 )
 @click.option(
     "--corpus",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Recordings to be mixed with noise, too, for the part vad. NAME.speech.txt beside one is "
-    "where speech is in it, as Audacity exports labels.",
+    help="Folder of recordings for the part vad. NAME.speech.txt beside a recording marks its "
+    "speech, in Audacity's label format.",
 )
-@click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
+@click.option("--json", "json_file", type=OutFile(), help="File to write the rows to.")
 def ingest(
     only: tuple[str, ...],
     tracks: int,
@@ -61,16 +66,20 @@ def ingest(
     corpus: Path | None,
     json_file: Path | None,
 ) -> None:
-    """What it costs to hear a room, and what is lost on the way.
+    """Measure the cost of listening to a room, and the speech lost.
 
-    Publishers in a process of their own send over real ICE, DTLS and SRTP on loopback. cpu:
-    processor time for a second of a speaking track, ours beside aiortc's recv() with PyAV's
-    resampler and webrtcvad, and how many tracks are heard in real time. silent: tracks whose
-    speakers say nothing, with DTX. loss: lost packets, jitter, reordering and an outage; the share
-    of speech lost and the demo model's word error rate, ours beside stock aiortc. vad: what is
-    taken for speech in noise by webrtcvad, by Silero and by both as the server uses them.
+    Publishers in a process of their own send over real ICE, DTLS and SRTP on loopback. The parts:
+
+    \b
+    cpu     Processor time of a speaking track, compared with aiortc's recv(),
+            PyAV's resampler and webrtcvad; the most tracks in real time.
+    silent  The same for tracks whose speakers say nothing, with DTX.
+    loss    Speech lost, and word error rate, with packet loss, jitter,
+            reordering and an outage; compared with stock aiortc.
+    vad     Speech detection in noise: webrtcvad, Silero, and the server's
+            cascade of both.
     """
-    configure_logs("auto", "warning")  # the table is what is read
+    configure_logs("auto", "warning")  # log lines would break up the table
     run = Run(limit_s, json_file)
     set_timeout(run)
     click.echo(f"{os.cpu_count()} cores, Python {platform.python_version()}, loopback")
@@ -89,9 +98,9 @@ def ingest(
 def _measure(part: str, run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
     match part:
         case "cpu":
-            cpu.beside(run, tracks=tracks, rounds=rounds, seconds=seconds)
-            cpu.most(run, step=tracks, seconds=seconds)
+            cpu.compare_speaking(run, tracks=tracks, rounds=rounds, seconds=seconds)
+            cpu.find_capacity(run, step=tracks, seconds=seconds)
         case "silent":
-            cpu.quiet(run, tracks=tracks, rounds=rounds, seconds=seconds)
+            cpu.compare_silent(run, tracks=tracks, rounds=rounds, seconds=seconds)
         case "loss":
             asyncio.run(loss(run))

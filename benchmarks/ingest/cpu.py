@@ -1,7 +1,7 @@
-"""Processor time for a second of a track: ours beside stock aiortc, and how many a core hears.
+"""Processor time of a track, compared with stock aiortc, and the tracks that a core can decode.
 
-Only this process is measured: the publishers have one of their own. On a machine of few cores they
-take theirs from the same, so that what a core could hear is also told by what a track costs.
+Only this process is measured: the publishers run in another. On a machine of few cores both share
+the cores, so the capacity of a core is also computed from the cost of a track.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from benchmarks.ingest.material import silent, speaking, voices
 from benchmarks.ingest.ours import ours
 from benchmarks.ingest.receiver import Receiver
 from benchmarks.ingest.script import Script
-from benchmarks.ingest.stock import detecting, stock
-from service.commands.rows import Row
+from benchmarks.ingest.stock import detect_speech, stock
+from benchmarks.rows import Row
 
 STOCK = "aiortc's recv(), PyAV's resampler and webrtcvad"
 RATIO_BAR = 0.45
 SPEAKING_BAR = 100
 SILENT_BAR = 400
 _STEPS = 10
-"""The most tracks that are tried, in steps of --tracks."""
+"""Most steps of --tracks that are tried."""
 _SILENT_TIMES = 3
-"""More silent tracks than speaking ones are held, for they cost little."""
+"""Silent tracks per speaking track: silent ones cost little."""
 _WARM_S = 2.0
 _FULL = 0.95
-"""Of a core."""
+"""Share of a core at which it counts as full."""
 _IN_TIME = 0.99
-"""So much of what was sent in a time is heard in it."""
+"""Least share of the packets sent that must be decoded within the same time."""
 _CONNECT_S = 0.3
-"""Foreseen for each track."""
+"""Time to expect for connecting a track."""
 _SAMPLE_S = 0.1
-"""Between two looks at how late the event loop is: each wakes the process up."""
+"""Time between two samples of the event loop's delay: each sample wakes the process."""
 
 
 Open = Callable[[], AbstractAsyncContextManager[Receiver]]
@@ -46,15 +46,16 @@ Open = Callable[[], AbstractAsyncContextManager[Receiver]]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A stretch of time on one side.
+    """Cost of one side over a stretch of time.
 
     Attributes:
+        wall_s: Length of the stretch.
         cpu_s: Processor time of this process.
-        track_s: Seconds of tracks in it: those that were heard, or where nobody spoke, held.
-        arrived: Share of the packets sent that were heard.
+        track_s: Seconds of sound decoded; for silent tracks, seconds connected. All tracks.
+        arrived: Share of the packets sent that were decoded.
         lost: Packets given up.
-        late_s: How late the publishers sent their latest packet.
-        lag_s: How late the event loop came to what was due, 19 times of 20.
+        late_s: Greatest delay of a packet at the publishers.
+        lag_s: Delay of the event loop, 95th percentile.
     """
 
     wall_s: float
@@ -78,14 +79,14 @@ class Cost:
         return self.arrived >= _IN_TIME and self.lost == 0
 
 
-def beside(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
-    """Both sides in turn, some rounds, on the same speech."""
+def compare_speaking(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
+    """Measure both sides in turn on the same speech."""
     _compare("speaking", run, tracks=tracks, rounds=rounds, seconds=seconds)
 
 
-def most(run: Run, *, step: int, seconds: float) -> None:
-    """More and more speaking tracks, until one core is full or something is late or lost."""
-    best, held = asyncio.run(_more_and_more(run, step, seconds))
+def find_capacity(run: Run, *, step: int, seconds: float) -> None:
+    """Add speaking tracks until a core is full, or a packet is late or lost."""
+    best, held = asyncio.run(_add_tracks(run, step, seconds))
     bar = SPEAKING_BAR if _STEPS * step >= SPEAKING_BAR else None
     run.keep(Row("speaking tracks heard in real time, none lost", held, "tracks", bar, least=True))
     if best is not None:
@@ -95,20 +96,20 @@ def most(run: Run, *, step: int, seconds: float) -> None:
         run.keep(Row(name, round(1000 / best.each_ms), "tracks", bar, least=True))
 
 
-async def _more_and_more(run: Run, step: int, seconds: float) -> tuple[Cost | None, int]:
-    """The last number of tracks that were all heard in time, and their cost."""
+async def _add_tracks(run: Run, step: int, seconds: float) -> tuple[Cost | None, int]:
+    """Return the cost of the most tracks that were all decoded in time, and their number."""
     best: Cost | None = None
     tracks = held = 0
     async with far_end() as end, ours() as side:
-        await _learn(end)
+        await _load_scripts(end)
         while tracks < _STEPS * step:
-            foreseen = _CONNECT_S * step + _WARM_S + seconds
-            if not run.enough_for(foreseen, f"{tracks + step} speaking tracks"):
+            expected_s = _CONNECT_S * step + _WARM_S + seconds
+            if not run.enough_for(expected_s, f"{tracks + step} speaking tracks"):
                 break
             await _call(end, side, tracks, tracks + step, silence=False)
             tracks += step
             cost = await _measure(end, side, tracks, seconds, silence=False)
-            run.say(_told(tracks, cost))
+            run.say(_cost_line(tracks, cost))
             if not cost.in_time:
                 break
             best, held = cost, tracks
@@ -117,8 +118,8 @@ async def _more_and_more(run: Run, step: int, seconds: float) -> tuple[Cost | No
     return best, held
 
 
-def quiet(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
-    """Tracks of people who say nothing, with DTX: a packet every 400 ms."""
+def compare_silent(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
+    """Measure both sides on silent tracks with DTX: a packet every 400 ms."""
     _compare(
         "silent", run, tracks=_SILENT_TIMES * tracks, rounds=rounds, seconds=seconds, silence=True
     )
@@ -127,15 +128,15 @@ def quiet(run: Run, *, tracks: int, rounds: int, seconds: float) -> None:
 def _compare(
     kind: str, run: Run, *, tracks: int, rounds: int, seconds: float, silence: bool = False
 ) -> None:
-    sides: dict[str, Open] = {"ours": lambda: ours(), STOCK: lambda: stock(detecting)}
+    sides: dict[str, Open] = {"ours": lambda: ours(), STOCK: lambda: stock(detect_speech)}
     costs: dict[str, list[Cost]] = {name: [] for name in sides}
-    foreseen = len(sides) * (_CONNECT_S * tracks + _WARM_S + seconds)
+    expected_s = len(sides) * (_CONNECT_S * tracks + _WARM_S + seconds)
     for number in range(rounds):
-        if not run.enough_for(foreseen, f"round {number + 1} of {tracks} {kind} tracks"):
+        if not run.enough_for(expected_s, f"round {number + 1} of {tracks} {kind} tracks"):
             break
         for name in list(sides) if number % 2 == 0 else [*sides][::-1]:
             cost = asyncio.run(_cost(sides[name], tracks, seconds, silence=silence))
-            run.say(f"{name}: {_told(tracks, cost)}")
+            run.say(f"{name}: {_cost_line(tracks, cost)}")
             costs[name].append(cost)
     if costs[STOCK]:
         _keep(f"{tracks} {kind} tracks", run, costs, silence=silence)
@@ -162,23 +163,23 @@ def _keep(what: str, run: Run, costs: dict[str, list[Cost]], *, silence: bool) -
 
 async def _cost(side: Open, tracks: int, seconds: float, *, silence: bool) -> Cost:
     async with far_end() as end, side() as receiver:
-        await _learn(end)
+        await _load_scripts(end)
         await _call(end, receiver, 0, tracks, silence=silence)
         return await _measure(end, receiver, tracks, seconds, silence=silence)
 
 
-async def _learn(end: FarEnd) -> None:
-    await end.learn("silence", silent())
+async def _load_scripts(end: FarEnd) -> None:
+    await end.load_script("silence", silent())
     for voice in range(voices()):
-        await end.learn(f"voice {voice}", speaking(voice))
+        await end.load_script(f"voice {voice}", speaking(voice))
 
 
 async def _call(end: FarEnd, side: Receiver, first: int, until: int, *, silence: bool) -> None:
-    """Connect these tracks, each at another place between two packets of the others."""
+    """Connect the tracks, their packets spread evenly in time."""
 
     async def call(number: int) -> None:
         script: Script = silent() if silence else speaking(number % voices())
-        spread = (number * 0.618) % 1.0  # evenly, however many there will be
+        spread = (number * 0.618) % 1.0  # the golden ratio spreads any number evenly
         after_s = spread * (script.seconds if silence else 0.02)
         name = "silence" if silence else f"voice {number % voices()}"
         speaker = f"speaker-{number}"
@@ -221,7 +222,7 @@ async def _sample_lag(lags: list[float]) -> None:
         lags.append(time.monotonic() - due)
 
 
-def _told(tracks: int, cost: Cost) -> str:
+def _cost_line(tracks: int, cost: Cost) -> str:
     return (
         f"{tracks} tracks: {cost.each_ms:.2f} ms a second of a track, {cost.of_a_core:.2f} of a "
         f"core, {100 * cost.arrived:.1f} % heard in time, {cost.lost} lost; loop late by "

@@ -1,4 +1,4 @@
-"""The publishers' process, as the bench that measures the other side holds it."""
+"""Control of the publishers' process from the process that is measured."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from benchmarks.ingest.script import Script, to_json
 from service.errors import Failed
 
 _AT_ONCE = 6
-"""Calls that are being connected together."""
+"""Publishers that connect at the same time."""
 _END_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """
+    """Packets that the publishers have sent.
+
     Attributes:
-        packets: Sent by all calls since the beginning.
-        late_s: How late the latest of them was since last asked: more than some hundredths of a
-            second, and it is the publishers that cannot keep up.
+        packets: Packets of all publishers since the start.
+        late_s: Greatest delay of a packet since the last query. More than a few hundredths of a
+            second mean that the publishers cannot keep up.
     """
 
     packets: int
@@ -35,7 +36,7 @@ class Sent:
 
 
 class FarEnd:
-    """Made by `far_end`."""
+    """Publishers in another process. Made by `far_end`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -45,8 +46,8 @@ class FarEnd:
         self._connecting = asyncio.Semaphore(_AT_ONCE)
         self._over = False
 
-    async def learn(self, name: str, script: Script) -> None:
-        await self._ask(do="learn", name=name, script=to_json(script))
+    async def load_script(self, name: str, script: Script) -> None:
+        await self._ask(do="load", name=name, script=to_json(script))
 
     async def call(
         self, name: str, after_s: float, answer: Callable[[str], Awaitable[str]]
@@ -54,11 +55,11 @@ class FarEnd:
         """Connect a publisher of the script.
 
         Args:
-            after_s: So long after the others it begins.
-            answer: Takes an SDP offer and gives the answer to it.
+            after_s: Delay of its start after the others.
+            answer: Returns the SDP answer to an offer.
 
         Raises:
-            Failed: there is no connection.
+            Failed: No connection was made.
         """
         async with self._connecting:
             number = next(self._calls)
@@ -66,20 +67,21 @@ class FarEnd:
             await self._ask(do="connect", call=number, sdp=await answer(offered["sdp"]))
 
     async def play(self) -> None:
-        """Those who have been connected since begin with their scripts."""
+        """Start the scripts of the publishers connected since the last call."""
         await self._ask(do="play")
 
     async def sent(self) -> Sent:
-        told = await self._ask(do="tell")
-        return Sent(told["sent"], told["late_s"])
+        """Return the count and the delay of the packets so far."""
+        counts = await self._ask(do="count")
+        return Sent(counts["sent"], counts["late_s"])
 
     def kill(self) -> None:
         """End the process at once."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
-    async def read(self) -> None:
-        """Take the answers until the process ends."""
+    async def read_answers(self) -> None:
+        """Read the answers until the process ends."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             answer = json.loads(line)
@@ -110,12 +112,12 @@ class FarEnd:
 
 
 def _gone() -> Failed:
-    return Failed("the publishers' process has ended; what it said is above")
+    return Failed("the publishers' process has ended; its messages are above")
 
 
 @asynccontextmanager
 async def far_end() -> AsyncIterator[FarEnd]:
-    """Publishers that can be called; at the end they hang up."""
+    """Start the publishers' process; disconnect all publishers at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -125,7 +127,7 @@ async def far_end() -> AsyncIterator[FarEnd]:
         limit=LINE_BYTES,
     )
     end = FarEnd(process)
-    reading = asyncio.create_task(end.read(), name="far end")
+    reading = asyncio.create_task(end.read_answers(), name="far end")
     try:
         yield end
     finally:

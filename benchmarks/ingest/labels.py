@@ -1,10 +1,10 @@
-"""What was marked as speech in a recording: label tracks, as Audacity writes them.
+"""Labels that mark the speech in a recording, in Audacity's format.
 
-A line has a beginning, an end, both in seconds, and a text, parted by tabs. The track of `talk.wav`
-is `talk.speech.txt` beside it, or in `tracks` for recordings that are known: those were marked by
-eye on spectrograms, twice, neither with a detector nor knowing of the other, where a mouth makes a
-sound, from the first frication to the last, without breaths. Each edge is the middle between the
-two.
+Each line holds a start and an end in seconds, and a text, separated by tabs. The labels of
+`talk.wav` are in `talk.speech.txt` beside it, or in `tracks` for known recordings. Those in
+`tracks` were marked by eye on spectrograms, twice and independently, without a detector: every
+sound of a mouth, from the first frication to the last, without breaths. Each edge is the mean of
+the two.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from pathlib import Path
 from service.errors import ConfigurationError
 
 Labels = Sequence[tuple[float, float]]
-"""Beginnings and ends, in seconds."""
+"""Start and end of each stretch of speech, in seconds."""
 
 _SLACK_S = 0.05
-"""What decoders make of a recording's end."""
+"""Tolerance at the end of a recording: decoders differ there."""
 _KNOWN = files("benchmarks.ingest") / "tracks"
 
 
 def labels_of(recording: Path, seconds: float) -> Labels | None:
-    """None where nobody has marked it.
+    """Return the labels of a recording; None if it has no labels.
 
     Args:
-        seconds: How long it is.
+        seconds: Length of the recording.
 
     Raises:
-        ConfigurationError: a track cannot be read, or is of another recording.
+        ConfigurationError: The labels cannot be read, or belong to another recording.
     """
     name = f"{recording.stem}.speech.txt"
     beside, known = recording.with_name(name), _KNOWN / name
@@ -43,8 +43,8 @@ def labels_of(recording: Path, seconds: float) -> Labels | None:
     until_s = max(last for _, last in found)
     if until_s > seconds + _SLACK_S:
         raise ConfigurationError(
-            f"{name} marks speech up to {until_s:g} s, and {recording} is {seconds:.2f} s "
-            "long: take its own labels, in seconds"
+            f"{name} marks speech up to {until_s:g} s, but {recording} is {seconds:.2f} s "
+            "long: use the labels of this recording, in seconds"
         )
     return found
 
@@ -52,7 +52,7 @@ def labels_of(recording: Path, seconds: float) -> Labels | None:
 def _read(track: str, name: str) -> Labels:
     found: list[tuple[float, float]] = []
     for number, line in enumerate(track.split("\n"), 1):
-        if not line.strip() or line.startswith("\\"):  # the frequencies of the label before
+        if not line.strip() or line.startswith("\\"):  # frequencies of the previous label
             continue
         try:
             first, last = map(float, line.split("\t")[:2])
@@ -60,10 +60,10 @@ def _read(track: str, name: str) -> Labels:
             first, last = 0.0, 0.0
         if not 0 <= first < last:
             raise ConfigurationError(
-                f"{name}, line {number}: a beginning and a later end in seconds, parted by a tab, "
-                "were expected: export the labels from Audacity anew"
+                f"{name}, line {number}: expected a start and a later end in seconds, separated by "
+                "a tab: export the labels from Audacity again"
             )
         found.append((first, last))
     if not found:
-        raise ConfigurationError(f"{name} has no label: mark some speech, or remove the file")
+        raise ConfigurationError(f"{name} has no labels: mark the speech, or remove the file")
     return sorted(found)

@@ -1,7 +1,7 @@
-"""What is lost on bad networks, and what that does to the words: ours beside stock aiortc.
+"""Speech lost on bad networks, and its word error rate, compared with stock aiortc.
 
-Each speaker publishes the same packets to both sides at once, through two connections of the same
-kind; a network takes the same packets from both. What is cut from them goes to the demo model.
+Each speaker publishes the same packets to both sides at once, over two connections of the same
+kind; a network drops the same packets of both. The demo model transcribes the utterances.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from asr.speech import SAMPLE_RATE, Utterance, utterance_id
 from asr.transcriber import Transcriber
 from benchmarks.asr.progress import Run
 from benchmarks.ingest.far_end import far_end
-from benchmarks.ingest.heard import RecordingDecoder
 from benchmarks.ingest.material import LEAD_S, SENTENCES, TAIL_S, Said, sentences
 from benchmarks.ingest.network import NETWORKS, Network, lost_share, through
 from benchmarks.ingest.ours import ours
+from benchmarks.ingest.recording_decoder import RecordingDecoder
 from benchmarks.ingest.stock import stock
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.listening.heard import AudioGap
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.vad import webrtc_vad
@@ -33,9 +33,9 @@ from service.simulation.word_errors import word_errors, words
 SPEAKERS = 8
 STOCK = "stock aiortc"
 LOST_BAR = 1.0
-"""Percent of the speech, at `_BARRED`."""
+"""Most speech lost, in percent, on the network `_BARRED`."""
 WORDS_BAR = 3.0
-"""Points of word error rate above no loss, at the same."""
+"""Most word error rate above that without loss, in percentage points, on `_BARRED`."""
 _BARRED = "5% random loss"
 _SEED = 8
 _SETTLE_S = 2.0
@@ -46,9 +46,10 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """
+    """Result of one side.
+
     Attributes:
-        lost: Percent of the speech that came neither by itself nor as a copy in a later packet.
+        lost: Percent of the speech that arrived neither by itself nor as a copy in a later packet.
         errors: Word error rate in percent.
     """
 
@@ -58,11 +59,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one network.
+    """Result of one network.
 
     Attributes:
-        dropped: Percent of the packets of speech that the network lost.
-        gaps: Of speech that we told of as unheard.
+        dropped: Percent of the packets of speech that the network dropped.
+        gaps: Gaps that the server reported.
     """
 
     dropped: float
@@ -76,8 +77,8 @@ async def loss(run: Run) -> None:
     model = load_whisper(AsrSettings(model="micro", device="cpu"))
     clean: Side | None = None
     for network in NETWORKS:
-        foreseen = sentences(0).script.seconds + _SETTLE_S + _CONNECT_S + _WORDS_S
-        if not run.enough_for(foreseen, network.name):
+        expected_s = sentences(0).script.seconds + _SETTLE_S + _CONNECT_S + _WORDS_S
+        if not run.enough_for(expected_s, network.name):
             break
         run.say(f"{network.name}: {SPEAKERS} speakers, {SENTENCES} sentences each")
         said = {f"speaker-{number}": sentences(number) for number in range(SPEAKERS)}
@@ -101,12 +102,12 @@ def _keep(run: Run, network: Network, outcome: Outcome, clean: Side) -> None:
         more = round(outcome.ours.errors - clean.errors, 2)
         run.keep(Row(f"{name}, word error rate above no loss, ours", more, "points", WORDS_BAR))
     if network.outage_s:
-        told_s = sum((gap.to_at - gap.from_at).total_seconds() for gap in outcome.gaps)
-        run.keep(Row(f"{name}, told of as gaps by ours", round(told_s, 1), "s in all"))
+        gaps_s = sum((gap.to_at - gap.from_at).total_seconds() for gap in outcome.gaps)
+        run.keep(Row(f"{name}, reported as gaps by ours", round(gaps_s, 1), "s in all"))
 
 
 async def measure(network: Network, model: Transcriber, said: Mapping[str, Said]) -> Outcome:
-    """Play what each speaker says through the network to both sides, and read what came."""
+    """Send each speaker's packets through the network to both sides, and compare the results."""
     came = {
         name: through(network, one.script, lead_s=LEAD_S, tail_s=TAIL_S, seed=_SEED + number)
         for number, (name, one) in enumerate(said.items())
@@ -116,10 +117,10 @@ async def measure(network: Network, model: Transcriber, said: Mapping[str, Said]
     async with (
         far_end() as end,
         ours(decoders.__getitem__) as own,
-        stock(lambda name: cutters[name].take) as other,
+        stock(lambda name: cutters[name].push) as other,
     ):
         for name, script in came.items():
-            await end.learn(name, script)
+            await end.load_script(name, script)
         await asyncio.gather(
             *(
                 end.call(name, _spread(number), partial(side.answer, name))
@@ -145,14 +146,14 @@ async def measure(network: Network, model: Transcriber, said: Mapping[str, Said]
 
 
 class _Cutter:
-    """Cuts what `recv()` gives into utterances, as our own segmenter does."""
+    """Cuts the samples of `recv()` into utterances with the server's segmenter."""
 
     def __init__(self, speaker: str) -> None:
         self._speaker = speaker
         self._segmenter = Segmenter(webrtc_vad())
         self._cut: list[Utterance] = []
 
-    def take(self, pcm: bytes) -> None:
+    def push(self, pcm: bytes) -> None:
         self._cut += map(self._utterance, self._segmenter.push(pcm))
 
     def finish(self) -> list[Utterance]:
@@ -173,7 +174,7 @@ class _Cutter:
 
 
 def _spread(speaker: int) -> float:
-    """Speakers do not send at the same instant."""
+    """Return a delay, in seconds, so that speakers do not send at the same instant."""
     return speaker * 0.618 % 1.0 * 0.02
 
 
@@ -182,13 +183,13 @@ def _sequences(said: Said, times: set[int]) -> set[int]:
 
 
 def _lost(said: Mapping[str, Said], heard: Mapping[str, set[int]]) -> float:
-    """Percent of the packets of speech of which nothing was heard."""
+    """Return the percentage of the packets of speech that were not decoded."""
     lost = sum(len(one.speech - heard[name]) for name, one in said.items())
     return 100 * lost / sum(len(one.speech) for one in said.values())
 
 
 def _errors(said: Mapping[str, Said], cut: Sequence[Utterance], model: Transcriber) -> float:
-    """Word error rate in percent, over all that each speaker said."""
+    """Return the word error rate over all speakers, in percent."""
     heard: defaultdict[str, list[str]] = defaultdict(list)
     for utterance in sorted(cut, key=lambda one: one.started_at):
         [transcript] = model.transcribe([replace(utterance, languages=("en",))])

@@ -1,4 +1,4 @@
-"""What is said: the shipped clips of the simulation, encoded as a browser would."""
+"""Speech to send: the shipped clips of the simulation, encoded as a browser would."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from service.simulation.script import DEMO_SCRIPT, load_script
 from service.simulation.voice import FRAME, SAMPLE_RATE, Microphone, Pcm, audible_range, read_clip
 
 SENTENCES = 6
-"""Of each speaker of a row of the loss table."""
+"""Sentences of each speaker in the loss table."""
 LEAD_S = 1.0
-"""Silence before the first sentence, which every network lets through: what comes first is where a
-listener's time begins."""
+"""Silence before the first sentence. Every network lets it through: a receiver's clock starts with
+the first packet."""
 TAIL_S = 2.5
-"""Silence after the last: aiortc gives out a packet when four more have come."""
+"""Silence after the last sentence: aiortc returns a packet when four more have arrived."""
 _PAUSE_S = 0.9
 _BREATH_S = 0.1
-"""Between the sentences of somebody who never pauses."""
+"""Silence between the sentences of `speaking`."""
 _AUDIBLE_PEAK = 104  # -50 dBFS
 _REFRESH = 20
-"""A silent sender's frames from one packet to the next: libopus' DTX, 400 ms."""
+"""Frames between two packets of a silent sender: libopus' DTX, 400 ms."""
 _SILENT = 127
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A speaker's part.
+    """Packets and words of one speaker.
 
     Attributes:
-        speech: The sequence numbers of the packets that hold something audible.
-        text: The words, all sentences in one.
+        speech: Sequence numbers of the packets with audible sound.
+        text: Words of all sentences.
     """
 
     script: Script
@@ -55,7 +55,7 @@ def voices() -> int:
 
 @cache
 def speaking(voice: int) -> Script:
-    """One of the voices talking without end, a packet every 20 ms."""
+    """Return an endless script of one of the voices, a packet every 20 ms."""
     breath = _silence(_BREATH_S)
     sound = _whole(
         np.concatenate([part for one in _voices()[voice] for part in (one.sound, breath)])
@@ -67,7 +67,7 @@ def speaking(voice: int) -> Script:
 
 @cache
 def silent() -> Script:
-    """Nobody talks, and DTX sends a packet every 400 ms."""
+    """Return an endless script of silence: DTX sends a packet every 400 ms."""
     frame = _silence(FRAME / SAMPLE_RATE)
     packet = Microphone().push(frame)
     assert packet is not None
@@ -76,8 +76,10 @@ def silent() -> Script:
 
 @cache
 def sentences(speaker: int, count: int = SENTENCES) -> Said:
-    """So many sentences of a voice with pauses that DTX does not send; every speaker's are others,
-    or come in another order."""
+    """Return sentences of a voice, with pauses that DTX does not send.
+
+    No two speakers have the same sentences in the same order.
+    """
     own = _voices()[speaker % voices()]
     first = speaker // voices()
     chosen = [own[(first + at) % len(own)] for at in range(count)]
@@ -109,7 +111,7 @@ def _encoded(sound: Pcm) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _level(frame: Pcm) -> int:
-    """RFC 6464: decibels below full scale, 127 for silence."""
+    """Return the level of RFC 6464: decibels below full scale, 127 for silence."""
     mean_square = float(np.mean(np.square(frame.astype(np.float64)))) / 32768.0**2
     return _SILENT if mean_square <= 0 else min(_SILENT, round(-10 * math.log10(mean_square)))
 

@@ -1,4 +1,4 @@
-"""What a network does to packets. Pure: the same seed loses the same packets."""
+"""Simulated networks: loss, jitter and outages. Pure: the same seed loses the same packets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from benchmarks.ingest.script import Script
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """
+    """Network model.
+
     Attributes:
-        loss: Share of the packets that is lost.
-        burst: How many in a row on average (Gilbert-Elliott: all are lost in the bad state, none
-            in the good one); 0: each by itself.
-        jitter_s: Packets are held back by 0 to twice as much, evenly spread.
-        displaced: Share of the packets held back by `displaced_s`, so that others overtake them.
-        outage_s: So long nothing comes through in the middle.
+        loss: Share of the packets that are lost.
+        burst: Average number of packets lost in a row (Gilbert-Elliott: the bad state loses all,
+            the good state none); 0: losses are independent.
+        jitter_s: Mean delay; delays are uniform between 0 and twice this.
+        displaced: Share of the packets that `displaced_s` delays, so that others overtake them.
+        outage_s: Length of an outage in the middle.
     """
 
     name: str
@@ -44,10 +45,10 @@ NETWORKS = (
 
 
 def through(network: Network, script: Script, *, lead_s: float, tail_s: float, seed: int) -> Script:
-    """The script as it comes out: without what is lost, in the order of arrival.
+    """Return the script without the lost packets, in the order of arrival.
 
     Args:
-        lead_s, tail_s: The beginning and the end come through untouched.
+        lead_s, tail_s: Lengths of the start and the end that the network leaves untouched.
     """
     chance = random.Random(seed)
     first, last = lead_s, script.seconds - tail_s
@@ -67,7 +68,7 @@ def through(network: Network, script: Script, *, lead_s: float, tail_s: float, s
 
 
 def lost_share(before: Script, after: Script, among: frozenset[int]) -> float:
-    """Which share of these packets the network lost."""
+    """Return the share of the packets `among` that the network lost."""
     came = {cue.sequence for cue in after.cues}
     sent = [cue.sequence for cue in before.cues if cue.sequence in among]
     return sum(number not in came for number in sent) / len(sent)

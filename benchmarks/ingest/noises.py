@@ -1,4 +1,4 @@
-"""Sounds that are no speech, the same at every run. float samples at 16 kHz, any loudness."""
+"""Sounds without speech, the same at every run: float samples at 16 kHz, of any loudness."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def brown(samples: int) -> Sound:
 
 
 def hum(samples: int) -> Sound:
-    """Mains hum and two of its harmonics."""
+    """Return mains hum with two harmonics."""
     return _tones(np.arange(samples), (50, 100, 150))
 
 
 def music(samples: int) -> Sound:
-    """Plucked chords with harmonics, two a second."""
+    """Return plucked chords with harmonics, two a second."""
     made = np.zeros(samples)
     length = SAMPLE_RATE // 2
     for number, at in enumerate(range(0, samples, length)):
@@ -43,7 +43,7 @@ def music(samples: int) -> Sound:
 
 
 def clicks(samples: int) -> Sound:
-    """Keys and knocks: bursts of 12 ms, four a second on average."""
+    """Return keys and knocks: bursts of 12 ms, four a second on average."""
     chance = np.random.default_rng(5)
     made = np.zeros(samples)
     for at in chance.integers(0, samples - 200, samples * _CLICKS_A_SECOND // SAMPLE_RATE):
@@ -62,7 +62,7 @@ NOISES: Mapping[str, Callable[[int], Sound]] = {
 
 
 def _coloured(samples: int, slope: float) -> Sound:
-    """Noise whose amplitude falls with frequency to this power."""
+    """Return noise with an amplitude of frequency to the power -slope."""
     spectrum = np.fft.rfft(np.random.default_rng(4).standard_normal(samples))
     frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
     return np.fft.irfft(spectrum / np.maximum(frequency, 20.0) ** slope, samples)

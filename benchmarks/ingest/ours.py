@@ -1,5 +1,7 @@
-"""The server's own way from a publisher to utterances, as `service.server` wires it, with a database
-on disk and without a model."""
+"""The server's path from a publisher to utterances, with a database on disk and no model.
+
+The parts are those that `service.server` wires.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +38,15 @@ _MOST_GAPS = 10_000
 _PACKET_S = 0.02
 
 Decoders = Callable[[str], OpusDecoder]
-"""Makes a speaker's decoder."""
+"""Factory of a speaker's decoder."""
 
 
 class Ours:
-    """Made by `ours`."""
+    """Receiver made of the server's own parts. Made by `ours`."""
 
     def __init__(self, rooms: SqlRooms, hearing: SqlHearing, decoders: Decoders) -> None:
         self.utterances: list[Utterance] = []
-        """What was cut, in the order of its end; settled at once."""
+        """Utterances in the order of their ends; settled at once."""
         self._decoders = decoders
         self._hearing = hearing
         self._heard: list[Ear] = []
@@ -71,10 +73,10 @@ class Ours:
                 addresses=LOOPBACK,
             )
         except BadOffer as error:
-            raise Failed(f"the bench's own offer was refused: {error}") from error
+            raise Failed(f"the benchmark's own offer was refused: {error}") from error
         except CannotAnswer as error:
             missing = "; ".join(error.missing) or str(error)
-            raise Failed(f"the bench's own offer cannot be answered: {missing}") from error
+            raise Failed(f"the benchmark's own offer cannot be answered: {missing}") from error
         self._peers.append(peer)
         return peer.sdp
 
@@ -85,7 +87,7 @@ class Ours:
         return sum(ear.counters.lost for ear in self._heard)
 
     async def gaps(self) -> Sequence[AudioGap]:
-        """What was told of as unheard."""
+        """Return the gaps that were reported."""
         return await self._hearing.gaps(_ROOM, _MOST_GAPS)
 
     async def run(self) -> None:
@@ -147,8 +149,8 @@ def _pass_over(listener: Listener, interim: Utterance) -> None:
 
 
 def _show(levels: SpeakerLevels, at: datetime) -> None:
-    """Nobody follows the meters."""
+    """Ignore the levels."""
 
 
 def _ignore(reason: str) -> None:
-    """The bench hangs up."""
+    """Ignore the end of a connection: the benchmark closes them itself."""

@@ -1,9 +1,9 @@
-"""The publishers, in a process of their own: what they cost is not what is measured.
+"""Process of the publishers, apart from the process that is measured.
 
-`python -m benchmarks.ingest.player` takes requests, a JSON object a line, and answers
-each with its `id`; it ends with its input. Packets are encoded beforehand and leave through
-aiortc's SRTP at once, without its sender's timers and queues, so that a hundred speakers cost a
-fraction of a core. Everything else about a publisher is aiortc's: ICE, DTLS, RTCP.
+`python -m benchmarks.ingest.player` reads requests, one JSON object per line, and answers each with
+its `id`. It ends when its input ends. Packets are encoded beforehand and sent straight through
+aiortc's SRTP, without its sender's timers and queues, so a hundred speakers cost a fraction of a
+core. aiortc does the rest: ICE, DTLS, RTCP.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from service.simulation.failed import SimulationFailed
 from service.simulation.publisher import gathering
 
 LINE_BYTES = 1 << 26
-"""A script with its packets is one line."""
+"""Longest line: a script with all its packets."""
 _CONNECT_S = 30.0
 _CLOSE_S = 5.0
 _STEP_S = 0.002
-"""Sent together is what is due within so long: fewer wake-ups, and no burst that a network would
-not make itself."""
+"""Interval of sending: packets due within it leave together. Fewer wake-ups, and no longer bursts
+than networks make."""
 _VOICE = 0x80
 _ONE_BYTE = 0xBEDE
 """The profile of RFC 8285's one-byte header extensions."""
 
 
 _Turns = Iterator[tuple[float, int, int, int]]
-"""Time after the start, sequence, timestamp and number of the cue of each packet."""
+"""Each packet's time after the start, sequence, timestamp and number of its cue."""
 
 
 class _Quiet(MediaStreamTrack):
-    """aiortc's own sender has nothing to send."""
+    """Track without sound: aiortc's own sender sends nothing."""
 
     kind = "audio"
 
@@ -80,7 +80,11 @@ class _Call:
         return sdp
 
     async def connect(self, answer: str) -> None:
-        """Raises: TimeoutError, ConnectionError."""
+        """Connect to the answer.
+
+        Raises:
+            TimeoutError, ConnectionError: No connection was made.
+        """
         if not hasattr(self._sender.transport, "_send_rtp"):
             raise ConnectionError("this aiortc has no RTCDtlsTransport._send_rtp; install 1.16")
         self._type = int(_found(r"^a=rtpmap:(\d+) opus/", answer))
@@ -129,7 +133,7 @@ class _Call:
 
 
 class _Player:
-    """All calls; sends what is due."""
+    """Sender of the packets of all calls."""
 
     def __init__(self) -> None:
         self._scripts: dict[str, Script] = {}
@@ -141,7 +145,7 @@ class _Player:
 
     async def act(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
-            case "learn":
+            case "load":
                 self._scripts[request["name"]] = from_json(request["script"])
             case "offer":
                 call = _Call(self._scripts[request["name"]], request["after_s"])
@@ -151,14 +155,14 @@ class _Player:
                 await self._calls[request["call"]].connect(request["sdp"])
             case "play":
                 self._play()
-            case "tell":
-                told = {"sent": self._sent, "late_s": self._late_s}
+            case "count":
+                counts = {"sent": self._sent, "late_s": self._late_s}
                 self._late_s = 0.0
-                return told
+                return counts
         return {}
 
     def _play(self) -> None:
-        """Begin with the calls that are not heard yet."""
+        """Start the calls that do not play yet."""
         start_s = time.monotonic() + 0.05
         for number, call in self._calls.items():
             if not call.playing:
@@ -196,7 +200,7 @@ def _found(pattern: str, sdp: str) -> str:
 
 
 def _body(cue: Cue, level_id: int) -> bytes:
-    """What follows the fixed header: the level (RFC 6464) and the sound."""
+    """Return a packet without its fixed header: the level (RFC 6464) and the sound."""
     return struct.pack("!HHBBxx", _ONE_BYTE, 1, level_id << 4, _VOICE | cue.level) + cue.payload
 
 

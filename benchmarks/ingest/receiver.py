@@ -1,4 +1,4 @@
-"""What both sides of a comparison can do."""
+"""Protocol of the two sides of a comparison."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ LOOPBACK = ("127.0.0.1",)
 
 
 class Receiver(Protocol):
-    """Hears publishers, down to a detector of speech for each."""
+    """Receiver of publishers, down to voice activity detection for each."""
 
     async def answer(self, speaker: str, offer: str) -> str:
-        """Take a publisher's offer; the SDP answer."""
+        """Return the SDP answer to a publisher's offer."""
         ...
 
     def heard_s(self) -> float:
-        """Seconds of sound decoded from packets so far, all tracks together."""
+        """Return the seconds of sound decoded so far, all tracks together."""
         ...
 
     def lost(self) -> int:
-        """Packets given up so far, where that is known."""
+        """Return the packets given up so far; 0 if the side does not count them."""
         ...

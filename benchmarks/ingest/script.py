@@ -1,4 +1,4 @@
-"""What a publisher sends: packets, each at its time."""
+"""Script of a publisher: packets with the times to send them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Said over and over: how long a turn is, in packets and in samples at 48 kHz."""
+    """Length of one turn of a script that repeats.
+
+    Attributes:
+        samples: Samples at 48 kHz.
+    """
 
     packets: int
     samples: int
@@ -25,10 +29,10 @@ class Cue:
     """One packet.
 
     Attributes:
-        at_s: Seconds from the start of the script to when it is sent.
-        sequence, timestamp: Of RTP, from 0.
-        level: By RFC 6464.
-        payload: An Opus packet.
+        at_s: Time to send it, in seconds from the start of the script.
+        sequence, timestamp: RTP sequence number and timestamp, counted from 0.
+        level: Level as in RFC 6464.
+        payload: Opus packet.
     """
 
     at_s: float
@@ -40,7 +44,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Cues in the order of their times; with a loop it never ends."""
+    """Cues in the order of their times; endless with a loop."""
 
     cues: Sequence[Cue]
     loop: Loop | None = None

@@ -23,23 +23,23 @@ from service.rooms.peer.replacements import apply_replacements
 
 _FRAME_BYTES = SAMPLE_RATE // 50 * 2
 _RATIO = 3
-"""RTP's clock over ours."""
+"""RTP clock rate divided by `SAMPLE_RATE`."""
 _LONGEST_FILL = 2 * SAMPLE_RATE
 
-Take = Callable[[bytes], None]
-"""Takes a track's samples: int16, mono, 16 kHz."""
+Sink = Callable[[bytes], None]
+"""Receiver of a track's samples: int16, mono, 16 kHz."""
 
 
 class Stock:
-    """Made by `stock`."""
+    """Receiver with plain aiortc. Made by `stock`."""
 
-    def __init__(self, listen: Callable[[str], Take]) -> None:
-        self._listen = listen
+    def __init__(self, make_sink: Callable[[str], Sink]) -> None:
+        self._make_sink = make_sink
         self._connections: list[RTCPeerConnection] = []
         self._reading: list[asyncio.Task[None]] = []
         self._samples = 0
         self.heard: dict[str, set[int]] = {}
-        """The times (48 kHz, the first packet's is 0) of the packets that came out, by speaker."""
+        """Timestamps (48 kHz, from 0) of the packets that `recv()` returned, by speaker."""
 
     async def answer(self, speaker: str, offer: str) -> str:
         apply_replacements()
@@ -48,7 +48,7 @@ class Stock:
 
         def begin(track: Any) -> None:
             reading = self._read(
-                track, self._listen(speaker), self.heard.setdefault(speaker, set())
+                track, self._make_sink(speaker), self.heard.setdefault(speaker, set())
             )
             self._reading.append(asyncio.create_task(reading, name=f"read {speaker}"))
 
@@ -71,9 +71,12 @@ class Stock:
             await asyncio.wait(self._reading)
         await asyncio.gather(*(connection.close() for connection in self._connections))
 
-    async def _read(self, track: Any, take: Take, heard: set[int]) -> None:
-        """Where packets are missing, `recv()` just goes on with the next: the time between is put
-        in as silence here, as its careful user would do."""
+    async def _read(self, track: Any, push: Sink, heard: set[int]) -> None:
+        """Read the track to its end.
+
+        `recv()` skips missing packets; their time is filled with silence here, as a careful user of
+        aiortc would do.
+        """
         resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
         due: int | None = None
         while True:
@@ -84,33 +87,33 @@ class Stock:
             at = int(frame.pts)
             heard.add(at)
             if due is not None and at > due:
-                take(bytes(2 * min(_LONGEST_FILL, (at - due) // _RATIO)))
+                push(bytes(2 * min(_LONGEST_FILL, (at - due) // _RATIO)))
             due = at + frame.samples
             for made in resampler.resample(frame):
                 pcm = made.to_ndarray().tobytes()
                 self._samples += len(pcm) // 2
-                take(pcm)
+                push(pcm)
 
 
 @asynccontextmanager
-async def stock(listen: Callable[[str], Take]) -> AsyncIterator[Stock]:
-    side = Stock(listen)
+async def stock(make_sink: Callable[[str], Sink]) -> AsyncIterator[Stock]:
+    side = Stock(make_sink)
     try:
         yield side
     finally:
         await side.close()
 
 
-def detecting(speaker: str) -> Take:
-    """webrtcvad on every frame, and nothing made of it."""
+def detect_speech(speaker: str) -> Sink:
+    """Return a sink that runs webrtcvad on every frame and drops the result."""
     detector = webrtcvad.Vad(3)
     rest = b""
 
-    def take(pcm: bytes) -> None:
+    def push(pcm: bytes) -> None:
         nonlocal rest
         rest += pcm
         while len(rest) >= _FRAME_BYTES:
             detector.is_speech(rest[:_FRAME_BYTES], SAMPLE_RATE)
             rest = rest[_FRAME_BYTES:]
 
-    return take
+    return push

@@ -1,9 +1,9 @@
-"""What is taken for speech: webrtcvad alone, Silero alone, and the cascade of both, in noise.
+"""Voice activity detection in noise: webrtcvad alone, Silero alone, and the cascade of both.
 
-Truth is told in windows of 32 ms, short pauses bridged: what was marked as speech (`labels.py`), or
-where nothing was, and for the shipped voices, how loud the clean sound is. The cascade's word is
-where the segments that it gives out say that speech is, bridged likewise; how much they carry for
-the recogniser, with pauses, pre-roll and tail, is told separately.
+The truth is a decision for each window of 32 ms, short pauses bridged. It comes from the labels
+(`labels.py`); for unlabelled recordings and the shipped voices, from the loudness of the clean
+sound. The cascade's decision is the speech marked in its segments, bridged in the same way. The
+sound that the segments hand to the model, with pauses, pre-roll and tail, has its own rows.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from benchmarks.asr.material import Sentence, voices
 from benchmarks.asr.progress import Run
 from benchmarks.ingest.labels import Labels, labels_of
 from benchmarks.ingest.noises import NOISES
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.silero import load_silero
 from service.listening.sound_file import read_sound
 from service.listening.vad import FRAME_BYTES, FRAME_MS, webrtc_vad
 
 Windows = NDArray[np.bool_]
-"""For each window of 32 ms, whether it is speech."""
+"""Decision for each window of 32 ms: True for speech."""
 Samples = NDArray[np.int16]
 
 _WINDOW = WINDOW_BYTES // 2
@@ -40,28 +40,29 @@ _BAR_PERCENT = 3.0
 _BAR_FROM_DB = 10
 _VOICED_DBFS = -50.0
 _ABOVE_FLOOR = 0.4
-"""A recording's silence is not silent: so far up from the noise to its loudest twentieth, in
-decibels, is speech. The noise is its quietest tenth, or what is left between words nearby."""
+"""Position of the speech threshold in a recording, in decibels, between its noise (0) and its
+loudest twentieth (1). The noise is its quietest tenth, or the quietest moment nearby."""
 _FLOOR_WITHIN = 16
-"""Windows on either side (0.5 s)."""
+"""Windows on either side in which the noise is sought (0.5 s)."""
 _SPOKEN_DBFS = -23.0
-"""How loud the speech of each recording is made, so that noise is as loud beside each."""
+"""Level that the speech of each recording is scaled to, so that noise is equally loud for all."""
 _BRIDGED = 10
-"""A pause of so many windows at most (320 ms) belongs to the speech around it."""
+"""Longest pause, in windows, that belongs to the speech around it (320 ms)."""
 _EDGE = 2
-"""Windows on either side of an edge of the truth (64 ms), which nobody knows to the window."""
+"""Windows on either side of an edge of the truth that are uncertain (64 ms)."""
 _LIKELY = 0.5
 _VOICES_IN_BABBLE = 6
 _RECORDINGS = (".flac", ".mp3", ".ogg", ".opus", ".wav")
 _NO_SPEECH = "no_speech"
-"""In the name of a recording in which nobody speaks."""
+"""Part of the name of a recording without speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """
+    """Clean sound with its truth.
+
     Attributes:
-        speech: The power of its speech alone.
+        speech: Mean power of the speech.
     """
 
     sound: Samples
@@ -71,10 +72,15 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """Result of a detector.
+
+    Attributes:
+        given: Windows that the segments hand to the model; None for a bare detector.
+    """
+
     windows: Windows
     cpu_s: float
     given: Windows | None = None
-    """What goes to the recogniser, where that is more."""
 
 
 def vad_table(
@@ -84,17 +90,17 @@ def vad_table(
     sentences: Sequence[Sentence] = (),
     snr_db: Sequence[int] = _SNR_DB,
 ) -> None:
-    """Rows for the shipped voices, and for the recordings in `corpus`.
+    """Measure the shipped voices, and the recordings in `corpus`.
 
     Args:
-        sentences: In place of all that are shipped.
-        snr_db: How much louder than the noise the speech is, each in turn.
+        sentences: Sentences to use; by default all that are shipped.
+        snr_db: Signal-to-noise ratios, in dB.
     """
     sentences = sentences or [one for voice in voices() for one in voice]
     babble = [sentence.sound for sentence in sentences]
     _conditions(run, "voices", _of_voices(sentences), babble, snr_db)
     if corpus is None:
-        run.say("no recordings (--corpus): not measured on real voices")
+        run.say("no --corpus: real recordings are not measured")
         return
     files = [file for file in sorted(corpus.iterdir()) if file.suffix in _RECORDINGS]
     spoken = [file for file in files if _NO_SPEECH not in file.name]
@@ -102,7 +108,7 @@ def vad_table(
         _conditions(run, "recordings", _of_recordings(run, spoken), babble, snr_db)
     for file in files:
         if _NO_SPEECH in file.name:
-            _nobody(run, file)
+            _without_speech(run, file)
 
 
 def _conditions(
@@ -110,11 +116,11 @@ def _conditions(
 ) -> None:
     length_s = len(material.sound) / SAMPLE_RATE
     run.say(f"{name}: {length_s:.0f} s, {100 * material.truth.mean():.0f} % speech")
-    spent = dict.fromkeys(_WAYS, 0.0)
+    spent = dict.fromkeys(_DETECTORS, 0.0)
     conditions = 0
     for condition, snr_db, sound in _noisy(material, babble, levels):
         conditions += 1
-        for way, detect in _WAYS.items():
+        for way, detect in _DETECTORS.items():
             found = detect(sound)
             spent[way] += found.cpu_s
             held = way == _CASCADE and condition != "babble" and snr_db >= _BAR_FROM_DB
@@ -141,31 +147,31 @@ def _keep(run: Run, name: str, truth: Windows, found: Found, held: bool) -> None
 
 
 def _faults(truth: Windows, found: Windows, counted: Windows) -> tuple[float, float]:
-    """Percent of the speech that was missed, and of the rest that was taken for speech."""
+    """Return the percentages of speech that was missed and of other sound taken for speech."""
     missed = 100 * np.sum(truth & ~found & counted) / np.sum(truth & counted)
     false = 100 * np.sum(~truth & found & counted) / np.sum(~truth & counted)
     return round(float(missed), 1), round(float(false), 1)
 
 
 def _inner(truth: Windows) -> Windows:
-    """All but what lies at an edge of speech."""
+    """Return the windows that are not at an edge of speech."""
     inner = np.ones(len(truth), bool)
     for edge in np.flatnonzero(np.diff(truth.astype(np.int8))) + 1:
         inner[max(0, edge - _EDGE) : edge + _EDGE] = False
     return inner
 
 
-def _nobody(run: Run, file: Path) -> None:
-    """A recording in which nobody speaks: what is taken for speech all the same."""
+def _without_speech(run: Run, file: Path) -> None:
+    """Measure the false speech in a recording without speech."""
     sound = _read(file)
-    for way, detect in _WAYS.items():
+    for way, detect in _DETECTORS.items():
         share = 100 * float(detect(sound).windows.mean())
         bar = _BAR_PERCENT if way == _CASCADE else None
         run.keep(Row(f"{file.stem}, {way}, false", round(share, 1), "%", bar))
 
 
 def _of_voices(sentences: Sequence[Sentence]) -> Material:
-    """Each sentence once, with pauses of two to four seconds."""
+    """Return each sentence once, with pauses of two to four seconds."""
     pieces: list[Samples] = []
     pauses = cycle(_PAUSES_S)
     for sentence in sentences:
@@ -200,7 +206,7 @@ def _of_recording(sound: Samples, labels: Labels | None) -> Material:
 
 
 def _marked(labels: Labels, windows: int) -> Windows:
-    """Which windows have their middle in what was marked."""
+    """Return the windows whose middle lies within a label."""
     middles_s = (np.arange(windows) + 0.5) * WINDOW_MS / 1000
     marked = np.zeros(windows, bool)
     for first_s, last_s in labels:
@@ -209,8 +215,10 @@ def _marked(labels: Labels, windows: int) -> Windows:
 
 
 def _floor(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The noise under each window: the quietest moment around it (R. Martin, 2001). Parts of a
-    recording may have been made in other rooms."""
+    """Return the noise level at each window: the quietest moment around it (R. Martin, 2001).
+
+    It is local because the parts of a recording may come from different rooms.
+    """
     smooth = np.convolve(np.pad(levels, 1, mode="edge"), np.ones(3) / 3, "valid")
     around = np.lib.stride_tricks.sliding_window_view(
         np.pad(smooth, _FLOOR_WITHIN, mode="edge"), 2 * _FLOOR_WITHIN + 1
@@ -242,7 +250,7 @@ def _noisy(
 
 
 def _babble(size: int, sentences: Sequence[Samples]) -> NDArray[np.float64]:
-    """Six voices at once, without a pause."""
+    """Return six voices at once, without pauses."""
     made = np.zeros(size)
     for voice in range(_VOICES_IN_BABBLE):
         first = 3 * voice % len(sentences)
@@ -252,7 +260,7 @@ def _babble(size: int, sentences: Sequence[Samples]) -> NDArray[np.float64]:
 
 
 def _webrtcvad(sound: Samples) -> Found:
-    """Its strictest, frame by frame."""
+    """Run webrtcvad in its strictest mode on each frame."""
     vad = webrtc_vad(gate_dbfs=-100.0)
     pcm, began = sound.tobytes(), time.process_time()
     frames = [
@@ -265,7 +273,7 @@ def _webrtcvad(sound: Samples) -> Found:
 
 
 def _silero(sound: Samples) -> Found:
-    """All windows at once."""
+    """Run Silero on all windows at once."""
     pcm, began = sound.tobytes(), time.process_time()
     found = load_silero().listen()(pcm)
     return Found(np.array(found) >= _LIKELY, time.process_time() - began)
@@ -289,7 +297,7 @@ def _cascade(sound: Samples) -> Found:
 
 
 _CASCADE = "cascade"
-_WAYS: Mapping[str, Callable[[Samples], Found]] = {
+_DETECTORS: Mapping[str, Callable[[Samples], Found]] = {
     "webrtcvad": _webrtcvad,
     "Silero": _silero,
     _CASCADE: _cascade,

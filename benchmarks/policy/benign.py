@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import click
 
 from benchmarks.policy.recall import language_name
+from benchmarks.rows import Row
 from policies.corpus import Benign, find_over_budget, measure_false_alarms
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.severity import Severity
 from policies.stored import Stored
-from service.commands.rows import Row
 
 HIGH_BAR, ANY_BAR = 0.5, 2.0
 

@@ -12,13 +12,13 @@ import click
 
 from benchmarks.policy import benign, hate, hostile, material, recall, reload, speed
 from benchmarks.policy.recognition import recognition
+from benchmarks.rows import Row, finish
 from policies.corpus import read_corpus
 from policies.languages import CODES
 from policies.load import load_folder
 from policies.packs import shipped_packs
 from policies.stored import StoredInvalid
 from service.commands.out_file import OutFile
-from service.commands.rows import Row, finish
 from service.errors import Failed
 from service.settings import load_settings
 

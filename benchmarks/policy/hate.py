@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 
 from benchmarks.policy.recall import language_name
+from benchmarks.rows import Row
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.spoken import Context, Spoken
-from service.commands.rows import Row
 
 HATE_PACK = "hate-harassment"
 SAFE_BAR = 5.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from service.commands.rows import Row
+from benchmarks.rows import Row
 from service.errors import Failed
 
 SECONDS_BAR, MEMORY_BAR_MIB = 2.0, 200.0

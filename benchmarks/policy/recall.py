@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.policy.material import pack_text
+from benchmarks.rows import Row
 from policies.corpus import measure_false_alarms
 from policies.languages import load_language
 from policies.load import load_text
@@ -15,7 +16,6 @@ from policies.normalize import normalize
 from policies.spoken import Context, Spoken
 from policies.stored import Stored
 from policies.tolerance import Tolerance
-from service.commands.rows import Row
 
 _NOWHERE = Context("room", "speaker")
 RECALL_BARS = {"en": 0.95, "zh": 0.93}

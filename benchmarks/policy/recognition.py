@@ -20,13 +20,13 @@ from asr.models import MICRO
 from asr.settings import AsrSettings
 from asr.speech import EndedBy, Transcript, Utterance
 from asr.transcriber import Transcriber
+from benchmarks.rows import Row
 from policies.load import load_folder
 from policies.matcher import Matcher
 from policies.pack import Pack
 from policies.packs import demo_packs
 from policies.spoken import Context, Spoken
 from policies.tolerance import Tolerance
-from service.commands.rows import Row
 from service.roles.transcription import load_model
 from service.simulation.render_clips import synthesize
 from service.simulation.script import DEMO_SCRIPT, load_script

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.rows import Row
 from policies.spoken import Context, Spoken
 from service.clock import utc_now
-from service.commands.rows import Row
 from service.errors import Failed
 from service.logs import configure_logs
 from service.metrics import Metrics

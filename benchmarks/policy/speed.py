@@ -11,13 +11,13 @@ from ahocorasick_rs import AhoCorasick
 from rapidfuzz import fuzz, process
 
 from benchmarks.policy.material import Material, draw_phrases, pack_text, phrase_pack
+from benchmarks.rows import Row
 from policies.languages import load_language
 from policies.load import load_text
 from policies.matcher import Matcher
 from policies.matchers.exact import ExactPhrases
 from policies.normalize import normalize, normalize_phrase
 from policies.spoken import Context, Spoken
-from service.commands.rows import Row
 
 _T = TypeVar("_T")
 

@@ -1,4 +1,4 @@
-"""`earshot bench`: the measurements of BENCHMARKS.md, made on this machine."""
+"""`earshot bench`: the measurements of BENCHMARKS.md, on this machine."""
 
 from __future__ import annotations
 
@@ -12,33 +12,35 @@ from service.errors import ConfigurationError
 _MEASUREMENTS = {
     "path": Later(
         "benchmarks.path:path",
-        "The whole path: three simulated speakers over WebRTC, micro model, server and clients "
-        "here.",
+        "Measure the time from speech to alert over WebRTC.",
     ),
-    "asr": Later("benchmarks.asr.command:asr", "What a model transcribes."),
+    "asr": Later("benchmarks.asr.command:asr", "Measure transcription."),
     "ingest": Later(
         "benchmarks.ingest.command:ingest",
-        "What it costs to hear a room, and what is lost on the way.",
+        "Measure the cost of listening to a room, and the speech lost.",
     ),
     "policy": Later(
         "benchmarks.policy.command:policy",
-        "Matching: speed, recall through recognition errors, false alarms, HateCheck and XSTest.",
+        "Measure how fast and how well the rules match.",
     ),
 }
 
 
 class _InCheckout(LazyGroup):
-    """Commands that are in a checkout only: the wheel leaves `benchmarks/` out."""
+    """Commands of a checkout only: the wheel leaves `benchmarks/` out."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.later and find_spec("benchmarks") is None:
             raise ConfigurationError(
-                "the benchmarks are not part of the installed package; clone earshot's repository, "
-                f"and run `earshot bench {cmd_name}` as its README says"
+                "the benchmarks are not part of the installed package; clone earshot's repository "
+                f"and run `earshot bench {cmd_name}` there, as its README says"
             )
         return super().get_command(ctx, cmd_name)
 
 
 @click.group(cls=_InCheckout, later=_MEASUREMENTS)
 def bench() -> None:
-    """Measure. Absolute times are those of this machine."""
+    """Measure speed and accuracy on this machine.
+
+    Works in a checkout of the repository only.
+    """

@@ -14,31 +14,31 @@ _COMMANDS = {
     "serve": Later("service.commands.serve:serve", "Run the server."),
     "worker": Later(
         "service.commands.worker:worker",
-        "Transcribe for the servers that share EARSHOT_REDIS_URL, with the model of EARSHOT_ASR_*.",
+        "Transcribe for servers on other machines, through Redis.",
     ),
     "demo": Later(
         "service.commands.demo:demo",
-        "Watch alerts appear while simulated speakers talk over real WebRTC.",
+        "Listen to simulated speakers and print the alerts.",
     ),
     "simulate": Later(
         "service.commands.simulate:simulate",
-        "Let simulated speakers talk in a room, and compare the alerts with the script.",
+        "Let simulated speakers talk in a room of a running server.",
     ),
     "transcribe": Later(
         "service.commands.transcribe:transcribe",
-        "Print what is said in an audio FILE, and what of it breaks a rule.",
+        "Transcribe an audio FILE and show which rules it breaks.",
     ),
     "policy": Later("service.commands.policy:policy", "Check, test, try and compare policy packs."),
-    "bench": Later("service.commands.bench:bench", "Measure."),
+    "bench": Later("service.commands.bench:bench", "Measure speed and accuracy on this machine."),
     "key": Later(
         "service.commands.key:key",
-        "Make, list and revoke the keys that people and room servers use.",
+        "Make, list and revoke access keys.",
     ),
-    "models": Later("service.commands.models:models", "The speech models."),
-    "db": Later("service.commands.database:db", "The database."),
+    "models": Later("service.commands.models:models", "List speech models and download them."),
+    "db": Later("service.commands.database:db", "Update the database's schema."),
     "settings": Later(
         "service.commands.settings:settings",
-        "List the EARSHOT_* variables, what they mean and their values now.",
+        "List the settings, what they mean and their values.",
     ),
 }
 
@@ -48,12 +48,16 @@ _COMMANDS = {
 )
 @click.version_option(package_name="earshot")
 def cli() -> None:
-    """Listen to social audio rooms for the people who keep them safe."""
+    """Real-time moderation for social audio rooms.
+
+    earshot listens to each speaker, transcribes what is said and alerts a moderator when it breaks
+    one of your rules. Try `earshot demo` first.
+    """
     refuse_unknown()
 
 
 def run() -> None:
-    """Every foreseen failure is one sentence and an exit code."""
+    """Run the command line; print a foreseen failure as one sentence."""
     try:
         cli(prog_name="earshot")
     except EarshotError as error:

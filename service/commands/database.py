@@ -1,4 +1,4 @@
-"""`earshot db`: the schema, for those who migrate apart from starting."""
+"""`earshot db`: migrations, for those who run them before a start."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from service.storage.schema import migrate
 
 @click.group()
 def db() -> None:
-    """The database."""
+    """Update the database's schema."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the schema to this program's version, as `serve` does when it starts."""
+    """Migrate the database to this version's schema.
+
+    `earshot serve` does the same when it starts.
+    """
     migrate(load_settings().database())
     click.echo("the schema is up to date")

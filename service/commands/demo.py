@@ -1,4 +1,4 @@
-"""`earshot demo`: a server, a room of simulated speakers, and their alerts as they come."""
+"""`earshot demo`: a server, a room of simulated speakers, and their alerts."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _INTERRUPTED = 130
 
 @click.command()
 def demo() -> None:
-    """Watch alerts appear while simulated speakers talk over real WebRTC.
+    """Listen to simulated speakers and print the alerts.
 
-    Ends after one pass of the script, or stays up on a terminal until Ctrl-C. Exit code 0 only if
-    no alert was missed and none was false.
+    Starts a server of its own; simulated speakers talk to it over WebRTC for a minute. On a
+    terminal the server then stays up until Ctrl-C, so that you can open its console. The exit code
+    is 0 if no alert was missed and none was false.
     """
     stay_s = load_settings().demo_seconds
     if stay_s is None and sys.stdout.isatty():
@@ -39,7 +40,7 @@ def demo() -> None:
 
 
 async def _interruptible(stay_s: float) -> int:
-    """Run the demo; Ctrl-C and SIGTERM end server and speakers at once."""
+    """Run the demo; end server and speakers at once on Ctrl-C or SIGTERM."""
     shown = asyncio.create_task(_demo(stay_s), name="demo")
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,6 +89,6 @@ async def _listen(server: ServerProcess) -> Report:
 async def _stay(server: ServerProcess, seconds: float) -> None:
     if seconds <= 0:
         return
-    click.echo(f"\nstill up at {server.url}/#key={server.key}\nCtrl-C ends it")
+    click.echo(f"\nconsole: {server.url}/#key={server.key}\nPress Ctrl-C to stop the server.")
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.process.wait(), None if seconds == float("inf") else seconds)

@@ -1,4 +1,4 @@
-"""`earshot key`: who may use the server."""
+"""`earshot key`: access keys of people and room servers."""
 
 from __future__ import annotations
 
@@ -23,20 +23,28 @@ _Result = TypeVar("_Result")
 
 @click.group()
 def key() -> None:
-    """Make, list and revoke the keys that people and room servers use."""
+    """Make, list and revoke access keys.
+
+    Every person and every room server that uses the server has a key of its own.
+    """
 
 
 @key.command()
-@click.option("--name", required=True, help="The person or machine that will hold it.")
+@click.option("--name", required=True, help="Person or machine that will hold the key.")
 @click.option(
     "--role",
     required=True,
     type=click.Choice([role.value for role in Role]),
-    help="What it allows.",
+    help="Role of the holder.",
 )
-@click.option("--days", type=click.IntRange(1, 3650), help="Until it expires; else until revoked.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), help="Days until the key expires. Default: never."
+)
 def create(name: str, role: Role, days: int | None) -> None:
-    """Make a key and print it, once."""
+    """Make a key and print it.
+
+    The key is shown only once: the server keeps a hash of it.
+    """
     lifetime = timedelta(days=days) if days else None
     made, secret = make_key(name, Role(role), utc_now(), lifetime=lifetime)
 
@@ -49,12 +57,12 @@ def create(name: str, role: Role, days: int | None) -> None:
 
     asyncio.run(_with_keys(add))
     click.echo(secret)
-    click.echo(f"{made.id}: {made.role} for {made.name}; it is not shown again", err=True)
+    click.echo(f"made {made.id}, {made.role} for {made.name}; the key is not shown again", err=True)
 
 
 @key.command(name="list")
 def list_() -> None:
-    """List all keys, without their secrets."""
+    """List all keys by id, without the keys themselves."""
     for each in asyncio.run(_with_keys(lambda keys, _: keys.all())):
         state = "revoked" if each.revoked_at else "valid" if each.valid(utc_now()) else "expired"
         used = f"last used {iso(each.last_used_at)}" if each.last_used_at else "never used"
@@ -63,20 +71,20 @@ def list_() -> None:
 
 @key.command()
 @click.argument("key_id")
-@click.option("--reason", default="", help="Why, for the audit.")
+@click.option("--reason", default="", help="Reason, for the audit log.")
 def revoke(key_id: str, reason: str) -> None:
-    """Refuse the key KEY_ID (as shown by list) from now on."""
+    """Revoke the key KEY_ID, an id that `earshot key list` shows."""
 
     async def act(keys: SqlKeys, audit: SqlAudit) -> Key | None:
         now = utc_now()
         found = await keys.revoke(key_id, now)
-        if found is not None and found.revoked_at == now:  # and not long ago
+        if found is not None and found.revoked_at == now:  # not revoked before
             entry = make_entry(COMMAND_LINE, Action.KEY_REVOKED, key_id, now, reason=reason)
             await audit.add(entry)
         return found
 
     if asyncio.run(_with_keys(act)) is None:
-        raise Failed(f"there is no key {key_id}; `earshot key list` shows them all")
+        raise Failed(f"there is no key {key_id}; `earshot key list` lists the ids")
     click.echo(f"{key_id} is revoked")
 
 

@@ -1,4 +1,4 @@
-"""A group of commands of which only the one that is called is loaded."""
+"""Command group that loads a command only when it is called."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from service.commands.loading import loading
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A command that is loaded when it is called, or its own help is asked for.
+    """Command to load when it is called, or when its help is asked for.
 
     Attributes:
-        where: Its module and its name there, as in `service.commands.serve:serve`.
-        does: The first sentence of its help, which the group's list shows without loading it.
+        where: Module and name, such as `service.commands.serve:serve`.
+        does: First sentence of its help, for the group's list.
     """
 
     where: str
@@ -34,7 +34,7 @@ class Later:
 class LazyGroup(click.Group):
     """
     Args:
-        later: Name -> command, beside those that are there already.
+        later: Commands by name, beside those of `commands`.
     """
 
     def __init__(self, *args: Any, later: Mapping[str, Later], **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Loading the program: quickly, and ended by Ctrl-C without a word."""
+"""Quick imports that Ctrl-C ends without a traceback."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """For imports. Ctrl-C in the body ends the process at once, with no traceback out of the middle
-    of an import.
+    """Import modules in the body; let Ctrl-C end the process at once there.
 
-    What is loaded stays to the end: the garbage collector looks through none of it, now or later.
+    Keeps the imported objects out of garbage collection for good: they live until the end.
     """
     handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()

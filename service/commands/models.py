@@ -1,4 +1,4 @@
-"""`earshot models`: which models there are, and fetching one ahead of time."""
+"""`earshot models`: names of speech models, and their download."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from service.settings import load_settings
 
 @click.group()
 def models() -> None:
-    """The speech models."""
+    """List speech models and download them."""
 
 
 @models.command(name="list")
 def list_() -> None:
-    """Names for EARSHOT_ASR_MODEL; a converted model's directory does as well."""
+    """List the model names that EARSHOT_ASR_MODEL accepts.
+
+    It also accepts the directory of a model in CTranslate2 format.
+    """
     for name in model_names():
         click.echo(f"{name}  ({MICRO_NOTICE})" if name == MICRO else name)
 
@@ -25,9 +28,12 @@ def list_() -> None:
 @models.command()
 @click.argument("name")
 def pull(name: str) -> None:
-    """Fetch the model NAME into the cache, so that a server starts without a network."""
+    """Download the model NAME into the cache.
+
+    A server can then start without a network.
+    """
     if name == MICRO:
-        click.echo("micro comes with the program")
+        click.echo("micro needs no download: it comes with the program")
         return
     try:
         click.echo(fetch_model(name, load_settings().asr_cache_dir))

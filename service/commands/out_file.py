@@ -1,4 +1,4 @@
-"""The option that names a file for what a long command finds."""
+"""Option type for the file that a long command writes at its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 class OutFile(click.Path):
-    """A file that is written at the end, and found to be writable before the work begins."""
+    """Path that is checked to be writable before the work begins."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, dir_okay=False, writable=True)
@@ -21,7 +21,11 @@ class OutFile(click.Path):
         path: Path = super().convert(value, param, context)  # type: ignore[assignment]
         folder = path.parent
         if not str(value):
-            self.fail("it names no file", param, context)
+            self.fail("the name of the file is empty", param, context)
         if not path.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
-            self.fail(f"no file can be made in {str(folder)!r}; make that folder", param, context)
+            self.fail(
+                f"{str(folder)!r} is not a folder that can be written to; make it first",
+                param,
+                context,
+            )
         return path

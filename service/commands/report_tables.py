@@ -1,4 +1,4 @@
-"""A report on rules as text."""
+"""Rule report as text."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from service.clock import iso
 from service.rulebook.rule_report import Beside, Difference, Precision, RuleFigures, RuleReport
 
 _HEADER = (
-    "rule", "version", "hits", "shadow", "excused", "review", "alerts", "undecided", "upheld",
-    "dismissed", "precision", "95 %", "hits/h",
+    "rule", "version", "matches", "shadow", "excused", "review", "alerts", "undecided", "upheld",
+    "dismissed", "precision", "95 %", "matches/h",
 )  # fmt: skip
 _TEXT_COLUMNS = 2
 _MOST_OTHERS = 3
 
 
 def report_tables(report: RuleReport) -> str:
-    """What was heard, a line for each rule, and what each shadow rule would change."""
+    """Return the period, a line for each rule, and what each shadow rule would change."""
     lines = [_heading(report)]
     if not report.rules:
-        return "\n".join([*lines, "no rule has hit anything"])
+        return "\n".join([*lines, "no rule has matched"])
     lines += _aligned([_HEADER, *map(_row, report.rules)])
     shadows = [rule for rule in report.rules if rule.difference]
     if shadows:
-        lines += ["", "in shadow, beside what is live:"]
+        lines += ["", "shadow rules, compared with the live rules:"]
         for rule in shadows:
             if rule.difference:
                 lines += _shadow(rule, rule.difference)
@@ -62,9 +62,9 @@ def _precision(found: Precision | None) -> tuple[str, str]:
 
 def _shadow(rule: RuleFigures, difference: Difference) -> Iterator[str]:
     yield f"{rule.pack}/{rule.rule_id} {rule.rule_version} since {iso(difference.since)[:16]}Z"
-    yield f"  only it caught     {difference.alone}"
-    yield f"  a live rule, too   {difference.together}{_others(difference.together_with)}"
-    yield f"  only a live rule   {difference.missed}{_others(difference.missed_by)}"
+    yield f"  only this rule      {difference.alone}"
+    yield f"  also a live rule    {difference.together}{_others(difference.together_with)}"
+    yield f"  only live rules     {difference.missed}{_others(difference.missed_by)}"
 
 
 def _others(others: Sequence[Beside]) -> str:

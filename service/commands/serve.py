@@ -1,4 +1,4 @@
-"""`earshot serve`: a wrong setting is refused before the server is loaded."""
+"""`earshot serve`: checks the settings before it loads the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from service.settings import load_settings
 
 @click.command()
 def serve() -> None:
-    """Run the server. Settings are EARSHOT_* variables: see `earshot settings`."""
+    """Run the server.
+
+    Settings are EARSHOT_* environment variables: see `earshot settings`. Once ready, the server
+    prints its address and, at its first start, a link to the console with an admin's key.
+    """
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     with loading():

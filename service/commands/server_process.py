@@ -1,4 +1,4 @@
-"""A server of our own in a child process, for `earshot demo` and `earshot bench`."""
+"""Server in a child process, for `earshot demo` and `earshot bench`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _STOP_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ServerProcess:
-    """
+    """Running server.
+
     Attributes:
-        url: Where it answers.
-        key: Of its first admin.
+        url: Its base URL.
+        key: Admin's key.
     """
 
     url: str
@@ -31,7 +32,7 @@ class ServerProcess:
     process: asyncio.subprocess.Process
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the process at once, as a crash would."""
         _send(self.process, signal.SIGKILL)
 
 
@@ -39,10 +40,10 @@ class ServerProcess:
 async def server_process(data: Path, extra: Mapping[str, str]) -> AsyncIterator[ServerProcess]:
     """Run `earshot serve` on a free loopback port with its data in `data`; stop it at the end.
 
-    Settings of the environment do not reach it: those it needs are in `extra`.
+    The server sees no EARSHOT_* variable of this environment, only those in `extra`.
 
     Raises:
-        Failed: it did not start; says where its log is and how that ends.
+        Failed: the server did not start; the message holds the last line of its log.
     """
     log = data / "server.log"
     environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("EARSHOT_")}
@@ -85,7 +86,7 @@ async def _ready(process: asyncio.subprocess.Process, log: Path) -> ServerProces
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "its log is empty"
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -99,10 +100,10 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Signal a process whose end asyncio waits for.
+    """Send a signal to a process that asyncio waits for.
 
-    Not by its own methods: these look first whether it has ended, which takes its exit code away
-    from asyncio's watcher, and that complains on stderr.
+    The process's own methods would poll it first. That takes its exit code away from asyncio's
+    watcher, which then complains on stderr.
     """
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):

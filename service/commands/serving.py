@@ -1,4 +1,4 @@
-"""What `earshot serve` runs: the server, until SIGTERM or Ctrl-C."""
+"""The server of `earshot serve`, until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.commands.patience import PatientProtocol
+from service.commands.request_timeout import TimedProtocol
 from service.errors import ConfigurationError, Failed
 from service.server import RunningServer, run_roles
 from service.settings import Settings
@@ -52,14 +52,14 @@ async def run_server(settings: Settings) -> None:
 
 
 async def _stop_when_lost(hold: Hold, server: _Server) -> None:
-    """Another server has the database: two would tell of each other's speakers."""
+    """Stop when another server has taken the database: two would report on the same speakers."""
     await hold.lost.wait()
     log.error("database.lost_to_another_server")
     server.stop()
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and ends the feed's streams before it waits for requests to end."""
+    """Server that prints its address, and closes the feed before it waits for open requests."""
 
     def __init__(
         self, app: FastAPI, parts: RunningServer, host: str, listener: socket.socket
@@ -67,7 +67,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=PatientProtocol,
+                http=TimedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -82,7 +82,7 @@ class _Server(uvicorn.Server):
         self._url = f"http://{shown}:{port}"
 
     def stop(self) -> None:
-        self.force_exit = self.should_exit  # the second signal does not wait
+        self.force_exit = self.should_exit  # a second signal stops at once
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -99,13 +99,13 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        yield  # run_server has them
+        yield  # run_server handles the signals
 
 
 @contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol by name: only where it is given does asyncio send small packets at once.
+    # asyncio turns off Nagle's algorithm only if the protocol is given.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -122,10 +122,10 @@ def _cannot_listen(host: str, port: int, error: Exception) -> str:
     match getattr(error, "errno", None):
         case errno.EADDRINUSE:
             return (
-                f"EARSHOT_PORT: port {port} on {host} is in use; stop the program that has it, "
+                f"EARSHOT_PORT: port {port} on {host} is in use; stop the program that uses it, "
                 "or choose another port (0: any free one)"
             )
         case errno.EACCES:
             return f"EARSHOT_PORT: port {port} needs privileges; choose one above 1023"
         case _:
-            return f"EARSHOT_HOST: {host!r} is no address of this machine ({error})"
+            return f"EARSHOT_HOST: {host!r} is not an address of this machine ({error})"

@@ -1,4 +1,4 @@
-"""`earshot settings`: every setting with its meaning and the value in force."""
+"""`earshot settings`: all settings, their meanings and values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _SECRET = {
 
 @click.command()
 def settings() -> None:
-    """List the EARSHOT_* variables, what they mean and their values now."""
+    """List the settings, what they mean and their values.
+
+    A setting is an EARSHOT_* environment variable. Secrets are shown as "(set)".
+    """
     now = load_settings()
     for name, field in Settings.model_fields.items():
         value = getattr(now, name)

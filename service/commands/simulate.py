@@ -1,4 +1,4 @@
-"""`earshot simulate`: simulated speakers in a room of any server."""
+"""`earshot simulate`: simulated speakers in a room of a running server."""
 
 from __future__ import annotations
 
@@ -47,27 +47,27 @@ class ServerUrl(click.ParamType[str]):
     type=ServerUrl(),
     default="http://127.0.0.1:8080",
     show_default=True,
-    help="The server.",
+    help="URL of the server.",
 )
-@click.option("--key", required=True, help="A key that may open rooms and read the feed.")
+@click.option("--key", required=True, help="Access key that may open rooms and read the feed.")
 @click.option("--room", default="simulated", show_default=True, help="Id of the room to open.")
 @click.option(
     "--script",
     "script_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=DEMO_SCRIPT,
-    help="Who says what; the demo's by default.",
+    help="Script: who says what, and when. Default: the demo's.",
 )
 @click.option(
     "--janus",
     "janus_url",
     type=ServerUrl(),
-    help="The room is on this Janus (URL of its HTTP API), and the server joins it there.",
+    help="URL of a Janus HTTP API; the speakers talk in its room, and the server joins it.",
 )
 @click.option(
-    "--janus-room", default="lounge", show_default=True, help="Id of the VideoRoom, a text."
+    "--janus-room", default="lounge", show_default=True, help="Id of the VideoRoom on Janus."
 )
-@click.option("--json", "json_file", type=OutFile(), help="Write the report here.")
+@click.option("--json", "json_file", type=OutFile(), help="File to write the report to.")
 def simulate(
     url: str,
     key: str,
@@ -77,9 +77,10 @@ def simulate(
     janus_room: str,
     json_file: Path | None,
 ) -> None:
-    """Let simulated speakers talk in a room, and compare the alerts with the script.
+    """Let simulated speakers talk in a room of a running server.
 
-    Exit code 0 only if no alert was missed and none was false.
+    Prints the alerts as they come, then compares them with the script. The exit code is 0 if no
+    alert was missed and none was false.
     """
     try:
         janus = JanusClient(janus_url, janus_room) if janus_url else None

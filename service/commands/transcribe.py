@@ -1,4 +1,4 @@
-"""`earshot transcribe`: a file through the path that a live track takes."""
+"""`earshot transcribe`: a file, on the same path as a live track."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ class _Heard:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each utterance.")
 def transcribe(file: Path, as_json: bool) -> None:
-    """Print what is said in an audio FILE, and what of it breaks a rule."""
+    """Transcribe an audio FILE and show which rules it breaks.
+
+    Prints a line for each utterance, and below it the rules that match.
+    """
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     if settings.asr_model == MICRO:

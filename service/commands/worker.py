@@ -1,4 +1,4 @@
-"""`earshot worker`: transcribes for servers on other machines, until SIGTERM or Ctrl-C."""
+"""`earshot worker`: transcription for servers on other machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from service.settings import load_settings
 
 @click.command()
 def worker() -> None:
-    """Transcribe for the servers that share EARSHOT_REDIS_URL, with the model of EARSHOT_ASR_*."""
+    """Transcribe for servers on other machines, through Redis.
+
+    EARSHOT_REDIS_URL is the Redis that servers and workers share; EARSHOT_ASR_MODEL is the model.
+    Runs until SIGTERM or Ctrl-C.
+    """
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     asr = settings.asr()

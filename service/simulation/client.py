@@ -55,7 +55,7 @@ def check_url(url: str) -> str:
     except (httpx.InvalidURL, UnicodeError):  # UnicodeError: not a domain name
         whole = False
     if not whole or " " in url:
-        raise SimulationFailed(f"{url!r} is no server's URL, such as http://127.0.0.1:8080")
+        raise SimulationFailed(f"{url!r} is not the URL of a server, such as http://127.0.0.1:8080")
     return url
 
 

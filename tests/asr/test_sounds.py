@@ -179,5 +179,5 @@ def test_every_mark_has_its_words_on_the_console_in_both_languages() -> None:
     for mark in MARKS:
         assert f'"{mark}"' in known
         for language in ("en", "zh"):
-            words = (console / "words" / f"beside.{language}.js").read_text("utf-8")
+            words = (console / "words" / f"panels.{language}.js").read_text("utf-8")
             assert f'"doubt.{mark}"' in words

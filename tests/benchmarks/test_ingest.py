@@ -1,4 +1,4 @@
-"""`earshot bench ingest`: what it sends, what it counts, and that it runs."""
+"""`earshot bench ingest`: scripts, networks, counts, and a short run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from asr.settings import AsrSettings
 from benchmarks.asr.progress import Run
 from benchmarks.ingest import cpu
 from benchmarks.ingest.far_end import far_end
-from benchmarks.ingest.heard import RecordingDecoder, has_copy
 from benchmarks.ingest.loss import measure
 from benchmarks.ingest.material import LEAD_S, TAIL_S, sentences, silent, speaking
 from benchmarks.ingest.network import NETWORKS, Network, lost_share, through
+from benchmarks.ingest.recording_decoder import RecordingDecoder, has_copy
 from benchmarks.ingest.script import Cue, Loop, Script, from_json, to_json
 from service.commands.bench import bench
 from service.errors import Failed
@@ -33,12 +33,12 @@ def _through(network: Network, seed: int = 1) -> Script:
 
 
 @pytest.mark.parametrize("network", [one for one in NETWORKS if one.loss], ids=lambda one: one.name)
-def test_a_network_loses_the_share_it_says(network: Network) -> None:
+def test_a_network_loses_its_share_of_packets(network: Network) -> None:
     lost = lost_share(_LONG, _through(network), _ALL)
     assert lost == pytest.approx(network.loss, rel=0.15)
 
 
-def test_bursts_are_as_long_as_they_say() -> None:
+def test_bursts_have_their_average_length() -> None:
     came = [cue.sequence for cue in _through(Network("bursts", loss=0.05, burst=3)).cues]
     holes = [later - earlier - 1 for earlier, later in pairwise(came) if later - earlier > 1]
     assert sum(holes) / len(holes) == pytest.approx(3, rel=0.15)
@@ -64,7 +64,7 @@ def test_an_outage_takes_its_time_out_of_the_middle() -> None:
     assert hole == pytest.approx(2.0, abs=0.05)
 
 
-def test_beginning_and_end_come_through() -> None:
+def test_the_start_and_the_end_come_through() -> None:
     said = sentences(0)
     came = through(Network("nothing", loss=1.0), said.script, lead_s=LEAD_S, tail_s=TAIL_S, seed=1)
     first, last = LEAD_S, said.script.seconds - TAIL_S
@@ -83,7 +83,7 @@ def test_speakers_say_different_sentences_with_pauses_that_are_not_sent() -> Non
         assert all(cue.level < 70 for cue in cues if cue.sequence in part.speech)
 
 
-def test_who_never_pauses_sends_every_20_ms_and_the_silent_every_400() -> None:
+def test_a_speaking_script_sends_every_20_ms_and_a_silent_one_every_400() -> None:
     talk = speaking(0)
     assert {b.timestamp - a.timestamp for a, b in pairwise(talk.cues)} == {960}
     assert talk.loop == Loop(len(talk.cues), 960 * len(talk.cues))
@@ -92,7 +92,7 @@ def test_who_never_pauses_sends_every_20_ms_and_the_silent_every_400() -> None:
     assert silent().seconds == pytest.approx(0.4)
 
 
-def test_a_script_survives_the_way_to_the_other_process() -> None:
+def test_a_script_round_trips_through_json() -> None:
     for script in (silent(), sentences(1, 1).script):
         assert from_json(json.loads(json.dumps(to_json(script)))) == script
 
@@ -126,16 +126,16 @@ async def test_speech_that_the_network_lost_is_mostly_heard_by_its_copies() -> N
     assert 0 <= outcome.stock.errors < 100
 
 
-def test_more_and_more_tracks_are_tried_until_the_time_is_used_up() -> None:
+def test_tracks_are_added_until_the_time_is_used_up() -> None:
     run = Run(limit_s=7)
-    cpu.most(run, step=1, seconds=0.3)
+    cpu.find_capacity(run, step=1, seconds=0.3)
     names = [row.name for row in run.rows]
     assert names[0] == "speaking tracks heard in real time, none lost"
     assert run.rows[0].unit == "tracks"
 
 
 @pytest.mark.anyio
-async def test_publishers_that_ended_are_told_of() -> None:
+async def test_the_end_of_the_publishers_process_is_an_error() -> None:
     async with far_end() as end:
         end.kill()
         with pytest.raises(Failed, match="has ended"):

@@ -11,7 +11,7 @@ from benchmarks.ingest.noises import NOISES
 from benchmarks.ingest.vad_table import vad_table
 
 
-def test_every_condition_has_its_rows_and_bars_hold_only_the_cascade(tmp_path: Path) -> None:
+def test_every_condition_has_rows_and_only_the_cascade_has_bars(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "clip.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(voices()[1][0].sound.tobytes())
@@ -32,7 +32,7 @@ def test_every_condition_has_its_rows_and_bars_hold_only_the_cascade(tmp_path: P
     assert rows["a_no_speech, cascade, false"].value == 0
 
 
-def test_noises_are_the_same_at_every_run_and_of_the_length_that_is_asked_for() -> None:
+def test_noises_are_reproducible_and_have_the_length_asked_for() -> None:
     for noise in NOISES.values():
         made = noise(20_001)
         assert len(made) == 20_001

@@ -1,4 +1,4 @@
-"""The load that `earshot bench path` makes, and how it adds up."""
+"""Load of `earshot bench path`, and the sum of its reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.storage.examples import NOW
 
 
 @pytest.mark.parametrize("later_s", [0.0, 7.5, 59.9])
-def test_a_room_says_all_of_the_script_each_minute_from_another_place_on(later_s: float) -> None:
+def test_a_room_repeats_the_whole_script_each_minute_shifted_in_time(later_s: float) -> None:
     script = load_script(DEMO_SCRIPT)
     twice = _repeated(script, 2, later_s)
     assert len(twice.speakers) == 3
@@ -26,7 +26,7 @@ def test_a_room_says_all_of_the_script_each_minute_from_another_place_on(later_s
         assert sorted(line.text for line in said.lines) == sorted(
             line.text for line in speaker.lines for _ in range(2)
         )
-        # One begins no sooner after another than in a script that is said over and over.
+        # Lines are at least as far apart as in a script that repeats.
         round_ = [line.at_s for line in speaker.lines] + [speaker.lines[0].at_s + 60]
         least = min(b - a for a, b in pairwise(round_))
         assert min(b - a for a, b in pairwise(times)) >= least - 1e-6

@@ -1,4 +1,4 @@
-"""`earshot bench` where the benchmarks are not: in an installed wheel."""
+"""`earshot bench` from an installed wheel, which has no benchmarks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ run()
 
 
 def installed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with the wheel's packages alone; -S passes over the checkout's own path."""
+    """Run the command with the wheel's packages alone; -S leaves the checkout out of the path."""
     for package in ("service", "asr", "policies"):
         (folder / package).symlink_to(ROOT / package)
     program = [sys.executable, "-S", "-P", "-c", PROGRAM, str(folder)]
@@ -32,17 +32,17 @@ def installed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_benchmarks_are_looked_for_in_a_checkout_only(tmp_path: Path) -> None:
+def test_the_wheel_says_where_the_benchmarks_are(tmp_path: Path) -> None:
     done = installed(tmp_path, "bench", "path")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
         "earshot: the benchmarks are not part of the installed package; clone earshot's "
-        "repository, and run `earshot bench path` as its README says\n"
+        "repository and run `earshot bench path` there, as its README says\n"
     )
 
 
-def test_the_list_of_benchmarks_is_shown_without_them(tmp_path: Path) -> None:
+def test_the_wheel_lists_the_benchmarks(tmp_path: Path) -> None:
     done = installed(tmp_path, "bench", "--help")
     assert done.returncode == 0, done.stderr
     assert "ingest" in done.stdout

@@ -1,4 +1,4 @@
-"""Commands are loaded when they are called, and only with what they use."""
+"""Lazy loading of commands and of the packages that they use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ except SystemExit:
 
 
 def loaded_by(*arguments: str, **settings: str) -> set[str]:
-    """The packages in memory when a command has ended."""
+    """Return the packages in memory at the end of a command."""
     done = subprocess.run(
         [sys.executable, "-c", _RUN, *arguments],
         env=clean_environment() | settings,
@@ -97,7 +97,7 @@ def test_every_command_is_listed_by_the_first_sentence_of_its_own_help() -> None
             assert later.does == command.get_short_help_str(limit=1000)
 
 
-def test_an_interrupt_is_again_the_program_s_own_once_a_command_is_loaded(
+def test_the_interrupt_handler_is_restored_once_a_command_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "slow_to_load.py").write_text(

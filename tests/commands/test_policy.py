@@ -1,4 +1,4 @@
-"""`earshot policy` on a database that is there."""
+"""`earshot policy report` and `backtest`, on a database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def env(tmp_path: Path) -> dict[str, str | None]:
 
 @pytest.fixture
 def talk(tmp_path: Path) -> None:
-    """An alert with a rule that is live and one in shadow, and an utterance of the shadow alone."""
+    """An alert with a live and a shadow rule, and an utterance that only the shadow rule hit."""
 
     async def seed() -> None:
         database = await open_database(f"sqlite:///{tmp_path}/earshot.db")
@@ -60,19 +60,19 @@ def run(env: dict[str, str | None], *arguments: str | Path) -> Result:
 
 
 @pytest.mark.usefixtures("talk")
-def test_the_report_is_a_table_with_the_shadows_apart(env: dict[str, str | None]) -> None:
+def test_the_report_is_a_table_with_shadow_rules_at_its_end(env: dict[str, str | None]) -> None:
     lines = run(env, "report").stdout.splitlines()
     assert "2 utterances" in lines[0]
     assert [line.split()[:6] for line in lines[1:5]] == [
-        ["rule", "version", "hits", "shadow", "excused", "review"],
+        ["rule", "version", "matches", "shadow", "excused", "review"],
         ["scams/gift-cards", "2", "1", "0", "0", "0"],
         ["scams/hurry", "-", "0", "0", "0", "0"],
         ["scams/tried", "2", "0", "2", "0", "0"],
     ]
     assert [line.strip() for line in lines[-3:]] == [
-        "only it caught     1",
-        "a live rule, too   1 (scams/gift-cards 1)",
-        "only a live rule   0",
+        "only this rule      1",
+        "also a live rule    1 (scams/gift-cards 1)",
+        "only live rules     0",
     ]
 
 
@@ -83,14 +83,16 @@ def test_the_report_of_a_room_and_as_json(env: dict[str, str | None]) -> None:
     assert [(each["rule_id"], each["hits_shadow"]) for each in found["rules"]] == [("tried", 1)]
 
 
-def test_of_nothing_the_report_says_so(env: dict[str, str | None]) -> None:
+def test_an_empty_report_says_that_no_rule_has_hit(env: dict[str, str | None]) -> None:
     result = run(env, "report")
     assert result.exit_code == 0
-    assert result.stdout.endswith("no rule has hit anything\n")
+    assert result.stdout.endswith("no rule has matched\n")
 
 
 @pytest.mark.usefixtures("talk")
-def test_drafts_are_tried_on_what_is_stored(env: dict[str, str | None], draft: Path) -> None:
+def test_drafts_are_back_tested_on_stored_transcripts(
+    env: dict[str, str | None], draft: Path
+) -> None:
     result = run(env, "backtest", "--stored", draft, "--against", demo_packs() / "demo.yaml")
     assert result.exit_code == 0, result.stderr
     assert "2 utterances" in result.stdout
@@ -101,7 +103,7 @@ def test_drafts_are_tried_on_what_is_stored(env: dict[str, str | None], draft: P
     assert "1 utterances" in elsewhere.stdout
 
 
-def test_a_file_of_talk_goes_on_working(env: dict[str, str | None], draft: Path) -> None:
+def test_drafts_are_back_tested_on_a_file(env: dict[str, str | None], draft: Path) -> None:
     file = draft.parent / "talk.jsonl"
     file.write_text('{"text": "read me the code"}\n')
     result = run(env, "backtest", draft, "--talk", file)
@@ -117,7 +119,7 @@ def test_a_file_of_talk_goes_on_working(env: dict[str, str | None], draft: Path)
         (["--stored", "--since", "yesterday"], "write it as in 2026-05-17"),
     ],
 )
-def test_wrong_use_is_told_with_2(
+def test_wrong_usage_exits_with_2(
     env: dict[str, str | None], draft: Path, more: list[str], says: str
 ) -> None:
     result = run(env, "backtest", draft, *(each.format(draft=draft) for each in more))

@@ -1,4 +1,4 @@
-"""What `earshot simulate` refuses before it begins."""
+"""Options that `earshot simulate` refuses before it begins."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from service.commands.simulate import simulate
     ],
 )
 @pytest.mark.parametrize("option", ["--url", "--janus"])
-def test_what_is_no_url_is_said_to_be_none(option: str, url: str) -> None:
+def test_a_bad_url_is_refused(option: str, url: str) -> None:
     ran = CliRunner().invoke(simulate, ["--key", "k", option, url])
     assert ran.exit_code == 2
     assert f"'{option}'" in ran.output
@@ -38,7 +38,7 @@ def test_what_is_no_url_is_said_to_be_none(option: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere/report.json", "", ".", "file/report.json"])
-def test_a_report_that_could_not_be_written_is_not_begun(tmp_path: Path, name: str) -> None:
+def test_a_report_file_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("old")
     path = str(tmp_path / name) if name else ""
     ran = CliRunner().invoke(simulate, ["--key", "k", "--json", path])
@@ -47,7 +47,7 @@ def test_a_report_that_could_not_be_written_is_not_begun(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("name", ["new.json", "old.json"])
-def test_a_file_that_can_be_written_is_taken(
+def test_a_writable_file_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (tmp_path / "old.json").write_text("old")

@@ -1,4 +1,4 @@
-"""The console in Debian's Chromium, at a real server whose rooms are seeded."""
+"""Fixtures: the console in Debian's Chromium, on a real server with seeded rooms."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FLAGS = [
     "--no-first-run",
 ]
 PATIENCE_MS = 15_000
-"""How long a condition is waited for; the machine may be busy with other tests."""
+"""Longest wait for a condition; the machine may be busy with other tests."""
 
 
 class Open(Protocol):
-    """Opens the console as one person, in a browser context of their own."""
+    """Function that opens the console for one person, in a browser context of their own."""
 
     def __call__(
         self,
@@ -41,7 +41,7 @@ class Open(Protocol):
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser for the folder; its tests are synchronous, and no loop can run beside it."""
+    """Start one browser for the folder. Its tests are synchronous: no event loop can run too."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         expect.set_options(timeout=PATIENCE_MS)
@@ -51,7 +51,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose rooms come from `seed` alone."""
+    """Start a server whose rooms come from `seed` alone."""
     with Server(tmp_path_factory.mktemp("console")) as server:
         yield server
 
@@ -64,14 +64,14 @@ def seeded(served: Server) -> Iterator[Seed]:
 
 @pytest.fixture
 def seed(seeded: Seed) -> Seed:
-    """Writes rooms and alerts; at the start of a test there are none."""
+    """Return the writer of rooms and alerts, after deleting those of earlier tests."""
     seeded.clear()
     return seeded
 
 
 @pytest.fixture
 def visit(browser: Browser, served: Server) -> Iterator[Open]:
-    """Opens watched pages of the console, signed in with the admin's key unless told."""
+    """Return a function that opens watched pages, by default with the admin's key."""
     visits: list[Visit] = []
 
     def open_(
@@ -102,7 +102,7 @@ def visit(browser: Browser, served: Server) -> Iterator[Open]:
 
 @pytest.fixture
 def lounge(served: Server, seed: Seed) -> Iterator[None]:
-    """A room that the server itself listens to, so that something can be done in it."""
+    """Open a room that the server listens to, so that actions are possible in it."""
     room = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
     with served.client() as client:
         assert client.post("/v1/rooms", json=room).status_code == 201

@@ -1,4 +1,4 @@
-"""`python -m tests.console.latency`: the console's two promises of speed, measured.
+"""`python -m tests.console.latency`: measure the console's two promises of speed.
 
 An alert is painted at most 300 ms after its event has been read, and scrolling through 10,000
 alerts has no task over 100 ms. Exit code 1 where one of them does not hold.

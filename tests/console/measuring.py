@@ -1,4 +1,4 @@
-"""How soon an alert is painted, and whether the page keeps its frames: measured inside the page."""
+"""Measurements inside the page: the time until an alert is painted, and long tasks."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async ([last, screens]) => {
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """Milliseconds until an alert's paint since the page, or another client, read its event."""
+    """Times until an alert is painted, in ms, since the page or another client read its event."""
 
     alert_id: str
     after_page_ms: float
@@ -90,11 +90,12 @@ class Painted:
 
 @dataclass(frozen=True, slots=True)
 class Scrolled:
-    """
+    """Result of scrolling.
+
     Attributes:
-        longest_ms: Of the tasks that held the page up, by the clock; 0 where none took 50 ms.
-        longest_cpu_ms: The same by the work done in it: other programs' turns do not count.
-        articles: How many alerts the page held at the end.
+        longest_ms: Longest task by the clock; 0 if none took 50 ms.
+        longest_cpu_ms: Longest task by processor time, without the turns of other programs.
+        articles: Alerts in the page at the end.
     """
 
     longest_ms: float
@@ -106,19 +107,19 @@ class Scrolled:
 
 @dataclass(slots=True)
 class Reader:
-    """Another client of the feed: when it read each alert, ms since the epoch."""
+    """Another subscriber of the feed, with the times of the alerts, in ms since the epoch."""
 
     read: dict[str, float] = field(default_factory=dict)
 
 
 def watch_paints(context: BrowserContext) -> None:
-    """Before the page opens: note when alerts are read from its stream, and when painted."""
+    """Record when the page reads alerts and paints them. Call it before the page opens."""
     context.add_init_script(_WATCH)
 
 
 @contextmanager
 def reading(server: Server) -> Iterator[Reader]:
-    """Follows the feed on a thread of its own."""
+    """Follow the feed on a thread of its own."""
     reader, begun = Reader(), threading.Event()
     client = server.client()
     client.timeout = httpx.Timeout(10, read=None)  # a heartbeat comes every 15 s
@@ -143,7 +144,7 @@ def reading(server: Server) -> Iterator[Reader]:
 
 
 def painted(page: Page, reader: Reader) -> list[Painted]:
-    """Every alert that both have read and the page has painted."""
+    """Return the times of all alerts that both have read and the page has painted."""
     times = page.evaluate("window.alertTimes")
     return [
         Painted(id_, at["painted"] - at["read"], at["painted"] - reader.read[id_])
@@ -153,7 +154,7 @@ def painted(page: Page, reader: Reader) -> list[Painted]:
 
 
 def scroll_through(page: Page, last: str, *, screens: float = 3) -> Scrolled:
-    """Scroll, so many screens a frame, until this alert shows; then up again."""
+    """Scroll down until this alert shows, some screens a frame; then up again."""
     browser = page.context.browser
     assert browser is not None
     browser.start_tracing(page=page, categories=["toplevel"])
@@ -171,7 +172,7 @@ def scroll_through(page: Page, last: str, *, screens: float = 3) -> Scrolled:
 
 
 def _longest_task_ms(events: list[dict[str, Any]]) -> float:
-    """By processor time, of the threads that run pages."""
+    """Return the longest task of the threads that run pages, by processor time."""
     pages = {
         (event["pid"], event["tid"])
         for event in events

@@ -1,4 +1,4 @@
-"""Every state that the page can be in, for screenshots and for axe."""
+"""All states of the page, for screenshots and for axe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENGLISH, CHINESE = "en-US", "zh-CN"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a scene is built with."""
+    """Tools to build a scene."""
 
     open_page: Open
     seed: Seed
@@ -94,7 +94,7 @@ def deciding(stage: Stage) -> Visit:
 
 
 def acting(stage: Stage) -> Visit:
-    """Somebody muted already, and what else can be done."""
+    """Actions in the room of a muted speaker."""
     room = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
     with stage.served.client() as client:
         assert client.post("/v1/rooms", json=room).status_code == 201
@@ -116,13 +116,17 @@ def acting(stage: Stage) -> Visit:
 
 
 def reviewing(stage: Stage) -> Visit:
-    """A case with everything that a match can say."""
+    """Case with every detail that a match can have."""
     rooms(stage.seed)
     talk(stage.seed)
     alert = stage.seed.alert(
         rule_version="1.2.0",
         review=True,
-        excused_by=("negated by “never”", "reported speech: “said”"),
+        excused_by=(
+            "negated by “never”",
+            "reported speech: “said”",
+            "the transcript may be noise",
+        ),
         actions=(Action.ALERT, Action.SUGGEST_WARN, Action.SUGGEST_MUTE),
         layer=Layer.PHONES,
         distance=0.13,
@@ -135,7 +139,7 @@ def reviewing(stage: Stage) -> Visit:
 
 
 def report(stage: Stage) -> Visit:
-    """Rules that do well, badly and not yet, one of an earlier version, and one in shadow."""
+    """Rules with good, bad and no results, one of an earlier version, and a shadow rule."""
     rooms(stage.seed)
     seed = stage.seed
     tried = a_hit("scam-codes-tried", RuleStatus.SHADOW, rule_version="0.1.0")
@@ -184,7 +188,7 @@ def burst(stage: Stage) -> Visit:
 
 
 def waiting(stage: Stage) -> Visit:
-    """New ones behind the pill."""
+    """New alerts that wait behind the pill."""
     here = feed(stage)
     here.articles.first.hover()
     stage.seed.burst(3)
@@ -247,7 +251,7 @@ def nothing_passes(stage: Stage) -> Visit:
 
 
 def hostile(stage: Stage) -> Visit:
-    """Names and words that are markup, very long, or written from the right."""
+    """Names and words that are markup, very long, or written from right to left."""
     names = ("<b>Bold</b> & <i>bolder</i>", "W" * 90, "\u202eמישהו\u202c سلام", "Zoë 👩🏽\u200d🚀")
     stage.seed.room(title="<script>alert(1)</script> " + "long " * 30)
     here = stage.visit()
@@ -332,7 +336,7 @@ def rooms(seed: Seed) -> None:
 
 
 def people(seed: Seed) -> None:
-    """They join under the open page."""
+    """Let speakers join while the page is open."""
     seed.joins("lounge", "ann", "Ann", "host")
     for room, id_, name in (
         ("lounge", "mallory", "Mallory"),
@@ -357,7 +361,7 @@ def talk(seed: Seed) -> None:
 
 
 def alerts(seed: Seed) -> list[str]:
-    """One of each kind, gravest first."""
+    """Raise one alert of each kind; return their ids, most severe first."""
     threat = seed.alert("threat-weapon", speaker=("walt", "Walter Moreau"), ago_s=95)
     cards = seed.alert("scam-gift-cards", ago_s=34)
     violence = seed.alert("threat-violence", "chess", ("li", "李雷"), provisional=True, ago_s=3)

@@ -1,4 +1,4 @@
-"""What rooms would have brought, written straight into a running server's database.
+"""Rooms, transcripts and alerts, written straight into a running server's database.
 
 The server sees what another process commits within `event_log.POLL_S`, and tells its feed of it.
 """
@@ -66,7 +66,7 @@ RULES = {
     "threat-weapon": (Severity.CRITICAL, "violent_crimes"),
     "gambling-promotion": (Severity.LOW, "non_violent_crimes"),
 }
-"""Rules of the shipped pack: how grave, and of which category."""
+"""Severity and category of rules in the shipped pack."""
 
 _TABLES = (
     tables.actions,
@@ -85,7 +85,7 @@ _TABLES = (
 
 
 class Seed:
-    """Every call returns once what it wrote is committed. `ago_s` counts back from now."""
+    """Writer of rooms and alerts. Every call returns after its commit; `ago_s` is an age."""
 
     def __init__(self, portal: BlockingPortal, database: Database) -> None:
         self._portal = portal
@@ -97,7 +97,7 @@ class Seed:
         self._number = count(1)
 
     def clear(self) -> None:
-        """Forget all rooms and alerts. Pages that are open hear nothing of it."""
+        """Delete all rooms and alerts, without events for open pages."""
 
         async def forget() -> None:
             async with self._database.write() as connection:
@@ -115,7 +115,7 @@ class Seed:
         reason: str = "",
         ago_s: float = 900,
     ) -> Room:
-        """A room that is listened to, nobody in it yet."""
+        """Add a room without speakers."""
         room = Room(
             id=id_,
             title=title,
@@ -144,7 +144,7 @@ class Seed:
         *,
         muted: bool = False,
     ) -> None:
-        """Pages that are open hear of it; the server itself lists only whom it hears."""
+        """Append the event for open pages; the server itself lists only speakers it hears."""
         speaker = Speaker(room_id, speaker_id, name, role, muted)
         self._do(lambda: self._rooms.speaker_joined(speaker, utc_now()))
 
@@ -161,7 +161,7 @@ class Seed:
         ago_s: float = 3,
         marks: Sequence[str] = (),
     ) -> TranscriptHeard:
-        """Harmless words."""
+        """Add a transcript without a match."""
         heard = self._heard(text, room_id, speaker, ago_s, marks=marks)
         self._do(lambda: self._alerts.commit(heard, []))
         return heard
@@ -180,7 +180,7 @@ class Seed:
         also: Sequence[Match] = (),
         **match: Any,
     ) -> Alert:
-        """Words that break a rule, and their alert; `marked` is the part of them that matched.
+        """Add a transcript that breaks a rule, and its alert; `marked` is the part that matched.
 
         `also` are rules that were hit beside it; `match` is what is otherwise in the match.
         """
@@ -204,7 +204,7 @@ class Seed:
         self._do(lambda: self._alerts.decide(alert.id, decide))
 
     def alerts(self, number: int, room_id: str = "lounge", *, over_s: float = 3600) -> list[str]:
-        """Many alerts of the past at once, without events; their ids, newest first."""
+        """Add many past alerts at once, without events; return their ids, newest first."""
         rules = list(RULES)
         heard = [
             self._heard(f"{SAID[rule]}, {place}", room_id, ("mallory", "Mallory"), ago_s)
@@ -227,7 +227,7 @@ class Seed:
         return [alert.id for alert in found]
 
     def burst(self, number: int, room_id: str = "lounge") -> list[Alert]:
-        """Alerts that come live, all in one commit."""
+        """Raise live alerts, all in one commit."""
         rules = list(RULES)
         found = []
         for place in range(number):
@@ -245,13 +245,13 @@ class Seed:
         return found
 
     def confirm(self, alert: Alert) -> Alert:
-        """The speaker has finished, and it is still so."""
+        """Confirm a provisional alert."""
         confirmed = replace(alert, provisional=False)
         self._change(AlertUpdated(confirmed), provisional=False)
         return confirmed
 
     def retract(self, alert: Alert) -> None:
-        """The speaker has finished, and it was not so."""
+        """Retract a provisional alert."""
         retracted = replace(alert, state=AlertState.RETRACTED)
         self._change(AlertRetracted(retracted), state=AlertState.RETRACTED)
 
@@ -271,7 +271,7 @@ class Seed:
         self._do(lambda: self._hearing.gap(gap))
 
     def behind(self, seconds: float) -> None:
-        """Transcription is this far behind; 0: no longer."""
+        """Report that transcription is this many seconds behind; 0: no longer behind."""
         pace = Pace.BEHIND if seconds else Pace.NORMAL
 
         async def write() -> None:
@@ -281,7 +281,7 @@ class Seed:
         self._do(write)
 
     def forget_events(self) -> None:
-        """The log holds nothing any more of what has been: no page can resume from it."""
+        """Prune the event log, so that no page can resume from it."""
 
         async def forget() -> None:
             async with self._database.write() as connection:
@@ -294,7 +294,7 @@ class Seed:
         self._do(forget)
 
     def key(self, name: str, role: Role = Role.MODERATOR, *, life_s: float | None = None) -> str:
-        """A key's secret; with a negative life it has expired already."""
+        """Make a key and return its secret; with a negative life it has expired already."""
         lifetime = None if life_s is None else timedelta(seconds=life_s)
         key, secret = make_key(name, role, utc_now(), lifetime=lifetime)
         self._do(lambda: self._keys.add(key, digest_of(secret)))
@@ -309,7 +309,7 @@ class Seed:
         self._do(write)
 
     def expire(self, secret: str) -> None:
-        """The key's time is over from now on."""
+        """Let the key expire now."""
 
         async def write() -> None:
             which = tables.keys.c.digest == digest_of(secret)
@@ -360,9 +360,9 @@ class Seed:
 
 @contextmanager
 def seeding(data: Path) -> Iterator[Seed]:
-    """Writes into the database of the server with this data folder.
+    """Open a writer to the database of the server with this data folder.
 
-    On a thread of its own: Playwright's synchronous interface occupies the main thread's loop.
+    It has a thread of its own: Playwright's synchronous interface occupies the main thread's loop.
     """
     with start_blocking_portal() as portal:
         database = Database(f"sqlite:///{data / 'earshot.db'}")
@@ -373,7 +373,7 @@ def seeding(data: Path) -> Iterator[Seed]:
 
 
 def a_hit(rule: str, status: RuleStatus = RuleStatus.ACTIVE, **changes: Any) -> Match:
-    """Of a rule of the shipped pack, or of another in its category."""
+    """Return a match of a rule in the shipped pack, or of another rule."""
     severity, category = RULES.get(rule, (Severity.HIGH, "non_violent_crimes"))
     hit = Match(
         pack="demo",

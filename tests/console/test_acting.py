@@ -1,4 +1,4 @@
-"""What is done in a room from an alert's case."""
+"""Actions in a room, from an alert's case."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def acting(here: Visit) -> Visit:
 
 
 @pytest.mark.usefixtures("lounge")
-def test_a_speaker_is_muted_by_keyboard_and_how_it_went_is_told(visit: Open, seed: Seed) -> None:
+def test_a_speaker_is_muted_by_keyboard_and_the_result_is_shown(visit: Open, seed: Seed) -> None:
     alert = seed.alert()
     here = visit(seed.key("Ann Moderator"))
     here.open(alert.id)
@@ -45,22 +45,22 @@ def test_a_speaker_is_muted_by_keyboard_and_how_it_went_is_told(visit: Open, see
 
 
 @pytest.mark.usefixtures("lounge")
-def test_what_was_not_done_says_why(visit: Open, seed: Seed) -> None:
+def test_a_failed_action_shows_its_reason(visit: Open, seed: Seed) -> None:
     alert = seed.alert()
     here = visit(seed.key("Ann Moderator"))
     here.open(alert.id)
     acting(here)
     here.press("2")
-    here.case.get_by_label(re.compile("What they are told")).fill("Please stop")
+    here.case.get_by_label(re.compile("Message to the speaker")).fill("Please stop")
     here.case.get_by_role("button", name=re.compile("Warn Mallory")).click()
     line = here.case.get_by_role("listitem").filter(has_text="Warn Mallory")
-    expect(line).to_contain_text("not done · no webhook takes action.requested")
+    expect(line).to_contain_text("failed · no webhook takes action.requested")
     expect(line).to_contain_text("Please stop")
-    expect(here.page.get_by_text("not done: Warn \u2068Mallory\u2069")).to_be_visible()
+    expect(here.page.get_by_text("failed: Warn \u2068Mallory\u2069")).to_be_visible()
 
 
 @pytest.mark.usefixtures("lounge")
-def test_a_room_is_ended_only_by_somebody_who_is_sure(visit: Open, seed: Seed) -> None:
+def test_ending_a_room_needs_a_confirmation(visit: Open, seed: Seed) -> None:
     alert = seed.alert()
     here = visit(seed.key("Ann Moderator"))
     here.open(alert.id)
@@ -77,7 +77,7 @@ def test_a_room_is_ended_only_by_somebody_who_is_sure(visit: Open, seed: Seed) -
 
 
 @pytest.mark.usefixtures("lounge")
-def test_another_page_sees_what_is_done_as_it_is_done(visit: Open, seed: Seed) -> None:
+def test_another_page_shows_an_action_live(visit: Open, seed: Seed) -> None:
     alert = seed.alert()
     watching, here = visit(), visit(seed.key("Ann Moderator"))
     for one in (watching, here):
@@ -88,7 +88,7 @@ def test_another_page_sees_what_is_done_as_it_is_done(visit: Open, seed: Seed) -
     expect(line).to_contain_text("done")
 
 
-def test_where_nothing_can_be_done_nothing_is_offered(visit: Open, seed: Seed) -> None:
+def test_a_room_without_actions_offers_none(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit()
@@ -100,7 +100,7 @@ def test_where_nothing_can_be_done_nothing_is_offered(visit: Open, seed: Seed) -
 
 
 @pytest.mark.usefixtures("lounge")
-def test_who_may_only_look_is_offered_nothing(visit: Open, seed: Seed) -> None:
+def test_an_observer_is_offered_no_actions(visit: Open, seed: Seed) -> None:
     alert = seed.alert()
     here = visit(seed.key("Olga", Role.OBSERVER))
     here.open(alert.id)
@@ -109,21 +109,21 @@ def test_who_may_only_look_is_offered_nothing(visit: Open, seed: Seed) -> None:
 
 
 @pytest.mark.usefixtures("lounge")
-def test_escape_goes_one_step_back_and_keeps_what_was_typed(visit: Open, seed: Seed) -> None:
+def test_escape_goes_back_one_step_and_keeps_the_typed_text(visit: Open, seed: Seed) -> None:
     alert = seed.alert()
     here = visit()
     here.open(alert.id)
     acting(here)
-    here.case.get_by_label(re.compile("^Why, for the record")).fill("half a sentence")
+    here.case.get_by_label(re.compile("^Reason, kept on record")).fill("half a sentence")
     here.press("Escape")
     expect(here.case.get_by_role("form", name="Act in the room")).to_have_count(0)
     acting(here)
-    expect(here.case.get_by_label(re.compile("^Why, for the record"))).to_have_value(
+    expect(here.case.get_by_label(re.compile("^Reason, kept on record"))).to_have_value(
         "half a sentence"
     )
 
 
-def test_a_muted_speaker_is_marked_among_the_rooms(visit: Open, seed: Seed) -> None:
+def test_a_muted_speaker_is_marked_in_the_list_of_rooms(visit: Open, seed: Seed) -> None:
     seed.room()
     here = visit()
     seed.joins("lounge", "mallory", "Mallory", muted=True)

@@ -13,7 +13,7 @@ from tests.console.seeding import Seed
 pytestmark = pytest.mark.browser
 
 
-def test_the_case_tells_what_was_said_around_it_by_everyone(visit: Open, seed: Seed) -> None:
+def test_the_case_shows_the_talk_of_all_speakers_around_the_alert(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.talk("hello everyone", ago_s=50)
     alert = seed.alert(ago_s=30)
@@ -29,7 +29,7 @@ def test_the_case_tells_what_was_said_around_it_by_everyone(visit: Open, seed: S
     expect(said.nth(2)).to_contain_text("may be noise")
 
 
-def test_talk_goes_on_in_an_open_case(visit: Open, seed: Seed) -> None:
+def test_new_talk_appears_in_an_open_case(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit()
@@ -38,14 +38,14 @@ def test_talk_goes_on_in_an_open_case(visit: Open, seed: Seed) -> None:
     expect(here.case).to_contain_text("that was not nice")
 
 
-def test_what_is_said_now_is_no_part_of_an_old_case(visit: Open, seed: Seed) -> None:
+def test_new_talk_does_not_appear_in_an_old_case(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert(ago_s=600)
     here = visit()
     here.open(alert.id)
     expect(here.case).to_contain_text("send me your gift card codes")
     seed.talk("something else now", ago_s=0)
-    here.case.get_by_role("button", name="What is said there now").click()
+    here.case.get_by_role("button", name="Show what is said in the room now").click()
     expect(here.page.locator("[data-room='lounge']")).to_contain_text("something else now")
     here.open(alert.id)
     expect(here.case).to_contain_text("send me your gift card codes")
@@ -53,7 +53,7 @@ def test_what_is_said_now_is_no_part_of_an_old_case(visit: Open, seed: Seed) -> 
     expect(here.case).not_to_contain_text("of silence")
 
 
-def test_a_gap_in_the_talk_is_shown_where_it_was(visit: Open, seed: Seed) -> None:
+def test_a_gap_in_the_talk_is_shown_in_its_place(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.gap(22, ago_s=60)
     alert = seed.alert(ago_s=10)
@@ -62,7 +62,7 @@ def test_a_gap_in_the_talk_is_shown_where_it_was(visit: Open, seed: Seed) -> Non
     expect(here.case).to_contain_text("22 s not heard: connection lost")
 
 
-def test_why_names_the_rule_what_matched_and_the_pack(visit: Open, seed: Seed) -> None:
+def test_why_names_the_rule_the_matched_words_and_the_pack(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit()
@@ -72,7 +72,9 @@ def test_why_names_the_rule_what_matched_and_the_pack(visit: Open, seed: Seed) -
         expect(why).to_contain_text(words)
 
 
-def test_the_speakers_earlier_alerts_here_are_a_step_away(visit: Open, seed: Seed) -> None:
+def test_the_case_links_to_earlier_alerts_about_the_speaker_in_this_room(
+    visit: Open, seed: Seed
+) -> None:
     seed.room()
     before = seed.alert("harassment-insults", ago_s=600)
     seed.alert("gambling-promotion", speaker=("ann", "Ann"), ago_s=500)
@@ -85,7 +87,7 @@ def test_the_speakers_earlier_alerts_here_are_a_step_away(visit: Open, seed: See
     expect(here.opened(before.id)).to_be_visible()
 
 
-def test_what_was_done_is_on_record_in_order(visit: Open, seed: Seed) -> None:
+def test_the_history_lists_the_steps_in_order(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit(seed.key("Ann Moderator"))
@@ -101,7 +103,7 @@ def test_what_was_done_is_on_record_in_order(visit: Open, seed: Seed) -> None:
     expect(here.case.get_by_role("textbox")).to_have_value("")
 
 
-def test_words_typed_in_one_case_wait_there_while_another_is_open(visit: Open, seed: Seed) -> None:
+def test_a_draft_of_a_note_stays_while_another_case_is_open(visit: Open, seed: Seed) -> None:
     seed.room()
     one, other = seed.alert(ago_s=20), seed.alert("harassment-insults", ago_s=10)
     here = visit()
@@ -113,7 +115,7 @@ def test_words_typed_in_one_case_wait_there_while_another_is_open(visit: Open, s
     expect(here.case.get_by_role("textbox")).to_have_value("half a thought")
 
 
-def test_severe_words_show_in_the_case_and_can_be_hidden_again(visit: Open, seed: Seed) -> None:
+def test_severe_words_are_shown_in_the_case_and_can_be_hidden(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert("threat-violence")
     here = visit()
@@ -125,7 +127,7 @@ def test_severe_words_show_in_the_case_and_can_be_hidden_again(visit: Open, seed
     expect(here.case).to_contain_text("kill you")
 
 
-def test_the_case_of_an_alert_outlives_a_reload(visit: Open, seed: Seed) -> None:
+def test_the_open_case_survives_a_reload(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit()

@@ -1,4 +1,4 @@
-"""What comes while a moderator looks on."""
+"""The feed of alerts."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from tests.console.seeding import Seed
 pytestmark = pytest.mark.browser
 
 FOLDED_MS = 30_000
-"""What goes by itself stays for 10 s at most."""
+"""Longest wait for an alert that leaves by itself: it stays at most 10 s."""
 
 
-def test_before_any_room_the_page_says_how_to_begin(visit: Open, seed: Seed) -> None:
+def test_without_rooms_the_page_says_how_to_begin(visit: Open, seed: Seed) -> None:
     here = visit()
-    expect(here.page.get_by_text("Nothing is listened to yet", exact=True)).to_be_visible()
+    expect(here.page.get_by_text("No room is listened to yet", exact=True)).to_be_visible()
     expect(here.page.get_by_role("main").locator("code, pre").first).to_be_visible()
 
 
-def test_a_quiet_hour_says_what_is_listened_to(visit: Open, seed: Seed) -> None:
+def test_without_alerts_the_page_counts_rooms_and_speakers(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.room("chess", "Chess Corner")
     here = visit()
     for room, name in (("lounge", "ann"), ("lounge", "mallory"), ("chess", "bo")):
         seed.joins(room, name, name.title())
     quiet = here.page.get_by_role("region", name="Feed")
-    expect(quiet).to_contain_text(re.compile(r"2 rooms, 3 speakers, nothing flagged"))
+    expect(quiet).to_contain_text(re.compile(r"2 rooms, 3 speakers, no alert"))
 
 
-def test_an_alert_shows_who_where_what_and_why(visit: Open, seed: Seed) -> None:
+def test_an_alert_shows_speaker_room_words_and_rule(visit: Open, seed: Seed) -> None:
     seed.room()
     here = visit()
     alert = seed.alert()
@@ -47,7 +47,7 @@ def test_an_alert_shows_who_where_what_and_why(visit: Open, seed: Seed) -> None:
     expect(article.locator("time[datetime]").first).to_be_visible()
 
 
-def test_severe_words_are_masked_until_they_are_asked_for(visit: Open, seed: Seed) -> None:
+def test_severe_words_are_masked_until_somebody_shows_them(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert("threat-violence")
     here = visit()
@@ -65,7 +65,7 @@ def test_severe_words_are_masked_until_they_are_asked_for(visit: Open, seed: See
 
 
 @pytest.mark.parametrize("rule", ["scam-gift-cards", "gambling-promotion"])
-def test_words_that_hurt_nobody_are_not_masked(rule: str, visit: Open, seed: Seed) -> None:
+def test_words_of_other_categories_are_not_masked(rule: str, visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert(rule)
     here = visit()
@@ -90,7 +90,7 @@ def test_a_retracted_alert_is_struck_and_folds_away(visit: Open, seed: Seed) -> 
     alert = seed.alert(provisional=True)
     expect(here.article(alert.id)).to_be_visible()
     seed.retract(alert)
-    expect(here.article(alert.id)).to_contain_text("withdrawn: not confirmed")
+    expect(here.article(alert.id)).to_contain_text("retracted: not confirmed")
     expect(here.article(alert.id)).to_have_count(0, timeout=FOLDED_MS)
 
 
@@ -104,7 +104,7 @@ def test_repeats_raise_a_counter_and_no_new_cards(visit: Open, seed: Seed) -> No
     expect(here.articles).to_have_count(1)
 
 
-def test_the_gravest_come_first(visit: Open, seed: Seed) -> None:
+def test_the_most_severe_alerts_come_first(visit: Open, seed: Seed) -> None:
     seed.room()
     critical = seed.alert("threat-weapon", ago_s=300)
     low = seed.alert("gambling-promotion", ago_s=200)
@@ -130,7 +130,7 @@ def test_new_alerts_wait_behind_a_pill_while_the_pointer_is_in_the_list(
     expect(here.articles).to_have_count(4)
 
 
-def test_a_critical_alert_waits_behind_nothing_and_is_announced(visit: Open, seed: Seed) -> None:
+def test_a_critical_alert_is_shown_and_announced_at_once(visit: Open, seed: Seed) -> None:
     seed.room()
     first = seed.alert()
     here = visit()
@@ -141,7 +141,7 @@ def test_a_critical_alert_waits_behind_nothing_and_is_announced(visit: Open, see
     expect(assertive).to_contain_text(re.compile("critical", re.IGNORECASE))
 
 
-def test_a_burst_of_fifty_is_shown_whole(visit: Open, seed: Seed) -> None:
+def test_a_burst_of_fifty_alerts_is_shown_in_full(visit: Open, seed: Seed) -> None:
     seed.room()
     here = visit()
     found = seed.burst(50)
@@ -163,7 +163,7 @@ def test_acknowledging_is_one_press_and_shows_who(visit: Open, seed: Seed) -> No
     expect(here.case).to_contain_text("Ann Moderator")
 
 
-def test_a_decided_alert_can_be_taken_back(visit: Open, seed: Seed) -> None:
+def test_a_decision_can_be_undone(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit()
@@ -176,9 +176,7 @@ def test_a_decided_alert_can_be_taken_back(visit: Open, seed: Seed) -> None:
     expect(undo).to_have_count(0)
 
 
-def test_a_decided_alert_leaves_when_it_can_no_longer_be_taken_back(
-    visit: Open, seed: Seed
-) -> None:
+def test_a_decided_alert_leaves_when_undo_is_over(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     other = seed.alert("harassment-insults", ago_s=60)
@@ -192,21 +190,21 @@ def test_a_decided_alert_leaves_when_it_can_no_longer_be_taken_back(
     expect(here.article(other.id)).to_be_visible()
 
 
-def test_an_alert_of_a_gone_rule_is_still_told(visit: Open, seed: Seed) -> None:
-    """A pack may have been replaced since."""
+def test_an_alert_of_a_removed_rule_is_still_shown(visit: Open, seed: Seed) -> None:
+    """The pack may have been replaced since."""
     seed.room()
     here = visit()
     alert = seed.alert("no-longer-there", said="whatever it was")
     expect(here.article(alert.id)).to_contain_text("no-longer-there")
 
 
-def test_the_demo_model_says_what_it_is(visit: Open, seed: Seed) -> None:
+def test_the_page_says_that_the_demo_model_is_in_use(visit: Open, seed: Seed) -> None:
     here = visit()
     said = here.page.get_by_text("demo model: understands only the simulated voices")
     expect(said).to_be_visible()
 
 
-def test_time_since_counts_on(visit: Open, seed: Seed) -> None:
+def test_the_age_of_an_alert_grows(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit()
@@ -224,9 +222,7 @@ _AT_TOP = """() => {
 }"""
 
 
-def test_what_stands_at_the_top_stays_there_when_the_window_changes_its_width(
-    visit: Open, seed: Seed
-) -> None:
+def test_the_top_row_stays_when_the_window_changes_its_width(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.alerts(600)
     here = visit()
@@ -244,7 +240,7 @@ def test_what_stands_at_the_top_stays_there_when_the_window_changes_its_width(
 
 
 def _settled(page: Page) -> str:
-    """The row at the top, once the list does not move any more."""
+    """Return the row at the top, once the list has stopped moving."""
     found = page.evaluate(_AT_TOP)
     for _ in range(50):
         page.wait_for_timeout(100)

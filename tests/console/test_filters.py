@@ -1,4 +1,4 @@
-"""Filters narrow the feed, and the address keeps them."""
+"""Filters of the feed, and the address that keeps them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def four(seed: Seed) -> dict[str, str]:
-    """Alerts in two rooms, from low to critical."""
+    """Raise alerts in two rooms, from low to critical."""
     seed.room()
     seed.room("chess", "Chess Corner")
     return {
@@ -27,12 +27,12 @@ def four(seed: Seed) -> dict[str, str]:
     }
 
 
-def test_each_filter_narrows_the_feed_and_stands_in_the_address(
+def test_each_filter_narrows_the_feed_and_changes_the_address(
     visit: Open, four: dict[str, str]
 ) -> None:
     here = visit()
     expect(here.articles).to_have_count(4)
-    here.page.get_by_label("Least severity").select_option("high")
+    here.page.get_by_label("Minimum severity").select_option("high")
     expect(here.articles).to_have_count(2)
     expect(here.page).to_have_url(re.compile("severity=high"))
     here.page.get_by_label("Room", exact=True).select_option("chess")
@@ -41,17 +41,17 @@ def test_each_filter_narrows_the_feed_and_stands_in_the_address(
     expect(here.page).to_have_url(re.compile("room=chess"))
 
 
-def test_a_category_is_a_filter(visit: Open, four: dict[str, str]) -> None:
+def test_alerts_are_filtered_by_category(visit: Open, four: dict[str, str]) -> None:
     here = visit()
     here.page.get_by_label("Category").select_option("hate")
     expect(here.articles).to_have_count(1)
     expect(here.article(four["medium"])).to_be_visible()
 
 
-def test_a_reload_and_the_way_back_keep_the_filters(visit: Open, four: dict[str, str]) -> None:
+def test_a_reload_and_the_back_button_keep_the_filters(visit: Open, four: dict[str, str]) -> None:
     here = visit()
     expect(here.articles).to_have_count(4)
-    here.page.get_by_label("Least severity").select_option("high")
+    here.page.get_by_label("Minimum severity").select_option("high")
     expect(here.articles).to_have_count(2)
     here.page.get_by_label("Room", exact=True).select_option("chess")
     expect(here.articles).to_have_count(1)
@@ -60,7 +60,7 @@ def test_a_reload_and_the_way_back_keep_the_filters(visit: Open, four: dict[str,
     here.live()
     assert here.page.url == address
     expect(here.articles).to_have_count(1)
-    expect(here.page.get_by_label("Least severity")).to_have_value("high")
+    expect(here.page.get_by_label("Minimum severity")).to_have_value("high")
     here.page.go_back()
     expect(here.articles).to_have_count(2)
     expect(here.page.get_by_label("Room", exact=True)).to_have_value("")
@@ -68,18 +68,18 @@ def test_a_reload_and_the_way_back_keep_the_filters(visit: Open, four: dict[str,
     expect(here.articles).to_have_count(1)
 
 
-def test_a_link_with_filters_shows_what_they_say(visit: Open, four: dict[str, str]) -> None:
+def test_a_link_with_filters_applies_them(visit: Open, four: dict[str, str]) -> None:
     here = visit(path="/?room=lounge&severity=critical")
     expect(here.articles).to_have_count(1)
     expect(here.article(four["critical"])).to_be_visible()
 
 
-def test_nonsense_in_the_address_is_no_filter(visit: Open, four: dict[str, str]) -> None:
+def test_bad_filters_in_the_address_are_ignored(visit: Open, four: dict[str, str]) -> None:
     here = visit(path="/?severity=terrible&state=%3Cb%3E&category=nonsense&what=else")
     expect(here.articles).to_have_count(4)
 
 
-def test_a_new_alert_outside_the_filter_does_not_show(
+def test_a_new_alert_outside_the_filter_is_not_shown(
     visit: Open, four: dict[str, str], seed: Seed
 ) -> None:
     here = visit(path="/?room=chess")
@@ -90,7 +90,7 @@ def test_a_new_alert_outside_the_filter_does_not_show(
     expect(here.article(elsewhere.id)).to_have_count(0)
 
 
-def test_filters_that_leave_nothing_say_so_and_how_to_undo_it(
+def test_filters_without_results_can_be_cleared(
     visit: Open, four: dict[str, str], seed: Seed
 ) -> None:
     seed.room("empty", "Empty Hall")
@@ -100,10 +100,10 @@ def test_filters_that_leave_nothing_say_so_and_how_to_undo_it(
     expect(here.articles).to_have_count(4)
 
 
-def test_number_keys_set_the_least_severity(visit: Open, four: dict[str, str]) -> None:
+def test_number_keys_set_the_minimum_severity(visit: Open, four: dict[str, str]) -> None:
     here = visit()
     expect(here.articles).to_have_count(4)
-    least = here.page.get_by_label("Least severity")
+    least = here.page.get_by_label("Minimum severity")
     for key, severity, count in (("3", Severity.HIGH, 2), ("4", Severity.CRITICAL, 1)):
         here.press(key)
         expect(least).to_have_value(severity.value)
@@ -112,7 +112,7 @@ def test_number_keys_set_the_least_severity(visit: Open, four: dict[str, str]) -
     expect(here.articles).to_have_count(4)
 
 
-def test_decided_alerts_can_be_looked_up(visit: Open, four: dict[str, str], seed: Seed) -> None:
+def test_resolved_alerts_can_be_listed(visit: Open, four: dict[str, str], seed: Seed) -> None:
     here = visit()
     expect(here.articles).to_have_count(4)
     here.page.evaluate(

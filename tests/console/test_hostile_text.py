@@ -1,4 +1,4 @@
-"""Names, titles and words that would be markup, or that turn the line around, stay text."""
+"""Names, titles and words that contain markup or control characters, shown as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSIDE = "i love jazz"
 
 
 def elements(page: Page) -> list[str]:
-    """What text could have become, had it been taken for markup."""
+    """Count the elements that text would become if it were parsed as markup."""
     found: list[str] = page.evaluate(
         "[...document.querySelectorAll('main img, main b, main script')].map(one => one.outerHTML)"
     )
@@ -25,7 +25,7 @@ def elements(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("text", [MARKUP, TURNED, LONG], ids=["markup", "turned", "long"])
-def test_it_stays_text_everywhere(text: str, visit: Open, seed: Seed) -> None:
+def test_markup_stays_text_everywhere(text: str, visit: Open, seed: Seed) -> None:
     seed.room(title=text)
     said = f"{text} {INSIDE}"
     alert = seed.alert(said=said, marked=INSIDE, speaker=("mallory", text), ago_s=20)
@@ -72,7 +72,7 @@ def test_each_piece_of_foreign_text_is_isolated(visit: Open, seed: Seed) -> None
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_long_words_push_nothing_out_of_the_page(width: int, visit: Open, seed: Seed) -> None:
+def test_long_words_do_not_widen_the_page(width: int, visit: Open, seed: Seed) -> None:
     seed.room(title=LONG)
     alert = seed.alert(said=f"{LONG} {LONG}", speaker=("mallory", LONG))
     here = visit(width=width)

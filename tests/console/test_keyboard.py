@@ -1,4 +1,4 @@
-"""The console without a pointer."""
+"""The console by keyboard alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.console.seeding import Seed
 pytestmark = pytest.mark.browser
 
 
-def test_a_whole_case_is_worked_by_keyboard_alone(visit: Open, seed: Seed) -> None:
+def test_a_case_is_decided_by_keyboard_alone(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.talk("what do you mean", ago_s=20)
     graver = seed.alert("threat-weapon", ago_s=40)
@@ -65,7 +65,7 @@ def test_the_keyboard_map_opens_and_closes_by_key(visit: Open, seed: Seed) -> No
     expect(dialog).to_have_count(0)
 
 
-def test_a_slash_goes_to_the_filters_and_letters_typed_in_a_box_are_no_commands(
+def test_a_slash_goes_to_the_filters_and_letters_in_a_text_box_are_not_commands(
     visit: Open, seed: Seed
 ) -> None:
     seed.room()
@@ -94,7 +94,7 @@ def test_tab_reaches_every_action_of_an_alert(visit: Open, seed: Seed) -> None:
     expect(inside).to_have_count(1)
 
 
-def test_held_down_command_keys_of_the_browser_stay_the_browsers(visit: Open, seed: Seed) -> None:
+def test_shortcuts_of_the_browser_still_work(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit()
@@ -104,7 +104,7 @@ def test_held_down_command_keys_of_the_browser_stay_the_browsers(visit: Open, se
     expect(here.case.get_by_role("radio")).to_have_count(0)
 
 
-def test_keys_work_on_the_case_that_is_shown_after_the_way_back(visit: Open, seed: Seed) -> None:
+def test_keys_act_on_the_case_shown_after_going_back(visit: Open, seed: Seed) -> None:
     seed.room()
     first, second = seed.alert(ago_s=40), seed.alert("threat-weapon", ago_s=20)
     here = visit(seed.key("Ann Moderator"))
@@ -119,7 +119,7 @@ def test_keys_work_on_the_case_that_is_shown_after_the_way_back(visit: Open, see
     expect(here.article(second.id)).to_have_attribute("data-state", "open")
 
 
-def test_keys_work_on_the_case_that_is_shown_once_its_alert_has_left_the_list(
+def test_keys_act_on_the_open_case_after_its_alert_has_left_the_list(
     visit: Open, seed: Seed
 ) -> None:
     seed.room()
@@ -138,9 +138,7 @@ def test_keys_work_on_the_case_that_is_shown_once_its_alert_has_left_the_list(
     expect(here.article(other.id)).to_have_attribute("data-state", "open")
 
 
-def test_enter_that_comes_before_the_box_has_the_focus_leaves_the_box_open(
-    visit: Open, seed: Seed
-) -> None:
+def test_enter_before_the_box_has_the_focus_leaves_the_box_open(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     here = visit(seed.key("Ann Moderator"))

@@ -1,4 +1,4 @@
-"""From a voice in a room to the words on the page, and a list of ten thousand."""
+"""Latency from speech to the page, and scrolling through ten thousand alerts."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ speakers:
 """
 
 
-def test_a_room_speaks_and_its_alerts_are_on_the_page(
+def test_speech_in_a_room_brings_alerts_to_the_page(
     visit: Open, served: Server, seed: Seed, tmp_path: Path
 ) -> None:
-    """How soon is printed (`-s`), and held to its bar by `python -m tests.console.latency`."""
+    """The latency is printed (`-s`); `python -m tests.console.latency` checks its bar."""
     here = visit(before=watch_paints)
     script = tmp_path / "short.yaml"
     script.write_text(SCRIPT)
@@ -78,7 +78,7 @@ def test_a_room_speaks_and_its_alerts_are_on_the_page(
 
 
 def test_ten_thousand_alerts_scroll_without_a_long_task(visit: Open, seed: Seed) -> None:
-    """By processor time, so that what else the machine does counts for nothing."""
+    """Tasks count by processor time, so other programs on the machine do not matter."""
     seed.room()
     *_, last = seed.alerts(10_000)
     here = visit()

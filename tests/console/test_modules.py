@@ -1,4 +1,4 @@
-"""The page's pure modules, as the browser runs them."""
+"""Pure modules of the page, run in the browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEXTS = st.lists(
 
 @pytest.fixture(scope="module")
 def call(browser: Browser, served: Server) -> Iterator[Call]:
-    """`call("text.js", "(m, ...given) => ...", *given)`: m is the module, loaded by the page."""
+    """Return `call("text.js", "(m, ...given) => ...", *given)`: m is the module."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{served.url}/console/text.js")
@@ -47,7 +47,7 @@ def call(browser: Browser, served: Server) -> Iterator[Call]:
 
 @st.composite
 def marked_texts(draw: st.DrawFn) -> tuple[str, list[list[int]]]:
-    """A text and spans of code points: overlapping, empty and beyond its end too."""
+    """Draw a text with spans of code points, also overlapping, empty and beyond its end."""
     text = draw(TEXTS)
     place = st.integers(-2, len(text) + 3)
     return text, draw(st.lists(st.tuples(place, place).map(list), max_size=5))
@@ -55,7 +55,7 @@ def marked_texts(draw: st.DrawFn) -> tuple[str, list[list[int]]]:
 
 @given(st.lists(marked_texts(), min_size=1, max_size=30))
 @settings(max_examples=20)
-def test_pieces_are_the_text_again_and_mark_exactly_the_spans(
+def test_pieces_join_to_the_text_and_mark_exactly_the_spans(
     call: Call, cases: list[tuple[str, list[list[int]]]]
 ) -> None:
     script = "(m, cases) => cases.map(([text, spans]) => m.pieces(text, spans))"
@@ -70,7 +70,7 @@ def test_pieces_are_the_text_again_and_mark_exactly_the_spans(
 
 @given(st.lists(TEXTS, min_size=1, max_size=30))
 @settings(max_examples=20)
-def test_a_mask_keeps_nothing_of_a_word_but_how_it_begins(call: Call, texts: list[str]) -> None:
+def test_a_mask_keeps_only_the_first_letter_of_a_word(call: Call, texts: list[str]) -> None:
     script = "(m, texts) => texts.map(m.maskWords)"
     for text, masked in zip(texts, call("text.js", script, texts), strict=True):
         for word, hidden in zip(text.split(), masked.split(), strict=True):
@@ -92,7 +92,7 @@ def test_masks(text: str, masked: str, call: Call) -> None:
     assert call("text.js", "(m, text) => m.maskWords(text)", text) == masked
 
 
-def test_a_mask_never_cuts_a_character_in_two(call: Call) -> None:
+def test_a_mask_never_splits_a_character(call: Call) -> None:
     masked = call("text.js", "(m, text) => m.maskWords(text)", "𝒳𝒴𝒵 a👋🏽b")
     assert masked.startswith("𝒳●●")
     assert "\ufffd" not in masked
@@ -112,7 +112,7 @@ EVENTS = st.lists(
 
 @given(EVENTS, st.data())
 @settings(max_examples=60)
-def test_the_stream_is_the_same_however_it_is_cut(
+def test_events_do_not_depend_on_how_the_stream_is_chunked(
     call: Call, events: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     blocks = []
@@ -131,14 +131,14 @@ def test_the_stream_is_the_same_however_it_is_cut(
     assert call("stream.js", script, parts) == events
 
 
-def test_what_is_unfinished_is_no_event_and_returns_are_line_ends(call: Call) -> None:
+def test_an_unfinished_event_is_ignored_and_returns_end_lines(call: Call) -> None:
     script = "(m, parts) => { const p = new m.Parser(); return parts.flatMap(one => p.push(one)); }"
     assert call("stream.js", script, ["event: a\ndata: 1\n"]) == []
     found = call("stream.js", script, ["event: a\r\nid: 7\r", "\ndata: x\r\ndata:  y\r\n\r\n"])
     assert found == [{"type": "a", "data": "x\n y", "id": "7"}]
 
 
-def test_waits_between_tries_double_up_to_ten_seconds_and_differ(call: Call) -> None:
+def test_waits_between_attempts_double_up_to_ten_seconds_and_vary(call: Call) -> None:
     script = "(m, random) => [0, 1, 2, 3, 4, 5, 9].map(n => m.backOff(n, random))"
     most = call("stream.js", script, 1)
     assert most == [500, 1000, 2000, 4000, 8000, 10_000, 10_000]
@@ -157,7 +157,7 @@ FILTERS = st.fixed_dictionaries(
 
 @given(FILTERS, st.one_of(st.none(), st.just("al_1-2")), st.sampled_from(["watch", "rules"]))
 @settings(max_examples=40)
-def test_an_address_says_back_what_was_written_to_it(
+def test_an_address_round_trips(
     call: Call, filters: dict[str, str], opened: str | None, view: str
 ) -> None:
     script = "(m, filters, opened, view) => m.readUrl(m.writeUrl(filters, opened, view))"
@@ -167,7 +167,7 @@ def test_an_address_says_back_what_was_written_to_it(
     assert found["view"] == view
 
 
-def test_an_address_that_says_nothing_is_empty(call: Call) -> None:
+def test_the_address_of_the_defaults_is_empty(call: Call) -> None:
     assert call("url.js", "m => m.writeUrl(m.NO_FILTERS, null)") == ""
 
 
@@ -198,7 +198,7 @@ ALERTS = [
 
 @given(st.permutations(ALERTS), st.integers(0, 6))
 @settings(max_examples=30)
-def test_alerts_stand_in_one_order_however_they_came_and_never_twice(
+def test_alerts_are_sorted_and_unique_whatever_the_order_of_events(
     call: Call, alerts: list[dict[str, Any]], cut: int
 ) -> None:
     events = [{"type": "alert.raised", "data": alert} for alert in alerts]
@@ -207,7 +207,7 @@ def test_alerts_stand_in_one_order_however_they_came_and_never_twice(
     assert len(found["alerts"]) == len(ALERTS)
 
 
-def test_an_update_before_its_alert_harms_nothing(call: Call) -> None:
+def test_an_update_before_its_alert_does_no_harm(call: Call) -> None:
     events = [
         {"type": "alert.updated", "data": an_alert(1, repeats=2)},
         {"type": "speaker.left", "data": {"room_id": "nowhere", "id": "ann", "name": "Ann"}},
@@ -218,7 +218,7 @@ def test_an_update_before_its_alert_harms_nothing(call: Call) -> None:
     assert found["order"] == ["al_1"]
 
 
-def test_what_is_done_to_a_state_leaves_the_one_before_as_it_was(call: Call) -> None:
+def test_a_new_state_leaves_the_previous_state_unchanged(call: Call) -> None:
     script = """(m, event) => {
       const before = m.initialState();
       m.applyEvents(before, [event], 0);
@@ -227,7 +227,7 @@ def test_what_is_done_to_a_state_leaves_the_one_before_as_it_was(call: Call) -> 
     assert call("state.js", script, {"type": "alert.raised", "data": an_alert(1)}) == [0, 0]
 
 
-def test_both_languages_say_the_same_things(call: Call) -> None:
+def test_both_languages_have_the_same_keys(call: Call) -> None:
     script = "async m => [Object.entries(m.default), "
     script += "Object.entries((await import('/console/words/zh.js')).default)]"
     english, chinese = (dict(found) for found in call("words/en.js", script))

@@ -1,4 +1,4 @@
-"""A server that goes away under an open page, and comes back."""
+"""Open pages while the server is away, and after its return."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that may be killed; every test leaves it running."""
+    """Start a server that tests may kill; every test leaves it running."""
     with Server(tmp_path_factory.mktemp("fragile")) as server:
         yield server
 
@@ -29,7 +29,7 @@ def fragile_seed(fragile: Server) -> Iterator[Seed]:
         yield seed
 
 
-def test_alerts_of_the_time_away_come_once_each_and_typed_words_stay(
+def test_missed_alerts_appear_once_each_and_drafts_stay(
     visit: Open, fragile: Server, fragile_seed: Seed
 ) -> None:
     seed = fragile_seed
@@ -63,7 +63,7 @@ def test_alerts_of_the_time_away_come_once_each_and_typed_words_stay(
     expect(here.articles).to_have_count(5)
 
 
-def test_a_decision_made_while_the_server_is_away_is_not_lost_in_silence(
+def test_a_decision_that_cannot_be_sent_is_reported(
     visit: Open, fragile: Server, fragile_seed: Seed
 ) -> None:
     seed = fragile_seed
@@ -93,7 +93,7 @@ def test_a_decision_made_while_the_server_is_away_is_not_lost_in_silence(
     expect(here.page.get_by_role("button", name="Undo")).to_be_visible()
 
 
-def test_a_page_opened_before_the_log_was_pruned_reads_everything_anew(
+def test_a_page_opened_before_the_log_was_pruned_reloads_everything(
     visit: Open, fragile: Server, fragile_seed: Seed
 ) -> None:
     """Its cursor is older than what the log still holds: `feed.reset`."""

@@ -1,4 +1,4 @@
-"""What is listened to."""
+"""The list of rooms, and a room's transcript."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def caught(here: Visit, held: list[Route]) -> Route:
-    """The request that is held back, once the page has made it."""
+    """Return the request that is held back, once the page has made it."""
     for _ in range(400):
         if held:
             return held[0]
@@ -32,7 +32,7 @@ def test_rooms_show_their_state_and_its_reason(visit: Open, seed: Seed) -> None:
     expect(here.rooms).to_contain_text("packets are lost")
 
 
-def test_rooms_and_speakers_come_and_go_under_an_open_page(visit: Open, seed: Seed) -> None:
+def test_an_open_page_shows_rooms_and_speakers_joining_and_leaving(visit: Open, seed: Seed) -> None:
     here = visit()
     seed.room()
     expect(here.rooms).to_contain_text("Late Night Lounge")
@@ -44,14 +44,14 @@ def test_rooms_and_speakers_come_and_go_under_an_open_page(visit: Open, seed: Se
     expect(here.rooms).not_to_contain_text("Late Night Lounge")
 
 
-def test_a_gap_is_told_in_its_room(visit: Open, seed: Seed) -> None:
+def test_a_gap_is_shown_in_its_room(visit: Open, seed: Seed) -> None:
     seed.room()
     here = visit()
     seed.gap(22)
     expect(here.rooms).to_contain_text("22 s not heard: connection lost")
 
 
-def test_a_rooms_transcript_runs_with_its_alerts_in_place(visit: Open, seed: Seed) -> None:
+def test_a_rooms_transcript_marks_its_alerts(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.talk("hello everyone", ago_s=30)
     alert = seed.alert()
@@ -66,7 +66,7 @@ def test_a_rooms_transcript_runs_with_its_alerts_in_place(visit: Open, seed: See
     expect(here.opened(alert.id)).to_be_visible()
 
 
-def test_overload_is_told_and_its_end(visit: Open, seed: Seed) -> None:
+def test_overload_and_its_end_are_shown(visit: Open, seed: Seed) -> None:
     seed.room()
     here = visit()
     said = here.page.get_by_text("4 s behind")
@@ -76,7 +76,7 @@ def test_overload_is_told_and_its_end(visit: Open, seed: Seed) -> None:
     expect(said).to_have_count(0)
 
 
-def test_a_long_transcript_is_followed_cut_and_read_again(visit: Open, seed: Seed) -> None:
+def test_a_long_transcript_is_followed_trimmed_and_loaded_again(visit: Open, seed: Seed) -> None:
     seed.room()
     for number in range(150):
         seed.talk(f"line {number}.", ago_s=1_000 - number)
@@ -104,7 +104,7 @@ def test_a_long_transcript_is_followed_cut_and_read_again(visit: Open, seed: See
     expect(begin).to_have_count(0)
 
 
-def test_who_speaks_longer_than_the_one_after_is_followed_too(visit: Open, seed: Seed) -> None:
+def test_an_utterance_that_ends_after_the_next_one_is_followed(visit: Open, seed: Seed) -> None:
     seed.room()
     for number in range(40):
         seed.talk(f"line {number}.", ago_s=500 - number)
@@ -119,9 +119,7 @@ def test_who_speaks_longer_than_the_one_after_is_followed_too(visit: Open, seed:
     expect(talk.get_by_text("a short reply")).to_be_in_viewport()
 
 
-def test_a_transcript_that_could_not_be_read_can_be_asked_for_again(
-    visit: Open, seed: Seed
-) -> None:
+def test_a_transcript_that_failed_to_load_can_be_loaded_again(visit: Open, seed: Seed) -> None:
     seed.room()
     seed.talk("said before", ago_s=30)
     here = visit()
@@ -133,7 +131,7 @@ def test_a_transcript_that_could_not_be_read_can_be_asked_for_again(
     expect(talk).to_contain_text("said before")
 
 
-def test_what_is_read_while_lines_are_cut_leaves_no_hole(visit: Open, seed: Seed) -> None:
+def test_loading_while_lines_are_trimmed_leaves_no_hole(visit: Open, seed: Seed) -> None:
     seed.room()
     for number in range(650):
         seed.talk(f"line {number}.", ago_s=1_000 - number)
@@ -156,14 +154,14 @@ def test_what_is_read_while_lines_are_cut_leaves_no_hole(visit: Open, seed: Seed
     caught(here, held).continue_()
     here.page.unroute("**/talk?*cursor*")
     expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
-    while not talk.get_by_text("Nothing earlier is kept.").count():
+    while not talk.get_by_text("No earlier transcripts are kept.").count():
         box.evaluate("box => box.scrollTo(0, 0)")
         expect(talk.locator(".earlier-talk[disabled]")).to_have_count(0)
     for number in (0, 100, 149, 150, 649):
         expect(talk.get_by_text(f"line {number}.", exact=True)).to_have_count(1)
 
 
-def test_a_room_that_was_left_before_its_talk_came_can_be_opened_again(
+def test_a_room_closed_before_its_talk_was_loaded_can_be_opened_again(
     visit: Open, seed: Seed
 ) -> None:
     seed.room()

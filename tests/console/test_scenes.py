@@ -1,6 +1,6 @@
-"""Every state of the page, in both themes and at every width: without a finding of axe, and kept.
+"""All states of the page, in both themes and at all widths, without a finding of axe.
 
-The pictures go to `build/screenshots/`.
+Screenshots go to `build/screenshots/`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ALL = [(scene, ENGLISH) for scene in SCENES] + [(scene, CHINESE) for scene in IN
 @pytest.mark.parametrize(
     ("scene", "locale"), ALL, ids=[f"{scene.__name__}-{locale[:2]}" for scene, locale in ALL]
 )
-def test_nobody_is_kept_out_in_any_theme_at_any_width(
+def test_the_page_is_accessible_in_all_themes_and_widths(
     scene: Scene, locale: str, visit: Open, seed: Seed, served: Server
 ) -> None:
     here = scene(Stage(visit, seed, served, locale))
@@ -53,7 +53,7 @@ def keep(page: Page, name: str) -> None:
 
 
 def findings(page: Page, theme: str) -> list[str]:
-    """What axe-core says against the page as it is now; only its colours differ in the dark."""
+    """Return axe-core's findings; in the dark theme only those about colours."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     options: dict[str, Any] = {"resultTypes": ["violations"]}

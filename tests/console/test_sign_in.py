@@ -1,4 +1,4 @@
-"""Who comes in, who does not, and what a page says when its key is no longer good."""
+"""Signing in and out, and keys that are wrong, expired or revoked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def form(page: Page, key: str) -> None:
 
 
 def at_the_door(visit: Open, served: Server) -> Visit:
-    """Nobody is signed in: the page asks who is there and is told 401."""
+    """Open the page without a key: its first request gets 401."""
     found = visit(None, at=served)
     found.allow(*REFUSED_401)
     found.page.goto(served.url)
@@ -30,7 +30,7 @@ def at_the_door(visit: Open, served: Server) -> Visit:
     return found
 
 
-def test_a_link_with_the_key_signs_in_and_leaves_no_key_behind(
+def test_a_link_with_the_key_signs_in_and_the_key_leaves_the_address(
     visit: Open, served: Server, seed: Seed
 ) -> None:
     page = visit().page
@@ -55,7 +55,7 @@ def test_a_reload_needs_no_key_again(visit: Open, seed: Seed) -> None:
     here.live()
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(visit: Open, seed: Seed) -> None:
+def test_scripts_and_other_sites_cannot_use_the_cookie(visit: Open, seed: Seed) -> None:
     here = visit()
     [cookie] = here.context.cookies()
     assert cookie.get("httpOnly") is True
@@ -63,7 +63,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(visit: Open, s
     assert here.page.evaluate("document.cookie") == ""
 
 
-def test_a_wrong_key_is_said_plainly_and_stays_typed(
+def test_a_wrong_key_is_refused_and_stays_in_the_box(
     visit: Open, served: Server, seed: Seed
 ) -> None:
     here = at_the_door(visit, served)
@@ -72,7 +72,7 @@ def test_a_wrong_key_is_said_plainly_and_stays_typed(
     expect(here.page.get_by_label("Key", exact=True)).to_have_value(re.compile("^ek_not-a-key"))
 
 
-def test_a_link_with_a_wrong_key_shows_the_form_and_why(
+def test_a_link_with_a_wrong_key_shows_the_form_and_the_reason(
     visit: Open, served: Server, seed: Seed
 ) -> None:
     here = visit(None)
@@ -83,7 +83,7 @@ def test_a_link_with_a_wrong_key_shows_the_form_and_why(
 
 
 @pytest.mark.parametrize("end", ["expired", "revoked"])
-def test_a_key_that_is_over_is_refused_by_name(
+def test_an_expired_or_revoked_key_is_refused_with_the_reason(
     end: str, visit: Open, served: Server, seed: Seed
 ) -> None:
     key = seed.key("Old", life_s=-60 if end == "expired" else None)
@@ -95,7 +95,7 @@ def test_a_key_that_is_over_is_refused_by_name(
 
 
 @pytest.mark.parametrize("end", ["expired", "revoked"])
-def test_a_key_that_ends_under_an_open_page_is_said_and_typed_words_stay(
+def test_a_key_that_ends_while_the_page_is_open_is_reported_and_drafts_stay(
     end: str, visit: Open, seed: Seed
 ) -> None:
     seed.room()
@@ -115,8 +115,10 @@ def test_a_key_that_ends_under_an_open_page_is_said_and_typed_words_stay(
     expect(here.case.get_by_role("textbox")).to_have_value("she asked twice, and")
 
 
-def test_who_tries_too_many_keys_is_told_how_long_to_wait(visit: Open, server: Server) -> None:
-    """At a server of its own: the address of all tests is the same."""
+def test_after_too_many_wrong_keys_the_page_says_how_long_to_wait(
+    visit: Open, server: Server
+) -> None:
+    """It needs a server of its own: all tests share an address, and so the limit."""
     here = at_the_door(visit, server)
     here.allow(*REFUSED_429)
     said = here.page.get_by_role("alert").filter(has_text=re.compile(r"\d+ (s|seconds|min)"))
@@ -148,7 +150,7 @@ def sign_out(page: Page) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.OBSERVER, Role.ROOM_SERVER])
-def test_who_may_not_decide_reads_everything_and_is_told_so(
+def test_an_observer_reads_everything_and_is_told_that_it_is_read_only(
     role: Role, visit: Open, seed: Seed
 ) -> None:
     seed.room()
@@ -157,7 +159,7 @@ def test_who_may_not_decide_reads_everything_and_is_told_so(
     here.open(alert.id)
     expect(here.case).to_contain_text("gift card")
     expect(here.page.get_by_text(re.compile("read.only", re.IGNORECASE)).first).to_be_visible()
-    for name in ("Acknowledge", "Upheld", "Dismiss"):
+    for name in ("Acknowledge", "Uphold", "Dismiss"):
         usable = here.page.get_by_role("button", name=name, disabled=False)
         expect(usable).to_have_count(0)
     here.press("a", "u", "d")

@@ -1,4 +1,4 @@
-"""Two people at two pages."""
+"""Two people on two pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.server import Server
 pytestmark = pytest.mark.browser
 
 
-def test_one_decides_and_the_other_sees_it(visit: Open, seed: Seed) -> None:
+def test_a_decision_on_one_page_is_shown_on_the_other(visit: Open, seed: Seed) -> None:
     seed.room()
     alert = seed.alert()
     ann, bo = visit(seed.key("Ann")), visit(seed.key("Bo"))
@@ -24,13 +24,13 @@ def test_one_decides_and_the_other_sees_it(visit: Open, seed: Seed) -> None:
     ann.case.get_by_role("button", name="Acknowledge").click()
     expect(bo.article(alert.id)).to_have_attribute("data-state", "acknowledged")
     expect(bo.case).to_contain_text("Ann")
-    ann.decide("Upheld")
+    ann.decide("Uphold")
     shown = bo.opened(alert.id)
     expect(shown).to_have_attribute("data-state", "resolved")
     expect(bo.case.get_by_role("region", name="History").get_by_role("listitem")).to_have_count(2)
 
 
-def test_who_decides_too_late_is_told_who_was_first_and_keeps_the_words(
+def test_a_late_decision_names_the_first_and_keeps_the_draft(
     visit: Open, served: Server, seed: Seed
 ) -> None:
     seed.room()
@@ -43,7 +43,7 @@ def test_who_decides_too_late_is_told_who_was_first_and_keeps_the_words(
             assert client.post(f"/v1/alerts/{alert.id}/resolve", json=body).status_code == 200
         route.continue_()
 
-    # Before the page is there: in an open one a request may slip past a route that is just set.
+    # Set before the page opens: in an open page a request may slip past a new route.
     bo = visit(seed.key("Bo"), before=lambda context: context.route("**/resolve", ann_first))
     bo.allow(*REFUSED_409)
     bo.open(alert.id)

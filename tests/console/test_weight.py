@@ -1,4 +1,4 @@
-"""What the page costs to open."""
+"""Weight of the page: bytes and requests of its first load."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 FIRST_LOAD_BYTES = 150_000
 
 
-def test_the_first_load_is_small_and_all_from_here(
+def test_the_first_load_is_small_and_comes_from_this_server_alone(
     browser: Browser, served: Server, seed: Seed
 ) -> None:
     seed.room()

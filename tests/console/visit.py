@@ -1,4 +1,4 @@
-"""A page of the console in a browser, watched: whatever goes wrong on it fails the test."""
+"""Page of the console in a browser. Any error on it fails the test."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from playwright.sync_api import (
 )
 
 ABORTED = "net::ERR_ABORTED"
-"""What becomes of the feed when the page is left."""
+"""Failure of the feed's request when the page is left."""
 
 REFUSED_401 = (r"refused: .* 401$", r"console error: .*\b401\b")
 REFUSED_409 = (r"refused: .* 409$", r"console error: .*\b409\b")
 REFUSED_429 = (r"refused: .* 429$", r"console error: .*\b429\b")
 GONE = (r"failed: .*", r"console error: .*net::ERR_")
-"""What a page may meet while the server is away."""
+"""Problems to expect while the server is away."""
 
 
 class Visit:
     """One person at the console.
 
     Attributes:
-        page: Playwright's page; `problems` is what went wrong on it so far.
+        page: Playwright's page.
+        problems: Errors on the page so far.
     """
 
     def __init__(self, context: BrowserContext, url: str) -> None:
@@ -43,7 +44,7 @@ class Visit:
         self.page = self._open()
 
     def allow(self, *patterns: str) -> None:
-        """Problems that the test means to bring about, as regular expressions."""
+        """Expect problems that match these regular expressions."""
         self._allowed += map(re.compile, patterns)
 
     def unexpected(self) -> list[str]:
@@ -54,7 +55,7 @@ class Visit:
         ]
 
     def sign_in(self, key: str, path: str = "/") -> Visit:
-        """By the link that holds the key; returns once the feed is live."""
+        """Sign in by the link with the key; return once the feed is live."""
         self.page.goto(f"{self.url}{path}#key={key}")
         return self.live()
 
@@ -63,19 +64,19 @@ class Visit:
         return self
 
     def connection(self, state: str) -> None:
-        """Waits until the page says so of its connection."""
+        """Wait until the page shows this state of its connection."""
         expect(self.page.locator(f"[role=status][data-connection='{state}']")).to_have_count(1)
 
     @property
     def articles(self) -> Locator:
-        """The alerts shown in the feed."""
+        """Alerts in the feed."""
         return self.page.locator("article[data-alert]")
 
     def article(self, alert_id: str) -> Locator:
         return self.page.locator(f"article[data-alert='{alert_id}']")
 
     def opened(self, alert_id: str) -> Locator:
-        """The case of this alert, where it is the one that is open."""
+        """Return the open case of this alert."""
         return self.page.locator(f".case[data-alert='{alert_id}']")
 
     @property
@@ -87,19 +88,19 @@ class Visit:
         return self.page.get_by_role("region", name="Rooms", exact=True)
 
     def open(self, alert_id: str) -> None:
-        """Opens an alert's case."""
+        """Open an alert's case."""
         self.article(alert_id).focus()
         self.press("Enter")
         expect(self.opened(alert_id)).to_be_visible()
 
     def decide(self, name: str) -> None:
-        """Decides the open case, without a reason."""
+        """Decide about the open case, without a reason."""
         self.case.get_by_role("button", name=name, exact=True).click()
         self.case.get_by_role("form").locator("[type=submit]").first.click()
 
     @contextmanager
     def offline(self) -> Iterator[None]:
-        """Without a network, until the page has noticed and the body has run."""
+        """Cut the network; run the body once the page has noticed."""
         self.allow(*GONE)
         self.context.set_offline(True)
         self.connection("lost")

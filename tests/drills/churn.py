@@ -1,4 +1,4 @@
-"""Publishers that come and go, in every way there is to go, at a server of its own."""
+"""Publishers that join and leave a server, in every way there is to leave."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TALK_S = 0.2
 
 
 class Churn:
-    """Cycles of joining, saying something and going.
+    """Cycles of joining, speaking and leaving.
 
     Attributes:
-        done: Cycles that are over.
-        refused: Of these, how many were not let in, and with what.
+        done: Number of finished cycles.
+        refused: Statuses of the refusals.
     """
 
     def __init__(self, server: Server) -> None:
@@ -63,7 +63,7 @@ class Churn:
             if answer is None:
                 return
             session = answer.headers["location"]
-            if number % 5 == 4:  # it offers, and never connects
+            if number % 5 == 4:  # offers, but never connects
                 return
             await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
             await until(lambda: connection.connectionState == "connected")
@@ -81,7 +81,7 @@ class Churn:
             await connection.close()
 
     async def _join(self, caller: Caller, offer: str) -> httpx.Response | None:
-        """Whoever just hung up is let in as soon as that was noticed."""
+        """Join; try again while the server has not noticed the speaker's last departure."""
         for _ in range(150):
             answer = await caller.post(ROOM, offer)
             if answer.status_code == 201:
@@ -93,7 +93,7 @@ class Churn:
 
 
 def _cut(connection: RTCPeerConnection) -> None:
-    """Its sockets are gone, and nothing was said."""
+    """Close the sockets without a farewell."""
     (transceiver,) = connection.getTransceivers()
     ice: Any = transceiver.sender.transport.transport
     for protocol in ice._connection._protocols:

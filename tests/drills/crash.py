@@ -1,4 +1,4 @@
-"""A room that is talked in while its server is killed and started again, and what came of it."""
+"""Crash drill: speakers talk in a room while its server is killed and restarted."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tests.server import Server
 
 _ROOM = "crash"
 _START_S = 4.0
-"""Length of a start-up that fits into a cycle; a slower machine's cycles are longer."""
+"""Longest start-up that fits into a cycle; a slower machine's cycles are longer."""
 _CYCLE_S = 14.0
-"""From one kill to the next: start-up, the speakers' return, and some speech."""
+"""Time from one kill to the next: start-up, the speakers' return, and some speech."""
 _FIRST_S = 4.0
 _LAST_WORD_S = 90.0
-"""Longest wait for the server's last word on every speaker. One who does not return after a crash
-is given up 60 s after the start (`_RETURN_S` of `service/rooms/whip.py`): only then the gap ends
-and is an event."""
+"""Longest wait for the departure of every speaker. The server gives up a speaker who does not
+return after a crash 60 s after its start (`_RETURN_S` of `service/rooms/whip.py`): only then does
+the gap end and become an event."""
 _PATIENCE_S = 120.0
 """Longest time for which the clients wait for a server that starts on a busy machine."""
 _EDGE = timedelta(milliseconds=150)
-"""How exactly the server can know when a word was said: jitter and the length of two packets."""
+"""Tolerance of a word's time at the server: jitter and the length of two packets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A scripted line that must alert, by the wall clock."""
+    """Scripted line that must raise an alert, in wall-clock time."""
 
     speaker_id: str
     text: str
@@ -55,16 +55,21 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
+    """State after the drill.
+
+    Attributes:
+        followed: Cursors in the order in which a client with `Last-Event-ID` read them.
+        logged: Cursors of the event log at the end.
+    """
+
     violations: Sequence[Violation]
     alerts: Sequence[dict[str, Any]]
     gaps: Sequence[Gap]
     followed: Sequence[int]
-    """Cursors in the order in which a client with `Last-Event-ID` read them."""
     logged: Sequence[int]
-    """The same from the log as it stands at the end."""
 
     def faults(self) -> list[str]:
-        """What breaks the promise, a sentence each; empty if nothing does."""
+        """Return a sentence for each broken promise."""
         faults = [fault for violation in self.violations if (fault := self._fault(violation))]
         if list(self.followed) != list(self.logged):
             missed = sorted(set(self.logged) - set(self.followed))
@@ -86,11 +91,11 @@ class Aftermath:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Lengths of one kill's part of the script, in seconds.
+    """Part of the script around one kill.
 
     Attributes:
-        length_s: From one kill's part to the next.
-        first_s: From the part's beginning to the first line that may be killed in.
+        length_s: Length of the part.
+        first_s: Time from its start to the first line that a kill may hit.
     """
 
     length_s: float
@@ -98,19 +103,20 @@ class Cycle:
 
     @classmethod
     def of_start(cls, start_s: float) -> Cycle:
-        """The cycle for a server whose start-up takes `start_s`."""
+        """Return the cycle for a server that takes `start_s` to start."""
         longer_s = max(0.0, start_s - _START_S)
         return cls(_CYCLE_S + longer_s, _FIRST_S + longer_s)
 
 
 @dataclass(slots=True)
 class Followed:
-    """What a client with `Last-Event-ID` read of the feed.
+    """Feed as a client with `Last-Event-ID` has read it.
 
     Attributes:
-        cursors: Of stored events, in the order in which they were read.
-        present: Ids of the speakers who are in the room by what was read.
-        opened: The feed was opened, and the server was not killed since.
+        cursors: Cursors of the stored events, in the order of reading.
+        present: Ids of the speakers in the room, according to the events.
+        opened: Set while the feed is open and the server has not been killed since.
+        all_left: Set once the room is empty.
     """
 
     cursors: list[int] = field(default_factory=list)
@@ -129,7 +135,7 @@ class Followed:
         (self.all_left.clear if self.present else self.all_left.set)()
 
     async def until_all_left(self) -> None:
-        """Wait until each speaker has left on record, which is after their last gap."""
+        """Wait until each speaker's departure is in the log, after their last gap."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORD_S):
                 await self.all_left.wait()
@@ -139,7 +145,7 @@ async def crash_room(data: Path, seed: int, kills: int, *, database_url: str = "
     """Talk in a room for `kills` cycles; kill the server in mid-speech once in each.
 
     Args:
-        database_url: Of an empty database; without it SQLite below `data`.
+        database_url: URL of an empty database; by default SQLite in `data`.
     """
     policies = _without_cooldown(data / "policies")
     settings = {"EARSHOT_POLICY_DIR": str(policies)}
@@ -191,11 +197,10 @@ async def _kill_and_start(
     started: asyncio.Future[float],
     followed: asyncio.Event,
 ) -> None:
-    """Kills fall into the middle of a violation, one in each cycle of the script.
+    """Kill the server in the middle of a violation, once in each cycle of the script.
 
     After a start-up that took longer than a cycle the next kill is overdue. It waits until the
-    server is `followed` again: a server that is killed before anybody has reached it proves
-    nothing.
+    feed is `followed` again: a server killed before a client has reached it proves nothing.
     """
     began = await started
     for number in range(n):
@@ -216,7 +221,7 @@ async def _kill_and_start(
 
 
 def _chatter(kills: int, cycle: Cycle) -> Script:
-    """Three people who break a rule every few seconds."""
+    """Return a script of speakers who break a rule every few seconds."""
     demo = load_script(DEMO_SCRIPT)
     speakers = []
     for number, speaker in enumerate(demo.speakers[1:]):
@@ -271,7 +276,7 @@ async def _aftermath(server: Server, report: Report, followed: Sequence[int]) ->
 
 
 def _stored(event: FeedEvent) -> bool:
-    """It is in the log; levels are not, and what only sets the cursor has no data."""
+    """Return whether the log holds the event: no levels, nor events that only set the cursor."""
     return bool(event.data) and event.type != "speaker.levels"
 
 
@@ -294,7 +299,7 @@ def _violation(report: Report, line: LineResult) -> Violation:
 
 
 def _about(alert: dict[str, Any], violation: Violation) -> bool:
-    """The alert's utterance and the line overlap for the better part of the line."""
+    """Return whether the alert's utterance overlaps more than half of the line."""
     if alert["speaker_id"] != violation.speaker_id:
         return False
     start = max(_time(alert["speech_started_at"]), violation.from_at)

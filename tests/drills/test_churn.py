@@ -1,4 +1,4 @@
-"""Speakers who come and go leave nothing behind."""
+"""Resources of a server after many publishers have joined and left."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 
 from tests.drills.churn import Churn, resident_mb
 from tests.e2e.peers import peers, until
-from tests.e2e.standing import Standing, settled, warmed_up
+from tests.e2e.resources import Resources, resources_after_warm_up, wait_for_resources
 from tests.server import Server
 
 pytestmark = pytest.mark.anyio
 
 MINUTES = float(os.environ.get("CHURN_MINUTES", "30"))
 FIRST = 100
-"""Cycles before it begins. Memory fills with what a server keeps (its latest events, the database's
-pages) for about a hundred, and is nearly level from then on."""
+"""Cycles before the measurement. Memory fills with the latest events and the database's pages for
+about a hundred cycles, and is nearly level from then on."""
 SETTLED_S = 20.0
-"""Also whoever never connected is let go of by then."""
+"""Longest time until the server drops publishers that never connected."""
 
 
-async def _at_rest(server: Server) -> Standing:
+async def _at_rest(server: Server) -> Resources:
     await until(lambda: peers(server) == 0, SETTLED_S)
-    return warmed_up(server)
+    return resources_after_warm_up(server)
 
 
 async def _comes_and_goes(folder: Path, cycles: int, most_mb: float) -> None:
@@ -35,7 +35,7 @@ async def _comes_and_goes(folder: Path, cycles: int, most_mb: float) -> None:
         memory_mb = resident_mb(server)
         await churn.run(cycles)
         assert churn.refused == []
-        assert settled(server, before, SETTLED_S) == before
+        assert wait_for_resources(server, before, SETTLED_S) == before
         assert resident_mb(server) - memory_mb < most_mb
         assert "Traceback" not in server.log_file.read_text()
 
@@ -54,7 +54,7 @@ async def test_two_hundred_publishers_leave_no_task_thread_descriptor_or_memory(
 @pytest.mark.drill
 @pytest.mark.timeout(60 * (MINUTES + 10))
 async def test_half_an_hour_of_churn_does_not_grow(tmp_path: Path) -> None:
-    """`CHURN_MINUTES` makes it shorter or longer. The first third may fill caches."""
+    """`CHURN_MINUTES` sets the length. The first third may fill caches."""
     with Server(tmp_path / "data") as server:
         churn = Churn(server)
         await churn.run_for(MINUTES * 20)
@@ -62,6 +62,6 @@ async def test_half_an_hour_of_churn_does_not_grow(tmp_path: Path) -> None:
         memory_mb = resident_mb(server)
         await churn.run_for(MINUTES * 40)
         assert churn.refused == []
-        assert settled(server, before, SETTLED_S) == before
+        assert wait_for_resources(server, before, SETTLED_S) == before
         assert resident_mb(server) - memory_mb < 20
         assert "Traceback" not in server.log_file.read_text()

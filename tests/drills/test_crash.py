@@ -18,12 +18,12 @@ def _read(followed: Followed, cursor: int, kind: str, speaker: str) -> None:
     followed.read(FeedEvent(str(cursor), kind, {"id": speaker}, 0.0))
 
 
-def test_the_aftermath_is_asked_for_once_every_speaker_has_left_on_record() -> None:
+def test_the_drill_waits_until_every_speakers_departure_is_in_the_log() -> None:
     followed = Followed()
     _read(followed, 1, "speaker.joined", "ann")
     _read(followed, 2, "speaker.joined", "bob")
     _read(followed, 3, "speaker.left", "ann")
-    assert not followed.all_left.is_set()  # the gap in Bob's words is not told yet
+    assert not followed.all_left.is_set()  # the gap in Bob's speech has no event yet
     _read(followed, 4, "speaker.left", "bob")
     assert followed.all_left.is_set()
     assert followed.cursors == [1, 2, 3, 4]
@@ -36,8 +36,8 @@ def test_a_slower_start_up_makes_the_time_between_two_kills_longer() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.timeout(600)
-async def test_twenty_kills_in_mid_speech_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Twenty seeded kills: two rooms at a time, each with a server of its own."""
+async def test_twenty_kills_during_speech_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    """Twenty seeded kills, in two rooms at a time, each with a server of its own."""
     faults: dict[int, list[str]] = {}
     pairs = [range(seed, seed + 2) for seed in range(0, RUNS, 2)]
     for pair in pairs:
@@ -53,7 +53,7 @@ async def test_twenty_kills_in_mid_speech_lose_and_double_nothing(tmp_path: Path
 @pytest.mark.postgres
 @pytest.mark.anyio
 @pytest.mark.timeout(200)
-async def test_three_kills_with_postgresql_lose_and_double_nothing(
+async def test_three_kills_with_postgresql_lose_and_repeat_nothing(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     with postgres.database() as url:
@@ -65,7 +65,7 @@ async def test_three_kills_with_postgresql_lose_and_double_nothing(
 @pytest.mark.drill
 @pytest.mark.anyio
 @pytest.mark.parametrize("seed", range(200, 205))
-async def test_fifty_kills_with_postgresql_lose_and_double_nothing(
+async def test_fifty_kills_with_postgresql_lose_and_repeat_nothing(
     tmp_path: Path, postgres: Postgres, seed: int
 ) -> None:
     with postgres.database() as url:
@@ -76,6 +76,6 @@ async def test_fifty_kills_with_postgresql_lose_and_double_nothing(
 @pytest.mark.drill
 @pytest.mark.anyio
 @pytest.mark.parametrize("seed", range(100, 120))
-async def test_hundreds_of_kills_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
+async def test_hundreds_of_kills_lose_and_repeat_nothing(tmp_path: Path, seed: int) -> None:
     aftermath = await crash_room(tmp_path, seed, kills=10)
     assert not aftermath.faults()

@@ -1,12 +1,12 @@
-"""Repeated abuse and a decoder's loops, with a real Whisper and voices that it understands.
+"""Repeated phrases and a decoder's loops, with a real Whisper and voices that it understands.
 
     SPEECH_MODEL=DIR SPEECH_TAKES=DIR python -m pytest -m drill tests/drills/test_repeats.py -s
 
-SPEECH_MODEL is a converted model's directory. SPEECH_TAKES holds, for each phrase, recordings of it
-at 16 kHz, mono and int16, `LANGUAGE_PACK_NAME_NUMBER.wav` (`en_threats_kill_0.wav`, ...): of a
-phrase with several takes each repeat is another one. A phrase that the model does not hear right
-even once is counted apart, and so are repeats for which it writes other words: both show nothing
-about marks.
+SPEECH_MODEL is the directory of a converted model. SPEECH_TAKES holds recordings of each phrase at
+16 kHz, mono and int16, named `LANGUAGE_PACK_NAME_NUMBER.wav` (`en_threats_kill_0.wav`, ...). The
+repeats of a phrase use its recordings in turn. Phrases that the model never transcribes correctly
+are counted apart, and so are repeats that it transcribes as other words: they show nothing about
+quality marks.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def shipped() -> Matcher:
 
 
 def takes() -> dict[str, list[bytes]]:
-    """Of each phrase, by language, pack and name."""
+    """Return the recordings of each phrase, by `LANGUAGE_PACK_NAME`."""
     found: defaultdict[str, list[bytes]] = defaultdict(list)
     for path in sorted(Path(TAKES).glob("*_*_*_*.wav")):
         with wave.open(str(path), "rb") as file:

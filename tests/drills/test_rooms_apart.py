@@ -44,11 +44,11 @@ BAD = "bad"
 OTHERS = [f"room-{number}" for number in range(50)]
 AWAY_S = 30.0
 EACH_S = 1.0
-"""Every room says something this often."""
+"""Time between two utterances of a room."""
 
 
 class AwayForOne(SqlAlerts):
-    """The real store, which does not answer for one room while `away`."""
+    """Real store that raises `StoreAway` for one room while `away` is set."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -72,7 +72,7 @@ class AwayForOne(SqlAlerts):
 
 @dataclass
 class Talk:
-    """What was said in one stretch of the drill, and when its transcript was there."""
+    """Utterances of one stretch of the drill, and the times of their transcripts."""
 
     said: dict[str, float] = field(default_factory=dict)
 
@@ -132,7 +132,7 @@ async def test_thirty_seconds_without_a_store_for_one_room(
         listeners[id_] = Listener(Ear(id_, "ann", vad=loud, now=utc_now()), speaker, a_room(id_))
 
     async def talk(name: str, seconds: float) -> Talk:
-        """Every room says something once a second; the bad room first in each."""
+        """Let every room speak once a second, the bad room first."""
         loop, heard = asyncio.get_running_loop(), Talk()
         began = loop.time()
         for turn in range(int(seconds / EACH_S)):

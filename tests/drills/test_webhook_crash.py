@@ -1,4 +1,4 @@
-"""Every event reaches every endpoint under one id and in order, whenever the server is killed."""
+"""Crashes under webhooks: every event reaches every endpoint, in order, under one id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers and Redis may crash at any moment: nothing is lost in silence and nothing heard twice."""
+"""Crashes of workers and Redis: no utterance is lost without a gap, or transcribed twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.redis, pytest.mark.timeout(180)]
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_workers_and_redis_killed_in_mid_work_lose_and_double_nothing(
+async def test_workers_and_redis_killed_during_work_lose_and_repeat_nothing(
     tmp_path: Path, seed: int
 ) -> None:
     assert (await crash_workers(tmp_path, seed)).faults() == []
@@ -32,7 +32,7 @@ async def test_workers_and_redis_killed_in_mid_work_lose_and_double_nothing(
 
 @pytest.mark.drill
 @pytest.mark.parametrize("seed", range(100, 150))
-async def test_fifty_times_workers_and_redis_killed_lose_and_double_nothing(
+async def test_fifty_times_workers_and_redis_killed_lose_and_repeat_nothing(
     tmp_path: Path, seed: int
 ) -> None:
     assert (await crash_workers(tmp_path, seed)).faults() == []
@@ -41,14 +41,14 @@ async def test_fifty_times_workers_and_redis_killed_lose_and_double_nothing(
 async def test_a_worker_killed_while_the_model_works_costs_no_word(
     tmp_path: Path, redis: RedisServer
 ) -> None:
-    """With the demo model and real speech: the next worker hears what the dead one had."""
+    """The next worker transcribes the batch of the dead one; demo model, real speech."""
     speech = _speech()
     expected = {each.utterance_id: each.text for each in load_whisper(_ON_CPU).transcribe(speech)}
     queue = RedisQueue(Streams(redis.url, "micro"), "micro", capacity=200, deadline_s=60)
     await queue.start()
     with WorkerProcess("micro", redis.url, tmp_path / "log", pace_s=0, batch=4) as worker:
         async with asyncio.timeout(60):
-            while queue.unready():  # noqa: ASYNC110 - Redis tells it
+            while queue.unready():  # noqa: ASYNC110 - Redis knows it
                 await asyncio.sleep(0.05)
             for utterance in speech:
                 queue.put(utterance)
@@ -79,7 +79,7 @@ _ON_CPU = AsrSettings(device="cpu", threads=1)
 
 
 def _speech() -> Sequence[Utterance]:
-    """Enough for some seconds of work, so that the worker is seen at it."""
+    """Return speech for a few seconds of work, so that the worker is seen busy."""
     clips = sorted(CLIPS.glob("*.opus"))[:8]
     assert len(clips) == 8
     sounds = {clip.stem: b"".join(read_sound(clip)) for clip in clips}

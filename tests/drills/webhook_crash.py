@@ -1,4 +1,4 @@
-"""A server that is killed again and again while events are written, and what its webhooks got."""
+"""Webhook drill: a server is killed again and again while events are written."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ _END_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """
+    """State after the drill.
+
     Attributes:
         logged: Ids of the events, in the order of the log.
-        got: Endpoint -> `webhook-id`s in the order in which they came.
-        bodies: Endpoint -> ids of the alerts told of, in the same order.
+        got: Received `webhook-id`s by endpoint, in order.
+        bodies: Ids of the alerts in the bodies by endpoint, in the same order.
     """
 
     logged: Sequence[int]
@@ -36,7 +37,7 @@ class Aftermath:
     bodies: Mapping[str, Sequence[str]]
 
     def faults(self) -> list[str]:
-        """What breaks the promise, a sentence each; empty if nothing does."""
+        """Return a sentence for each broken promise."""
         found = []
         for endpoint, ids in self.got.items():
             expected = [message_id(endpoint, str(event)) for event in self.logged]
@@ -55,7 +56,7 @@ class Aftermath:
 
 
 async def crash_webhooks(data: Path, url: str, seed: int, kills: int) -> Aftermath:
-    """Write alerts while the server is killed `kills` times, each at a random moment."""
+    """Write alerts while the server is killed `kills` times, at random moments."""
     chance = random.Random(seed)
     kinds: list[Behaviour] = [answers(204), answers(200, after_s=0.005), _stumbling(chance)]
     settings = {"EARSHOT_DATABASE_URL": url, "EARSHOT_WEBHOOK_ALLOW": "127.0.0.0/8"}
@@ -106,7 +107,7 @@ def _add(server: Server, url: str) -> str:
 
 
 def _stumbling(chance: random.Random) -> Behaviour:
-    """Now and then it answers 500, or closes the connection after taking the call."""
+    """Return a receiver that sometimes answers 500, or hangs up after a request."""
     good, bad = answers(200), answers(500)
 
     async def behave(receiver: Receiver, call: Call, writer: Writer) -> None:

@@ -1,4 +1,4 @@
-"""Workers and Redis that crash while utterances are transcribed, and what came of each of them."""
+"""Worker drill: workers and Redis crash while utterances are transcribed."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from tests.server import clean_environment
 UTTERANCES = 80
 _TALK_S = 5.0
 _QUICK_S, _SLOW_S = 0.03, 1.4
-"""The slow worker's batches take longer than what makes an entry claimable."""
+"""Time that the slow worker takes for an utterance: others may claim its batches meanwhile."""
 _DEADLINE_S = 60.0
 _POISON = ("refused", "broken", "short")
 
 
 class WorkerProcess:
-    """A worker that is started again when it dies, as operators have it.
+    """Worker that is restarted when it dies, as under a service manager.
 
-    Only SIGKILL may end it: an utterance of the drill sends it that.
+    Only SIGKILL may end it: one utterance of the drill sends that signal.
     """
 
     def __init__(self, model: str, url: str, log: Path, *, pace_s: float, batch: int) -> None:
@@ -70,7 +70,7 @@ class WorkerProcess:
             process.wait(10)
 
     def stop(self) -> int:
-        """As an operator would; its exit code."""
+        """Stop it as an operator would. Returns: its exit code."""
         process, self.process = self.process, None
         assert process is not None
         process.terminate()
@@ -85,13 +85,19 @@ class WorkerProcess:
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
+    """State after the drill.
+
+    Attributes:
+        put: Utterances put into the queue.
+        sent: Number of results that the workers sent to the server's stream.
+    """
+
     put: Sequence[Utterance]
     results: Sequence[Transcript | Unheard]
-    told: int
-    """So many results went into the server's stream."""
+    sent: int
 
     def faults(self) -> list[str]:
-        """What breaks the promise, a sentence each; empty if nothing does."""
+        """Return a sentence for each broken promise."""
         came = Counter(named(self.results))
         faults = [f"{id_} came {came[id_]} times" for id_ in self._ids() if came[id_] != 1]
         reasons = unheard(self.results)
@@ -101,31 +107,31 @@ class Aftermath:
                 continue
             bad = any(word in id_ for word in (*_POISON, "killer"))
             if bad != (id_ in reasons):
-                faults.append(f"{id_}: {reasons.get(id_, 'was heard')}")
+                faults.append(f"{id_}: {reasons.get(id_, 'was transcribed')}")
         faults += [
-            f"{result.utterance_id} has another's words"
+            f"{result.utterance_id} has the words of another"
             for result in self.results
             if isinstance(result, Transcript) and result.text != f"words of {result.utterance_id}"
         ]
-        if self.told + len(left_out) != len(self.put):
-            sent = len(self.put) - len(left_out)
-            faults.append(f"workers told {self.told} results of {sent} utterances")
+        if self.sent + len(left_out) != len(self.put):
+            due = len(self.put) - len(left_out)
+            faults.append(f"workers sent {self.sent} results for {due} utterances")
         return faults
 
     def _left_out(self, reasons: Mapping[str, str]) -> set[str]:
-        """Looks at speech that goes on, which busy workers are spared; its finals are heard."""
-        looks = [one.id for one in self.put if one.work is WorkClass.PARTIAL]
-        return {id_ for id_ in looks if reasons.get(id_) == OVERLOADED}
+        """Return the interim utterances dropped under load; their finals are transcribed."""
+        interim = [one.id for one in self.put if one.work is WorkClass.PARTIAL]
+        return {id_ for id_ in interim if reasons.get(id_) == OVERLOADED}
 
     def _ids(self) -> list[str]:
         return [utterance.id for utterance in self.put]
 
 
 async def crash_workers(folder: Path, seed: int) -> Aftermath:
-    """People talk for some seconds; workers and Redis die in the middle of it.
+    """Put utterances for some seconds, and kill workers and Redis meanwhile.
 
-    Three workers, one of them slow; poison that fails a batch, and one that kills its worker each
-    time it is tried.
+    There are three workers, one of them slow. Some utterances fail their batch, and one kills its
+    worker at each attempt.
     """
     chance = random.Random(seed)
     model = f"scribe-{seed}"
@@ -138,7 +144,7 @@ async def crash_workers(folder: Path, seed: int) -> Aftermath:
         ]
         async with _alive(workers), asyncio.TaskGroup() as tasks:
             collecting = tasks.create_task(_collect(queue, UTTERANCES))
-            while queue.unready():  # noqa: ASYNC110 - Redis tells it
+            while queue.unready():  # noqa: ASYNC110 - Redis knows it
                 await asyncio.sleep(0.05)
             put: list[Utterance] = []
             tasks.create_task(_talk(queue, chance, put))
@@ -146,17 +152,17 @@ async def crash_workers(folder: Path, seed: int) -> Aftermath:
                 tasks.create_task(_kill_worker(chance.uniform(0.3, _TALK_S), chance, workers))
             tasks.create_task(_kill_redis(chance.uniform(0.3, _TALK_S), chance, redis))
         results = collecting.result()
-        # Whatever is doubled has time to come.
+        # Time for repeated results to arrive.
         await asyncio.sleep(0.5)
-        told = _told(redis, model)
+        sent = _results_sent(redis, model)
         await queue.close(drain_s=0)
         results += [result async for result in queue.results()]
-        return Aftermath(put, results, told)
+        return Aftermath(put, results, sent)
 
 
 @asynccontextmanager
 async def _alive(workers: Sequence[WorkerProcess]) -> AsyncIterator[None]:
-    """Ended on leaving, however that is."""
+    """Run the workers; end them on leaving, also after an error."""
     watches: list[asyncio.Task[None]] = []
     try:
         for worker in workers:
@@ -197,15 +203,15 @@ async def _collect(queue: RedisQueue, count: int) -> list[Transcript | Unheard]:
 async def _kill_worker(
     at_s: float, chance: random.Random, workers: Sequence[WorkerProcess]
 ) -> None:
-    """With SIGKILL, in whatever it is doing; `keep_alive` starts it again."""
+    """Kill a worker with SIGKILL; `keep_alive` restarts it."""
     await asyncio.sleep(at_s)
     process = chance.choice(workers).process
     if process is not None:
         process.kill()
 
 
-def _told(redis: RedisServer, model: str) -> int:
-    """The server drops what it has read twice; here it is seen that there was nothing to drop."""
+def _results_sent(redis: RedisServer, model: str) -> int:
+    """Return the number of results in Redis. The server would hide repeats: it drops them."""
     (stream,) = redis.command("KEYS", f"earshot:*:{model}:results:*").split()
     lines = redis.command("XINFO", "STREAM", stream).splitlines()
     return int(lines[lines.index("entries-added") + 1])

@@ -1,4 +1,4 @@
-"""Runs the `earshot` command as a person or a service manager does."""
+"""The `earshot` command in processes of its own."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.server import clean_environment
 
 START_S = 30.0
 COMMAND_S = 90.0
-"""The most that a command takes on a machine that is busy with other tests, too."""
+"""Longest run of a command, also on a machine that is busy with other tests."""
 
 Call = tuple[Sequence[str], Mapping[str, str]]
-"""Arguments and settings."""
+"""Arguments and settings of a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Done:
 
 
 def earshot(*arguments: str, **settings: str) -> Done:
-    """Run a command to its end, which must come by itself."""
+    """Run a command until it ends by itself."""
     done = subprocess.run(
         [sys.executable, "-m", "service", *arguments],
         env=clean_environment() | settings,
@@ -46,8 +46,8 @@ def earshot(*arguments: str, **settings: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def together(calls: Sequence[Call]) -> list[Done]:
-    """Run commands that do not touch each other, two at a time."""
+def run_commands(calls: Sequence[Call]) -> list[Done]:
+    """Run independent commands, two at a time."""
     with ThreadPoolExecutor(2) as two:
         return list(two.map(lambda call: earshot(*call[0], **call[1]), calls))
 
@@ -57,16 +57,16 @@ class Serving:
     """A running `earshot serve`.
 
     Attributes:
-        said: Its lines on stdout until it was ready.
+        lines: Lines on stdout up to readiness.
     """
 
     process: Helper
     log_file: Path
-    said: list[str]
+    lines: list[str]
 
     @property
     def url(self) -> str:
-        return self.said[0].removeprefix("listening on ")
+        return self.lines[0].removeprefix("listening on ")
 
     def end(self, number: signal.Signals) -> Ended:
         self.process.send_signal(number)
@@ -77,10 +77,11 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """
+    """Finished server.
+
     Attributes:
-        out: What it said on stdout after it was ready.
-        log: All that it said on stderr.
+        out: Output on stdout after it was ready.
+        log: Output on stderr.
     """
 
     code: int
@@ -88,7 +89,11 @@ class Ended:
     log: str
 
     def lines(self) -> list[dict[str, Any]]:
-        """The log's lines. Raises: ValueError, one is not JSON."""
+        """Return the log's lines.
+
+        Raises:
+            ValueError: A line is not JSON.
+        """
         return [json.loads(line) for line in self.log.splitlines()]
 
     def events(self) -> list[str]:
@@ -97,7 +102,7 @@ class Ended:
 
 @contextlib.contextmanager
 def serving(folder: Path, settings: Mapping[str, str], *, lines: int = 1) -> Iterator[Serving]:
-    """A server that has said so many lines on stdout; killed at the end if still there."""
+    """Start a server and wait for its first `lines` on stdout; kill it at the end."""
     log_file = folder / "stderr.log"
     process = Helper(
         "earshot serve",
@@ -110,8 +115,8 @@ def serving(folder: Path, settings: Mapping[str, str], *, lines: int = 1) -> Ite
     killer = threading.Timer(START_S, process.kill)
     killer.start()
     try:
-        said = [process.stdout.readline().strip() for _ in range(lines)]
-        yield Serving(process, log_file, said)
+        first = [process.stdout.readline().strip() for _ in range(lines)]
+        yield Serving(process, log_file, first)
     finally:
         killer.cancel()
         killer.join()

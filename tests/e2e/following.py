@@ -1,4 +1,4 @@
-"""The feed of a server, followed while a test goes on."""
+"""Feed of a server, followed during a test."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Event = dict[str, Any]
 
 @dataclass
 class Followed:
-    """Everything that was told, in order."""
+    """Events of the feed, in order."""
 
     events: list[Event] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def of(self, type_: str, **fields: object) -> list[Event]:
-        """The data of the events of a type, in which these fields have these values."""
+        """Return the data of the events of a type whose fields have these values."""
         return [
             event["data"]
             for event in self.events
@@ -39,19 +39,19 @@ class Followed:
     async def has(
         self, type_: str, *, count: int = 1, seconds: float = 20.0, **fields: object
     ) -> Event:
-        """So many such events, now or later; the last of them."""
+        """Wait for the `count`-th such event from the start, and return it."""
         await self.until(lambda: len(self.of(type_, **fields)) >= count, seconds)
         return self.of(type_, **fields)[count - 1]
 
     async def next(self, type_: str, *, seconds: float = 20.0, **fields: object) -> Event:
-        """The first such event from now on."""
+        """Wait for the next such event, and return it."""
         count = len(self.of(type_, **fields)) + 1
         return await self.has(type_, count=count, seconds=seconds, **fields)
 
 
 @contextlib.asynccontextmanager
 async def following(server: Server) -> AsyncIterator[Followed]:
-    """Over restarts of the server, too: nothing is missed."""
+    """Follow the feed, also over restarts of the server, without missing an event."""
     followed = Followed()
     begun = asyncio.Event()
     task = asyncio.create_task(_follow(server, followed, begun), name="following")

@@ -1,4 +1,4 @@
-"""The hostile requests that are HTTP: who asks, what, and the refusal that they must get."""
+"""Hostile requests that are valid HTTP, and the refusals that they must get."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ JSON = {"Content-Type": "application/json"}
 SDP = {"Content-Type": "application/sdp"}
 WHIP_ROOM = {"id": "den", "connector": {"kind": "whip"}}
 ALERT = "/v1/alerts/no-such-alert"
-"""A well-formed id that nothing has."""
+"""Path of an alert that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """A request that must be refused with `status`.
+    """Request that must be refused with `status`.
 
     Attributes:
-        key: Whose credential it carries, by the names in `test_hostile.Keys`; None: nobody's.
-        target: May hold `{token}`: a valid publish token.
+        key: Name of its credential in `credentials.authorizations`; None: no credential.
+        target: Request target; `{token}` in it stands for a valid publish token.
     """
 
     name: str
@@ -35,7 +35,10 @@ class Hostile:
 
 
 def hostile_requests() -> list[Hostile]:
-    """Those about who asks, where and how; `hostile_json` has those about what."""
+    """Return requests with bad credentials, paths, methods, types, sizes and offers.
+
+    `hostile_json` returns those with bad JSON and queries.
+    """
     parts = (_offers, _sizes, _types, _keys, _tokens, _paths, _methods)
     return [case for part in parts for case in part()]
 

@@ -1,4 +1,4 @@
-"""The hostile bytes that are hardly HTTP, and the spoilt trickle ICE fragments."""
+"""Bytes that are hardly HTTP, and spoilt trickle ICE fragments."""
 
 from __future__ import annotations
 
@@ -80,4 +80,4 @@ TRICKLED: dict[str, tuple[int, str | None, str, str]] = {
     "600 candidates": (400, "{etag}", trickled(_candidate("9") * 600), FRAGMENT),
     "70,000 characters": (413, "{etag}", "a" * 70_000, FRAGMENT),
 }  # fmt: skip
-"""Status, If-Match, body and content type, by what is wrong."""
+"""Status, If-Match, body and content type of each fragment, by its fault."""

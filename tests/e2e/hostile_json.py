@@ -1,4 +1,4 @@
-"""The hostile requests whose JSON or query is wrong."""
+"""Hostile requests with bad JSON or a bad query."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _queries() -> Iterator[Hostile]:
         "cursor=" + "9" * 199: 400, "cursor=" + "9" * 201: 422, "cursor=%F0%9F%92%A9": 400,
         "room=" + "r" * 129: 422, "room=": 422, "room=%00": 422, "stat=open": 422, "limits=1": 422,
         "state=open&state=lost": 422, "order=oldest": 422, "speaker=": 422,
-        "cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTkgeA": 400,  # a moment after the last of time
+        "cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTkgeA": 400,  # a time after datetime.max
     }.items():  # fmt: skip
         yield Hostile(f"alerts?{query[:24]} ({len(query)})", status, "GET", f"/v1/alerts?{query}")
     for query, status in {"limit=0": 422, "cursor=../x": 400, "cursor=%ff": 400}.items():

@@ -1,4 +1,4 @@
-"""An SDP offer as Chromium makes it, and ways to spoil it."""
+"""SDP offer as Chromium makes it, and ways to spoil it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ a=ssrc:1001 cname:abcdefgh
 a=ssrc:1001 msid:stream track
 """.split("\n")
 )
-"""Answered with 201; nobody sends from where it points to."""
+"""Valid offer: the server answers 201. Nothing sends from its address."""
 
 _CANDIDATE = "a=candidate:1 1 udp 2122260223 127.0.0.1 9 typ host generation 0\r\n"
 _VIDEO = f"""\
@@ -66,7 +66,7 @@ _MEDIA = OFFER[OFFER.index("m=audio") :]
 
 
 def trickled(candidate: str = _CANDIDATE, *, ufrag: str = "Xf3q") -> str:
-    """A trickle ICE fragment for `OFFER`."""
+    """Return a trickle ICE fragment for `OFFER`."""
     return (
         f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:hQ3n0Lw2Vd8sK5rT7yB1mZ4c\r\n"
         f"m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n{candidate}"
@@ -74,7 +74,7 @@ def trickled(candidate: str = _CANDIDATE, *, ufrag: str = "Xf3q") -> str:
 
 
 def spoilt() -> Mapping[str, bytes]:
-    """Bodies that are no offer of one audio track, by what is wrong with them."""
+    """Return bodies that are not an offer of one audio track, by their fault."""
     text = {**_not_sdp(), **_truncated(), **_without_a_line(), **_odd_lines(), **_sections()}
     return {what: body.encode() for what, body in text.items()} | {
         "bytes that are not UTF-8": bytes(range(128, 256)),

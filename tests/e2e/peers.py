@@ -1,4 +1,4 @@
-"""Publishers made of aiortc and httpx alone, so that each step of WHIP can be seen."""
+"""Publishers made of aiortc and httpx alone, so that a test controls each step of WHIP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from service.simulation.publisher import gathering
-from tests.e2e.standing import metrics
+from tests.e2e.resources import metrics
 from tests.server import Server
 
 ORIGIN = "https://rooms.example"
@@ -20,7 +20,7 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 
 @contextlib.asynccontextmanager
 async def a_peer() -> AsyncIterator[RTCPeerConnection]:
-    """A connection that offers one audio track on loopback; `localDescription` is the offer."""
+    """Open a connection that offers one audio track on loopback in `localDescription`."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         connection.addTransceiver("audio", direction="sendonly")
@@ -32,7 +32,7 @@ async def a_peer() -> AsyncIterator[RTCPeerConnection]:
 
 
 class Caller:
-    """What a page in a browser sends: every request names its origin."""
+    """WHIP client that names its origin in every request, as a page in a browser does."""
 
     def __init__(self, client: httpx.AsyncClient, token: str) -> None:
         self._client = client
@@ -63,7 +63,7 @@ async def connected(peer: RTCPeerConnection, answer: str) -> None:
 
 async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - a foreign stack and another process are waited for
+        while not holds():  # noqa: ASYNC110 - it waits for aiortc and another process
             await asyncio.sleep(0.02)
 
 
@@ -73,5 +73,5 @@ def peers(server: Server) -> float:
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:
-    """Keyword arguments as header names."""
+    """Return keyword arguments as header names."""
     return {name.replace("_", "-"): value for name, value in headers.items()}

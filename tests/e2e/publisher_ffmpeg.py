@@ -1,6 +1,6 @@
 """FFmpeg's WHIP muxer: `python -m tests.e2e.publisher_ffmpeg ENDPOINT TOKEN WAV FOLDER`.
 
-Says the WAV file twice; needs `cert.pem` and `key.pem` of a P-256 key in the folder.
+Plays the WAV file twice; needs `cert.pem` and `key.pem` of a P-256 key in the folder.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`python3 publisher_gstreamer.py ENDPOINT TOKEN WAV SECONDS`: GStreamer's webrtcbin.
 
-Run by Debian's Python, which has GStreamer's bindings; it imports nothing of ours.
+It runs under Debian's Python, which has GStreamer's bindings, and imports nothing of earshot.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PIPELINE = (
 
 
 class Publisher:
-    """Offers once all candidates are known, and says on stdout what its connection does."""
+    """WHIP publisher that prints the states of its connection on stdout."""
 
     def __init__(self, endpoint: str, token: str, wav: str) -> None:
         self._endpoint = endpoint
         self._token = token
         self._posted = False
-        self._kept: list[Any] = []  # the bindings let go of what C still uses
+        self._kept: list[Any] = []  # the bindings free objects that C still uses
         self.pipeline = Gst.parse_launch(PIPELINE.format(wav=wav))
         self._rtc = self.pipeline.get_by_name("rtc")
         self._rtc.connect("on-negotiation-needed", self._negotiate)

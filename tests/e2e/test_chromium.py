@@ -1,4 +1,4 @@
-"""A real browser on a page of another origin is heard, and its words raise an alert."""
+"""Publishing from a real browser, on a page of another origin."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(60)]
 CLIP = "mallory-gift-card.opus"
 RULE = "scam-gift-cards"
 HEARD_WITHIN_S = 15.0
-"""The microphone says the clip every few seconds; the first time may be cut by the set-up."""
+"""Longest wait: the microphone repeats the clip, and set-up may cut off its first turn."""
 
 FLAGS = [
     "--use-fake-ui-for-media-stream",
@@ -52,7 +52,7 @@ def page_url() -> Iterator[str]:
 
 @contextlib.contextmanager
 def serving_pages() -> Iterator[str]:
-    """The publishing page, on an origin of its own."""
+    """Serve the publishing page on an origin of its own."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:
@@ -71,7 +71,7 @@ def serving_pages() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def page(page_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """The page in a headless Chromium whose microphone says the clip, again and again."""
+    """Open the page in a headless Chromium whose microphone repeats the clip."""
     folder = tmp_path_factory.mktemp("chromium")
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone(folder / 'said.wav')}"]
     with sync_playwright() as playwright:
@@ -87,7 +87,7 @@ def page(page_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 
 
 def microphone(path: Path, clip: str = CLIP) -> Path:
-    """A WAV file of the clip between two silences; Chromium plays it in a loop."""
+    """Write a WAV file of the clip between two silences; Chromium plays it in a loop."""
     silence = np.zeros(2 * SAMPLE_RATE, np.int16)
     sound = np.concatenate([silence, read_clip(DEMO_SCRIPT.parent / clip), silence[:SAMPLE_RATE]])
     with wave.open(str(path), "wb") as file:
@@ -107,7 +107,7 @@ def microphone(path: Path, clip: str = CLIP) -> Path:
     ],
     ids=["full gathering", "trickle", "without DTX"],
 )
-def test_its_words_raise_an_alert_under_its_speaker(
+def test_words_from_a_browser_raise_an_alert_about_its_speaker(
     trickle: bool, dtx: bool, speaker: str, name: str, page: Page, shared_server: Server
 ) -> None:
     room = f"room-of-{speaker}"
@@ -133,10 +133,10 @@ def test_its_words_raise_an_alert_under_its_speaker(
         assert published["offered"] > 0
 
 
-def test_a_browser_that_is_muted_or_sends_nothing_at_all_stays(
+def test_a_browser_that_is_muted_or_sends_nothing_stays_connected(
     page: Page, shared_server: Server
 ) -> None:
-    """For longer than a publisher that was killed would, and its words are heard afterwards."""
+    """It stays longer than a killed publisher would, and later speech still raises an alert."""
     room = "quiet"
     open_room(shared_server, room)
     token = named_token(shared_server, room, "quentin", "Quentin Q.")
@@ -175,7 +175,7 @@ def named_token(server: Server, room: str, speaker: str, name: str) -> str:
 def following(
     client: httpx.Client, room: str, within_s: float = HEARD_WITHIN_S
 ) -> Iterator[Iterator[dict[str, Any]]]:
-    """The events of a room from now on, for as long as the clip may take to be heard."""
+    """Follow the events of a room from now on, until the longest wait is over."""
     with client.stream("GET", "/v1/feed", params={"room": room}) as feed:
         lines = feed.iter_lines()
         assert next(lines).startswith("retry:"), "the stream has begun"

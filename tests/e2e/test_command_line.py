@@ -1,4 +1,4 @@
-"""What the `earshot` command says and returns when something is wrong, in real processes."""
+"""Messages and exit codes of the `earshot` command when something is wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from policies.packs import demo_packs
 from service.simulation.script import DEMO_SCRIPT
-from tests.e2e.commands import Done, earshot, together
+from tests.e2e.commands import Done, earshot, run_commands
 
 BROKEN_PACKS = {
     "first.yaml": "pack: x\nversion: one\npolicies:\n  - id: A B\n",
@@ -25,7 +25,7 @@ NO_DATABASE = "file is not a database"
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with things that are not what they are given as."""
+    """Folder of files and folders that are unusable as what they are given for."""
     tmp = tmp_path_factory.mktemp("places")
     (tmp / "file").write_text("a file")
     (tmp / "empty").mkdir()
@@ -45,7 +45,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_refused(done: Done, code: int, *parts: str) -> None:
-    """One sentence on stderr that names what, where and the remedy; nothing on stdout."""
+    """Assert one sentence on stderr that contains the parts, and nothing on stdout."""
     assert done.code == code, done
     assert "Traceback" not in done.err
     assert done.out == ""
@@ -57,10 +57,10 @@ def assert_refused(done: Done, code: int, *parts: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A setting that `earshot serve` must refuse; `{tmp}` is the folder of `places`.
+    """Setting that `earshot serve` must refuse; `{tmp}` is the folder of `places`.
 
     Attributes:
-        said: What the refusal must name beside the variable.
+        said: Parts of the message, beside the variable's name.
     """
 
     variable: str
@@ -103,7 +103,7 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module")
 def refusals(places: Path) -> Mapping[str, Done]:
-    """What `earshot serve` said to each unusable setting; no two share their data."""
+    """Output of `earshot serve` for each unusable setting, each with a data folder of its own."""
     calls = [
         (
             ["serve"],
@@ -112,7 +112,7 @@ def refusals(places: Path) -> Mapping[str, Done]:
         )
         for number, case in enumerate(UNUSABLE.values())
     ]
-    return dict(zip(UNUSABLE, together(calls), strict=True))
+    return dict(zip(UNUSABLE, run_commands(calls), strict=True))
 
 
 @pytest.mark.timeout(300)  # the first one waits for the processes of all
@@ -134,13 +134,13 @@ def test_a_busy_port_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_variable_stops_every_command() -> None:
     commands = (["policy", "check"], ["settings"], ["simulate", "--key", "x"])
-    for done in together([(command, {"EARSHOT_PROT": "1"}) for command in commands]):
+    for done in run_commands([(command, {"EARSHOT_PROT": "1"}) for command in commands]):
         assert_refused(done, 2, "EARSHOT_PROT", "EARSHOT_PORT")
 
 
 def test_wrong_usage_shows_the_right_one() -> None:
     wrong: list[list[str]] = [[], ["policy"], ["dance"], ["serve", "--fast"]]
-    for done in together([(arguments, {}) for arguments in wrong]):
+    for done in run_commands([(arguments, {}) for arguments in wrong]):
         assert done.code == 2
         assert "Usage: earshot" in done.err
         assert "Traceback" not in done.err
@@ -149,7 +149,7 @@ def test_wrong_usage_shows_the_right_one() -> None:
 
 def test_packs_are_checked(places: Path) -> None:
     folders = (demo_packs(), places / "packs", places / "gone")
-    good, bad, absent = together([(["policy", "check", str(each)], {}) for each in folders])
+    good, bad, absent = run_commands([(["policy", "check", str(each)], {}) for each in folders])
     assert (good.code, good.err) == (0, "")
     assert "is fine" in good.out
     assert (bad.code, bad.out) == (1, "")
@@ -167,7 +167,7 @@ def test_a_file_is_transcribed_or_refused(places: Path) -> None:
         places / "noise.wav",
         places / "gone.wav",
     )
-    heard, noise, gone = together([(["transcribe", str(file)], {}) for file in files])
+    heard, noise, gone = run_commands([(["transcribe", str(file)], {}) for file in files])
     assert heard.code == 0
     assert "send me your gift card codes" in heard.out
     assert_refused(noise, 1, "noise.wav", "WAV, FLAC")

@@ -1,4 +1,4 @@
-"""`earshot demo` and the commands on its path, as a stranger runs them."""
+"""`earshot demo`, `transcribe` and `key` in processes of their own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def earshot(*arguments: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def one_pass() -> Iterator[subprocess.Popen[str]]:
-    """A demo that has begun: its minute of talk passes while the other tests run."""
+    """Start a demo: its minute of speech passes while the other tests run."""
     with subprocess.Popen(
         earshot("demo"),
         env=clean_environment(),
@@ -35,7 +35,7 @@ def one_pass() -> Iterator[subprocess.Popen[str]]:
         demo.terminate()
 
 
-def test_ctrl_c_ends_it_and_leaves_nothing_running() -> None:
+def test_ctrl_c_ends_the_demo_and_leaves_nothing_running() -> None:
     demo = subprocess.Popen(
         earshot("demo"),
         env=clean_environment(),
@@ -57,7 +57,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_running() -> None:
 
 
 @pytest.mark.usefixtures("one_pass")
-def test_transcribe_prints_what_is_said_and_what_breaks_a_rule() -> None:
+def test_transcribe_prints_the_words_and_the_rules_that_match() -> None:
     clip = DEMO_SCRIPT.parent / "mallory-gift-card.opus"
     done = subprocess.run(
         earshot("transcribe", "--json", str(clip)),
@@ -75,7 +75,9 @@ def test_transcribe_prints_what_is_said_and_what_breaks_a_rule() -> None:
 
 @pytest.mark.usefixtures("one_pass")
 @pytest.mark.parametrize("content", [b"", b"not a sound", b"RIFF\x00\x00\x00\x00WAVEfmt "])
-def test_a_corrupt_clip_is_one_sentence_and_exit_code_one(tmp_path: Path, content: bytes) -> None:
+def test_a_corrupt_clip_is_refused_in_one_sentence_with_exit_code_1(
+    tmp_path: Path, content: bytes
+) -> None:
     clip = tmp_path / "clip.wav"
     clip.write_bytes(content)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What strangers may send: each request is refused in the same clear form and leaves nothing."""
+"""Hostile requests: each is refused in the same form and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from tests.e2e.hostile import Hostile, hostile_requests
 from tests.e2e.hostile_bytes import FRAGMENT, NOT_HTTP, TRICKLED
 from tests.e2e.hostile_json import hostile_json
 from tests.e2e.offers import OFFER, trickled
-from tests.e2e.standing import Standing, settled, warmed_up
+from tests.e2e.resources import Resources, resources_after_warm_up, wait_for_resources
 from tests.e2e.wire import Reply, connect, converse, exchange, request
 from tests.server import Server
 
 SETUP_S = 15.0
-"""Then the server lets go of a peer that never connects and of a request that never ends."""
+"""Time after which the server drops a peer that never connects, or a request that never ends."""
 SDP = {"Content-Type": "application/sdp"}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """
+    """Server under attack.
+
     Attributes:
         keys: Values of the Authorization header, by name.
-        before: What the server held before the first hostile request.
-        slow: Connections on which a request was begun and not ended.
+        before: Resources before the first hostile request.
+        slow: Connections with an unfinished request.
     """
 
     server: Server
     keys: Mapping[str, str]
-    before: Standing
+    before: Resources
     slow: Mapping[str, socket.socket]
     began_s: float
 
@@ -45,7 +46,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     secrets = stored_keys(data)
     with Server(data) as server:
         keys = authorizations(server, secrets)
-        before = warmed_up(server)
+        before = resources_after_warm_up(server)
         ghost = {**SDP, "Authorization": f"Bearer {publish_token(server, 'lobby', 'ghost')}"}
         reply = exchange(server.url, request("POST", "/whip/lobby", ghost, OFFER.encode()), "POST")
         assert reply.status == 201, "an offer whose sender never connects"
@@ -79,12 +80,12 @@ def _beginnings(keys: Mapping[str, str]) -> dict[str, bytes]:
 CASES = [*hostile_requests(), *hostile_json()]
 
 
-def test_there_are_two_hundred_and_more() -> None:
+def test_there_are_more_than_two_hundred_hostile_requests() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 200
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_it_is_refused_with_a_problem(case: Hostile, target: Target) -> None:
+def test_a_hostile_request_is_refused_with_a_problem(case: Hostile, target: Target) -> None:
     headers = dict(case.headers)
     if case.key is not None:
         headers["Authorization"] = target.keys[case.key]
@@ -96,7 +97,7 @@ def test_it_is_refused_with_a_problem(case: Hostile, target: Target) -> None:
 
 
 def assert_problem(reply: Reply, target: Target, *, empty: bool = False) -> None:
-    """The refusal has the promised form, and repeats nothing that a browser could run."""
+    """Assert the form of a refusal, and that it repeats nothing that a browser could run."""
     assert reply.headers["content-type"] == "application/problem+json"
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert "x-evil" not in reply.headers
@@ -119,7 +120,7 @@ def assert_problem(reply: Reply, target: Target, *, empty: bool = False) -> None
 
 
 @pytest.mark.parametrize("sent", NOT_HTTP.values(), ids=NOT_HTTP.keys())
-def test_what_is_hardly_http_gets_a_refusal_or_silence_and_never_hangs(
+def test_bytes_that_are_hardly_http_are_refused_or_ignored_and_never_hang(
     sent: bytes, target: Target
 ) -> None:
     received = converse(target.server.url, sent)
@@ -129,7 +130,7 @@ def test_what_is_hardly_http_gets_a_refusal_or_silence_and_never_hangs(
     assert b"Traceback" not in received
 
 
-def test_a_spoilt_fragment_is_refused_and_the_session_lives_on(target: Target) -> None:
+def test_a_spoilt_fragment_is_refused_and_the_session_continues(target: Target) -> None:
     url = target.server.url
     token = f"Bearer {publish_token(target.server, 'lobby', 'tim')}"
     offer = request("POST", "/whip/lobby", {**SDP, "Authorization": token}, OFFER.encode())
@@ -156,7 +157,7 @@ def test_a_spoilt_fragment_is_refused_and_the_session_lives_on(target: Target) -
     assert exchange(url, request("DELETE", session, last), "DELETE").status == 200
 
 
-def test_a_request_that_never_ends_is_hung_up_on(target: Target) -> None:
+def test_the_server_hangs_up_on_a_request_that_never_ends(target: Target) -> None:
     left_s = SETUP_S + 3 - (time.monotonic() - target.began_s)
     deadline = time.monotonic() + max(left_s, 1)
     for what, connection in target.slow.items():
@@ -167,8 +168,10 @@ def test_a_request_that_never_ends_is_hung_up_on(target: Target) -> None:
         assert received == b"" or what == "one request and half another"
 
 
-def test_afterwards_the_server_holds_what_it_held_and_still_works(target: Target) -> None:
-    after = settled(target.server, target.before, within_s=SETUP_S + 5)
+def test_hostile_requests_leave_no_resources_behind_and_the_server_still_works(
+    target: Target,
+) -> None:
+    after = wait_for_resources(target.server, target.before, within_s=SETUP_S + 5)
     assert after == target.before
     token = {**SDP, "Authorization": target.keys["token"]}
     reply = exchange(
@@ -180,7 +183,7 @@ def test_afterwards_the_server_holds_what_it_held_and_still_works(target: Target
     open_room(target.server, "lobby")
 
 
-def test_no_refusal_was_a_failure_of_the_server(target: Target) -> None:
+def test_no_refusal_is_logged_as_an_error_of_the_server(target: Target) -> None:
     log = target.server.log_file.read_text()
     assert "Traceback" not in log
     assert '"level": "error"' not in log

@@ -1,4 +1,4 @@
-"""A server in the rooms of a real Janus: who said it, what is done about it, what is survived."""
+"""Rooms of a real Janus: attribution, actions, and recovery after a crash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SAID = {
 PAUSE_S = 1.5
 ROOMS = ("lounge", "stage")
 _TELLING = 3
-"""Words that only one of the clips has together."""
+"""Least number of words that the text must share with a clip."""
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def a_server(janus: Janus, folder: Path, **settings: str) -> Server:
 
 
 class Api:
-    """The server over HTTP, as an admin."""
+    """HTTP client of the server with an admin's key."""
 
     def __init__(self, server: Server) -> None:
         self._http = httpx.AsyncClient(
@@ -103,10 +103,10 @@ class Api:
         return await self._http.post(f"/v1/alerts/{alert['id']}/actions", json=body)
 
 
-def who_says(text: str, clips: Sequence[str]) -> str:
-    """Of these clips, the one whose words these are; empty where they are too few to tell.
+def clip_with_words(text: str, clips: Sequence[str]) -> str:
+    """Return the clip that has these words; "" if they are too few to decide.
 
-    Whoever comes in the middle of somebody's sentence hears the rest of it, and not always well.
+    A room that is joined in the middle of a sentence yields the rest of it, with errors.
     """
     words = set(text.split())
     said = {clip: len(words & set(SAID[clip].split())) for clip in clips}
@@ -115,17 +115,17 @@ def who_says(text: str, clips: Sequence[str]) -> str:
 
 
 def check_attribution(feed: Followed, said: dict[str, str]) -> None:
-    """Every transcript and alert is of the speaker whose clip it is."""
+    """Assert that every transcript and alert names the speaker whose clip it is."""
     clips = list(said.values())
     for told in ("transcript.heard", "alert.raised"):
         for data in feed.of(told):
             text = data.get("text") or data["excerpt"]
-            assert who_says(text, clips) in ("", said[data["speaker_id"]]), text
+            assert clip_with_words(text, clips) in ("", said[data["speaker_id"]]), text
 
 
 @asynccontextmanager
 async def chromium(clip: str, folder: Path) -> AsyncIterator[Page]:
-    """A browser whose microphone says the clip."""
+    """Open a browser whose microphone plays the clip."""
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone(folder / 'said.wav', clip)}"]
     with serving_pages() as url:
         async with async_playwright() as playwright:
@@ -141,7 +141,7 @@ async def chromium(clip: str, folder: Path) -> AsyncIterator[Page]:
 
 
 @pytest.mark.browser
-async def test_alerts_name_who_spoke_and_what_moderators_decide_is_done_in_the_room(
+async def test_alerts_name_the_speaker_and_actions_are_done_in_the_room(
     janus: Janus, server: Server, tmp_path: Path
 ) -> None:
     said = {
@@ -164,7 +164,7 @@ async def test_alerts_name_who_spoke_and_what_moderators_decide_is_done_in_the_r
         await speakers.join("walt", clip=said["walt"])
         for name in ("mallory", "trudy", "walt"):
             await feed.has("alert.raised", speaker_id=name)
-        # Another on Walt's line.
+        # Another alert, on Walt's line.
         await speakers.leave("walt")
         await speakers.join("nina", clip=said["nina"])
         await feed.has("alert.raised", speaker_id="nina")
@@ -172,7 +172,7 @@ async def test_alerts_name_who_spoke_and_what_moderators_decide_is_done_in_the_r
         names = {alert["speaker_id"]: alert["speaker_name"] for alert in feed.of("alert.raised")}
         assert names == {id_: id_.title() for id_ in said}
 
-        # A mute is Janus's own, and stays one.
+        # The mute is set in Janus, and lasts.
         alert = feed.of("alert.raised", speaker_id="trudy")[0]
         asked = await api.act(alert, "mute_speaker")
         assert (asked.status_code, asked.json()["state"]) == (202, "requested")
@@ -191,7 +191,7 @@ async def test_alerts_name_who_spoke_and_what_moderators_decide_is_done_in_the_r
         shown = {one["id"]: one["muted"] for one in (await api.room("lounge"))["speakers"]}
         assert shown == {"trudy": True, "nina": False, "mallory": False}
 
-        # The opposite undoes it.
+        # Unmuting undoes it.
         assert (await api.act(alert, "unmute_speaker")).status_code == 202
         await feed.has("action.done", alert_id=alert["id"], action="unmute_speaker", state="done")
         await feed.next("transcript.heard", speaker_id="trudy")
@@ -199,7 +199,7 @@ async def test_alerts_name_who_spoke_and_what_moderators_decide_is_done_in_the_r
         assert [one["action"] for one in case["actions"]] == ["mute_speaker", "unmute_speaker"]
         assert {one["requested_by"] for one in case["actions"]} == {"first admin"}
 
-        # Out.
+        # Remove the speaker.
         alert = feed.of("alert.raised", speaker_id="mallory")[0]
         await api.act(alert, "remove_speaker")
         await feed.has("action.done", alert_id=alert["id"], state="done")
@@ -214,7 +214,7 @@ def muted_at(janus: Janus, speaker: str) -> bool:
 
 
 async def test_no_word_crosses_from_one_room_into_another(janus: Janus, server: Server) -> None:
-    """Two rooms on one Janus, and a WHIP room, at once; in all of them somebody called Ann."""
+    """Two rooms on one Janus and a WHIP room at once, with a speaker called Ann in each."""
     said = {
         "lounge": "mallory-gift-card.opus",
         "stage": "walt-despair.opus",
@@ -235,13 +235,15 @@ async def test_no_word_crosses_from_one_room_into_another(janus: Janus, server: 
         for told in ("transcript.heard", "alert.raised"):
             for data in feed.of(told):
                 text = data.get("text") or data["excerpt"]
-                assert who_says(text, list(said.values())) in ("", said[data["room_id"]]), text
+                assert clip_with_words(text, list(said.values())) in ("", said[data["room_id"]]), (
+                    text
+                )
         assert {alert["room_id"] for alert in feed.of("alert.raised")} == set(said)
 
 
 @asynccontextmanager
 async def by_whip(server: Server, room: str, clip: str, api: Api) -> AsyncIterator[None]:
-    """Ann in a WHIP room."""
+    """Let Ann talk in a WHIP room."""
     await api.open(room, kind="whip")
     who = ScriptedSpeaker(id="ann", name="Ann", role="speaker", lines=())
     script_start = ScriptStart()
@@ -264,7 +266,7 @@ async def by_whip(server: Server, room: str, clip: str, api: Api) -> AsyncIterat
 async def two_rooms(
     janus: Janus, feed: Followed, api: Api
 ) -> AsyncIterator[tuple[Speakers, Speakers]]:
-    """Both heard, somebody talking in each."""
+    """Open two rooms with a speaker talking in each."""
     async with (
         speaking(janus, "lounge", pause_s=PAUSE_S) as lounge,
         speaking(janus, "stage", pause_s=PAUSE_S) as stage,
@@ -282,7 +284,7 @@ def instant(text: str) -> float:
 
 
 def check_gaps(feed: Followed, lost_at: float, back_at: float) -> None:
-    """In each room a gap of Ann's covers the outage."""
+    """Assert that in each room a gap of Ann's track covers the outage."""
     for room in ROOMS:
         assert any(
             instant(gap["from_at"]) <= lost_at + 0.5 and instant(gap["to_at"]) >= back_at
@@ -290,7 +292,7 @@ def check_gaps(feed: Followed, lost_at: float, back_at: float) -> None:
         ), (room, lost_at, back_at, feed.of("audio.gap"))
 
 
-async def test_a_janus_that_is_killed_and_comes_back_is_heard_again(
+async def test_the_server_returns_to_the_rooms_of_a_restarted_janus(
     janus: Janus, server: Server
 ) -> None:
     async with following(server) as feed, Api(server) as api, two_rooms(janus, feed, api):
@@ -315,9 +317,7 @@ async def test_a_janus_that_is_killed_and_comes_back_is_heard_again(
         }
 
 
-async def test_a_server_that_is_killed_and_comes_back_hears_its_rooms_again(
-    janus: Janus, server: Server
-) -> None:
+async def test_a_restarted_server_returns_to_its_rooms(janus: Janus, server: Server) -> None:
     async with following(server) as feed, Api(server) as api, two_rooms(janus, feed, api):
         lost_at = time.time()
         server.kill()
@@ -331,9 +331,7 @@ async def test_a_server_that_is_killed_and_comes_back_hears_its_rooms_again(
         check_gaps(feed, lost_at, back_at - 1)
 
 
-async def test_a_room_that_is_destroyed_ends_and_no_other_does(
-    janus: Janus, server: Server
-) -> None:
+async def test_only_the_destroyed_room_ends(janus: Janus, server: Server) -> None:
     janus.make_room("short")
     async with following(server) as feed, Api(server) as api:
         for room in ("short", "lounge"):
@@ -345,7 +343,7 @@ async def test_a_room_that_is_destroyed_ends_and_no_other_does(
         assert (await api.room("lounge"))["state"] == "listening"
 
 
-async def test_a_room_that_is_not_there_is_lost_with_a_reason_until_it_is(
+async def test_a_missing_room_is_lost_with_a_reason_until_it_is_created(
     janus: Janus, server: Server
 ) -> None:
     async with following(server) as feed, Api(server) as api:
@@ -358,7 +356,7 @@ async def test_a_room_that_is_not_there_is_lost_with_a_reason_until_it_is(
         await feed.has("room.state", id="later", state="listening")
 
 
-async def test_janus_event_handler_opens_the_rooms_that_the_operator_wants(
+async def test_the_event_handler_of_janus_opens_the_rooms_of_the_setting(
     tmp_path: Path,
 ) -> None:
     janus = Janus(rooms=["stage"])

@@ -1,4 +1,4 @@
-"""Overload over HTTP, told by a real server."""
+"""Overload events of a real server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.server import Server
 
 
 async def _fall_behind(data: Path) -> None:
-    """As a server does that is killed while it is behind."""
+    """Record an overload, as a server does that is then killed."""
     database = await open_database(f"sqlite:///{data / 'earshot.db'}")
     try:
         await SqlEventLog(database).add(OverloadChanged(Pace.BEHIND, 12.0, 40), utc_now())
@@ -24,7 +24,7 @@ async def _fall_behind(data: Path) -> None:
         await database.close()
 
 
-def test_whoever_heard_of_an_overload_hears_of_its_end_from_the_next_run(tmp_path: Path) -> None:
+def test_the_next_run_reports_the_end_of_an_overload(tmp_path: Path) -> None:
     asyncio.run(_fall_behind(tmp_path / "data"))
     with Server(tmp_path / "data") as server, server.client() as client:
         with httpx_sse.connect_sse(client, "GET", "/v1/feed?since=1") as feed:

@@ -1,4 +1,4 @@
-"""What rules look back at is there again after a restart."""
+"""Earlier words and matches, which rules refer to, after a restart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.storage.test_rule_hits import a_hit
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_words_and_hits_of_before_count_again(tmp_path: Path) -> None:
+async def test_earlier_words_and_matches_count_after_a_restart(tmp_path: Path) -> None:
     now = utc_now()
     database = await open_database(f"sqlite:///{tmp_path}/earshot.db")
     alerts = SqlAlerts(database)

@@ -1,4 +1,4 @@
-"""Policies are changed on a real server, over HTTP and by files, and stay so over a restart."""
+"""Changes of policies on a real server, over HTTP and by files, and across restarts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def eventually(holds: Callable[[], object]) -> None:
         time.sleep(0.2)
 
 
-def test_what_was_sent_stays_over_a_crash_until_a_file_changes(
+def test_a_pack_sent_over_http_survives_a_crash_until_a_file_changes(
     tmp_path: Path, folder: Path
 ) -> None:
     with Server(tmp_path / "data", EARSHOT_POLICY_DIR=str(folder)) as server:
@@ -90,7 +90,7 @@ def test_a_file_that_changed_while_the_server_was_down_wins(tmp_path: Path, fold
 
 
 def _events(client: httpx.Client) -> list[dict[str, str]]:
-    """What the feed tells of policies, from the beginning on."""
+    """Return the events about policies from the start of the log."""
     asked = {"since": "0", "types": "policies.changed"}
     found = []
     with client.stream("GET", "/v1/feed", params=asked) as feed:
@@ -102,7 +102,9 @@ def _events(client: httpx.Client) -> list[dict[str, str]]:
     return found
 
 
-def test_what_checks_policies_ends_with_the_server(tmp_path: Path, folder: Path) -> None:
+def test_the_process_that_checks_policies_ends_with_the_server(
+    tmp_path: Path, folder: Path
+) -> None:
     with Server(tmp_path / "data", EARSHOT_POLICY_DIR=str(folder)) as server:
         for number, end in enumerate((server.kill, server.stop), 1):
             with server.client() as client:

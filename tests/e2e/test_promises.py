@@ -1,4 +1,4 @@
-"""What a review of the first path found wanting, held from now on."""
+"""Regression tests of faults that an early review found."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_room_cannot_ask_for_a_pack_that_is_not_loaded(shared_server: Server) 
         assert client.get("/v1/rooms/den").status_code == 404
 
 
-def test_a_token_does_not_admit_to_the_room_that_has_its_id_later(shared_server: Server) -> None:
+def test_a_token_does_not_admit_to_a_later_room_with_the_same_id(shared_server: Server) -> None:
     with shared_server.client() as client:
         client.post("/v1/rooms", json=ROOM).raise_for_status()
         asked = {"speaker_id": "ann", "name": "Ann"}
@@ -64,8 +64,8 @@ def publish(server: Server, token: str) -> httpx.Response:
 
 
 @pytest.mark.anyio
-async def test_what_was_asked_for_before_a_crash_is_done_after_it(tmp_path: Path) -> None:
-    """The server died between the request and the act, in a room that it keeps again."""
+async def test_an_action_requested_before_a_crash_is_done_after_it(tmp_path: Path) -> None:
+    """The server dies between request and action, and returns to the room."""
     with Server(tmp_path) as server:
         with server.client() as client:
             client.post("/v1/rooms", json={**ROOM, "id": "lobby"}).raise_for_status()

@@ -34,7 +34,7 @@ GONE_WITHIN_S = 10.0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """It is reached at the machine's own address, for GStreamer does not use loopback."""
+    """Serve on the machine's own address, because GStreamer does not use loopback."""
     data = tmp_path_factory.mktemp("publishers")
     with Server(data, EARSHOT_ICE_ADDRESSES=own_address()) as server:
         yield server
@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def running(log: Path, *command: str | Path, ends: Collection[int] = (0,)) -> Iterator[Helper]:
-    """A publisher, which ends when it has said everything."""
+    """Run a publisher, which ends after its last packet."""
     process = Helper("the publisher", command, log, ends=ends)
     try:
         yield process
@@ -52,7 +52,7 @@ def running(log: Path, *command: str | Path, ends: Collection[int] = (0,)) -> It
 
 
 def _for(server: Server, speaker: str) -> tuple[str, str]:
-    """The endpoint of a room of their own, and their token."""
+    """Return the endpoint of a room for the speaker alone, and a publish token."""
     room = f"room-of-{speaker}"
     open_room(server, room)
     return f"{server.url}/whip/{room}", publish_token(server, room, speaker)
@@ -60,14 +60,14 @@ def _for(server: Server, speaker: str) -> tuple[str, str]:
 
 @contextlib.asynccontextmanager
 async def heard(server: Server, speaker: str) -> AsyncIterator[None]:
-    """What is said inside raises the alert."""
+    """Assert that the speech within the body raises the alert."""
     async with following(server) as feed:
         yield
         alert = await feed.has("alert.raised", speaker_id=speaker, seconds=40)
     assert [match["rule_id"] for match in alert["matches"]] == [RULE]
 
 
-async def test_what_ffmpeg_publishes_is_heard(server: Server, tmp_path: Path) -> None:
+async def test_speech_from_ffmpeg_raises_an_alert(server: Server, tmp_path: Path) -> None:
     endpoint, token = _for(server, "fred")
     _certificate(tmp_path)
     wav = microphone(tmp_path / "said.wav")
@@ -79,8 +79,8 @@ async def test_what_ffmpeg_publishes_is_heard(server: Server, tmp_path: Path) ->
 
 
 @pytest.mark.gstreamer
-async def test_what_gstreamer_publishes_is_heard(server: Server, tmp_path: Path) -> None:
-    """Its certificate is an RSA one."""
+async def test_speech_from_gstreamer_raises_an_alert(server: Server, tmp_path: Path) -> None:
+    """GStreamer's certificate is an RSA one."""
     endpoint, token = _for(server, "greta")
     wav = microphone(tmp_path / "said.wav")
     program = [DEBIANS_PYTHON, str(HERE / "publisher_gstreamer.py")]
@@ -91,9 +91,7 @@ async def test_what_gstreamer_publishes_is_heard(server: Server, tmp_path: Path)
     assert "connected" in said.split(), said
 
 
-async def test_a_publisher_that_is_killed_is_gone_within_ten_seconds(
-    server: Server, tmp_path: Path
-) -> None:
+async def test_a_killed_publisher_leaves_within_ten_seconds(server: Server, tmp_path: Path) -> None:
     endpoint, token = _for(server, "kate")
     async with following(server) as feed:
         program = [sys.executable, "-m", "tests.e2e.publisher_aiortc"]
@@ -107,7 +105,7 @@ async def test_a_publisher_that_is_killed_is_gone_within_ten_seconds(
 
 
 def _certificate(folder: Path) -> None:
-    """FFmpeg wants one from a file."""
+    """Write a certificate and its key; FFmpeg reads them from files."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "publisher")])
     now = datetime.now(UTC)

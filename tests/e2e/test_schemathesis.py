@@ -1,4 +1,4 @@
-"""The OpenAPI document keeps its word: what the server answers is what the document says."""
+"""Answers of the server, checked against its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.server import Server
 from tests.storage.examples import a_transcript, an_alert
 
 EXAMPLES = 10
-"""Drawn for each call, beside the edges of every field; half a minute in all on two busy cores."""
+"""Examples for each call, beside the edges of every field: half a minute on two busy cores."""
 
 CHECKS = [
     not_a_server_error,
@@ -46,7 +46,7 @@ HOOK = {"url": "https://rooms.invalid/earshot", "types": []}
 document = schemathesis.openapi.from_dict(create_app().openapi())
 document.config.generation.update(max_examples=EXAMPLES, deterministic=True)
 
-calls = document.exclude(path="/v1/feed")  # which does not end; see below
+calls = document.exclude(path="/v1/feed")  # it does not end; see the last test
 
 
 @schemathesis.serializer("application/sdp", "application/trickle-ice-sdpfrag")
@@ -61,7 +61,7 @@ def as_text(context: schemathesis.SerializationContext, value: Any) -> bytes:
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-def test_whatever_is_sent_is_answered_as_the_document_says(
+def test_every_request_is_answered_as_documented(
     case: schemathesis.Case[Any], shared_server: Server
 ) -> None:
     case.call_and_validate(
@@ -78,7 +78,7 @@ def client(shared_server: Server) -> Iterator[httpx.Client]:
 
 
 class Checked:
-    """Calls of things that are there, each answer held against the document."""
+    """Client that checks each answer against the document."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -104,7 +104,7 @@ def call(client: httpx.Client) -> Checked:
 
 
 def put_an_alert(server: Server) -> None:
-    """A talk with an alert, as if heard."""
+    """Store a transcript with an alert."""
 
     async def put() -> None:
         database = await open_database(f"sqlite:///{server.data / 'earshot.db'}")

@@ -1,4 +1,4 @@
-"""`earshot serve` from its first line to its last, as a service manager and a log reader see it."""
+"""`earshot serve` from start to end: its output, log, signals and exit code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def settings(data: Path, **more: str) -> dict[str, str]:
     return {"EARSHOT_PORT": "0", "EARSHOT_DATA_DIR": str(data), **more}
 
 
-def assert_ended_well(ended: Ended) -> None:
+def assert_clean_end(ended: Ended) -> None:
     assert ended.code == 0, ended.log
     assert ended.out == ""
     assert "Traceback" not in ended.log
@@ -39,16 +39,16 @@ def assert_ended_well(ended: Ended) -> None:
 def test_the_first_start_shows_a_key_and_the_second_does_not(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(tmp_path, settings(data), lines=2) as first:
-        assert re.fullmatch(r"listening on http://127\.0\.0\.1:[1-9]\d*", first.said[0])
-        assert re.fullmatch(rf"console {re.escape(first.url)}/#key=ek_\S+", first.said[1])
-        key = first.said[1].rpartition("=")[2]
+        assert re.fullmatch(r"listening on http://127\.0\.0\.1:[1-9]\d*", first.lines[0])
+        assert re.fullmatch(rf"console {re.escape(first.url)}/#key=ek_\S+", first.lines[1])
+        key = first.lines[1].rpartition("=")[2]
         assert answers(first, key)
         ended = first.end(signal.SIGTERM)
-        assert_ended_well(ended)
+        assert_clean_end(ended)
         assert key not in ended.log
     with serving(tmp_path, settings(data)) as second:
         assert answers(second, key)
-        assert_ended_well(second.end(signal.SIGINT))
+        assert_clean_end(second.end(signal.SIGINT))
 
 
 def answers(server: Serving, key: str) -> bool:
@@ -58,7 +58,7 @@ def answers(server: Serving, key: str) -> bool:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_it_while_somebody_speaks_and_somebody_listens(
+async def test_a_signal_ends_the_server_while_a_speaker_talks_and_a_client_follows_the_feed(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     lines = [Line(0.2 + 3.7 * n, LINE.clip, SAID, alerts=True) for n in range(3)]
@@ -81,12 +81,12 @@ async def test_a_signal_ends_it_while_somebody_speaks_and_somebody_listens(
         talk.cancel()
         with pytest.raises((asyncio.CancelledError, SimulationFailed)):
             await talk
-    assert_ended_well(ended)
+    assert_clean_end(ended)
     assert "event: alert.raised" in rest, "the stream was served, and ended in good order"
 
 
 @pytest.mark.anyio
-async def test_the_log_is_json_and_holds_no_word_of_what_was_said(tmp_path: Path) -> None:
+async def test_the_log_is_json_and_contains_no_transcribed_words(tmp_path: Path) -> None:
     with serving(
         tmp_path,
         settings(tmp_path / "data", EARSHOT_ADMIN_KEY=ADMIN_KEY, EARSHOT_LOG_LEVEL="debug"),
@@ -94,7 +94,7 @@ async def test_the_log_is_json_and_holds_no_word_of_what_was_said(tmp_path: Path
         report = await simulate_room(server.url, ADMIN_KEY, "lobby", a_script(LINE), keep_room=True)
         assert report.ok, "it was heard"
         ended = await asyncio.to_thread(server.end, signal.SIGTERM)
-    assert_ended_well(ended)
+    assert_clean_end(ended)
     assert {"room.opened", "whip.published", "whip.ended"} <= set(ended.events())
     words = set(re.findall(r"[a-z]+", ended.log.lower()))
     assert not words & set(SAID.split()) - {"me", "your"}
@@ -103,7 +103,7 @@ async def test_the_log_is_json_and_holds_no_word_of_what_was_said(tmp_path: Path
 
 
 @pytest.mark.parametrize("after_s", [0.5, 1.5])
-def test_ctrl_c_while_it_starts_leaves_no_traceback(after_s: float, tmp_path: Path) -> None:
+def test_ctrl_c_during_the_start_leaves_no_traceback(after_s: float, tmp_path: Path) -> None:
     with serving(tmp_path, settings(tmp_path / "data"), lines=0) as server:
         time.sleep(after_s)
         ended = server.end(signal.SIGINT)

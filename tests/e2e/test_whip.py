@@ -1,4 +1,4 @@
-"""Publishing as a browser does it (RFC 9725), status by status, with real media."""
+"""Publishing by WHIP (RFC 9725) as a browser does, with real media."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOREIGN_TOKEN = "pt_a-token-of-a-room-of-another-kind"
 
 @pytest.fixture(scope="module")
 def whip_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that once listened to a room which is not published into by WHIP."""
+    """Start a server whose database has a room of another connector."""
     data = tmp_path_factory.mktemp("whip")
     asyncio.run(_add_foreign_room(data))
     with Server(data) as server:
@@ -49,7 +49,7 @@ async def _add_foreign_room(data: Path) -> None:
 
 
 def assert_refused(response: httpx.Response, status: int) -> None:
-    """A problem that a page of another origin may read."""
+    """Assert a problem that a page of another origin may read."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["access-control-allow-origin"] == "*"
@@ -82,7 +82,7 @@ async def test_an_offer_is_answered_media_flows_and_a_delete_ends_it(whip_server
 
 
 @pytest.mark.anyio
-async def test_candidates_may_come_later_one_by_one(whip_server: Server) -> None:
+async def test_candidates_may_be_trickled_one_by_one(whip_server: Server) -> None:
     token = publish_token(whip_server, "lobby", "tim")
     async with a_peer() as peer, calling(whip_server, token) as caller:
         lines = peer.localDescription.sdp.splitlines(keepends=True)
@@ -104,7 +104,7 @@ async def test_candidates_may_come_later_one_by_one(whip_server: Server) -> None
 
 
 @pytest.mark.anyio
-async def test_a_speaker_publishes_once_at_a_time(whip_server: Server) -> None:
+async def test_a_speaker_cannot_publish_twice_at_the_same_time(whip_server: Server) -> None:
     token = publish_token(whip_server, "lobby", "once")
     again = publish_token(whip_server, "lobby", "once")
     async with calling(whip_server, token) as caller, calling(whip_server, again) as twin:
@@ -120,7 +120,7 @@ async def test_a_speaker_publishes_once_at_a_time(whip_server: Server) -> None:
 
 
 @pytest.mark.anyio
-async def test_of_twenty_offers_at_once_one_is_taken(whip_server: Server) -> None:
+async def test_only_one_of_twenty_simultaneous_offers_is_accepted(whip_server: Server) -> None:
     token = publish_token(whip_server, "lobby", "eager")
     async with calling(whip_server, token) as caller:
         answers = await asyncio.gather(*(caller.post("lobby", OFFER) for _ in range(20)))
@@ -132,7 +132,7 @@ async def test_of_twenty_offers_at_once_one_is_taken(whip_server: Server) -> Non
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("after_ms", [0, 5, 10, 15, 20, 30])
-async def test_a_room_that_ends_while_speakers_come_in_keeps_none(
+async def test_a_room_that_ends_while_speakers_join_keeps_none(
     after_ms: int, whip_server: Server
 ) -> None:
     room = f"closing-{after_ms}"
@@ -151,7 +151,7 @@ async def test_a_room_that_ends_while_speakers_come_in_keeps_none(
 
 
 @pytest.mark.anyio
-async def test_a_publisher_that_goes_without_a_word_is_let_go(whip_server: Server) -> None:
+async def test_a_publisher_that_vanishes_is_dropped(whip_server: Server) -> None:
     token = publish_token(whip_server, "lobby", "rude")
     async with calling(whip_server, token) as caller:
         async with a_peer() as peer:
@@ -164,7 +164,7 @@ async def test_a_publisher_that_goes_without_a_word_is_let_go(whip_server: Serve
 
 
 @pytest.mark.anyio
-async def test_each_refusal_can_be_read_by_a_page_of_another_origin(whip_server: Server) -> None:
+async def test_a_page_of_another_origin_can_read_each_refusal(whip_server: Server) -> None:
     token = publish_token(whip_server, "lobby", "page")
     async with calling(whip_server, token) as caller:
         assert_refused(await caller.post("lobby", "garbage"), 400)
@@ -208,7 +208,7 @@ async def test_a_token_admits_to_its_own_room_until_it_expires(whip_server: Serv
         assert_refused(await caller.post("lobby", OFFER), 401)
 
 
-def test_a_browser_may_ask_first(whip_server: Server) -> None:
+def test_a_preflight_request_is_allowed(whip_server: Server) -> None:
     asked = {
         "Origin": ORIGIN,
         "Access-Control-Request-Method": "POST",
@@ -289,7 +289,7 @@ def _latest_event(server: Server) -> str:
 
 
 def _events(server: Server, since: str, *, until: str) -> list[str]:
-    """Types of the stored events behind a cursor, up to the first of type `until`."""
+    """Return the types of the stored events after a cursor, up to the first of type `until`."""
     found = []
     with server.client() as client:
         headers = {"Last-Event-ID": since}

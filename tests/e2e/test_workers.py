@@ -1,4 +1,4 @@
-"""A server without a model, and workers that transcribe for it over a real Redis."""
+"""Workers that transcribe over a real Redis, for a server without a model."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_a_worker_transcribes_for_a_server_that_has_no_model(
         assert word not in worker_said
 
 
-def test_a_server_without_its_redis_starts_and_says_so(
+def test_a_server_whose_redis_is_down_starts_and_reports_it(
     tmp_path: Path, own_redis: RedisServer
 ) -> None:
     own_redis.stop()
@@ -108,7 +108,7 @@ def test_a_server_without_its_redis_starts_and_says_so(
         ("redis://:wrong@{place}/0", "EARSHOT_REDIS_URL: Redis at redis://{place}/0 refuses us"),
     ],
 )
-def test_a_redis_that_cannot_be_used_ends_the_start_with_one_line(
+def test_an_unusable_redis_ends_the_start_with_one_line(
     tmp_path: Path, redis: RedisServer, url: str, says: str
 ) -> None:
     place = redis.url.rpartition("@")[2].partition("/")[0]

@@ -1,4 +1,4 @@
-"""HTTP by hand: sends exactly the bytes of a case, which no client library would."""
+"""HTTP over a bare socket, to send bytes that no client library would send."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSWER_S = 10.0
 class Reply:
     status: int
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """Values by lower-case name."""
     body: bytes
 
     def json(self) -> Any:
@@ -38,7 +38,7 @@ def request(
     *,
     chunked: bool = False,
 ) -> bytes:
-    """A request as bytes. A `Content-Length` or `Host` of one's own wins over the right one."""
+    """Return a request as bytes. `headers` override the correct `Content-Length` and `Host`."""
     length = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(len(body))}
     all_headers = {"Host": "earshot.test", "Connection": "close", **length, **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in all_headers.items())
@@ -47,7 +47,7 @@ def request(
 
 
 def exchange(url: str, sent: bytes, method: str = "GET") -> Reply:
-    """Send a whole request and read its answer.
+    """Send a complete request and read its answer.
 
     Raises:
         TimeoutError: no answer within `ANSWER_S`.
@@ -62,9 +62,9 @@ def exchange(url: str, sent: bytes, method: str = "GET") -> Reply:
 
 
 def converse(url: str, sent: bytes, patience_s: float = 0.3) -> bytes:
-    """Send what need not be HTTP; everything that comes back until the server hangs up.
+    """Send bytes that need not be HTTP; return all bytes until the server hangs up.
 
-    A server that waits for more is told, after `patience_s`, that there is no more.
+    If the server sends nothing for `patience_s`, this end closes its side of the connection.
     """
     received = b""
     with connect(url) as connection:

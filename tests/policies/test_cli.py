@@ -71,7 +71,7 @@ def test_the_examples_are_tried_rule_by_rule(good: Path) -> None:
     result = run("test", good)
     assert result.exit_code == 0
     assert result.stdout == (
-        "written/scam-codes: 3 examples match and 3 do not, as they say\n6 examples, 0 failed\n"
+        "written/scam-codes: 3 examples match and 3 do not, as expected\n6 examples, 0 failed\n"
     )
 
 

@@ -1,4 +1,4 @@
-// What a person does on the page. Everything shows at once and is put right if the server refuses.
+// Actions of the person on the page. A change shows at once, and is reverted if the server refuses.
 
 import { get, post } from "./api.js";
 import { withLines } from "./lines.js";
@@ -16,7 +16,7 @@ const THEME_COLOURS = { light: "#ffffff", dark: "#1b1f26" };
 
 let notices = 0;
 
-/** An alert as `GET /v1/alerts/{id}` gives it, apart from what only its case shows. */
+/** The alert of a `GET /v1/alerts/{id}` answer, without the fields that only the case shows. */
 function parted({ talk, gaps, history, actions, can, ...alert }) {
   return { alert, talk, gaps, history, actions, can };
 }
@@ -25,7 +25,7 @@ function talkPage(path, cursor) {
   return get(`${path}/talk?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
 }
 
-/** The lines before those that are shown; where some of these were cut, the page where the cut is. */
+/** Query for the lines before those shown, or for the page where lines were trimmed. */
 async function olderTalk(path, shown) {
   let page = await talkPage(path, shown.cut ? null : shown.next_cursor);
   const first = shown.items[0]?.started_at;
@@ -47,7 +47,7 @@ export function makeActions(store) {
     setTimeout(() => actions.dismissNotice(one.id), NOTICE_MS);
   }
 
-  /** Say why something did not happen, in the server's own words where it has any. */
+  /** Show why an action failed, in the server's words if it sent any. */
   function tell(refused) {
     if (refused.status === 401) session.signedOut(refused);
     else if (refused.status === 0) notice(words("refused.unreachable"));
@@ -58,7 +58,7 @@ export function makeActions(store) {
     set(withAlert(store.state, alert, Date.now()));
   }
 
-  /** Show the change now, ask the server, keep its answer or put back what was. True: it is done. */
+  /** Show the change, ask the server, and keep its answer or revert. Resolves to whether it worked. */
   async function step(id, name, body, change) {
     const before = store.state.alerts.get(id);
     if (!before || !store.canAct) {
@@ -67,21 +67,21 @@ export function makeActions(store) {
     }
     const shown = { ...before, ...change };
     put(shown);
-    const told = () => store.state.alerts.get(id) !== shown; // by an event that came first
+    const overtaken = () => store.state.alerts.get(id) !== shown; // by an event that came first
     try {
       const answer = await post(alertPath(id, name), body);
-      if (!told()) put(answer);
+      if (!overtaken()) put(answer);
       if (store.state.cases.has(id)) session.readCase(id);
       return true;
     } catch (refused) {
-      if (!told()) put(before);
+      if (!overtaken()) put(before);
       tell(refused);
       if (refused.status === 409) await again(id);
       return false;
     }
   }
 
-  /** Another was first: show what is so now. */
+  /** Reload the alert after somebody else changed it first. */
   async function again(id) {
     try {
       const before = store.state.alerts.get(id);
@@ -112,7 +112,7 @@ export function makeActions(store) {
     try {
       const before = store.state.alerts;
       const page = await get(`/v1/alerts?${listQuery(store.state.filters)}`);
-      if (JSON.stringify(store.state.filters) !== asked) return; // chosen otherwise meanwhile
+      if (JSON.stringify(store.state.filters) !== asked) return; // the filters have changed meanwhile
       set({ ...withAnswer(store.state, before, page), loading: false });
     } catch (refused) {
       set({ loading: false });
@@ -155,11 +155,11 @@ export function makeActions(store) {
     goTo(search) {
       const { filters, opened, view } = readUrl(search);
       const changed = JSON.stringify(filters) !== JSON.stringify(store.state.filters);
-      const selected = opened ?? store.state.selected; // keys work on the case that is shown
+      const selected = opened ?? store.state.selected; // keys act on the open case
       set({ filters, opened, selected, view, deciding: null, acting: null, tab: opened ? "case" : "feed" });
       if (changed) loadList();
     },
-    /** Esc: one step back, whatever that is here. */
+    /** Esc: go back one step. */
     back() {
       const { overlay, view, deciding, acting, opened, room, selected } = store.state;
       if (overlay) set({ overlay: null });
@@ -197,13 +197,13 @@ export function makeActions(store) {
     startActing(id) {
       if (!store.canAct) return notice(store.state.signedOut ?? words("refused.role"));
       const known = store.state.cases.get(id);
-      if (known?.talk && !known.can?.length) return undefined; // else it is shown once that is known
+      if (known?.talk && !known.can?.length) return undefined; // else wait for the actions that are possible
       return set({ acting: id, deciding: null });
     },
     actLater() {
       set({ acting: null });
     },
-    /** Ask for it; how it went is told by an event, whoever is first. */
+    /** Request an action in the room; an event reports its result. */
     async act(id, action, reason, message) {
       const body = { action, reason, ...(action === "warn" && { message }) };
       try {
@@ -216,7 +216,7 @@ export function makeActions(store) {
       }
     },
     tellFailed({ action, speaker_name: name, detail }) {
-      const isolated = `\u2068${name}\u2069`; // it may run the other way
+      const isolated = `\u2068${name}\u2069`; // the name may run from right to left
       notice(`${words("acted.failed")}: ${words(`act.${action}`, { name: isolated })}. ${detail}`);
     },
     reopen(id) {
@@ -273,7 +273,7 @@ export function makeActions(store) {
       if (store.state.reading !== reading) set({ reading });
     },
 
-    /** @param {boolean} again its talk was followed until now, and no event of it is missing */
+    /** @param {boolean} again the talk was followed until now, and no event is missing */
     async loadCase(id, again = false) {
       const known = store.state.cases.get(id);
       const told = store.state.alerts.get(id);
@@ -288,7 +288,7 @@ export function makeActions(store) {
         const before = store.state.alerts.get(id);
         const { alert, ...rest } = parted(await get(alertPath(id)));
         if (!store.state.alerts.has(id)) set(withMap("alerts", id, alert));
-        else if (store.state.alerts.get(id) === before) put(alert); // else an event has told more since
+        else if (store.state.alerts.get(id) === before) put(alert); // else an event is newer
         session.keepCase(id, told ? rest : { ...rest, goes_on: goesOn(alert, store.now()) });
         const asked = new URLSearchParams({ room: alert.room_id, speaker: alert.speaker_id, limit: EARLIER });
         const { items } = await get(`/v1/alerts?${asked}`);
@@ -296,7 +296,7 @@ export function makeActions(store) {
         session.keepCase(id, { earlier, loading: false });
       } catch (refused) {
         if (refused.status === 401) {
-          session.signedOut(refused); // said once, above; signing in again reads the case too
+          session.signedOut(refused); // reported once, above; signing in again loads the case too
           session.keepCase(id, { loading: false });
           return;
         }
@@ -308,14 +308,14 @@ export function makeActions(store) {
       const shown = store.state.talk.get(id) || { items: [], next_cursor: null };
       set(withMap("talk", id, { ...shown, loading: true }));
       const now = (patch) => {
-        const talk = store.state.talk.get(id); // else nobody looks at the room any more
+        const talk = store.state.talk.get(id); // else the room was closed
         if (talk) set(withMap("talk", id, { ...talk, ...patch, loading: false }));
       };
       const path = `/v1/rooms/${encodeURIComponent(id)}`;
       try {
         const [page, room] = await Promise.all([older ? olderTalk(path, shown) : talkPage(path), older ? null : get(path)]);
         const live = store.state.talk.get(id)?.items || [];
-        // What was cut meanwhile lies between this page and what is shown now.
+        // Lines trimmed meanwhile lie between this page and the lines shown now.
         const joins = !older || live[0]?.utterance_id === shown.items[0]?.utterance_id;
         const read = { items: withLines(page.items, live), next_cursor: page.next_cursor, cut: false };
         now(joins ? read : {});
@@ -324,23 +324,23 @@ export function makeActions(store) {
           set(withMap("rooms", id, roomOf(room, store.state.rooms.get(id))));
         }
       } catch (refused) {
-        now(older ? {} : { cut: true }); // what is there can still be read
+        now(older ? {} : { cut: true }); // the lines shown stay
         tell(refused);
       }
     },
-    /** Whoever reads further back keeps all lines; at the end the oldest may go. */
+    /** Keep all lines while somebody reads further back; at the end the oldest may be trimmed. */
     readTalk(id, reading) {
       const talk = store.state.talk.get(id);
       if (!talk || Boolean(talk.reading) === reading) return;
       if (!reading && talk.behind) actions.readTalkAnew(id);
       else set(withMap("talk", id, cutTalk({ ...talk, reading })));
     },
-    /** From its end: lines between this one and what was known may be missing. */
+    /** Load the end of the talk again: lines before it may be missing. */
     readTalkAnew(id) {
       actions.forgetTalk(id);
       actions.loadTalk(id);
     },
-    /** Words that nobody looks at are not kept. */
+    /** Forget the talk of a room that is closed. */
     forgetTalk(id) {
       const talk = new Map(store.state.talk);
       if (talk.delete(id)) set({ talk });
@@ -366,7 +366,7 @@ export function makeActions(store) {
     setOverlay(overlay) {
       set({ overlay });
     },
-    /** "rules": how they do, instead of the feed; "watch": back to it. */
+    /** "rules": the report on rules; "watch": the feed. */
     setView(view) {
       set({ view });
       address(true);

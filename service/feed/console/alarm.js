@@ -1,16 +1,16 @@
 // Sound and desktop notification for a new alert, by severity. A burst is one sound and one
-// notification. Nothing happens before the person has asked for it in the settings.
+// notification. Both are off until the person turns them on in the settings.
 
 const RANK = { low: 0, medium: 1, high: 2, critical: 3 };
 
 const LEAST = { off: Infinity, critical: 3, high: 2, all: 0 };
 
 const BETWEEN_SOUNDS_MS = 4000;
-const GRAVER_AFTER_MS = 700; // a graver one need not wait that long
-const TOGETHER_MS = 250; // what comes within this time of each other is one sound
+const GRAVER_AFTER_MS = 700; // a more severe one waits only this long
+const TOGETHER_MS = 250; // alerts within this time are one sound
 const NOTIFICATIONS_APART_MS = 2000;
 
-// One instrument, more notes and higher ones the graver it is: [hertz, from s, for s].
+// Notes by severity, more and higher for a more severe alert: [hertz, start in s, length in s].
 const TONES = {
   low: [[392, 0, 0.12]],
   medium: [[440, 0, 0.12], [523.25, 0.12, 0.14]],
@@ -22,18 +22,18 @@ const TONES = {
 };
 const LOUDNESS = { low: 0.08, medium: 0.1, high: 0.16, critical: 0.22 };
 
-/** Whether a severity is among those that a setting ("off", "critical", "high", "all") asks for. */
+/** Whether a setting ("off", "critical", "high", "all") includes the severity. */
 export function asksFor(setting, severity) {
   return RANK[severity] >= (LEAST[setting] ?? Infinity);
 }
 
 /**
- * Decides which alerts sound. Pure: hand it the time.
- * `offer` takes a new alert's severity, `due` says what to play now (or null) and in how many
- * milliseconds to ask again (or null).
+ * Decides which alerts sound. Pure: the time is an argument.
+ * `offer` takes a new alert's severity. `due` returns the severity to play now (or null) and the
+ * milliseconds until it should be called again (or null).
  */
 export class Soundings {
-  #waiting = null; // the gravest of those that came together
+  #waiting = null; // the most severe of the alerts that came together
   #since = 0;
   #last = { severity: null, at: -Infinity };
 
@@ -62,7 +62,7 @@ export async function play(severity) {
   if (!Context) return false;
   audio ??= new Context();
   if (audio.state === "suspended") {
-    // resume() may stay pending for ever where there was no gesture: do not wait for that long.
+    // Without a user's gesture resume() may stay pending for ever: do not await it.
     await Promise.race([audio.resume().catch(() => {}), new Promise((go) => setTimeout(go, 300))]);
   }
   if (audio.state !== "running") return false;
@@ -94,7 +94,7 @@ export function permission() {
   return globalThis.Notification ? Notification.permission : "unsupported";
 }
 
-/** Ask the browser; only from a click. Resolves to what `permission` then says. */
+/** Ask the browser for permission, from a click only. Resolves to the new `permission`. */
 export async function askPermission() {
   if (!globalThis.Notification) return "unsupported";
   await Notification.requestPermission();
@@ -103,11 +103,11 @@ export async function askPermission() {
 
 /**
  * @param {object} options
- * @param {() => {sound: string, notify: string}} options.prefs what is asked for, read each time
- * @param {(alert: object) => {title: string, body: string}} options.words masked, for a notification
+ * @param {() => {sound: string, notify: string}} options.prefs the settings, read each time
+ * @param {(alert: object) => {title: string, body: string}} options.words text of a notification, masked
  * @param {(count: number) => {title: string, body: string}} options.burstWords
- * @param {(id: string) => void} options.open opens the case
- * @returns {(alert: object) => void} to be called with each alert that is raised
+ * @param {(id: string) => void} options.open opens a case
+ * @returns {(alert: object) => void} call it with each new alert
  */
 export function createAlarm({ prefs, words, burstWords, open }) {
   const soundings = new Soundings();
@@ -134,7 +134,7 @@ export function createAlarm({ prefs, words, burstWords, open }) {
     try {
       shown = new Notification(title, options);
     } catch {
-      return; // some phones allow it to service workers only; the page itself shows the alert
+      return; // some phones allow this to service workers only; the page still shows the alert
     }
     shown.onclick = () => {
       globalThis.focus();
@@ -147,7 +147,7 @@ export function createAlarm({ prefs, words, burstWords, open }) {
     const { sound: soundFor, notify: notifyFor } = prefs();
     if (asksFor(soundFor, alert.severity)) {
       soundings.offer(alert.severity, Date.now());
-      clearTimeout(timer); // a graver one need not wait as long as the one before it
+      clearTimeout(timer); // a more severe one waits less
       sound();
     }
     if (asksFor(notifyFor, alert.severity)) notify(alert);

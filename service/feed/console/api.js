@@ -1,4 +1,4 @@
-// Calls to the server. A refusal carries the server's own sentence for the person.
+// Calls to the server. A refusal carries the server's sentence for the person.
 
 export class Refusal extends Error {
   /** @param {number} status HTTP status; 0: the server did not answer */
@@ -10,7 +10,7 @@ export class Refusal extends Error {
 }
 
 /**
- * @returns {Promise<any>} the body, or null where there is none
+ * @returns {Promise<any>} the body, or null if there is none
  * @throws {Refusal}
  */
 export async function call(method, path, body) {
@@ -31,7 +31,7 @@ export async function call(method, path, body) {
   return text ? JSON.parse(text) : null;
 }
 
-/** What a response that is not ok says. */
+/** The refusal in a response that is not ok. */
 export function refusal(status, text) {
   try {
     return new Refusal(status, JSON.parse(text).detail || "");
@@ -43,7 +43,7 @@ export function refusal(status, text) {
 export const get = (path) => call("GET", path);
 export const post = (path, body = {}) => call("POST", path, body);
 
-/** Every item of a list that comes in pages, `most` pages at most. */
+/** The items of a paged list, from at most `most` pages. */
 export async function all(path, most = 20) {
   const items = [];
   let cursor = null;

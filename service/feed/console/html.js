@@ -1,5 +1,5 @@
-// Preact and htm behind one door: `html` makes elements out of template literals, never out of text
-// that a person wrote.
+// Preact and htm. `html` builds elements from template literals; text in them is never parsed as
+// markup.
 
 import htm from "./vendor/htm.js";
 import { h } from "./vendor/preact.js";

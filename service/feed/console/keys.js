@@ -1,4 +1,4 @@
-// The keyboard map: one key each, never while somebody types.
+// Keyboard map: one key per command, ignored while somebody types.
 
 import { REASONS } from "./reasons.js";
 
@@ -11,7 +11,7 @@ function isTyping(element) {
   return element.tagName === "INPUT" && !TYPES.has(element.type);
 }
 
-/** What has its own use for Enter. */
+/** Elements that use Enter themselves. */
 function isPressed(element) {
   return element.closest("button, a[href], summary, input, [role=tab]") !== null;
 }
@@ -32,12 +32,12 @@ export function installKeys(store) {
   });
 }
 
-/** The alert whose case is shown, unless the focus is in the list: a step must not hit another. */
+/** The alert that keys act on: that of the open case, unless the focus is in the list. */
 function meant({ opened, selected }, element) {
   return element.closest(".card") ? selected ?? opened : opened ?? selected;
 }
 
-/** @returns {boolean} whether the key meant something here */
+/** @returns {boolean} whether the key had an effect */
 function press(store, event) {
   const { actions, state } = store;
   if (state.view === "rules") return pressOnRules(store, event.key);
@@ -49,7 +49,7 @@ function press(store, event) {
       return true;
     case "Enter":
       if (!state.selected || isPressed(event.target)) return false;
-      if (state.deciding?.id === state.selected || state.acting === state.selected) return true; // pressed before the box had the focus
+      if (state.deciding?.id === state.selected || state.acting === state.selected) return true; // the form does not have the focus yet
       actions.open(state.selected);
       return true;
     case "a":
@@ -95,7 +95,7 @@ function press(store, event) {
   }
 }
 
-/** No key there decides about an alert that is not seen. */
+/** In the report no key decides about a hidden alert. */
 function pressOnRules({ actions }, key) {
   if (key === "p" || key === "Escape") actions.back();
   else if (key === "?") actions.setOverlay("help");
@@ -103,7 +103,7 @@ function pressOnRules({ actions }, key) {
   return true;
 }
 
-/** The reasons stand in the case, so it opens with them. */
+/** Open the case, which holds the form with the reasons. */
 function decide(store, id, outcome) {
   if (store.state.opened !== id) store.actions.open(id);
   store.actions.startDeciding(id, outcome);
@@ -114,7 +114,7 @@ function act(store, id) {
   store.actions.startActing(id);
 }
 
-/** Once what was just asked for is drawn. */
+/** Run an action after the next rendering. */
 function focusOn(selector) {
   requestAnimationFrame(() => setTimeout(() => document.querySelector(selector)?.focus()));
 }

@@ -1,12 +1,12 @@
-// Talk as rows to show: utterances in the order they began, the pauses and gaps between them.
+// Rows of a conversation: utterances by start, with the pauses and gaps between them.
 // Pure: no page, no clock, no words of the interface.
 
-const PAUSE_MS = 4000; // shorter ones are how people talk
-const TOGETHER_MS = 700; // an utterance ends with a pause of its own: a shorter overlap is none
-const JOINED_MS = 2500; // the same speaker going on: no new heading
+const PAUSE_MS = 4000; // shorter pauses are not shown
+const TOGETHER_MS = 700; // an utterance ends with a pause: a shorter overlap does not count
+const JOINED_MS = 2500; // the same speaker continues: no new heading
 
 /**
- * One short label per speaker, different for each, that needs no colour to be told apart.
+ * A short label for each speaker, unique without colour.
  * @param {Array<{id: string, name: string}>} speakers in the order they should win a letter
  * @returns {Map<string, string>} speaker id -> label ("M", "Ma" or "M2")
  */
@@ -29,8 +29,8 @@ export function initials(speakers) {
 }
 
 /**
- * Where an alert's marked words lie in the utterances shown. Its excerpt is one utterance, with the
- * last words of the one before where a phrase ran over the cut between two.
+ * The places of an alert's words in the utterances shown. Its excerpt is one utterance, preceded by
+ * the last words of the utterance before if a phrase ran across both.
  * @returns {Map<string, Array<[number, number]>>} utterance id -> code-point spans into its text
  */
 export function spansInTalk(alert, talk) {
@@ -56,7 +56,7 @@ export function spansInTalk(alert, talk) {
   return found;
 }
 
-/** Put what of `spans` lies in excerpt[from, from + length) where that stands in the line. */
+/** Map the spans within excerpt[from, from + length) to the line that holds this text. */
 function place(found, line, spans, from, to, length) {
   const inside = spans
     .map(([start, end]) => [Math.max(start, from), Math.min(end, from + length)])
@@ -103,8 +103,8 @@ export function rows(talk, gaps = []) {
     ...gaps.map((gap) => ({ kind: "gap", at: Date.parse(gap.from_at), gap })),
   ].sort((one, other) => one.at - other.at);
   const out = [];
-  let quietSince = null; // when everybody had stopped
-  let last = null; // the line before
+  let quietSince = null; // time at which all speakers had stopped
+  let last = null; // the previous line
   for (const thing of things) {
     const ends = Date.parse(thing.kind === "line" ? thing.line.ended_at : thing.gap.to_at);
     if (quietSince !== null && thing.at - quietSince >= PAUSE_MS) {
@@ -129,13 +129,13 @@ export function rows(talk, gaps = []) {
   return out;
 }
 
-/** The talk with these lines in it: by id, in time order; of a line that both have, theirs. */
+/** The talk with these lines added, in time order; they replace lines with the same id. */
 export function withLines(talk, lines) {
   const found = new Map([...talk, ...lines].map((line) => [line.utterance_id, line]));
   return [...found.values()].sort((one, other) => (one.started_at < other.started_at ? -1 : Number(one.started_at > other.started_at)));
 }
 
-/** The talk with this line in it: by id, in time order; a confirmed line replaces a provisional one. */
+/** The talk with this line added, in time order; a final line replaces its interim one. */
 export function withLine(talk, line) {
   const rest = talk.filter((each) => each.utterance_id !== line.utterance_id);
   const at = rest.findLastIndex((each) => each.started_at <= line.started_at) + 1;

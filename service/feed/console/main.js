@@ -1,11 +1,11 @@
-// Where the page begins.
+// Entry point of the page.
 
 import { createAlarm } from "./alarm.js";
 import { watchCoverage } from "./coverage.js";
 import { html, render } from "./html.js";
 import { installKeys } from "./keys.js";
 import { createStore } from "./store.js";
-import { notificationWords } from "./telling.js";
+import { notificationWords } from "./announcements.js";
 import { readUrl } from "./url.js";
 import { App } from "./views/app.js";
 import { setLanguage, words } from "./words.js";

@@ -1,4 +1,4 @@
-// What this browser remembers: looks and sounds, never a word that was spoken, never a key.
+// Settings that this browser remembers: theme, language and sound, never speech, never a key.
 
 const PLACE = "earshot.prefs";
 
@@ -17,7 +17,7 @@ export function readPrefs() {
   try {
     stored = JSON.parse(localStorage.getItem(PLACE)) || {};
   } catch {
-    // storage may be closed to us, or hold something else: the defaults do
+    // storage may be blocked or hold something else: use the defaults
   }
   const known = Object.entries(stored).filter(([name, value]) => CHOICES[name]?.includes(value));
   return { ...DEFAULTS, ...Object.fromEntries(known) };
@@ -27,6 +27,6 @@ export function writePrefs(prefs) {
   try {
     localStorage.setItem(PLACE, JSON.stringify(prefs));
   } catch {
-    // then they last as long as the page
+    // the settings then last as long as the page
   }
 }

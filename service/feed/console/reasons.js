@@ -1,6 +1,5 @@
-// Why an alert was upheld or dismissed: short lists of one key each. On record they stand in plain
-// English, so that every reader of the history and of the webhooks understands them; the page shows
-// those it knows in its own language.
+// Reasons for upholding or dismissing an alert. The record holds them in plain English, for all
+// readers of the history and of webhooks; the page translates those it knows.
 
 export const REASONS = {
   upheld: [
@@ -19,13 +18,13 @@ export const REASONS = {
 
 const SEPARATOR = " \u2014 ";
 
-/** What goes on record: the reason's plain words, and the moderator's own behind them. */
+/** The recorded text: the reason's words, then the moderator's own. */
 export function recorded(outcome, code, text) {
   const known = REASONS[outcome].find((reason) => reason.code === code);
   return [known ? known.record : "", text.trim()].filter(Boolean).join(SEPARATOR);
 }
 
-/** The way back: the known reason (or null) and the words that were added. */
+/** Split a recorded text into the known reason (or null) and the added words. */
 export function readReason(reason) {
   for (const known of [...REASONS.upheld, ...REASONS.dismissed]) {
     if (reason === known.record) return { code: known.code, text: "" };

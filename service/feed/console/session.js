@@ -1,10 +1,10 @@
-// Who is signed in, and the feed that is followed for them: lists first, then every event after them.
+// The signed-in person and their feed: first the lists, then every event after them.
 
 import { all, call, get, post } from "./api.js";
 import { withLines } from "./lines.js";
 import { applyEvents, withLists } from "./state.js";
 import { follow } from "./stream.js";
-import { announcement, isUrgent } from "./telling.js";
+import { announcement, isUrgent } from "./announcements.js";
 import { isReview } from "./text.js";
 import { LIVE_ROOMS, listQuery } from "./url.js";
 import { words } from "./words.js";
@@ -15,9 +15,9 @@ const SAID_EVERY_MS = 3000; // screen readers are told of new alerts together
 export function makeSession(store) {
   const { set } = store;
   let stream = null;
-  let early = null; // events that came while the lists were read
-  let reads = 0; // a reading that another one overtook counts for nothing
-  let away = null; // when the connection was lost; counts what is caught up with
+  let early = null; // events that came while the lists were loading
+  let reads = 0; // number of the latest load; results of earlier loads are dropped
+  let away = null; // the lost connection: since when, and the events missed
   const saying = makeSaying(store);
 
   function connection(patch) {
@@ -39,13 +39,13 @@ export function makeSession(store) {
     return undefined;
   }
 
-  /** What the open case could not be told while there was no connection. */
+  /** Reload the open case after a lost connection. */
   function readOpened(again) {
     const { opened: id, cases } = store.state;
     if (cases.has(id)) store.actions.loadCase(id, again);
   }
 
-  /** Read the lists; what happened since the feed was opened is applied on top of them. */
+  /** Load the lists, then apply the events since the feed was opened. */
   async function read() {
     early = [];
     reads += 1;
@@ -78,7 +78,7 @@ export function makeSession(store) {
     } catch (failed) {
       if (mine !== reads) return;
       if (failed.status === 401) signedOut(failed);
-      else setTimeout(begin, 2000); // the feed is open but the lists are not: from the beginning
+      else setTimeout(begin, 2000); // the feed is open, but the lists failed: start over
     }
   }
 
@@ -138,13 +138,13 @@ export function makeSession(store) {
     connection({ state: "lost", since: Date.now() });
   }
 
-  /** History and talk of a case as they are now; what is shown stays until they are there. */
+  /** Reload history and talk of a case; the old ones stay until the answer comes. */
   async function readCase(id) {
     try {
       const { talk, gaps, history, actions, can } = await get(`/v1/alerts/${encodeURIComponent(id)}`);
       keepCase(id, { talk, gaps, history, actions, can });
     } catch {
-      // the page says by itself that the server is away; the next event asks again
+      // the page already shows that the server is away; the next event tries again
     }
   }
 
@@ -177,7 +177,7 @@ export function makeSession(store) {
         const me = await post("/v1/session", { key: key.trim() });
         const before = store.state.me;
         const mine = before === null || before.name === me.name ? {} : { drafts: new Map(), deciding: null, undo: null };
-        set({ ...mine, me, signedOut: null, signInError: null, asked: true }); // words of another person are theirs
+        set({ ...mine, me, signedOut: null, signInError: null, asked: true }); // drafts of another person are not shown
         begin();
       } catch (failed) {
         set({ asked: true });
@@ -189,7 +189,7 @@ export function makeSession(store) {
       stream?.close();
       stream = null;
       await call("DELETE", "/v1/session").catch(() => {});
-      location.replace(location.pathname); // nothing that was heard stays on the page
+      location.replace(location.pathname); // no speech stays on the page
     },
 
     signedOut,
@@ -198,7 +198,7 @@ export function makeSession(store) {
   };
 }
 
-/** An undo takes back one's own step, not what another did after it. */
+/** Drop an undo once somebody else has changed the alert. */
 function stillMine(undo, { alerts, me }) {
   const alert = undo && alerts.get(undo.alert_id);
   if (!alert) return undo;
@@ -218,7 +218,7 @@ function policiesOf(packs) {
   return { policies, categories: [...categories].sort() };
 }
 
-/** Critical alerts are said at once, the others together every few seconds. */
+/** Announce critical alerts at once, the others together every few seconds. */
 function makeSaying(store) {
   let waiting = [];
   let timer = null;

@@ -1,24 +1,24 @@
-// What the page knows, and what each event makes of it. Pure: no page, no clock, no calls.
+// State of the page, and its change by each event. Pure: no page, no clock, no calls.
 
 import { withLine } from "./lines.js";
 import { isReview } from "./text.js";
 import { passes, NO_FILTERS, SEVERITIES } from "./url.js";
 
-export const TALK_KEPT = 500; // lines of a room's running transcript
-const TALK_READ = 5000; // with no more than these, new ones are added while somebody reads further back
-const CASE_KEPT = 500; // lines of an open case; then the room's transcript goes on
+export const TALK_KEPT = 500; // lines kept of a room's transcript
+const TALK_READ = 5000; // up to this many, new lines are added while somebody reads further back
+const CASE_KEPT = 500; // lines of an open case; later ones are in the room's transcript only
 const AROUND_MS = 60_000; // talk around an alert that belongs to its case
 const GAPS_KEPT = 50;
-const ALERTS_KEPT = 2000; // beside those that are listed
-export const LEAVES_MS = 8000; // a decided alert stays as long as its undo bar
-export const FOLDS_MS = 10_000; // a withdrawn one stays, struck through
+const ALERTS_KEPT = 2000; // alerts kept beside those listed
+export const LEAVES_MS = 8000; // time that a decided alert stays listed: that of its undo bar
+export const FOLDS_MS = 10_000; // time that a retracted alert stays listed, struck through
 
 export function initialState() {
   return {
     me: null,
-    asked: false, // whether the server has said who is signed in, if anybody
+    asked: false, // whether the server has answered who is signed in
     signInError: null,
-    signedOut: null, // the server's sentence, where the key does not open it any more
+    signedOut: null, // the server's sentence once the key is no longer valid
     ready: false,
     connection: { state: "connecting", since: 0, last_event_at: 0, missed: 0 },
     status: { notice: "", model: "", version: "" },
@@ -26,7 +26,7 @@ export function initialState() {
     policies: new Map(),
     categories: [],
     rooms: new Map(),
-    titles: new Map(), // also of rooms that have ended: their alerts are still decided
+    titles: new Map(), // also of ended rooms, whose alerts are still open
     alerts: new Map(),
     order: [],
     pending: [],
@@ -37,7 +37,7 @@ export function initialState() {
     reading: false,
     filters: NO_FILTERS,
     selected: null,
-    moved: null, // another one each time the list is asked to give the chosen one the focus
+    moved: null, // a new object each time the selected row should get the focus
     opened: null,
     room: null,
     tab: "feed",
@@ -46,7 +46,7 @@ export function initialState() {
     drafts: new Map(),
     unmasked: new Set(),
     deciding: null,
-    acting: null, // the alert because of which somebody chooses what to do in its room
+    acting: null, // the alert whose form for actions in the room is open
     undo: null,
     notices: [],
     said: { polite: "", assertive: "" },
@@ -56,7 +56,7 @@ export function initialState() {
   };
 }
 
-/** Gravest first, newest first within; ids part those of one moment. */
+/** Order of alerts: most severe first, then newest; ids break ties. */
 export function gravestFirst(alerts) {
   const rank = (id) => SEVERITIES.indexOf(alerts.get(id).severity);
   return (one, other) => {
@@ -67,7 +67,7 @@ export function gravestFirst(alerts) {
   };
 }
 
-/** A state to be changed: each map is copied once, however many events come together. */
+/** A draft of the next state: each map is copied once for all events of a batch. */
 class Draft {
   constructor(state) {
     this.state = { ...state };
@@ -88,11 +88,10 @@ class Draft {
 }
 
 /**
- * @param {Array} events as `stream.follow` tells them
+ * @param {Array} events as `stream.follow` delivers them
  * @param {number} now ms
- * @returns {{state: object, raised: Array, failed: Array, stale: Set<string>}} `raised`: alerts seen
- *   for the first time; `failed`: actions that were not carried out; `stale`: alerts whose open case
- *   should be read again
+ * @returns {{state: object, raised: Array, failed: Array, stale: Set<string>}} `raised`: new
+ *   alerts; `failed`: actions that failed; `stale`: alerts whose open case should be reloaded
  */
 export function applyEvents(state, events, now) {
   const draft = new Draft(state);
@@ -116,7 +115,7 @@ function apply(draft, event, now) {
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
 }
 
-/** The state with one alert as it is now. */
+/** Put an alert into the state. */
 export function withAlert(state, alert, now) {
   const draft = new Draft(state);
   putAlert(draft, alert, now);
@@ -141,7 +140,7 @@ function putAlert(draft, alert, now) {
   }
 }
 
-/** New ones wait while somebody reads the list, so that nothing moves under them. */
+/** New alerts wait while somebody reads the list, so that no row moves under the pointer. */
 function comeIn(draft, alert) {
   if (draft.state.reading && (alert.severity !== "critical" || isReview(alert))) {
     draft.own("pending").push(alert.id);
@@ -172,8 +171,8 @@ function heard(draft, line) {
 }
 
 /**
- * A room's talk without its oldest lines, where there are too many and nobody reads these; `cut`:
- * they can be read again.
+ * A room's talk, trimmed to the newest lines unless somebody reads further back. `cut`: the trimmed
+ * lines can be loaded again.
  */
 export function cutTalk(talk) {
   const cut = !talk.reading && talk.items.length > TALK_KEPT;
@@ -187,14 +186,14 @@ function gap(draft, lost) {
 }
 
 /**
- * Whether what is said now goes on where the talk around the alert ends. Of an older alert it does
- * not: between the two there would seem to have been silence.
+ * Whether new talk continues the talk around the alert. For an older alert it does not: the time
+ * between would look like silence.
  */
 export function goesOn(alert, now) {
   return now <= Date.parse(alert.speech_ended_at) + AROUND_MS;
 }
 
-/** What is said on belongs to the open case for as long as it is open, and while it is still read. */
+/** Add new talk to the open case, also while the case is loading. */
 function inOpenCase(draft, roomId, change) {
   const id = draft.state.opened;
   const found = id && draft.state.cases.get(id);
@@ -209,7 +208,7 @@ function acted(draft, action) {
   if (action.state === "failed") draft.failed.push(action);
 }
 
-/** The actions with one as it is now; of two tellings of one, that which says how it ended. */
+/** The actions with one added or updated; a result replaces a pending request, never the reverse. */
 export function withAction(actions = [], action) {
   const known = actions.find((one) => one.id === action.id);
   if (known?.finished_at && !action.finished_at) return actions;
@@ -240,7 +239,7 @@ function speaker(draft, { room_id, id, name, role, muted }, here) {
   draft.own("rooms").set(room_id, { ...room, speakers });
 }
 
-/** A room as the server lists it, as the page keeps it. */
+/** The page's form of a room that the server lists. */
 export function roomOf(listed, known) {
   const gaps = listed.gaps ? [...listed.gaps].reverse() : known?.gaps || [];
   const speakers = listed.speakers.map(({ id, name, role, muted }) => [id, { id, name, role, muted }]);
@@ -263,7 +262,7 @@ export function roomTitle(state, id) {
   return state.titles.get(id) || id;
 }
 
-/** The lists as just read: everything shown is what the server says now. */
+/** The state with freshly loaded lists. */
 export function withLists(state, { rooms, ended, page }) {
   const alerts = new Map(state.alerts);
   for (const alert of page.items) alerts.set(alert.id, alert);
@@ -276,8 +275,8 @@ export function withLists(state, { rooms, ended, page }) {
 }
 
 /**
- * The list as read for other filters, with what events have told since it was asked for.
- * @param {Map} before the alerts when it was asked for
+ * The list for other filters, with the events since it was requested.
+ * @param {Map} before the alerts at the time of the request
  */
 export function withAnswer(state, before, page) {
   const alerts = new Map(state.alerts);
@@ -293,7 +292,7 @@ function listed(alerts, order, cursor) {
   return { alerts, order, pending: [], leaving: new Map(), cursor };
 }
 
-/** A further page of the list: sorted in among what has come live meanwhile. */
+/** Add a further page of the list, sorted in among the live alerts. */
 export function withPage(state, page) {
   const alerts = new Map(state.alerts);
   for (const alert of page.items) alerts.set(alert.id, alert);
@@ -303,13 +302,13 @@ export function withPage(state, page) {
   return { alerts, order, cursor: page.next_cursor };
 }
 
-/** Everything that waited comes in. */
+/** Show the alerts that waited. */
 export function withPending(state) {
   const order = [...state.order, ...state.pending].sort(gravestFirst(state.alerts));
   return { order, pending: [] };
 }
 
-/** Let go of what has had its time in the list, and of alerts that nothing shows. */
+/** Drop alerts whose time in the list is over, and those that are not shown. */
 export function swept(state, now) {
   const patch = {};
   const gone = new Set([...state.leaving].filter(([, until]) => until <= now).map(([id]) => id));

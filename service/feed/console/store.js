@@ -1,13 +1,13 @@
-// The page's state, who hears of its changes, and the hooks by which views read it.
+// The page's state, its listeners, and the hooks by which views read it.
 
 import { useEffect, useRef, useState } from "./html.js";
 import { makeActions } from "./actions.js";
 import { readPrefs } from "./prefs.js";
 import { initialState } from "./state.js";
 
-const HIDDEN_MS = 250; // pages nobody sees are drawn seldom: timers run there, frames do not
+const HIDDEN_MS = 250; // interval in a hidden page, where timers run but frames do not
 
-/** A store: `state` is replaced, never changed in place; listeners hear of it once per frame. */
+/** A store: `state` is replaced, never changed in place; listeners run once per frame. */
 export function createStore() {
   const listeners = new Set();
   const levelListeners = new Map();
@@ -15,9 +15,9 @@ export function createStore() {
 
   const store = {
     state: { ...initialState(), prefs: readPrefs() },
-    offset_ms: 0, // the server's clock minus ours
+    offset_ms: 0, // the server's clock minus the browser's
 
-    /** Whether the person may decide. */
+    /** Whether the person may decide about alerts. */
     get canAct() {
       return ["moderator", "admin"].includes(store.state.me?.role) && store.state.signedOut === null;
     },
@@ -35,7 +35,7 @@ export function createStore() {
       return () => listeners.delete(listener);
     },
 
-    /** Live levels go past the state: twice a second and room they would draw everything anew. */
+    /** Live levels bypass the state: twice a second per room, they would re-render everything. */
     onLevels(roomId, listener) {
       if (!levelListeners.has(roomId)) levelListeners.set(roomId, new Set());
       levelListeners.get(roomId).add(listener);
@@ -61,7 +61,7 @@ export function createStore() {
 
 let clock = Date.now;
 
-/** What the selector takes from the state; the component is drawn anew when that changes. */
+/** The selected part of the state; the component renders again when it changes. */
 export function useStore(store, selector) {
   const chosen = selector(store.state);
   const [, again] = useState(0);
@@ -72,13 +72,13 @@ export function useStore(store, selector) {
       const { selector: select, chosen: before } = latest.current;
       if (!Object.is(select(store.state), before)) again((count) => count + 1);
     };
-    look(); // it may have changed between the drawing and now
+    look(); // it may have changed since the rendering
     return store.subscribe(look);
   }, [store]);
   return chosen;
 }
 
-/** The server's time in ms, told again at every multiple of the interval. */
+/** The server's time in ms, updated at every multiple of the interval. */
 export function useNow(intervalMs) {
   const [now, tick] = useState(clock());
   useEffect(() => {

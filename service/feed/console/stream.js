@@ -1,19 +1,19 @@
-// The live feed: server-sent events (WHATWG HTML, section 9.2) over fetch, which, unlike EventSource,
-// shows a refusal's own words and the cursor that a connection begins at.
+// The live feed: server-sent events (WHATWG HTML, section 9.2) over fetch. Unlike EventSource, fetch
+// shows the body of a refusal and the cursor at which a connection begins.
 
 import { refusal } from "./api.js";
 
-const SILENCE_MS = 40_000; // the server says something every 15 s
-const SLEPT_MS = 15_000; // a timer that comes this late slept with the machine
+const SILENCE_MS = 40_000; // the server sends a heartbeat every 15 s
+const SLEPT_MS = 15_000; // a timer this late means that the machine slept
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
-/** Text in any pieces to events. `id` is the cursor; an event without `type` carries only that. */
+/** Parser of chunks of text into events. `id` is the cursor; an event without `type` has only that. */
 export class Parser {
   #rest = "";
   #event = { type: "", data: [], id: null };
 
-  /** @returns {Array<{type: string, data: string, id: string|null}>} what the new text completes */
+  /** @returns {Array<{type: string, data: string, id: string|null}>} the events that the text completes */
   push(text) {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop();
@@ -28,7 +28,7 @@ export class Parser {
 
   #read(line) {
     const colon = line.indexOf(":");
-    if (colon === 0) return; // a comment: the heartbeat
+    if (colon === 0) return; // a comment: a heartbeat
     const name = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1));
     if (name === "event") this.#event.type = value;
@@ -43,19 +43,19 @@ export class Parser {
   }
 }
 
-/** How long to wait before the next try: doubling, and never all pages at once. */
+/** The wait before the next attempt: doubling, with jitter so that pages do not reconnect at once. */
 export function backOff(tries, random = Math.random()) {
   return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries) * (0.5 + random / 2);
 }
 
 /**
- * Follows the feed from now on, through every interruption, and never tells an event twice.
+ * Follows the feed from now on, through every interruption, and delivers each event once.
  * @param {object} tell
- * @param {(cursor: string, again: boolean) => void} tell.opened connected; `again`: not for the first time
+ * @param {(cursor: string, again: boolean) => void} tell.opened connected; `again`: after an earlier connection
  * @param {(events: Array<{type: string, id: string|null, timestamp: string, data: object}>) => void} tell.events
- * @param {() => void} tell.alive something came, if only a heartbeat
+ * @param {() => void} tell.alive bytes arrived, at least a heartbeat
  * @param {(reason: string) => void} tell.lost
- * @param {(refused: import("./api.js").Refusal) => void} tell.refused the key does not open it any more;
+ * @param {(refused: import("./api.js").Refusal) => void} tell.refused the key is no longer valid;
  *   following ends
  * @returns {{close: () => void}}
  */
@@ -64,7 +64,7 @@ export function follow(tell) {
   let closed = false;
   let tries = 0;
   let running = null; // the AbortController of the connection
-  let hurry = () => {}; // ends the wait between two tries
+  let hurry = () => {}; // ends the wait between two attempts
 
   async function run() {
     while (!closed) {
@@ -137,7 +137,7 @@ export function follow(tell) {
     hurry();
   }
 
-  /** The browser knows at once that there is no network; silence would tell only much later. */
+  /** The browser reports a lost network at once; silence would show it much later. */
   function cut() {
     running?.abort();
   }
@@ -146,7 +146,7 @@ export function follow(tell) {
   const ticking = setInterval(() => {
     const now = Date.now();
     if (now - ticked > SLEPT_MS) {
-      running?.abort(); // what was open before the machine slept is open no more
+      running?.abort(); // connections from before the sleep are dead
       wake();
     }
     ticked = now;
@@ -173,7 +173,7 @@ export function follow(tell) {
   };
 }
 
-/** Gives a connection up that says nothing for too long. */
+/** Aborts a connection that is silent for too long. */
 function watchdog(running) {
   let timer = null;
   const heard = () => {

@@ -1,4 +1,4 @@
-// Words and the spans that mark them. Spans are Unicode code-point offsets; JavaScript counts UTF-16.
+// Marking and masking of words. Spans are Unicode code-point offsets; JavaScript counts UTF-16.
 
 const SEVERE = new Set([
   "child_sexual_exploitation",
@@ -9,17 +9,17 @@ const SEVERE = new Set([
   "violent_crimes",
 ]);
 
-/** Whether the words of a category may hurt whoever reads them: masked until asked for. */
+/** Whether the words of a category are severe: they are masked until somebody shows them. */
 export function isSevere(category) {
   return SEVERE.has(category);
 }
 
-/** Whether it is only to be looked at: something speaks for the speaker in every rule it hit. */
+/** Whether an alert is for review only: all its matches are. */
 export function isReview(alert) {
   return alert.matches.length > 0 && alert.matches.every((match) => match.review);
 }
 
-/** Every word as its first letter and dots; spaces and punctuation at the edges stay. */
+/** The text with each word as its first letter and dots; spaces and punctuation stay. */
 export function maskWords(text) {
   return text.replace(/[\p{L}\p{N}\p{M}'’]+/gu, (word) => {
     const [first, ...rest] = graphemes(word);
@@ -34,10 +34,10 @@ function graphemes(text) {
 }
 
 /**
- * The text cut where its marking changes.
+ * The text, split where its marking changes.
  * @param {string} text
- * @param {Array<[number, number]>} spans half-open, in any order, overlapping or beyond the text
- * @returns {Array<{text: string, marked: boolean}>} joined they are the text
+ * @param {Array<[number, number]>} spans half-open, in any order; may overlap or lie beyond the text
+ * @returns {Array<{text: string, marked: boolean}>} joined, they are the text
  */
 export function pieces(text, spans) {
   const chars = [...text];
@@ -57,7 +57,7 @@ export function pieces(text, spans) {
   return out;
 }
 
-/** All spans of an alert, and whether they are masked unless asked for. */
+/** All spans of an alert, and whether they are masked by default. */
 export function marking(alert) {
   return {
     spans: alert.matches.flatMap((match) => match.spans),

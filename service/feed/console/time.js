@@ -1,4 +1,4 @@
-// Times as people read them, in the language of the page.
+// Formatting of times, in the language of the page.
 
 import { language } from "./words.js";
 
@@ -18,12 +18,12 @@ export function timeOfDay(iso) {
     .format(new Date(iso));
 }
 
-/** "Tuesday, 24 November 2026 at 18:04:07": for hovering and for screen readers. */
+/** "Tuesday, 24 November 2026 at 18:04:07": for tooltips and screen readers. */
 export function exactTime(iso) {
   return format("exact", { dateStyle: "full", timeStyle: "medium" }).format(new Date(iso));
 }
 
-/** "12 s", "3 min", "2 h", "5 d": how long ago, in one unit. */
+/** "12 s", "3 min", "2 h", "5 d": an age in one unit. */
 export function age(ms, t) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 60) return t("time.s", { n: seconds });

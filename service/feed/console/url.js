@@ -1,4 +1,4 @@
-// The filters and the open alert, kept in the page's address so that it can be reloaded and shared.
+// The filters and the open alert in the page's address, so that it can be reloaded and shared.
 
 export const SEVERITIES = ["low", "medium", "high", "critical"];
 export const STATES = ["undecided", "open", "acknowledged", "resolved", "retracted", "all"];
@@ -9,7 +9,7 @@ export const CATEGORIES = [
 export const LIVE_ROOMS = ["joining", "listening", "degraded", "lost"].map((state) => `state=${state}`).join("&");
 export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided" };
 
-/** @returns {{filters: object, opened: string|null, view: "watch"|"rules"}} what an address says; odd values are left out */
+/** @returns {{filters: object, opened: string|null, view: "watch"|"rules"}} the address's values; bad ones are ignored */
 export function readUrl(search) {
   const asked = new URLSearchParams(search);
   const severity = asked.get("severity");
@@ -27,7 +27,7 @@ export function readUrl(search) {
   };
 }
 
-/** The way back; what is as it is by default is left out. */
+/** The address for these values; defaults are left out. */
 export function writeUrl(filters, opened, view = "watch") {
   const said = new URLSearchParams();
   for (const name of ["room", "severity", "category", "state"]) {
@@ -39,7 +39,7 @@ export function writeUrl(filters, opened, view = "watch") {
   return text ? `?${text}` : "";
 }
 
-/** The filters as the query of the alerts' list, gravest first. */
+/** The query of the alerts' list for these filters, most severe first. */
 export function listQuery(filters) {
   const asked = new URLSearchParams({ order: "severity", limit: "200" });
   if (filters.room) asked.set("room", filters.room);
@@ -54,7 +54,7 @@ function wantedStates(state) {
   return state === "all" ? [] : [state];
 }
 
-/** Whether an alert belongs into the list under these filters. */
+/** Whether an alert passes these filters. */
 export function passes(alert, filters) {
   const states = wantedStates(filters.state);
   return (

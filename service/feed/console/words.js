@@ -1,4 +1,4 @@
-// The words on the page: one table per language, chosen by setting or by the browser.
+// The words of the page: one table per language, chosen by the settings or the browser.
 
 import { useEffect, useState } from "./html.js";
 import en from "./words/en.js";
@@ -45,12 +45,12 @@ function translator(name) {
 
 let translate = translator(chosen);
 
-/** The words outside of a component. */
+/** Translate outside of a component. */
 export function words(key, values) {
   return translate(key, values);
 }
 
-/** The words in a component, which is shown anew when the language changes. */
+/** The translator of a component, which renders again when the language changes. */
 export function useWords() {
   const [, again] = useState(0);
   useEffect(() => {

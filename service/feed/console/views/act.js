@@ -1,4 +1,4 @@
-// What is done in the room because of an alert: one digit, optional words, Enter. Like the reason box.
+// Form for an action in the room: one digit, an optional text, Enter. Like the form for reasons.
 
 import { html, useLayoutEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
@@ -8,13 +8,13 @@ import { NAME, Named, take } from "./shared.js";
 const ORDER = ["mute_speaker", "unmute_speaker", "warn", "remove_speaker", "end_room"];
 const OPPOSITE = { mute_speaker: "unmute_speaker", unmute_speaker: "mute_speaker" };
 
-/** What can be chosen: of mute and unmute the one that changes something. */
+/** The actions to offer: of mute and unmute, the one that has an effect. */
 export function choices(can, muted) {
   const without = muted ? "mute_speaker" : "unmute_speaker";
   return ORDER.filter((action) => can.includes(action) && (action !== without || !can.includes(OPPOSITE[action])));
 }
 
-/** Whether the speaker is muted: as the room says, or as was last done where they are not in it. */
+/** Whether the speaker is muted: as the room reports, else by the last action. */
 export function isMuted(room, alert, actions = []) {
   const there = room?.speakers.get(alert.speaker_id);
   if (there) return there.muted === true;
@@ -30,7 +30,7 @@ export function Act({ store, alert, can, muted, onDone }) {
   const [picked, pick] = useState(offered[0]);
   const [sure, setSure] = useState(false);
   const form = useRef(null);
-  const action = offered.includes(picked) ? picked : ""; // never another than was chosen
+  const action = offered.includes(picked) ? picked : ""; // never an action that was not chosen
   const name = alert.speaker_name;
   const ready = action !== "" && (action !== "end_room" || sure);
 
@@ -41,13 +41,13 @@ export function Act({ store, alert, can, muted, onDone }) {
 
   function confirm() {
     if (!ready) return;
-    const latest = store.state.drafts.get(alert.id) || {}; // who types fast is ahead of what is drawn
+    const latest = store.state.drafts.get(alert.id) || {}; // the draft may be newer than the rendering
     store.actions.act(alert.id, action, latest.act_reason || "", latest.message || "");
     onDone();
   }
 
   function keydown(event) {
-    if (event.isComposing || event.keyCode === 229) return; // an input method is still choosing
+    if (event.isComposing || event.keyCode === 229) return; // an input method is still composing
     const typing = event.target.tagName === "TEXTAREA";
     const plain = !(event.ctrlKey || event.metaKey || event.altKey);
     const numbered = offered[Number(event.key) - 1];
@@ -62,7 +62,7 @@ export function Act({ store, alert, can, muted, onDone }) {
       pick(numbered);
       form.current.querySelectorAll("input[type=radio]")[Number(event.key) - 1].focus();
     } else if (plain && event.key.length === 1) {
-      event.stopPropagation(); // the page's own keys rest while the box is open
+      event.stopPropagation(); // the page's keys are off in this form
     }
   }
 

@@ -100,7 +100,7 @@ function Tabs({ store, tab, open }) {
   `;
 }
 
-/** What changes is also said to those who listen to the page: grave things at once. */
+/** Live regions that announce changes to screen readers, severe alerts at once. */
 function Said({ store }) {
   const { polite, assertive } = useStore(store, (state) => state.said);
   return html`
@@ -109,7 +109,7 @@ function Said({ store }) {
   `;
 }
 
-/** How many nobody has taken; in the title too, for whoever has the page in another tab. */
+/** The number of open alerts; the title shows it too, for a page in another tab. */
 function useOpen(store) {
   const order = useStore(store, (state) => state.order);
   const pending = useStore(store, (state) => state.pending);

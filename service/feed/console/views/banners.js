@@ -1,4 +1,4 @@
-// What the page says about itself: each in one line, and only while it is so.
+// Banners about the page itself: lost connection, overload, demo model. One line each.
 
 import { html, useState } from "../html.js";
 import { useNow, useStore } from "../store.js";
@@ -8,7 +8,7 @@ import { Cross } from "./shared.js";
 import { SignInAgain } from "./signin.js";
 
 const DEMO = "demo model: understands only the simulated voices";
-const PATIENCE_MS = 1500; // a connection that is back at once is no news
+const PATIENCE_MS = 1500; // a shorter interruption shows no banner
 
 /** @param {{store}} props */
 export function Banners({ store }) {
@@ -50,7 +50,7 @@ function Overload({ store }) {
   </p>`;
 }
 
-/** Read once, it may go until the page is opened anew. */
+/** A notice that can be hidden until the page is loaded again. */
 function Model({ store }) {
   const t = useWords();
   const notice = useStore(store, (state) => state.status.notice);

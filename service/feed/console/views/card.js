@@ -1,4 +1,4 @@
-// One alert in the feed: readable in two seconds. The words first, then who, where, why.
+// One alert in the feed, readable in two seconds: the words first, then speaker, room and rule.
 
 import { html, useMemo } from "../html.js";
 import { roomTitle } from "../state.js";
@@ -8,9 +8,9 @@ import { age, exactTime } from "../time.js";
 import { useWords } from "../words.js";
 import { Severity, ruleText } from "./shared.js";
 
-const BEFORE_MATCH = 70; // characters shown of what was said before the match
+const BEFORE_MATCH = 70; // characters shown before the match
 
-/** @param {{store, id: string, index: number, size: number}} props `size` -1: not known yet */
+/** @param {{store, id: string, index: number, size: number}} props `size` -1: unknown */
 export function Card({ store, id, index, size }) {
   const t = useWords();
   const alert = useStore(store, (state) => state.alerts.get(id));
@@ -37,7 +37,7 @@ export function Card({ store, id, index, size }) {
   `;
 }
 
-/** The words in quotes, the match marked; severe ones masked until they are asked for. */
+/** The quoted words with the match marked; severe words are masked until somebody shows them. */
 function Said({ store, alert }) {
   const t = useWords();
   const unmasked = useStore(store, (state) => state.unmasked.has(alert.id));
@@ -53,7 +53,7 @@ function Said({ store, alert }) {
   return alert.state === "retracted" ? html`<s>${words}</s>` : words;
 }
 
-/** What was said long before the match gives way, so that the match is seen at once. */
+/** Shorten the text before the match, so that the match is visible. */
 function shortened(found) {
   const [first] = found;
   const chars = [...first.text];
@@ -91,7 +91,7 @@ function Since({ alert }) {
   </time>`;
 }
 
-/** The next step, or who has taken it. */
+/** The button for the next step, or the person who has the alert. */
 function Side({ store, alert }) {
   const t = useWords();
   const me = useStore(store, (state) => state.me);
@@ -110,7 +110,7 @@ function Side({ store, alert }) {
   </button>`;
 }
 
-/** A sentence with a person's name at its place. */
+/** A sentence with a person's name in it. */
 function named(sentence, name) {
   const [before, after] = sentence.split("\u0001");
   return html`${before}<bdi>${name}</bdi>${after}`;

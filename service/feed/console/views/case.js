@@ -1,4 +1,4 @@
-// One alert beside the feed: who, where, what was said around it, why it matched, what was done.
+// The open case: speaker, room, conversation, reasons of the match, history and actions.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
 import { recorded } from "../reasons.js";
@@ -11,8 +11,9 @@ import { Act, isMuted } from "./act.js";
 import { Decide } from "./decide.js";
 import { History } from "./history.js";
 import { Lanes } from "./lanes.js";
-import { Cross, Severity, categoryName, ruleText, useFollow } from "./shared.js";
+import { Cross, Severity, ruleText, useFollow } from "./shared.js";
 import { Talk, useInitials } from "./talk.js";
+import { Why } from "./why.js";
 
 const DECIDED = new Set(["resolved", "retracted"]);
 
@@ -24,7 +25,7 @@ export function Case({ store, id }) {
   const me = useStore(store, (state) => state.me);
   useEffect(() => {
     store.actions.loadCase(id);
-    if (!store.state.unmasked.has(id)) store.actions.unmask(id); // who opens it means to read it
+    if (!store.state.unmasked.has(id)) store.actions.unmask(id); // opening a case shows its words
   }, [id]);
 
   if (!alert) {
@@ -52,7 +53,7 @@ export function Case({ store, id }) {
 
 const NOTHING = [];
 
-/** Whether the role may, be the person signed in at this moment or not. */
+/** Whether the person's role may decide, also while they are signed out. */
 function mayDecide(me) {
   return me?.role === "moderator" || me?.role === "admin";
 }
@@ -177,7 +178,7 @@ function Conversation({ store, alert, loaded }) {
   const shown = unmasked.has(alert.id);
   const heading = useRef(null);
 
-  // The alert's own words in the middle, once they are there; then the list is the reader's.
+  // Scroll once to the alert's own words; after that the reader scrolls.
   const placed = useRef(false);
   useLayoutEffect(() => {
     const box = follow.box.current;
@@ -185,7 +186,7 @@ function Conversation({ store, alert, loaded }) {
     if (placed.current || !own) return;
     placed.current = true;
     const below = box.scrollHeight - (own.offsetTop + own.offsetHeight);
-    if (below < box.clientHeight / 2) return; // the end of the talk shows it too
+    if (below < box.clientHeight / 2) return; // the end of the talk shows them too
     follow.atEnd.current = false;
     box.scrollTop = own.offsetTop - box.clientHeight / 2 + own.offsetHeight / 2;
   }, [talk]);
@@ -229,86 +230,6 @@ function Conversation({ store, alert, loaded }) {
 
 function Waiting() {
   return html`<div class="waiting" aria-hidden="true"><i class="bar"></i><i class="bar"></i><i class="bar"></i></div>`;
-}
-
-function Why({ store, alert, talk }) {
-  const t = useWords();
-  const policies = useStore(store, (state) => state.policies);
-  const line = talk.find((each) => each.utterance_id === alert.utterance_id);
-  return html`
-    <section class="case-part" aria-labelledby="case-why">
-      <h3 id="case-why">${t("case.why")}</h3>
-      ${alert.matches.map((match) => {
-        const { title, description } = ruleText(policies, match, t.language);
-        return html`
-          <div class="why" key=${`${match.pack}/${match.rule_id}`} data-severity=${match.severity}>
-            <p class="why-title">
-              ${alert.matches.length > 1 && html`<${Severity} severity=${match.severity} t=${t} />`}
-              <span>${title}</span>
-            </p>
-            ${description && html`<p>${description}</p>`}
-            <dl>
-              <dt>${t("why.matched")}</dt>
-              <dd><${Matched} alert=${alert} match=${match} store=${store} /></dd>
-              <${How} match=${match} t=${t} />
-              <dt>${t("why.category")}</dt>
-              <dd>${categoryName(match.category, t)}</dd>
-              <dt>${t("why.rule")}</dt>
-              <dd><code>${match.pack}/${match.rule_id}</code> <span class="soft">${versions(match, t)}</span></dd>
-              ${line?.model && html`<dt>${t("why.heard_by")}</dt><dd><bdi>${line.model}</bdi></dd>`}
-            </dl>
-          </div>
-        `;
-      })}
-    </section>
-  `;
-}
-
-/** How it was heard, what speaks for the speaker, what made it graver, what is suggested. */
-function How({ match, t }) {
-  const suggested = (match.actions || []).filter((action) => t.has(`suggest.${action}`));
-  return html`
-    ${match.layer && html`<dt>${t("why.how")}</dt><dd>${heardAs(match, t)}</dd>`}
-    ${match.excused_by?.length > 0 && html`<dt>${t("why.excused")}</dt><dd>${match.excused_by.map((each, index) => html`${index > 0 && ", "}${excuse(each, t)}`)}</dd>`}
-    ${match.raised_from && html`<dt>${t("why.raised")}</dt>
-      <dd>${t("why.raised_from", { before: t(`severity.${match.raised_from}`), after: t(`severity.${match.severity}`) })}</dd>`}
-    ${suggested.length > 0 && html`<dt>${t("why.suggested")}</dt><dd>${suggested.map((action) => t(`suggest.${action}`)).join(", ")}</dd>`}
-  `;
-}
-
-function heardAs(match, t) {
-  const said = t(`layer.${match.layer}`);
-  return match.distance > 0 ? t("layer.apart", { how: said, n: Math.max(1, Math.round(100 * match.distance)) }) : said;
-}
-
-const EXCUSES = [[/^negated by “(.*)”$/, "excuse.negated"], [/^reported speech: “(.*)”$/, "excuse.reported"], [/^allowed: “(.*)”$/, "excuse.allowed"],
-  [/^the transcript may be noise$/, "excuse.noise"], [/^the transcript may repeat itself by mistake$/, "excuse.repeats"],
-  [/^the transcript has too many words for its sound$/, "excuse.words"]];
-
-/** An exception as the engine names it, in the words of the page. */
-function excuse(text, t) {
-  for (const [form, key] of EXCUSES) {
-    const found = form.exec(text);
-    if (found) return t(key, { words: found[1] });
-  }
-  return text;
-}
-
-function versions(match, t) {
-  const pack = t("why.version", { version: match.pack_version });
-  if (!match.rule_version || match.rule_version === match.pack_version) return pack;
-  return `${pack}, ${t("why.rule_version", { version: match.rule_version })}`;
-}
-
-/** What in the words matched: quoted from the excerpt, so that masking holds here too. */
-function Matched({ store, alert, match }) {
-  const t = useWords();
-  const shown = useStore(store, (state) => state.unmasked.has(alert.id));
-  if (!match.spans.length) return match.explanation;
-  if (isSevere(match.category) && !shown) return t("why.masked");
-  const chars = [...alert.excerpt];
-  const quotes = match.spans.map(([from, to]) => chars.slice(from, to).join("").trim());
-  return [...new Set(quotes)].map((quote, index) => html`${index > 0 && ", "}<q><bdi dir="auto">${quote}</bdi></q>`);
 }
 
 function Earlier({ store, alert, earlier }) {

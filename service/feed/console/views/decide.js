@@ -1,4 +1,4 @@
-// The reason for a decision: one digit, optional words, Enter. Nothing here covers the talk.
+// Form for the reason of a decision: one digit, an optional text, Enter. It never covers the talk.
 
 import { html, useLayoutEffect, useRef } from "../html.js";
 import { REASONS } from "../reasons.js";
@@ -23,13 +23,13 @@ export function Decide({ store, alertId, outcome, onDone }) {
   }, [outcome, alertId]);
 
   function confirm() {
-    const latest = store.state.drafts.get(alertId) || {}; // who types fast is ahead of what is drawn
+    const latest = store.state.drafts.get(alertId) || {}; // the draft may be newer than the rendering
     store.actions.decide(alertId, outcome, chosen(reasons, latest), latest.reason || "");
     onDone();
   }
 
   function keydown(event) {
-    if (event.isComposing || event.keyCode === 229) return; // an input method is still choosing
+    if (event.isComposing || event.keyCode === 229) return; // an input method is still composing
     const typing = event.target.tagName === "TEXTAREA";
     const plain = !(event.ctrlKey || event.metaKey || event.altKey);
     if (event.key === "Escape") {
@@ -43,7 +43,7 @@ export function Decide({ store, alertId, outcome, onDone }) {
       store.actions.draft(alertId, { code: reasons[Number(event.key) - 1].code });
       form.current.querySelectorAll("input")[Number(event.key) - 1].focus();
     } else if (plain && event.key.length === 1) {
-      event.stopPropagation(); // the page's own keys rest while the box is open
+      event.stopPropagation(); // the page's keys are off in this form
     }
   }
 
@@ -98,7 +98,7 @@ export function Decide({ store, alertId, outcome, onDone }) {
   `;
 }
 
-/** The draft's reason, or the first where it has none for this outcome. */
+/** The draft's reason, or the first reason of this outcome. */
 function chosen(reasons, draft) {
   return reasons.some((reason) => reason.code === draft.code) ? draft.code : reasons[0].code;
 }

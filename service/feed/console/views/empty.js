@@ -1,4 +1,4 @@
-// Why the feed is empty: nothing is listened to, all is quiet, or the filters leave nothing.
+// The empty feed: no rooms, no alerts, or no alert that matches the filters.
 
 import { html, useState } from "../html.js";
 import { useNow, useStore } from "../store.js";
@@ -14,7 +14,7 @@ export function Empty({ store }) {
   return rooms.size ? html`<${Quiet} store=${store} />` : html`<${FirstStart} store=${store} />`;
 }
 
-/** Where silence may hide something. */
+/** States of rooms in which speech may be missed. */
 const NOT_HEARD = new Set(["lost", "degraded"]);
 
 /** "3 rooms", "11 speakers". */
@@ -99,7 +99,7 @@ function Command({ text, children }) {
       setCopied(true);
       setTimeout(() => setCopied(false), 2000);
     } catch {
-      // not allowed here: the text can be selected by hand
+      // copying is blocked: the text can still be selected
     }
   }
   return html`

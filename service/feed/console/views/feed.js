@@ -1,4 +1,4 @@
-// The alerts: how many, narrowed to what, the list itself, or why there is none.
+// The feed: number of alerts, filters, and the list or the reason why it is empty.
 
 import { html, useMemo, useRef } from "../html.js";
 import { useStore } from "../store.js";
@@ -8,7 +8,7 @@ import { Empty } from "./empty.js";
 import { ClearFilters, Filters, areSet } from "./filters.js";
 import { VirtualList } from "./virtual.js";
 
-const DRAWN_KEPT = 1000; // cards: a page that is open for days forgets those of yesterday
+const DRAWN_KEPT = 1000; // most cards kept, in a page that stays open for days
 
 /** @param {{store}} props */
 export function Feed({ store }) {
@@ -44,7 +44,7 @@ function List({ store, order }) {
   const drawn = useRef(new Map());
   const size = more ? -1 : order.length;
 
-  // A card that is where it was is not drawn anew by the list, only by what it reads itself.
+  // A card that keeps its place renders again only when its own data changes.
   const row = (id, index) => {
     const known = drawn.current.get(id);
     if (known && known.index === index && known.size === size) return known.card;
@@ -67,7 +67,7 @@ function NewOnes({ store, count }) {
   return html`<button type="button" class="pill new-ones" onClick=${show}>${t("feed.new", { n: count })}</button>`;
 }
 
-/** How many there are, and how many of them are grave. */
+/** The numbers of alerts: all, critical and high. */
 function Summary({ store }) {
   const t = useWords();
   const order = useStore(store, (state) => state.order);
@@ -79,7 +79,7 @@ function Summary({ store }) {
     const found = { total: order.length - leaving.size, critical: 0, high: 0 };
     for (const id of order) {
       const { severity } = alerts.get(id) || {};
-      if (severity !== "critical" && severity !== "high") break; // gravest first
+      if (severity !== "critical" && severity !== "high") break; // most severe first
       if (!leaving.has(id)) found[severity] += 1;
     }
     return found;

@@ -1,4 +1,4 @@
-// What the feed is narrowed to. The choice stands in the page's address.
+// Filters of the feed. The page's address keeps them.
 
 import { html, useMemo, useState } from "../html.js";
 import { useStore } from "../store.js";
@@ -19,7 +19,7 @@ export function Filters({ store }) {
     return found.sort(([, one], [, other]) => one.localeCompare(other));
   }, [rooms, titles, filters.room]);
   const known = new Set([...categories, filters.category].filter(Boolean));
-  const [open, setOpen] = useState(false); // on a narrow page the alerts come first
+  const [open, setOpen] = useState(false); // on a narrow page the filters are folded
   const categoryOptions = [...known].map((each) => [each, categoryName(each, t)]);
   return html`
     <button type="button" class="button small filters-toggle" data-set=${areSet(filters) ? "" : undefined} aria-expanded=${open ? "true" : "false"}
@@ -46,7 +46,7 @@ function Choice({ store, name, options }) {
   `;
 }
 
-/** Whether the list is narrowed at all. */
+/** Whether any filter is set. */
 export function areSet(filters) {
   return Object.keys(NO_FILTERS).some((name) => filters[name] !== NO_FILTERS[name]);
 }

@@ -1,4 +1,4 @@
-// Who did what with an alert, when and why; and a note of one's own.
+// History of an alert: who did what, when and why; and a box for notes.
 
 import { html } from "../html.js";
 import { readReason } from "../reasons.js";
@@ -41,7 +41,7 @@ function Line({ step }) {
   `;
 }
 
-/** What was done in the room, and how that went. */
+/** An action in the room, with its result. */
 function Acted({ one }) {
   const t = useWords();
   const who = one.requested_by === "the room server" ? t("who.room_server") : one.requested_by;
@@ -58,7 +58,7 @@ function Acted({ one }) {
   `;
 }
 
-/** "Ann acknowledged it": the name stands where the language wants it. */
+/** "Ann acknowledged it", with the name where the language puts it. */
 function Did({ action, detail, who }) {
   const t = useWords();
   const key = action === "resolve" ? `did.${detail}` : `did.${action}`;
@@ -87,7 +87,7 @@ function NoteBox({ store, alertId }) {
   const text = useStore(store, (state) => state.drafts.get(alertId)?.note) || "";
   const add = (event) => {
     event.preventDefault();
-    const latest = store.state.drafts.get(alertId)?.note?.trim(); // ahead of what is drawn
+    const latest = store.state.drafts.get(alertId)?.note?.trim(); // may be newer than the rendering
     if (latest) store.actions.note(alertId, latest);
   };
   return html`

@@ -1,4 +1,4 @@
-// The minute before and after an alert at a glance: one lane per speaker, blocks where they talked.
+// Overview of the minute before and after an alert: a lane per speaker, a block per utterance.
 // A picture of the list below it, so it is hidden from screen readers.
 
 import { html } from "../html.js";

@@ -1,4 +1,4 @@
-// How well each rule does: what it hit, what people decided, and what rules in shadow would change.
+// Report on rules: their matches, the decisions, and what shadow rules would change.
 
 import { get } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
@@ -10,8 +10,8 @@ import { Cross, Severity, ruleText, seconds } from "./shared.js";
 const DAY_MS = 86_400_000;
 const PERIODS = [1, 7, 30]; // days
 const AGAIN_MS = 300_000;
-const OTHERS = 3; // rules named beside a shadow
-const BAR = 96; // width of a share's bar
+const OTHERS = 3; // rules named beside a shadow rule
+const BAR = 96; // width of the bar of a share, in px
 
 /** @param {{store}} props */
 export function Report({ store }) {
@@ -39,7 +39,7 @@ export function Report({ store }) {
   `;
 }
 
-/** Read when something else is asked for, and every five minutes; what is shown stays meanwhile. */
+/** Load the report on a change and every five minutes; the old one stays until the answer. */
 function useReport(store, days, room) {
   const [found, setFound] = useState({ report: null, problem: null });
   const [turn, setTurn] = useState(0);
@@ -115,7 +115,7 @@ function Found({ store, report }) {
   `;
 }
 
-/** Rules with something to show, those in shadow apart, and those that hit nothing. */
+/** Split the rules: live ones with matches, shadow rules, and rules without a match. */
 export function parted(rules) {
   const isShadow = (rule) => rule.status === "shadow" || (rule.status === null && rule.difference && !rule.hits_live);
   const hasMore = (one, other) => other.alerts - one.alerts || hits(other) - hits(one);
@@ -131,7 +131,7 @@ export function parted(rules) {
 const hits = (rule) => rule.hits_live + rule.hits_shadow;
 const keyOf = (rule) => `${rule.pack}/${rule.rule_id}/${rule.rule_version}`;
 
-/** Where it is from, and how far it counts. */
+/** A rule's pack and version, and notes on its matches. */
 function Name({ rule }) {
   const t = useWords();
   const said = [
@@ -175,7 +175,7 @@ function Live({ rules, title, hourly }) {
   `;
 }
 
-/** A share with the bounds of what it may truly be. */
+/** A share with its confidence interval. */
 function Share({ found }) {
   const t = useWords();
   if (!found) return html`<span class="soft">${t("report.no_decision")}</span>`;

@@ -1,4 +1,4 @@
-// A room's running transcript: everything heard, alerts in place, gaps in line.
+// A room's live transcript, with its alerts and gaps.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
 import { roomTitle } from "../state.js";
@@ -56,7 +56,7 @@ function Running({ store, room, id, talk }) {
   }, [id, follow.away, talk.items]);
   const gaps = room?.gaps || NONE;
 
-  // Older talk comes in above: what the reader looks at stays where it is.
+  // Older talk is inserted above: keep the visible lines in place.
   const place = useRef(null);
   useLayoutEffect(() => {
     const box = follow.box.current;

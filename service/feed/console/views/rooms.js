@@ -1,4 +1,4 @@
-// What is listened to now: rooms, who is heard in them, live levels, the latest gap.
+// List of rooms: state, speakers, live levels and the latest gap.
 
 import { html, useEffect, useMemo, useRef } from "../html.js";
 import { initials } from "../lines.js";
@@ -9,7 +9,7 @@ import { gapReason } from "./talk.js";
 import { seconds } from "./shared.js";
 
 const FLOOR_DBFS = -60; // quieter than this is an empty meter
-const LEAST_SPEAKING = 0.1; // whoever speaks is seen to
+const LEAST_SPEAKING = 0.1; // a speaking person's meter shows at least this
 const GAP_SHOWN_MS = 5 * 60_000;
 
 const URGENCY = { lost: 0, degraded: 1, joining: 2, listening: 3, ended: 4 };
@@ -91,7 +91,7 @@ function RoomCard({ store, room, opened, flagged }) {
   `;
 }
 
-/** A shape for each state, so that colour is not alone. */
+/** A shape for each state, beside the colour. */
 export function StateMark({ state }) {
   const marks = { listening: "●", joining: "◌", degraded: "◐", lost: "✕", ended: "■" };
   return html`<span class="state-mark" data-state=${state} aria-hidden="true">${marks[state] || "?"}</span>`;
@@ -136,7 +136,7 @@ export function roleWord(role, t) {
   return t.has(`role.${role}`) ? t(`role.${role}`) : role;
 }
 
-/** Levels go straight into the page, twice a second, without rendering anything anew. */
+/** Write levels straight into the page, twice a second, without rendering. */
 function useMeters(store, roomId, t) {
   const rows = useRef(new Map());
   const words = useRef(t);

@@ -1,9 +1,9 @@
-// Small pieces that several views show the same way.
+// Small components that several views share.
 
 import { html, useEffect, useRef, useState } from "../html.js";
 import { useWords } from "../words.js";
 
-/** A rule's title and description in the page's language; what the match says where the pack is not known here. */
+/** A rule's title and description in the page's language; the match's own if the pack is unknown. */
 export function ruleText(policies, match, language) {
   const rule = policies.get(`${match.pack}/${match.rule_id}`);
   if (!rule) return { title: match.title || match.rule_id, description: "" };
@@ -18,10 +18,10 @@ export function ruleTitle(store, match, t) {
   return ruleText(store.state.policies, match, t.language).title;
 }
 
-/** Stands for a name in a text that is given to `Named`. */
+/** Placeholder of a name in a text for `Named`. */
 export const NAME = "\u0001";
 
-/** A sentence with a name in it, which may run the other way. */
+/** A sentence with a name in it, which may run from right to left. */
 export function Named({ text, name }) {
   return text.split(/(\u0001)/).map((part) => (part === NAME ? html`<bdi>${name}</bdi>` : part));
 }
@@ -34,12 +34,12 @@ export function seconds(count, t) {
   return rest ? t("time.min_s", { min: minutes, s: rest }) : t("time.min", { n: minutes });
 }
 
-/** A category's name in words; made readable where we know none. */
+/** A category's name; the id made readable if the category is unknown. */
 export function categoryName(category, t) {
   return t.has(`category.${category}`) ? t(`category.${category}`) : category.replaceAll("_", " ");
 }
 
-/** A modal dialog of the browser's own: Esc and a click beside it close it, focus goes back. */
+/** A native modal dialog: Esc or a click beside it closes it, and the focus returns. */
 export function Dialog({ store, id, title, children }) {
   const t = useWords();
   const element = useRef(null);
@@ -72,8 +72,8 @@ export function Dialog({ store, id, title, children }) {
 }
 
 /**
- * Keeps a scrolling list at its end while the reader is there.
- * @param {Array} items what is in it; another array each time something comes or goes
+ * Keep a scrolling list at its end while the reader is there.
+ * @param {Array} items the list's items; a new array after each change
  * @returns {{box: ref, away: boolean, toEnd: () => void, onScroll: (event) => void}} `away`: the
  *   reader has scrolled up.
  */
@@ -105,7 +105,7 @@ export function Cross() {
   return html`<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M4 4l8 8M12 4l-8 8" /></svg>`;
 }
 
-/** The key has done its work here. */
+/** Mark a key as handled. */
 export function take(event) {
   event.preventDefault();
   event.stopPropagation();

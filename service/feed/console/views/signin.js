@@ -1,10 +1,10 @@
-// The door: a key, typed or from a link. It also opens in place, where a key has ended under a page.
+// Sign-in by a key, typed or from a link; also inside a page whose key has ended.
 
 import { html, useEffect, useRef, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { exactTime } from "../time.js";
 import { useWords } from "../words.js";
-import { Looks } from "./looks.js";
+import { ThemeAndLanguage } from "./theme.js";
 
 /** @param {{store}} props */
 export function SignIn({ store }) {
@@ -15,7 +15,7 @@ export function SignIn({ store }) {
       <div class="door-box">
         <div class="door-top">
           <h1><img src="/console/icon.svg" width="32" height="32" alt="" />earshot</h1>
-          <${Looks} store=${store} />
+          <${ThemeAndLanguage} store=${store} />
         </div>
         <h2>${t("signin.title")}</h2>
         <p>${t("signin.how")}</p>
@@ -27,7 +27,7 @@ export function SignIn({ store }) {
   `;
 }
 
-/** In place of the banners, once the key has ended: nothing on the page is lost. */
+/** Sign-in in place of the banners, once the key has ended; the page stays. */
 export function SignInAgain({ store, said }) {
   const t = useWords();
   return html`
@@ -81,7 +81,7 @@ function KeyForm({ store }) {
 
 const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 
-/** The server's words as a sentence of their own, its times as people read them. */
+/** The server's text as a sentence, with its times formatted. */
 function sentence(text) {
   const told = text.replace(INSTANT, exactTime);
   const begun = told.charAt(0).toUpperCase() + told.slice(1);

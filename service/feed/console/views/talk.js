@@ -1,4 +1,4 @@
-// What was said, in time order: all speakers, the alerts' words marked, pauses and gaps visible.
+// Conversation in time order, with the alerts' words marked, pauses and gaps.
 
 import { html, useMemo } from "../html.js";
 import { initials, rows, spansInTalk } from "../lines.js";
@@ -7,7 +7,7 @@ import { exactTime, timeOfDay } from "../time.js";
 import { useWords } from "../words.js";
 import { Severity, ruleTitle, seconds } from "./shared.js";
 
-/** Labels for everybody in the talk; `first` (a speaker id) wins its letter. */
+/** Labels of all speakers in the talk; `first` (a speaker id) gets its letter first. */
 export function useInitials(talk, first) {
   const key = [...new Set(talk.map((line) => `${line.speaker_id}\n${line.speaker_name}`))].join("\n\n");
   return useMemo(() => {
@@ -16,7 +16,7 @@ export function useInitials(talk, first) {
   }, [key, first]);
 }
 
-/** Utterance id -> [{alert, spans}]: which words of which line each alert marks. */
+/** Map of utterance ids to [{alert, spans}]: the words of each line that alerts mark. */
 export function marksOf(alerts, talk) {
   const marks = new Map();
   for (const alert of alerts) {
@@ -36,7 +36,7 @@ export function marksOf(alerts, talk) {
  * @param {object} props
  * @param {Array} props.talk transcript.heard objects
  * @param {Array} props.gaps audio.gap objects
- * @param {Array} props.alerts those whose words are marked
+ * @param {Array} props.alerts the alerts whose words are marked
  * @param {object|null} props.focus the alert whose case this is; the others are links
  * @param {(alert) => boolean} props.shown whether an alert's severe words are shown
  * @param {(id: string) => void} props.onOpen
@@ -110,7 +110,7 @@ function Line({ store, row, label, marks, focus, shown, onOpen }) {
   `;
 }
 
-/** The words of a line, marked, and masked where they are severe and not shown yet. */
+/** The words of a line, with matches marked, and masked if severe and not shown yet. */
 function Said({ line, marks, shown }) {
   const t = useWords();
   const spans = marks.flatMap((mark) => mark.spans);
@@ -140,7 +140,7 @@ const DOUBTS = new Set([
   "no_speech", "noise", "repetition", "phantom", "too_fast", "unsure", "low_confidence", "compression",
   "spoken", "not_spoken",
 ]);
-/** What the sound explains: it was said so. */
+/** Quality marks that the mark "spoken" explains. */
 const EXPLAINED = ["compression", "repetition", "too_fast"];
 
 function Pause({ row }) {
@@ -162,7 +162,7 @@ export function Gap({ gap, name }) {
   </li>`;
 }
 
-/** The server's reason in the page's language, as it stands where it is unknown. */
+/** The server's reason in the page's language; unchanged if it is unknown. */
 export function gapReason(reason, t) {
   const key = GAP_REASONS.find(([pattern]) => pattern.test(reason))?.[1];
   return key ? t(`gap.${key}`) : reason;

@@ -1,9 +1,9 @@
-// Who is here, whether it is live, and the ways to settings and help.
+// Top bar: the connection, the signed-in person, and buttons for rules, settings and help.
 
 import { html } from "../html.js";
 import { useStore } from "../store.js";
 import { useWords } from "../words.js";
-import { Looks } from "./looks.js";
+import { ThemeAndLanguage } from "./theme.js";
 
 const READS_ONLY = new Set(["observer", "room_server"]);
 
@@ -24,7 +24,7 @@ export function Topbar({ store }) {
         ${READS_ONLY.has(me.role)
           ? html`<a class="topbar-link" href="/rules" target="_blank" rel="noopener">${t("topbar.rules")}</a>`
           : html`<${RulesButton} store=${store} />`}
-        <${Looks} store=${store} />
+        <${ThemeAndLanguage} store=${store} />
         <button type="button" class="icon-button" aria-label=${t("topbar.help")} title=${`${t("topbar.help")} (?)`}
           onClick=${() => store.actions.setOverlay("help")}><${KeyboardIcon} /></button>
         <button type="button" class="icon-button" aria-label=${t("topbar.settings")} title=${t("topbar.settings")}

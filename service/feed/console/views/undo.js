@@ -1,4 +1,4 @@
-// What comes up at the foot of the page: the way back from the last step, and why one failed.
+// Bar at the foot of the page: undo of the last step, or the reason why a step failed.
 
 import { html } from "../html.js";
 import { useStore } from "../store.js";

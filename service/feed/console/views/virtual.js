@@ -1,15 +1,15 @@
-// A long list of which only what can be seen is in the page. Rows may differ in height: they are
-// measured once shown, and what the reader looks at stays where it is when others change.
+// A long list that renders only its visible rows. Rows may differ in height: they are measured once
+// rendered, and the visible rows keep their places when others change.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../html.js";
 
-const BEYOND = 8; // rows kept ready above and below
-const BEYOND_FAST = 2; // the same while the list flies past
-const SETTLED_MS = 90; // then it flies no more: rows are measured, which costs a layout
+const BEYOND = 8; // rows rendered above and below the visible ones
+const BEYOND_FAST = 2; // the same during fast scrolling
+const SETTLED_MS = 90; // pause that ends fast scrolling; then rows are measured, which costs a layout
 const GUESS_PX = 76;
-const NEAR_END = 40; // rows before the end at which more is asked for
+const NEAR_END = 40; // rows before the end at which more are loaded
 
-/** Where each row begins; one more than there are rows. */
+/** The tops of all rows, and the bottom of the last. */
 export function offsetsOf(ids, heights, guess = GUESS_PX) {
   const offsets = new Float64Array(ids.length + 1);
   for (let index = 0; index < ids.length; index += 1) {
@@ -32,24 +32,24 @@ export function rowAt(offsets, px) {
 /**
  * @param {object} props
  * @param {string[]} props.ids
- * @param {(id: string, index: number) => object} props.row draws one; its element has `data-row=id`
+ * @param {(id: string, index: number) => object} props.row renders a row; its element has `data-row=id`
  * @param {string|null} props.chosen
  * @param {any} props.focusing when it changes, the chosen row comes into view and gets the focus
- * @param {() => void} props.onEnd near the end of what there is
+ * @param {() => void} props.onEnd called near the end of the list
  * @param {(reading: boolean) => void} props.onReading whether somebody is in the list or below its top
  */
 export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, label, busy }) {
   const box = useRef(null);
   const heights = useRef(new Map());
-  const anchor = useRef(null); // {index, id, into}: what stands at the top edge
+  const anchor = useRef(null); // {index, id, into}: the row at the top edge
   const wanted = useRef(null);
-  const settling = useRef(null); // the timer, while the list flies past
+  const settling = useRef(null); // the timer during fast scrolling
   const [view, setView] = useState({ top: 0, height: 800, fast: false });
   const [measured, again] = useState(0);
 
   const places = useMemo(() => new Map(ids.map((id, index) => [id, index])), [ids]);
   const offsets = useMemo(() => offsetsOf(ids, heights.current, guess(heights.current)), [ids, measured]);
-  // By the anchor: where rows above it turn out higher or lower, those to be seen stay the same ones.
+  // Position by the anchor: the visible rows stay when the heights of rows above change.
   const top = anchored(anchor.current, places, offsets) ?? view.top;
   const beyond = view.fast ? BEYOND_FAST : BEYOND;
   const first = Math.max(0, rowAt(offsets, top) - beyond);
@@ -78,15 +78,15 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
 
   useLayoutEffect(() => {
     const resized = new ResizeObserver(() => {
-      heights.current.clear(); // another width: other heights
+      heights.current.clear(); // another width changes all heights
       again((count) => count + 1);
-      latest.current(); // not the first drawing's, which knows the list as it was then
+      latest.current(); // the latest function: the first one has the list of the first rendering
     });
     resized.observe(box.current);
     return () => resized.disconnect();
   }, []);
 
-  // Measure what is shown; put the anchor back to where it was; give the focus that was asked for.
+  // Measure the rendered rows, restore the anchor's place, and set the focus that was requested.
   useLayoutEffect(() => {
     if (view.fast) return;
     let changed = false;
@@ -106,8 +106,8 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
     }
   });
 
-  // What was chosen by key comes into view, and the focus with it: before the next key is heard, or
-  // the focus would choose again what has been left behind.
+  // Scroll a row chosen by key into view and focus it before the next key arrives; otherwise the
+  // focus event would select the previous row again.
   const asked = useRef(focusing);
   useLayoutEffect(() => {
     const index = places.get(chosen);
@@ -116,7 +116,7 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
     asked.current = focusing;
     if (index === undefined) return;
     if (!byKey) {
-      // The one that had the focus has left the list: the next one takes it.
+      // The focused row has left the list: focus the next one.
       if (active === document.body) find(box.current, chosen)?.focus({ preventScroll: true });
       return;
     }
@@ -165,7 +165,7 @@ export function VirtualList({ ids, row, chosen, focusing, onEnd, onReading, labe
   `;
 }
 
-/** How far down the list what stood at the top edge is now; null at the list's beginning. */
+/** The anchor's present distance from the top of the list; null at the list's start. */
 function anchored(anchor, places, offsets) {
   if (!anchor) return null;
   const index = places.get(anchor.id) ?? Math.min(anchor.index, offsets.length - 2);
@@ -177,7 +177,7 @@ function find(box, id) {
   return box.querySelector(`[data-row="${CSS.escape(id)}"]`);
 }
 
-/** Rows not yet seen are as high as those seen are on average. */
+/** The average height of measured rows, assumed for the others. */
 function guess(heights) {
   if (!heights.size) return GUESS_PX;
   let sum = 0;

@@ -1,13 +1,13 @@
-// English. One table; the parts lie in files of their own.
+// English: one table, from several files.
 
-import beside from "./beside.en.js";
+import panels from "./panels.en.js";
 import report from "./report.en.js";
-import told from "./told.en.js";
+import messages from "./messages.en.js";
 
 export default {
-  ...beside,
+  ...panels,
   ...report,
-  ...told,
+  ...messages,
 
   // Frame
   "region.feed": "Feed",
@@ -21,27 +21,27 @@ export default {
   "topbar.help": "Keyboard",
   "topbar.settings": "Settings",
   "topbar.rules": "Rules",
-  "topbar.rules_why": "The rules and how they do",
-  "looks.light": "Light theme",
-  "looks.dark": "Dark theme",
+  "topbar.rules_why": "The rules and their results",
+  "topbar.light": "Light theme",
+  "topbar.dark": "Dark theme",
   "topbar.read_only": "Read-only",
-  "topbar.read_only_why": "Your key may look, but not decide.",
-  "case.choose": "Nothing opened",
-  "case.choose_how": "Choose an alert and press {key}, or a room to read along.",
-  "case.choose_touch": "Choose an alert, or a room to read along.",
+  "topbar.read_only_why": "Your key lets you read alerts, but not decide about them.",
+  "case.choose": "No alert open",
+  "case.choose_how": "Choose an alert and press {key}, or choose a room to read what is said in it.",
+  "case.choose_touch": "Choose an alert, or choose a room to read what is said in it.",
 
   // Sign-in
   "signin.title": "Sign in",
-  "signin.how": "Paste your key, or open the link that you were given with it.",
-  "signin.where": "The server prints such a link when it first starts; further keys are made with {command}.",
+  "signin.how": "Paste your key, or open the link that came with it.",
+  "signin.where": "The server prints such a link at its first start. Make more keys with {command}.",
   "signin.key": "Key",
   "signin.go": "Sign in",
-  "signin.members": "In a room yourself? Here is what is listened for.",
-  "signin.again": "Sign in again to go on. Everything you wrote is still here.",
+  "signin.members": "Are you a member of a room? Read its rules.",
+  "signin.again": "Sign in again to continue. Everything you wrote is still here.",
 
   // What the page says about itself
-  "banner.lost": "Not connected. Last news {time} ago; everything stays readable, and it is tried again by itself.",
-  "banner.lost_never": "Not connected to the server. It is tried again by itself.",
+  "banner.lost": "Not connected. Last update {time} ago. You can still read everything, and the page reconnects by itself.",
+  "banner.lost_never": "Not connected to the server. The page keeps trying.",
   "banner.caught_up": ["{n} event while you were away", "{n} events while you were away"],
   "banner.overload": "Transcription is {n} s behind: alerts come later than usual.",
   "banner.demo": "demo model: understands only the simulated voices",
@@ -50,16 +50,16 @@ export default {
   // Filters
   "filter.label": "Filters",
   "filter.room": "Room",
-  "filter.severity": "Least severity",
+  "filter.severity": "Minimum severity",
   "filter.category": "Category",
   "filter.state": "State",
-  "filter.any_room": "Every room",
-  "filter.any_category": "Every category",
-  "filter.undecided": "To decide",
+  "filter.any_room": "All rooms",
+  "filter.any_category": "All",
+  "filter.undecided": "Undecided",
   "filter.open": "Open",
   "filter.acknowledged": "Acknowledged",
-  "filter.resolved": "Decided",
-  "filter.retracted": "Withdrawn",
+  "filter.resolved": "Resolved",
+  "filter.retracted": "Retracted",
   "filter.all": "All",
   "filter.clear": "Clear filters",
 
@@ -71,12 +71,12 @@ export default {
   "feed.new": "{n} new",
   "card.in": "{name} in {room}",
   "card.provisional": "still speaking",
-  "card.withdrawn": "withdrawn: not confirmed",
+  "card.withdrawn": "retracted: not confirmed",
   "card.masked": "masked",
-  "card.review": "to review",
-  "card.review_why": "No alarm: something speaks for the speaker, the words are doubtful, or the rule only asks for a look.",
-  "card.with": "with {name}",
-  "card.yours": "with you",
+  "card.review": "for review",
+  "card.review_why": "For review, without alarm: an exception applies, the transcript is doubtful, or the rule only asks for review.",
+  "card.with": "assigned to {name}",
+  "card.yours": "assigned to you",
   "card.upheld_by": "upheld by {name}",
   "card.dismissed_by": "dismissed by {name}",
   "action.undo": "Undo",
@@ -85,18 +85,18 @@ export default {
   "undo.dismissed": "Dismissed: not a violation",
 
   // Nothing to show
-  "empty.title": "Nothing is listened to yet",
-  "empty.how": "Open a room, let its speakers publish into it, and alerts appear here about a second after the words.",
+  "empty.title": "No room is listened to yet",
+  "empty.how": "Open a room and let its speakers publish into it. Alerts appear here about a second after the words.",
   "empty.room": "Open a room with your key:",
-  "empty.speaker": "Ask for a token for each speaker, who then publishes by WHIP to {path}:",
-  "empty.simulated": "Or let simulated speakers talk:",
+  "empty.speaker": "Get a token for each speaker, who then publishes by WHIP to {path}:",
+  "empty.simulated": "Or let simulated speakers talk in a room:",
   "empty.copy": "Copy",
   "empty.copied": "Copied",
   "quiet.title": "All quiet",
-  "quiet.not_all": "Quiet, as far as we hear",
-  "quiet.deaf": ["{n} room is not heard in full", "{n} rooms are not heard in full"],
-  "quiet.line": "{rooms}, {speakers}, nothing flagged for {time}",
-  "quiet.yet": "{rooms}, {speakers}, nothing flagged yet",
-  "none.title": "No alert passes these filters",
-  "none.how": "{rooms}, {speakers} are listened to.",
+  "quiet.not_all": "Quiet in the rooms that are heard",
+  "quiet.deaf": ["{n} room is not fully heard", "{n} rooms are not fully heard"],
+  "quiet.line": "{rooms}, {speakers}, no alert for {time}",
+  "quiet.yet": "{rooms}, {speakers}, no alert yet",
+  "none.title": "No alert matches these filters",
+  "none.how": "Listening to {rooms}, {speakers}.",
 };

@@ -1,4 +1,4 @@
-// 简体中文：规则及其表现。
+// Simplified Chinese: the report on rules.
 
 export default {
   "report.title": "规则",
@@ -22,7 +22,7 @@ export default {
   "report.no_decision": "尚无裁定",
   "report.bounds": "{low} 至 {high}",
   "report.earlier": "目前未生效",
-  "report.excused": ["{n} 次有利情况", "{n} 次有利情况"],
+  "report.excused": ["{n} 次例外情况", "{n} 次例外情况"],
   "report.review": ["{n} 次待复核", "{n} 次待复核"],
   "report.shadows": "试运行",
   "report.shadows_how": "这些规则只监听并计数，不会发出警报。以下是它们会带来的变化。",

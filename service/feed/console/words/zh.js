@@ -1,13 +1,13 @@
-// Simplified Chinese, key for key what `en.js` has.
+// Simplified Chinese: the same keys as `en.js`.
 
-import beside from "./beside.zh.js";
+import panels from "./panels.zh.js";
 import report from "./report.zh.js";
-import told from "./told.zh.js";
+import messages from "./messages.zh.js";
 
 export default {
-  ...beside,
+  ...panels,
   ...report,
-  ...told,
+  ...messages,
 
   // Frame
   "region.feed": "警报流",
@@ -22,8 +22,8 @@ export default {
   "topbar.settings": "设置",
   "topbar.rules": "规则",
   "topbar.rules_why": "规则及其表现",
-  "looks.light": "浅色主题",
-  "looks.dark": "深色主题",
+  "topbar.light": "浅色主题",
+  "topbar.dark": "深色主题",
   "topbar.read_only": "只读",
   "topbar.read_only_why": "你的密钥只能查看，不能处理。",
   "case.choose": "尚未打开任何内容",
@@ -74,7 +74,7 @@ export default {
   "card.withdrawn": "已撤回：未能确认",
   "card.masked": "已遮盖",
   "card.review": "待复核",
-  "card.review_why": "不算警报：有对发言者有利的情况、词语存疑，或该规则只要求查看。",
+  "card.review_why": "待复核，不告警：存在例外情况、转写存疑，或该规则只要求复核。",
   "card.with": "由 {name} 处理",
   "card.yours": "由你处理",
   "card.upheld_by": "{name} 认定违规",

@@ -1,4 +1,4 @@
-"""The rows that every `earshot bench` prints, and writes with `--json`."""
+"""Rows that `earshot bench` prints, and writes with `--json`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ class Row:
     """One measurement.
 
     Attributes:
-        bar: What it must not exceed, or (`least`) must reach.
-        peer: What it is compared with, and `ratio` how many times the peer's value it is.
+        bar: Greatest value allowed; with `least`, the smallest.
+        peer: Program that the value is compared with.
+        ratio: Value divided by the peer's.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Row:
 
 
 def finish(rows: Sequence[Row], json_file: Path | None) -> int:
-    """Print the rows and write them; 0 if every bar holds, else 1."""
+    """Print the rows and write them. Returns: 0 if every bar holds, else 1."""
     click.echo("\n| measured | value | bar | holds |\n| --- | ---: | ---: | --- |")
     for row in rows:
         sign = ">=" if row.least else "<="

@@ -1,4 +1,4 @@
-// Alerts told to those who do not look at the list: screen readers, desktop notifications.
+// Texts of alerts for screen readers and desktop notifications.
 
 import { roomTitle } from "./state.js";
 import { isReview, marking, maskWords, pieces } from "./text.js";
@@ -16,7 +16,7 @@ function names(store, alert) {
   };
 }
 
-/** The words with the severe ones masked. */
+/** The alert's words, severe ones masked. */
 export function maskedExcerpt(alert) {
   const { spans, severe } = marking(alert);
   if (!severe) return alert.excerpt;
@@ -34,12 +34,12 @@ export function notificationWords(store, alert) {
   };
 }
 
-/** Whether it is said at once. */
+/** Whether the alert is announced at once. */
 export function isUrgent(alert) {
   return alert.severity === "critical" && !isReview(alert);
 }
 
-/** What a live region says of new alerts: critical ones each, the others together. */
+/** The announcement of new alerts: each critical one by itself, the others as a count. */
 export function announcement(store, raised) {
   const critical = raised.filter(isUrgent);
   const others = raised.length - critical.length;

@@ -1,4 +1,4 @@
-"""Which packets of a script were heard: decoded, or recovered from the copy in the next one."""
+"""Decoder that records the packets decoded, or recovered from the copy in the next packet."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from benchmarks.ingest.script import Script
 from service.listening.opus import OpusDecoder
 
 _SILK_20_MS = (1, 5, 9, 13, 15)
-"""Configurations with SILK, which alone carries copies, and one frame of 20 ms (RFC 6716, 3.1)."""
+"""SILK configurations with one frame of 20 ms (RFC 6716, 3.1). Only SILK carries copies."""
 _COPY = 0x40
 
 
 class RecordingDecoder(OpusDecoder):
-    """Decodes as any other, and knows a speaker's packets again by what is in them."""
+    """Decoder that recognises the packets of a script by their bytes."""
 
     def __init__(self, script: Script) -> None:
         super().__init__()
         self.heard: set[int] = set()
-        """Sequence numbers."""
+        """Sequence numbers of the packets decoded or recovered."""
         self._last = -1
         self._known: defaultdict[bytes, list[int]] = defaultdict(list)
         for cue in script.cues:
@@ -37,15 +37,16 @@ class RecordingDecoder(OpusDecoder):
         return sound
 
     def _sequence(self, payload: bytes) -> int:
-        """Silence may be sent in the same bytes more than once."""
+        """Return the next number with these bytes: packets of silence may be equal."""
         numbers = self._known[payload]
         return next((number for number in numbers if number > self._last), numbers[-1])
 
 
 def has_copy(payload: bytes) -> bool:
-    """The packet carries a copy (LBRR) of the one before it: without, libopus only guesses.
+    """Return whether the packet carries a copy (LBRR) of the packet before it.
 
-    One SILK frame begins with its voice flag and the flag of the copy (RFC 6716, 4.2.3).
+    Without a copy, libopus can only conceal the loss. A SILK frame begins with its voice flag and
+    the flag of the copy (RFC 6716, 4.2.3).
     """
     configuration, frames = payload[0] >> 3, payload[0] & 3
     return (

@@ -1,4 +1,4 @@
-// Words of the case, the rooms and the panels. Beside `zh.js`, which takes them in.
+// Words of the case, the rooms, the keyboard map and the settings.
 
 export default {
   // The case
@@ -70,7 +70,8 @@ export default {
   "why.rule_version": "规则 {version}",
   "why.heard_by": "识别模型",
   "why.how": "识别方式",
-  "why.excused": "有利情况",
+  "why.excused": "例外情况",
+  "why.doubts": "疑点",
   "why.raised": "重复",
   "why.raised_from": "由{before}升为{after}",
   "why.suggested": "建议",
@@ -121,7 +122,7 @@ export default {
   "reason.banter": "朋友间打趣",
   "reason.other": "其他原因",
 
-  // 在房间中处置
+  // Acting in the room
   "act.title": "在房间中处置",
   "act.mute_speaker": "将 {name} 静音",
   "act.unmute_speaker": "取消 {name} 的静音",
@@ -152,7 +153,7 @@ export default {
   "room.lost": "听不到",
   "room.ended": "已结束",
   "room_reason.closed": "应请求关闭",
-  "room_reason.no_connector": "没有进入此房间的方式",
+  "room_reason.no_connector": "服务器没有此类房间的连接器",
   "meter.label": "{name} 的音量",
   "meter.speaking": "正在说话",
   "meter.silent": "静音",

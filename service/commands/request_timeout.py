@@ -1,7 +1,7 @@
-"""HTTP that does not wait for ever: a client has so long to send a request, and no longer.
+"""HTTP with a time limit for the arrival of a request.
 
-uvicorn bounds only the pause between two requests; without this, who sends half a request and
-nothing more holds a connection until they tire of it.
+uvicorn bounds only the pause between two requests. Without this limit, a client that sends half a
+request could hold its connection for ever.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_S = 15.0
-"""From the connection or the first byte to the end of the body."""
+"""Longest time from the connection, or the end of the last answer, to the end of the body."""
 
 
-class PatientProtocol(H11Protocol):
-    """Hangs up on a request that has not arrived whole within `REQUEST_S`."""
+class TimedProtocol(H11Protocol):
+    """Closes a connection whose request has not arrived in full within `REQUEST_S`."""
 
     _deadline: asyncio.TimerHandle | None = None
 

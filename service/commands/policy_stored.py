@@ -1,4 +1,4 @@
-"""What of `earshot policy` looks into the database: how rules do, and drafts on what was said."""
+"""Commands of `earshot policy` that read the database: `report` and `backtest`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from service.storage.said import SqlSaid
 from service.storage.schema import open_database
 
 _MOST_UTTERANCES = 500_000
-"""Listened to again by one command; the newest."""
+"""Transcripts that one back-test reads at most: the newest."""
 _EXISTING = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -33,7 +33,7 @@ _Result = TypeVar("_Result")
 
 
 class Moment(click.ParamType[datetime]):
-    """A date, or a date and time; UTC where it names no offset."""
+    """Date, or date and time, in UTC unless it names an offset."""
 
     name = "time"
 
@@ -47,23 +47,24 @@ class Moment(click.ParamType[datetime]):
             return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             remedy = "write it as in 2026-05-17 or 2026-05-17T18:00:00Z"
-            self.fail(f"{str(value)[:40]!r} is no time; {remedy}", param, ctx)
+            self.fail(f"{str(value)[:40]!r} is not a time; {remedy}", param, ctx)
 
 
-_since = click.option("--since", type=Moment(), help="A date, or a date and time (UTC).")
-_until = click.option("--until", type=Moment(), help="The same; left out, now.")
-_room = click.option("--room", help="Id of a room; left out, all.")
+_since = click.option("--since", type=Moment(), help="Start: a date, or a date and time (UTC).")
+_until = click.option("--until", type=Moment(), help="End, in the same form. Default: now.")
+_room = click.option("--room", help="Id of the room. Default: all rooms.")
 
 
 @click.command()
 @_since
 @_until
 @_room
-@click.option("--json", "as_json", is_flag=True, help="As /v1/policies/report gives it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON of /v1/policies/report.")
 def report(since: datetime | None, until: datetime | None, room: str | None, as_json: bool) -> None:
-    """Show how well each rule does: hits, alerts, what was decided, and what shadows would change.
+    """Show how well each rule does.
 
-    Without --since, of the last 30 days.
+    A table of hits, alerts and the moderators' decisions, and what each shadow rule would change.
+    Without --since it covers the last 30 days.
     """
 
     async def count(database: Database, settings: Settings) -> RuleReport:
@@ -81,9 +82,13 @@ def report(since: datetime | None, until: datetime | None, room: str | None, as_
 @click.command()
 @click.argument("drafts", metavar="FILE|DIR...", nargs=-1, required=True, type=_EXISTING)
 @click.option(
-    "--talk", "files", multiple=True, type=_FILE, help="What was said, as JSONL; or --stored."
+    "--talk",
+    "files",
+    multiple=True,
+    type=_FILE,
+    help="Transcripts in a JSONL file; or use --stored.",
 )
-@click.option("--stored", is_flag=True, help="What was said in the rooms and is still kept.")
+@click.option("--stored", is_flag=True, help="Transcripts that the database still keeps.")
 @_since
 @_until
 @_room
@@ -94,9 +99,9 @@ def report(since: datetime | None, until: datetime | None, room: str | None, as_
     metavar="FILE|DIR",
     type=_EXISTING,
     envvar="EARSHOT_POLICY_DIR",
-    help="The packs to compare with; EARSHOT_POLICY_DIR, or those that are shipped.",
+    help="Packs to compare with. Default: EARSHOT_POLICY_DIR, else the shipped packs.",
 )
-@click.option("--show", default=20, show_default=True, help="Differences to show.")
+@click.option("--show", default=20, show_default=True, help="Most differences to show.")
 @click.pass_context
 def backtest(
     context: click.Context,
@@ -109,12 +114,12 @@ def backtest(
     paths: tuple[Path, ...],
     show: int,
 ) -> None:
-    """Run draft packs over what was said, and show what they would change.
+    """Show what draft packs would change, on transcripts on record.
 
-    --since, --until and --room narrow what is --stored.
+    --since, --until and --room go with --stored only.
     """
     if stored == bool(files):
-        raise click.UsageError("say what was said: either --talk FILE or --stored")
+        raise click.UsageError("name the transcripts: either --talk FILE or --stored")
     if files:
         if since or until or room:
             raise click.UsageError("--since, --until and --room go with --stored")
@@ -122,24 +127,24 @@ def backtest(
         return
     before, after = cli.load_matcher(paths), cli.load_matcher(drafts)
     said, total = asyncio.run(_said(since, until, room))
-    with click.progressbar(said, label="listening again", file=sys.stderr) as bar:
+    with click.progressbar(said, label="matching", file=sys.stderr) as bar:
         found = compare_packs(before, after, bar)
     if len(said) < total:
-        click.echo(f"of {total} utterances the newest {len(said)}", err=True)
+        click.echo(f"used the newest {len(said)} of {total} utterances", err=True)
     cli.print_report(found, show)
 
 
 async def _said(
     since: datetime | None, until: datetime | None, room: str | None
 ) -> tuple[Sequence[Stored], int]:
-    """What is kept of it, and how many utterances there are in all."""
+    """Return the newest transcripts, and how many there are in all."""
 
-    async def look(database: Database, _: Settings) -> tuple[Sequence[Stored], int]:
+    async def read_stored(database: Database, _: Settings) -> tuple[Sequence[Stored], int]:
         store = SqlSaid(database)
         total = await store.count(since, until, room)
         return await store.newest(since, until, room, _MOST_UTTERANCES), total
 
-    return await _with_database(look)
+    return await _with_database(read_stored)
 
 
 async def _with_database(act: Callable[[Database, Settings], Awaitable[_Result]]) -> _Result:

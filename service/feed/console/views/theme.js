@@ -1,4 +1,4 @@
-// Light or dark, English or Chinese: one press each, here and at the door.
+// Buttons for theme and language, in the top bar and on the sign-in page.
 
 import { html, useEffect, useState } from "../html.js";
 import { useStore } from "../store.js";
@@ -10,7 +10,7 @@ const OTHER_LANGUAGE = {
 };
 
 /** @param {{store}} props */
-export function Looks({ store }) {
+export function ThemeAndLanguage({ store }) {
   return html`<${LanguageButton} store=${store} /><${ThemeButton} store=${store} />`;
 }
 
@@ -21,13 +21,13 @@ function LanguageButton({ store }) {
     title=${other.name} onClick=${() => store.actions.setPref("language", other.setting)}>${other.short}</button>`;
 }
 
-/** Back to what the system has is also back to following it. */
+/** Switch the theme. Choosing the system's theme follows the system again. */
 function ThemeButton({ store }) {
   const t = useWords();
   const system = useSystemTheme();
   const chosen = useStore(store, (state) => state.prefs.theme);
   const to = (chosen === "system" ? system : chosen) === "dark" ? "light" : "dark";
-  const name = t(`looks.${to}`);
+  const name = t(`topbar.${to}`);
   return html`<button type="button" class="icon-button look" aria-label=${name} title=${name}
     onClick=${() => store.actions.setPref("theme", to === system ? "system" : to)}>
     ${to === "dark" ? html`<${Moon} />` : html`<${Sun} />`}
@@ -39,7 +39,7 @@ function useSystemTheme() {
   const [dark, setDark] = useState(query.matches);
   useEffect(() => {
     const changed = () => setDark(query.matches);
-    changed(); // it may have changed between the drawing and now
+    changed(); // it may have changed since the rendering
     query.addEventListener("change", changed);
     return () => query.removeEventListener("change", changed);
   }, [query]);

@@ -1,4 +1,4 @@
-"""What a server holds: compared before and after, it shows what was left behind."""
+"""Resources of a server, to compare before and after a test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.server import Server
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Resources:
     peers: float
     speakers: float
     tasks: float
@@ -22,14 +22,15 @@ class Standing:
     rooms: int
 
 
-def standing(server: Server) -> Standing:
+def resources_of(server: Server) -> Resources:
+    """Measure the resources that the server uses now."""
     assert server.process is not None
     process = psutil.Process(server.process.pid)
     with server.client() as client:
         gauges = metrics(client.get("/metrics").text)
         rooms = len(client.get("/v1/rooms", params={"limit": 200}).json()["items"])
         files = frozenset(str(path.relative_to(server.data)) for path in server.data.rglob("*"))
-        return Standing(
+        return Resources(
             peers=gauges["earshot_peers"],
             speakers=gauges["earshot_speakers"],
             tasks=gauges["earshot_tasks"],
@@ -40,22 +41,22 @@ def standing(server: Server) -> Standing:
         )
 
 
-def warmed_up(server: Server) -> Standing:
-    """What the server holds once it has opened all the database connections that it keeps."""
+def resources_after_warm_up(server: Server) -> Resources:
+    """Measure the resources after the server has opened all its database connections."""
     with server.client() as client, ThreadPoolExecutor(16) as many:
         list(many.map(lambda _: client.get("/v1/rooms"), range(200)))
-    return standing(server)
+    return resources_of(server)
 
 
-def settled(server: Server, wanted: Standing, within_s: float) -> Standing:
-    """What the server holds once that is `wanted`, or at last."""
+def wait_for_resources(server: Server, wanted: Resources, within_s: float) -> Resources:
+    """Return the resources once they equal `wanted`, or after `within_s`."""
     deadline = time.monotonic() + within_s
-    while (now := standing(server)) != wanted and time.monotonic() < deadline:
+    while (now := resources_of(server)) != wanted and time.monotonic() < deadline:
         time.sleep(0.2)
     return now
 
 
 def metrics(text: str) -> dict[str, float]:
-    """The values of the metrics page by name and labels."""
+    """Return the values of the metrics page by name and labels."""
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}

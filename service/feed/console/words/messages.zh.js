@@ -1,4 +1,4 @@
-// What is said of refusals, and to screen readers.
+// Refusals, announcements to screen readers, long times.
 export default {
   "refused.unreachable": "服务器没有回应。没有任何更改，你写的内容仍在。",
   "refused.role": "你的密钥只能查看，不能处理。",

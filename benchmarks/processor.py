@@ -1,4 +1,4 @@
-"""What other processes use of the processor, as Linux tells it."""
+"""Processor time of other processes, from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def cpu_s(pid: int) -> float:
-    """Processor seconds of the process and all its threads."""
+    """Return the processor time that the process and its threads have used, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

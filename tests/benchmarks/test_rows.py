@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.commands.rows import Row, finish
+from benchmarks.rows import Row, finish
 
 
 @pytest.mark.parametrize(
