@@ -27,6 +27,8 @@ LIVING = [page for page in GUIDES if page.name != "CHANGELOG.md"]
 FOLDERS = ("service", "asr", "policies", "benchmarks", "tests", "docs", "deploy", "findings")
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 SETTINGS = ROOT / "docs" / "settings.md"
+TO_BE_MADE = ("policies/languages/eo/", "tests/policies/languages/eo/")
+"""Folders that a guide has its reader make."""
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -72,7 +74,8 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         for span in code_of(page)
         if re.fullmatch(r"[\w./-]+", span) and span.startswith(tuple(f"{f}/" for f in FOLDERS))
     ]
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    absent = [path for path in paths if not (ROOT / path).exists()]
+    assert [path for path in absent if not path.startswith(TO_BE_MADE)] == []
 
 
 @cache
