@@ -15,6 +15,7 @@ from service.app import create_app
 from service.commands.cli import cli
 from service.metrics import Metrics
 from service.settings import Settings
+from service.simulation.script import load_script
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted(
@@ -160,6 +161,16 @@ def test_every_call_is_in_the_api_page() -> None:
     text = (ROOT / "docs" / "http-api.md").read_text("utf-8")
     fixed = {re.findall(r"/[^/{]+", path)[-1] for path in create_app().openapi()["paths"]}
     assert [part for part in sorted(fixed) if part not in text] == []
+
+
+def test_the_example_of_a_script_can_be_loaded(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "simulate-rooms.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "script.yaml").write_text(example, "utf-8")
+    for clip in re.findall(r"clip: ([\w.]+)", example):
+        (tmp_path / clip).touch()
+    (speaker,) = load_script(tmp_path / "script.yaml").speakers
+    assert [line.rule for line in speaker.lines] == ["", "scam-gift-cards"]
 
 
 def test_every_page_is_in_the_index() -> None:
