@@ -113,6 +113,19 @@ def test_the_functions_of_the_walks_and_the_ports_are_in_the_files_beside_them()
     assert missing == []
 
 
+def test_every_port_is_in_the_table() -> None:
+    rooms = ROOT / "service" / "rooms"
+    files = [*(ROOT / "service").rglob("ports.py"), rooms / "connector.py", rooms / "control.py"]
+    ports = {
+        node.name
+        for file in [*files, ROOT / "asr" / "work_queue.py", ROOT / "asr" / "transcriber.py"]
+        for node in ast.parse(file.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
+    }
+    assert ports - set(code_of(ARCHITECTURE)) == set()
+
+
 def test_every_setting_is_explained_with_its_default() -> None:
     text = SETTINGS.read_text("utf-8")
     rows = dict(re.findall(r"^\| `EARSHOT_(\w+)` \| (.*?) \|", text, re.MULTILINE))
