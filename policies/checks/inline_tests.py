@@ -16,7 +16,7 @@ _TURN_S = 3.0
 _SPEAKER, _ANOTHER = "speaker", "another"
 
 
-def inline_tests(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def try_examples(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     """Try the examples of rules without other findings."""
     for index, rule in rules.items():
         matcher = Matcher([_alone(rule)])

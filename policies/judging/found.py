@@ -14,7 +14,7 @@ from policies.spoken import Timed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
+class PlacedUtterance:
     """One utterance, placed among those that count together.
 
     Attributes:
@@ -52,21 +52,21 @@ class Found:
     """A phrase or pattern of one of a rule's groups, in one utterance."""
 
     group: str
-    said: Said
+    utterance: PlacedUtterance
     hit: Hit
 
     @property
     def first(self) -> int:
-        return self.said.offset + self.hit.first
+        return self.utterance.offset + self.hit.first
 
     @property
     def last(self) -> int:
-        return self.said.offset + self.hit.last
+        return self.utterance.offset + self.hit.last
 
     @property
     def span(self) -> Span:
-        return self.said.words.span(self.hit.first, self.hit.last)
+        return self.utterance.words.span(self.hit.first, self.hit.last)
 
     @property
     def seconds(self) -> tuple[float, float]:
-        return self.said.seconds(self.hit.first, self.hit.last)
+        return self.utterance.seconds(self.hit.first, self.hit.last)

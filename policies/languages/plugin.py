@@ -22,7 +22,10 @@ FindCue = Callable[[Sequence[str], int, int], str]
 
 
 class SoundMatcher(Protocol):
-    """Phrases of one language, found by their sound. Read-only, so that threads can share it."""
+    """Phrases of one language, found by their sound.
+
+    It is read-only, so that threads can share it, and can be pickled to go to another process.
+    """
 
     def find_hits(self, words: Normalized) -> Iterable[Hit]:
         """Yield each range of words that is near enough to a phrase, overlaps included."""

@@ -18,7 +18,7 @@ import structlog
 from policies.finding import PackInvalid
 from policies.load import Loaded, Source, decode_source, find_doubled
 from policies.match import RuleStatus
-from policies.matcher import HEARD, Matcher
+from policies.matcher import ROOM_STATUSES, Matcher
 from policies.pack import Pack
 from service.clock import Clock
 from service.errors import StoreAway
@@ -172,7 +172,10 @@ class LivePolicies:
             return await self._work.check_file(path)
 
     async def trial(
-        self, tried: Tried, statuses: Collection[RuleStatus] = HEARD, draft: str | None = None
+        self,
+        tried: Tried,
+        statuses: Collection[RuleStatus] = ROOM_STATUSES,
+        draft: str | None = None,
     ) -> Verdict:
         """What the policies in force make of a sentence, with rules of these statuses, and with a
         draft in the place of the pack of its name.
@@ -181,7 +184,7 @@ class LivePolicies:
             Refused: The draft, with every error.
             Problem: 503, the worker is away.
         """
-        in_force = draft is None and set(statuses) == set(HEARD)
+        in_force = draft is None and set(statuses) == set(ROOM_STATUSES)
         if in_force and len(tried.text) <= _UTTERANCE:
             return await asyncio.to_thread(judge_sentence, self.matcher(), tried)
         async with self._trying:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policies.load import Place, Source, load_source
 from policies.match import RuleStatus
-from policies.matcher import HEARD, Matcher
+from policies.matcher import ROOM_STATUSES, Matcher
 from policies.pack import Pack
 from service.rulebook.version import LivePack
 
@@ -27,7 +27,7 @@ class Snapshot:
         return next((each for each in self.live if each.pack.pack == name), None)
 
 
-def compiled(packs: Sequence[Pack], statuses: Collection[RuleStatus] = HEARD) -> Matcher:
+def compiled(packs: Sequence[Pack], statuses: Collection[RuleStatus] = ROOM_STATUSES) -> Matcher:
     """Slow: for a worker. In the order of their names, so that it depends on nothing else."""
     return Matcher(sorted(packs, key=lambda pack: pack.pack), statuses)
 

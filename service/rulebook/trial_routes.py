@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from policies.fields import LanguageCode
 from policies.languages import guess_language
 from policies.match import RuleStatus
-from policies.matcher import HEARD, TRIED
+from policies.matcher import ROOM_STATUSES, TRIAL_STATUSES
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
@@ -89,7 +89,7 @@ async def check_policies(request: Request, parts: Parts, _: Tries) -> Checked:
 @router.post(PREFIX + "/match", summary="What the policies make of a sentence, and why")
 async def match_policies(body: Sentence, parts: Parts, _: Tries) -> Verdict:
     """By the packs in force, or with a draft among them. The text is not stored."""
-    statuses = body.statuses or (HEARD if body.draft is None else TRIED)
+    statuses = body.statuses or (ROOM_STATUSES if body.draft is None else TRIAL_STATUSES)
     tried = Tried(
         body.text,
         body.language or guess_language(body.text).code,
