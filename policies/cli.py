@@ -38,7 +38,7 @@ _TURN_S = 3.0
 def policy() -> None:
     """Check, test, try and compare policy packs.
 
-    Without FILE or DIR, the packs of EARSHOT_POLICY_DIR are taken, or those that are shipped.
+    Without FILE or DIR, the packs of EARSHOT_POLICY_DIR are used, or the shipped ones.
     """
 
 

@@ -12,7 +12,7 @@ from policies.pack import Example, Pack, Rule
 from policies.spoken import Context, Earlier, Spoken
 
 _TURN_S = 3.0
-"""Seconds from the begin of one turn of an example to the begin of the next."""
+"""Seconds from the start of one turn of an example to the start of the next."""
 _SPEAKER, _ANOTHER = "speaker", "another"
 
 

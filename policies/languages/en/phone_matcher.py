@@ -114,7 +114,7 @@ def _ways(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 class _Sounds:
-    """Sounds of an utterance, with the begin and end of each word in them."""
+    """Sounds of an utterance, with the start and end of each word in them."""
 
     __slots__ = ("begins", "classes", "ends", "first_from", "last_from", "said")
 
@@ -205,7 +205,7 @@ def _limits(words: Sequence[str], ways: Sequence[str]) -> Iterator[tuple[int, in
 
 
 def _pieces(reading: _Reading) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each piece; a homophone is one piece, as all of it must be present."""
+    """Yield start and end of each piece; a homophone is one piece, as all of it must be present."""
     size = len(reading.said)
     count = max(1, min(reading.edits + 1, size // _PIECE))
     for number in range(count):
