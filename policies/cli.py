@@ -20,7 +20,7 @@ from policies.finding import PackInvalid
 from policies.languages import CODES, guess_language
 from policies.load import load_files, pack_files
 from policies.match import RuleStatus
-from policies.matcher import TRIED, Matcher
+from policies.matcher import TRIAL_STATUSES, Matcher
 from policies.pack import Pack, Rule
 from policies.packs import shipped_packs
 from policies.spoken import Context, Earlier, Spoken
@@ -115,7 +115,7 @@ def test(paths: tuple[Path, ...], corpus: Path | None) -> None:
 
 
 def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
-    matcher = Matcher(packs, TRIED)
+    matcher = Matcher(packs, TRIAL_STATUSES)
     try:
         said = read_corpus(corpus)
     except StoredInvalid as invalid:
@@ -136,7 +136,7 @@ def _hold_to_budgets(packs: Sequence[Pack], corpus: Path) -> None:
 @_packs_option
 def match(paths: tuple[Path, ...], **sentence: Any) -> None:
     """Show which rules apply to a text, by severity. Drafts and shadows are marked."""
-    matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
+    matcher = Matcher([pack for _, pack in _loaded(paths)], TRIAL_STATUSES)
     verdict = matcher.verdict(*_situation(**sentence))
     for each in (*verdict.live, *verdict.shadow):
         places = " ".join(f"{start}-{end}" for start, end in each.spans)
@@ -154,7 +154,7 @@ def match(paths: tuple[Path, ...], **sentence: Any) -> None:
 @_packs_option
 def explain(paths: tuple[Path, ...], **sentence: Any) -> None:
     """Show what each layer finds in a text, and each rule's verdict with its reasons."""
-    matcher = Matcher([pack for _, pack in _loaded(paths)], TRIED)
+    matcher = Matcher([pack for _, pack in _loaded(paths)], TRIAL_STATUSES)
     for line in explain_in_lines(matcher, *_situation(**sentence)):
         click.echo(line)
 
@@ -196,7 +196,7 @@ def backtest(
 
 def load_matcher(paths: Sequence[Path]) -> Matcher:
     """Compile packs of files and folders, drafts and shadows too; exit with every error."""
-    return Matcher([pack for _, pack in _loaded(paths)], TRIED)
+    return Matcher([pack for _, pack in _loaded(paths)], TRIAL_STATUSES)
 
 
 def print_report(report: Report, most: int) -> None:

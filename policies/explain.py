@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from policies.description import mask_words
 from policies.judging.exceptions import ALLOWED
 from policies.judging.found import Found
 from policies.judging.judgement import Judged, Judgement
@@ -15,7 +16,6 @@ from policies.matcher import Matcher
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized, normalize
 from policies.pack import Rule
-from policies.saying import mask_words
 from policies.severity import Severity
 from policies.spoken import Context, Spoken
 
@@ -196,9 +196,9 @@ def _verdict(judgement: Judgement) -> str:
 
 
 def _quote(found: Found, rule: Rule) -> Quote:
-    words = found.said.words.words[found.hit.first : found.hit.last + 1]
-    text = found.said.language.separator.join(words)
-    return Quote(mask_words(text) if rule.mask else text, not found.said.now)
+    words = found.utterance.words.words[found.hit.first : found.hit.last + 1]
+    text = found.utterance.language.separator.join(words)
+    return Quote(mask_words(text) if rule.mask else text, not found.utterance.now)
 
 
 def _place(place: Judged, rule: Rule) -> Holds:

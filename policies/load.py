@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from policies.checks import STRUCTURE, inline_tests
+from policies.checks import STRUCTURE, try_examples
 from policies.collector import without_collector
 from policies.finding import Finding, PackError, PackInvalid, field_name, quote
 from policies.pack import MAX_RULES, Pack, Rule
@@ -261,7 +261,7 @@ def _checked(value: Value) -> Iterator[Finding]:
         for finding in check(rules):
             faulty.add(finding.where[1])
             yield finding
-    yield from inline_tests({i: rule for i, rule in rules.items() if i not in faulty})
+    yield from try_examples({i: rule for i, rule in rules.items() if i not in faulty})
 
 
 def _valid_rules(value: Value) -> Mapping[int, Rule]:

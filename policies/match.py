@@ -72,7 +72,7 @@ class Match:
         raised_from: Severity before repetition raised it; None if it did not.
         reached: Repetition raised the severity with this hit, so that it raises an alert of its own
             within the cool-down.
-        times: Begin and end of each span in seconds of the utterance; empty if unknown.
+        times: Start and end of each span in seconds of the utterance; empty if unknown.
         reading: Number of the hypothesis that has the phrase, from 1; 0 for `text` itself.
         title: Title of the rule.
     """

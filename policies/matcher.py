@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from policies.before import Before
 from policies.collector import without_collector
+from policies.description import Reading, describe_match
+from policies.earlier import EarlierUtterances
 from policies.judging.exceptions import ALLOWED
-from policies.judging.found import Found, Said
+from policies.judging.found import Found, PlacedUtterance
 from policies.judging.judgement import Judgement, judge_rule
 from policies.languages import load_languages
 from policies.listener import Listener
 from policies.match import Match, RuleStatus
 from policies.normalize import normalize
 from policies.pack import Pack, Rule
-from policies.saying import Reading, describe_match
 from policies.spoken import Context, Spoken
 
-HEARD = (RuleStatus.ACTIVE, RuleStatus.SHADOW)
+ROOM_STATUSES = (RuleStatus.ACTIVE, RuleStatus.SHADOW)
 """Statuses of the rules that are matched in rooms."""
-TRIED = (*HEARD, RuleStatus.DRAFT)
+TRIAL_STATUSES = (*ROOM_STATUSES, RuleStatus.DRAFT)
 """Statuses of the rules that examples, back-tests and commands match: drafts have budgets too."""
 
 
@@ -46,7 +46,9 @@ class Matcher:
 
     __slots__ = ("_listeners", "_most_readings", "_rules")
 
-    def __init__(self, packs: Sequence[Pack], statuses: Collection[RuleStatus] = HEARD) -> None:
+    def __init__(
+        self, packs: Sequence[Pack], statuses: Collection[RuleStatus] = ROOM_STATUSES
+    ) -> None:
         rules = [
             (pack, rule) for pack in packs for rule in pack.policies if rule.status in statuses
         ]
@@ -108,18 +110,18 @@ class Matcher:
         hits = listener.find_phrases(words)
         if not hits:
             return
-        said = Said(words, listener.language, spoken.times)
+        said = PlacedUtterance(words, listener.language, spoken.times)
         found: dict[int, list[Found]] = {}
         for hit in hits:
             for number, group in listener.owners[hit.entry]:
                 found.setdefault(number, []).append(Found(group, said, hit))
-        before = Before(self._listeners, context)
+        earlier = EarlierUtterances(self._listeners, context)
         for number in sorted(found):
             pack, rule = self._rules[number]
             here = context.packs is None or pack.pack in context.packs
             heard = any(each.group != ALLOWED for each in found[number])
             if here and heard and reading <= rule.hypotheses:
-                everything = [*before.find_earlier(number, rule), *found[number]]
+                everything = [*earlier.find_phrases(number, rule), *found[number]]
                 yield number, judge_rule(pack, rule, everything, spoken, context)
 
     def _readings(self, spoken: Spoken) -> Iterator[Reading]:

@@ -11,9 +11,9 @@ class Timed:
     """Times of a part of a text.
 
     Attributes:
-        start: Code-point offset of its begin in the text.
+        start: Code-point offset of its start in the text.
         end: Code-point offset just after it.
-        from_s: Begin, in seconds of the utterance.
+        from_s: Start, in seconds of the utterance.
         to_s: End, in seconds of the utterance.
     """
 
@@ -48,7 +48,7 @@ class Earlier:
     """An utterance of the same room before this one.
 
     Attributes:
-        ago_s: Seconds from its begin to the begin of the present one.
+        ago_s: Seconds from its start to the start of the present one.
     """
 
     text: str
@@ -62,7 +62,7 @@ class PastHit:
     """A rule that applied in the same room before.
 
     Attributes:
-        ago_s: Seconds from the begin of that utterance to the begin of the present one.
+        ago_s: Seconds from the start of that utterance to the start of the present one.
     """
 
     pack: str

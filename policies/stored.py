@@ -1,6 +1,6 @@
 """Utterances from a file: one JSON object a line, `{"text": ..., "at": ..., ...}`.
 
-`text` is required. `at` is the begin (seconds, or ISO 8601 with an offset), `seconds` the duration,
+`text` is required. `at` is the start (seconds, or ISO 8601 with an offset), `seconds` the duration,
 `id` the name of the utterance; `room` (or `meeting`, `dialogue`), `speaker`, `role` and `language`
 are its circumstances. Missing times are estimated from the words. Other fields are ignored.
 """
@@ -30,7 +30,7 @@ class Stored:
     """An utterance on record.
 
     Attributes:
-        at_s: Begin, in seconds from any fixed moment.
+        at_s: Start, in seconds from any fixed moment.
         seconds: Duration.
         id: Id of the utterance; empty if it has none.
         packs: Packs that apply in the room; None for all.

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 
 class Tolerance(StrEnum):
+    """Distances from a phrase, each looser than the one before."""
+
     EXACT = "exact"
     """The same normalised words."""
     HOMOPHONE = "homophone"

@@ -8,7 +8,7 @@ from policies.finding import Finding
 from policies.pack import Rule
 
 
-def duplicate_ids(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_ids(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for index, rule in rules.items():
         if first.setdefault(rule.id, index) != index:

@@ -9,7 +9,7 @@ from policies.finding import Finding, quote
 from policies.pack import Rule
 
 
-def duplicate_phrases(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_duplicates(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     first: dict[tuple[object, ...], int] = {}
     for where, phrase, _, words in every_phrase(rules):
         *group, number = where

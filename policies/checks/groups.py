@@ -8,7 +8,7 @@ from policies.finding import Finding, Location, clip, quote
 from policies.pack import Rule
 
 
-def groups(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_groups(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     for index, rule in rules.items():
         named = list(_named(index, rule))
         for where, name in named:

@@ -12,11 +12,11 @@ from policies.pack import Example, Pack, Rule
 from policies.spoken import Context, Earlier, Spoken
 
 _TURN_S = 3.0
-"""Seconds from the begin of one turn of an example to the begin of the next."""
+"""Seconds from the start of one turn of an example to the start of the next."""
 _SPEAKER, _ANOTHER = "speaker", "another"
 
 
-def inline_tests(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def try_examples(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     """Try the examples of rules without other findings."""
     for index, rule in rules.items():
         matcher = Matcher([_alone(rule)])

@@ -10,7 +10,7 @@ from policies.listen import Group
 from policies.pack import Rule
 
 
-def languages(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_languages(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     for index, rule in rules.items():
         for language in rule.languages:
             yield from _missing(index, rule, language)

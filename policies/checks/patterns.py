@@ -12,7 +12,7 @@ MAX_PATTERNS = 200
 """Most patterns of a pack: each is tried on every utterance."""
 
 
-def patterns(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_patterns(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     listed = [
         (index, patterns)
         for index, rule in rules.items()

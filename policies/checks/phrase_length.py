@@ -10,7 +10,7 @@ from policies.pack import Rule
 from policies.tolerance import Tolerance
 
 
-def phrase_length(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_length(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     for written in every_phrase(rules):
         where, phrase, language, words = written
         size = sum(map(str.isalnum, words.text))

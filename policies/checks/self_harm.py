@@ -12,7 +12,7 @@ from policies.taxonomy import Category
 ALLOWED = (Action.ALERT, Action.QUEUE_REVIEW, Action.OFFER_HELP)
 
 
-def self_harm(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_self_harm(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     for index, rule in rules.items():
         if rule.category is not Category.SUICIDE_SELF_HARM:
             continue

@@ -9,7 +9,7 @@ from policies.pack import Rule
 from policies.taxonomy import SUBCATEGORIES
 
 
-def subcategories(rules: Mapping[int, Rule]) -> Iterator[Finding]:
+def check_subcategories(rules: Mapping[int, Rule]) -> Iterator[Finding]:
     for index, rule in rules.items():
         known = SUBCATEGORIES[rule.category]
         if rule.subcategory is not None and rule.subcategory not in known:

@@ -34,11 +34,11 @@ def find_occurrences(
     when: When, groups: Mapping[str, Group], found: Sequence[Found]
 ) -> Iterator[Occurrence]:
     """Yield each place at which `when` holds. `found` must be in spoken order."""
-    heard: dict[str, list[Found]] = {}
+    by_group: dict[str, list[Found]] = {}
     for each in found:
         if each.group in groups:
-            heard.setdefault(each.group, []).append(each)
-    main, beside = _places(when, groups, heard)
+            by_group.setdefault(each.group, []).append(each)
+    main, beside = _places(when, groups, by_group)
     for place in main:
         score = _score(groups, (*place, *beside))
         if when.score is None or score >= when.score:
@@ -46,7 +46,7 @@ def find_occurrences(
 
 
 def _places(
-    when: When, groups: Mapping[str, Group], heard: Mapping[str, Sequence[Found]]
+    when: When, groups: Mapping[str, Group], by_group: Mapping[str, Sequence[Found]]
 ) -> tuple[Sequence[tuple[Found, ...]], tuple[Found, ...]]:
     """Return the places of the narrowest condition and the phrases of the others.
 
@@ -54,14 +54,14 @@ def _places(
     """
     conditions: list[Sequence[tuple[Found, ...]]] = []
     if when.near is not None:
-        conditions.append(list(_near(when.near, heard)))
+        conditions.append(list(_near(when.near, by_group)))
     if when.all:
-        together = all(group in heard for group in when.all)
-        conditions.append([_of(when.all, heard)] if together else [])
+        together = all(group in by_group for group in when.all)
+        conditions.append([_of(when.all, by_group)] if together else [])
     if when.any:
-        conditions.append([(each,) for each in _of(when.any, heard)])
+        conditions.append([(each,) for each in _of(when.any, by_group)])
     if not conditions:
-        everything = _of(tuple(groups), heard)
+        everything = _of(tuple(groups), by_group)
         one_by_one = [(each,) for each in everything]
         conditions.append([everything] if when.score and everything else one_by_one)
     if not all(conditions):
@@ -71,19 +71,19 @@ def _places(
     return main, tuple(beside)
 
 
-def _of(names: Sequence[str], heard: Mapping[str, Sequence[Found]]) -> tuple[Found, ...]:
-    wanted = [each for name in names for each in heard.get(name, ())]
+def _of(names: Sequence[str], by_group: Mapping[str, Sequence[Found]]) -> tuple[Found, ...]:
+    wanted = [each for name in names for each in by_group.get(name, ())]
     return tuple(sorted(wanted, key=lambda each: (each.first, each.last)))
 
 
-def _near(near: Near, heard: Mapping[str, Sequence[Found]]) -> Iterator[tuple[Found, ...]]:
+def _near(near: Near, by_group: Mapping[str, Sequence[Found]]) -> Iterator[tuple[Found, ...]]:
     """Yield each phrase that may come first, with the nearest of each other group after it."""
-    if not all(group in heard for group in near.groups):
+    if not all(group in by_group for group in near.groups):
         return
-    starts = {group: [each.first for each in heard[group]] for group in near.groups}
+    starts = {group: [each.first for each in by_group[group]] for group in near.groups}
     for group in near.groups[:1] if near.ordered else near.groups:
-        for first in heard[group]:
-            place = _from(first, near, heard, starts)
+        for first in by_group[group]:
+            place = _from(first, near, by_group, starts)
             if place is not None and _is_near(near, place):
                 yield place
 
@@ -91,7 +91,7 @@ def _near(near: Near, heard: Mapping[str, Sequence[Found]]) -> Iterator[tuple[Fo
 def _from(
     first: Found,
     near: Near,
-    heard: Mapping[str, Sequence[Found]],
+    by_group: Mapping[str, Sequence[Found]],
     starts: Mapping[str, Sequence[int]],
 ) -> tuple[Found, ...] | None:
     place = [first]
@@ -102,7 +102,7 @@ def _from(
         number = bisect_left(starts[group], after)
         if number == len(starts[group]):
             return None
-        place.append(heard[group][number])
+        place.append(by_group[group][number])
     return tuple(sorted(place, key=lambda each: (each.first, each.last)))
 
 

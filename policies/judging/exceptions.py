@@ -28,7 +28,7 @@ def find_excuses(
         place: Phrases of the place in the judged utterance, in spoken order.
         allowed: Allowed phrases in that utterance.
     """
-    said = place[0].said
+    said = place[0].utterance
     language, words = said.language, said.words.words
     first = place[0].hit.first
     reasons = []

@@ -14,12 +14,12 @@ from policies.spoken import Timed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
+class PlacedUtterance:
     """One utterance, placed among those that count together.
 
     Attributes:
         offset: Number of its first word, counted from the judged utterance; negative before it.
-        from_s: Begin of the utterance, in seconds from the begin of the judged one.
+        from_s: Start of the utterance, in seconds from the start of the judged one.
         now: It is the judged utterance.
     """
 
@@ -31,7 +31,7 @@ class Said:
     now: bool = True
 
     def seconds(self, first: int, last: int) -> tuple[float, float]:
-        """Return begin and end of the words `first` to `last`, estimated if no times are known."""
+        """Return start and end of the words `first` to `last`, estimated if no times are known."""
         known = self.known_seconds(self.words.span(first, last)) if self.times else None
         if known is None:
             each = 60 / self.language.words_per_minute
@@ -39,7 +39,7 @@ class Said:
         return self.from_s + known[0], self.from_s + known[1]
 
     def known_seconds(self, span: Span) -> tuple[float, float] | None:
-        """Return begin and end of a span in the utterance; None if the recogniser gave no times."""
+        """Return start and end of a span in the utterance; None if the recogniser gave no times."""
         low = bisect_right(self.times, span[0], key=lambda timed: timed.end)
         high = bisect_left(self.times, span[1], key=lambda timed: timed.start)
         if low >= high:
@@ -52,21 +52,25 @@ class Found:
     """A phrase or pattern of one of a rule's groups, in one utterance."""
 
     group: str
-    said: Said
+    utterance: PlacedUtterance
     hit: Hit
 
     @property
     def first(self) -> int:
-        return self.said.offset + self.hit.first
+        """Number of its first word, counted from the judged utterance."""
+        return self.utterance.offset + self.hit.first
 
     @property
     def last(self) -> int:
-        return self.said.offset + self.hit.last
+        """Number of its last word, counted from the judged utterance."""
+        return self.utterance.offset + self.hit.last
 
     @property
     def span(self) -> Span:
-        return self.said.words.span(self.hit.first, self.hit.last)
+        """Place in the text of its utterance."""
+        return self.utterance.words.span(self.hit.first, self.hit.last)
 
     @property
     def seconds(self) -> tuple[float, float]:
-        return self.said.seconds(self.hit.first, self.hit.last)
+        """Start and end, in seconds from the start of the judged utterance."""
+        return self.utterance.seconds(self.hit.first, self.hit.last)

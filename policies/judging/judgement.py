@@ -69,7 +69,9 @@ def judge_rule(
     places = [
         Judged(occurrence, _excuses(rule, occurrence, found))
         for occurrence in find_occurrences(rule.when, rule.match, found)
-        if any(each.said.now and each.span[1] > spoken.new_from for each in occurrence.everything)
+        if any(
+            each.utterance.now and each.span[1] > spoken.new_from for each in occurrence.everything
+        )
     ]
     counting = [place for place in places if not place.excused_by] or places
     excused = bool(counting) and bool(counting[0].excused_by)
@@ -94,8 +96,8 @@ def judge_rule(
 
 
 def _excuses(rule: Rule, occurrence: Occurrence, found: Sequence[Found]) -> tuple[str, ...]:
-    here = [each for each in occurrence.found if each.said.now]
-    allowed = [each for each in found if each.group == ALLOWED and each.said.now]
+    here = [each for each in occurrence.found if each.utterance.now]
+    allowed = [each for each in found if each.group == ALLOWED and each.utterance.now]
     return find_excuses(rule.except_, here, allowed) if here else ()
 
 

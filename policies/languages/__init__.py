@@ -11,6 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from policies.languages.plugin import LanguagePlugin
+from policies.languages.room_words import RoomWords
 
 CODES: tuple[str, ...] = tuple(sorted(each.name for each in iter_modules(__path__) if each.ispkg))
 """Codes of the languages that have a plug-in."""
@@ -55,3 +56,11 @@ def guess_language(text: str) -> LanguagePlugin:
         if plugin.own_script is not None and plugin.own_script.search(text):
             return plugin
     return load_language(DEFAULT)
+
+
+def words_for_room(languages: Sequence[str]) -> RoomWords:
+    """Return the messages in a room's first language, else in the default language."""
+    first = find_language(languages[0]) if languages else None
+    words = (first and first.room_words) or load_language(DEFAULT).room_words
+    assert words is not None, "the default language has words for rooms"
+    return words

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from policies.languages.page_words import PageWords
+from policies.languages.room_words import RoomWords
 from policies.match import Layer, Span
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized
@@ -22,7 +23,10 @@ FindCue = Callable[[Sequence[str], int, int], str]
 
 
 class SoundMatcher(Protocol):
-    """Phrases of one language, found by their sound. Read-only, so that threads can share it."""
+    """Phrases of one language, found by their sound.
+
+    It is read-only, so that threads can share it, and can be pickled to go to another process.
+    """
 
     def find_hits(self, words: Normalized) -> Iterable[Hit]:
         """Yield each range of words that is near enough to a phrase, overlaps included."""
@@ -68,6 +72,7 @@ class LanguagePlugin:
         find_negation: Finds words such as "not" before a match.
         find_report: Finds words such as "he said" before a match.
         page_words: Words of `/rules`; None: the page is in the default language and says so.
+        room_words: Messages to members; None: they are in the default language.
     """
 
     code: str
@@ -83,3 +88,4 @@ class LanguagePlugin:
     find_negation: FindCue
     find_report: FindCue
     page_words: PageWords | None = None
+    room_words: RoomWords | None = None

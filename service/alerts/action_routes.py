@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
 
+from policies.languages import words_for_room
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
@@ -40,11 +41,6 @@ Parts = Annotated[ActionParts, Depends(ACTIONS)]
 Acts = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=PLAIN)]
 
-_WARNING = {
-    "en": "A moderator asks you to keep to the rules of this room.",
-    "zh": "管理员提醒：请遵守本房间的规则。",
-}
-
 
 class NewAction(Reason):
     action: RoomAction
@@ -64,7 +60,7 @@ async def request_alert_action(
     _check_possible(room, body.action, parts.rooms)
     message = body.message
     if body.action is RoomAction.WARN and not message:
-        message = _WARNING["zh" if list(room.languages)[:1] == ["zh"] else "en"]
+        message = words_for_room(list(room.languages)).warning
     return await parts.action_requests.request(
         request_action(
             alert,

@@ -10,7 +10,7 @@ from policies.collector import without_collector
 from policies.corpus import OverBudget, find_over_budget, measure_false_alarms, read_corpus
 from policies.finding import Finding, PackError, PackInvalid
 from policies.load import Loaded, Place, Source, load_source, read_source
-from policies.matcher import TRIED, Matcher
+from policies.matcher import TRIAL_STATUSES, Matcher
 from policies.pack import Pack
 from policies.stored import StoredInvalid
 
@@ -70,7 +70,7 @@ def _measured(loaded: Loaded, corpus: Path) -> Report:
         return Report(loaded, warnings=(f"benign speech cannot be read: {invalid}",))
     if not said:
         return Report(loaded, warnings=(UNMEASURED,))
-    matcher = Matcher([loaded.pack], TRIED)
+    matcher = Matcher([loaded.pack], TRIAL_STATUSES)
     measured = [measure_false_alarms(matcher, language, talk) for language, talk in said.items()]
     over = list(find_over_budget([loaded.pack], measured))
     budgets = [

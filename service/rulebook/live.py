@@ -19,7 +19,7 @@ import structlog
 from policies.finding import PackInvalid
 from policies.load import Loaded, Source, decode_source, find_doubled
 from policies.match import RuleStatus
-from policies.matcher import HEARD, Matcher
+from policies.matcher import ROOM_STATUSES, Matcher
 from policies.pack import Pack
 from service.clock import Clock
 from service.errors import StoreAway
@@ -178,7 +178,7 @@ class LivePolicies:
     async def trial(
         self,
         sentence: TrialSentence,
-        statuses: Collection[RuleStatus] = HEARD,
+        statuses: Collection[RuleStatus] = ROOM_STATUSES,
         draft: str | None = None,
     ) -> Verdict:
         """Try a sentence on the policies in force; change nothing.
@@ -191,7 +191,7 @@ class LivePolicies:
             Refused: The draft has errors; with every error.
             Problem: 503, the worker is away.
         """
-        in_force = draft is None and set(statuses) == set(HEARD)
+        in_force = draft is None and set(statuses) == set(ROOM_STATUSES)
         if in_force and len(sentence.text) <= _UTTERANCE:
             return await asyncio.to_thread(judge_sentence, self.matcher(), sentence)
         async with self._trying:

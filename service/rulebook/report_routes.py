@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.finding import PackInvalid
 from policies.match import RuleStatus
-from policies.matcher import TRIED
+from policies.matcher import TRIAL_STATUSES
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
@@ -61,7 +61,7 @@ class Draft(BaseModel):
         description="Packs as YAML; each replaces the pack in force of its name, or is added."
     )
     statuses: Annotated[Sequence[RuleStatus], Field(min_length=1, max_length=4)] = Field(
-        TRIED, description="Statuses of the rules that take part on both sides."
+        TRIAL_STATUSES, description="Statuses of the rules that take part on both sides."
     )
     since: Moment | None = None
     until: Moment | None = None

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from policies.languages import DEFAULT, find_language, load_language, load_languages
 from policies.languages.page_words import PageWords
 from policies.languages.plugin import LanguagePlugin
-from policies.matcher import HEARD
+from policies.matcher import ROOM_STATUSES
 from policies.pack import Pack, Rule, words_in
 from service.access.page_headers import PAGE_HEADERS
 from service.provider import Provider
@@ -149,10 +149,11 @@ def _promises(kept: Kept, text: PageWords) -> str:
 def _pack(pack: Pack, language: LanguagePlugin) -> str:
     shown, tag = words_in(language.code, pack), _tag(pack, language)
     version = _frame(language).words.version.format(version=pack.version)
+    rules = (rule for rule in pack.policies if rule.status in ROOM_STATUSES)
     return (
         f"<section>\n<h2{tag}>{escape(shown.title)}</h2>\n"
         f"<p{tag}>{escape(shown.description)}</p>\n"
-        f"{''.join(_rule(rule, language) for rule in pack.policies if rule.status in HEARD)}"
+        f"{''.join(_rule(rule, language) for rule in rules)}"
         f"<p><small>{escape(version)}</small></p>\n</section>\n"
     )
 

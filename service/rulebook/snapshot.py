@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policies.load import Place, Source, load_source
 from policies.match import RuleStatus
-from policies.matcher import HEARD, Matcher
+from policies.matcher import ROOM_STATUSES, Matcher
 from policies.pack import Pack
 from service.rulebook.version import LivePack
 
@@ -27,7 +27,7 @@ class Snapshot:
         return next((each for each in self.live if each.pack.pack == name), None)
 
 
-def compiled(packs: Sequence[Pack], statuses: Collection[RuleStatus] = HEARD) -> Matcher:
+def compiled(packs: Sequence[Pack], statuses: Collection[RuleStatus] = ROOM_STATUSES) -> Matcher:
     """Compile a matcher; slow, for a worker. The order of the packs does not matter."""
     return Matcher(sorted(packs, key=lambda pack: pack.pack), statuses)
 

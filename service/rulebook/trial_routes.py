@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from policies.fields import LanguageCode
 from policies.languages import guess_language
 from policies.match import RuleStatus
-from policies.matcher import HEARD, TRIED
+from policies.matcher import ROOM_STATUSES, TRIAL_STATUSES
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
@@ -92,7 +92,7 @@ async def check_pack(request: Request, parts: Parts, _: Tries) -> Checked:
 @router.post(PREFIX + "/match", summary="Match a text against the policies")
 async def match_text(body: Sentence, parts: Parts, _: Tries) -> Verdict:
     """The packs in force apply, or a draft among them. The text is not stored."""
-    statuses = body.statuses or (HEARD if body.draft is None else TRIED)
+    statuses = body.statuses or (ROOM_STATUSES if body.draft is None else TRIAL_STATUSES)
     sentence = TrialSentence(
         body.text,
         body.language or guess_language(body.text).code,

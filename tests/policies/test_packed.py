@@ -7,7 +7,7 @@ import pytest
 
 from policies.checks.inline_tests import spoken_example
 from policies.load import load_folder
-from policies.matcher import TRIED, Matcher
+from policies.matcher import TRIAL_STATUSES, Matcher
 from policies.pack import Pack
 from policies.packed import (
     pack_up,
@@ -34,7 +34,7 @@ def sentences(packs: list[Pack]) -> Iterator[tuple[Spoken, Context]]:
 
 
 def test_a_matcher_that_was_carried_hears_what_the_first_one_does(packs: list[Pack]) -> None:
-    matcher = Matcher(packs, TRIED)
+    matcher = Matcher(packs, TRIAL_STATUSES)
     carried = pickle.loads(pickle.dumps(pack_up_matcher(matcher, packs)))
     others = [unpack_pack(pack_up(pack)) for pack in reversed(packs)]
     between: list[None] = []

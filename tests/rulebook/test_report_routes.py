@@ -12,7 +12,7 @@ import pytest
 
 from policies.load import load_drafts
 from policies.match import RuleStatus
-from policies.matcher import TRIED
+from policies.matcher import TRIAL_STATUSES
 from policies.stored import Stored
 from service.access.keys import Role
 from service.alerts.alert import AlertRaised
@@ -251,7 +251,9 @@ class Much(Slow):
 
 
 async def run(backtesting: Backtesting) -> BacktestReport:
-    return await backtesting.run([pack_text()], [LIVE], TRIED, since=None, until=None, room_id=None)
+    return await backtesting.run(
+        [pack_text()], [LIVE], TRIAL_STATUSES, since=None, until=None, room_id=None
+    )
 
 
 async def test_a_cancelled_back_test_stops_and_the_next_runs(api: Api) -> None:

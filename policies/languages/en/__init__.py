@@ -6,6 +6,7 @@ from policies import folding
 from policies.languages.en.cues import find_negation, find_report
 from policies.languages.en.page_words import PAGE_WORDS
 from policies.languages.en.phone_matcher import PhoneMatcher, count_sounds, spell_sounds
+from policies.languages.en.room_words import ROOM_WORDS
 from policies.languages.en.wording import normalize_words
 from policies.languages.plugin import LanguagePlugin, SoundSystem
 from policies.match import Layer
@@ -32,4 +33,5 @@ PLUGIN = LanguagePlugin(
     find_negation=find_negation,
     find_report=find_report,
     page_words=PAGE_WORDS,
+    room_words=ROOM_WORDS,
 )

@@ -87,7 +87,7 @@ class PhoneMatcher:
         """Yield each range of words that is near enough to a phrase, overlaps included."""
         if not self._pieces:
             return
-        said = _Said(words.words)
+        said = _Sounds(words.words)
         tried: set[tuple[int, str, int, int]] = set()
         for piece, first, last in _stretches(self._automaton, self._pieces, said):
             key = (piece.entry, piece.reading.said, first, last)
@@ -113,8 +113,8 @@ def _ways(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     return islice(product(*map(pronounce, words)), _MOST_READINGS)
 
 
-class _Said:
-    """Sounds of an utterance, with the begin and end of each word in them."""
+class _Sounds:
+    """Sounds of an utterance, with the start and end of each word in them."""
 
     __slots__ = ("begins", "classes", "ends", "first_from", "last_from", "said")
 
@@ -141,7 +141,7 @@ class _Said:
 
 
 def _stretches(
-    automaton: Automaton, listed: Sequence[Sequence[_Piece]], said: _Said
+    automaton: Automaton, listed: Sequence[Sequence[_Piece]], said: _Sounds
 ) -> Iterator[tuple[_Piece, int, int]]:
     """Yield the first and last word of each range around a piece that may be the whole phrase.
 
@@ -205,25 +205,25 @@ def _limits(words: Sequence[str], ways: Sequence[str]) -> Iterator[tuple[int, in
 
 
 def _pieces(reading: _Reading) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each piece; a homophone is one piece, as all of it must be present."""
+    """Yield start and end of each piece; a homophone is one piece, as all of it must be present."""
     size = len(reading.said)
     count = max(1, min(reading.edits + 1, size // _PIECE))
     for number in range(count):
         yield number * size // count, (number + 1) * size // count
 
 
-def _distance(reading: _Reading, said: _Said, first: int, last: int) -> float | None:
+def _distance(reading: _Reading, said: _Sounds, first: int, last: int) -> float | None:
     """Return the distance as a share of the phrase's sounds; None if it is too far."""
-    heard, size = said.said[said.begins[first] : said.ends[last]], len(reading.said)
+    part, size = said.said[said.begins[first] : said.ends[last]], len(reading.said)
     if not reading.edits:  # a homophone: the classes are the same
-        return phones.phone_distance(reading.said, heard, size) / size
-    found = phones.phone_distance(reading.said, heard, reading.most)
-    if found > reading.most or not _has_its_meaning(reading, heard):
+        return phones.phone_distance(reading.said, part, size) / size
+    found = phones.phone_distance(reading.said, part, reading.most)
+    if found > reading.most or not _has_its_meaning(reading, part):
         return None
     return found / size
 
 
-def _has_its_meaning(reading: _Reading, heard: str) -> bool:
+def _has_its_meaning(reading: _Reading, part: str) -> bool:
     """Return whether each word that must be present is: "kill you" is not "tell you"."""
-    costs = phones.costs_by_phone(reading.said, heard)
+    costs = phones.costs_by_phone(reading.said, part)
     return all(sum(costs[begin:end]) < limit for begin, end, limit in reading.limits)

@@ -65,13 +65,13 @@ def phone_distance(one: str, other: str, most: float) -> float:
         costs, skip = SUBSTITUTE[phone], SKIP[phone]
         before, left = row[0], row[0] + skip
         row[0] = least = left
-        for place, heard in enumerate(other, 1):
+        for place, second in enumerate(other, 1):
             above = row[place]
-            left += SKIP[heard]
+            left += SKIP[second]
             if above + skip < left:
                 left = above + skip
-            if before + costs[heard] < left:
-                left = before + costs[heard]
+            if before + costs[second] < left:
+                left = before + costs[second]
             before = above
             row[place] = left
             if left < least:
@@ -91,9 +91,9 @@ def costs_by_phone(one: str, other: str) -> list[float]:
         rows[0].append(rows[0][-1] + SKIP[phone])
     for phone in one:
         above, row = rows[-1], [rows[-1][0] + SKIP[phone]]
-        for place, heard in enumerate(other, 1):
-            change = above[place - 1] + SUBSTITUTE[phone][heard]
-            row.append(min(change, above[place] + SKIP[phone], row[-1] + SKIP[heard]))
+        for place, second in enumerate(other, 1):
+            change = above[place - 1] + SUBSTITUTE[phone][second]
+            row.append(min(change, above[place] + SKIP[phone], row[-1] + SKIP[second]))
         rows.append(row)
     costs = [0.0] * len(one)
     place, heard_place = len(one), len(other)

@@ -7,6 +7,7 @@ import re
 from policies.languages.plugin import LanguagePlugin, SoundSystem
 from policies.languages.zh.cues import find_negation, find_report
 from policies.languages.zh.page_words import PAGE_WORDS
+from policies.languages.zh.room_words import ROOM_WORDS
 from policies.languages.zh.syllable_matcher import SyllableMatcher, spell_sounds
 from policies.languages.zh.wording import find_words, normalize_words
 from policies.match import Layer
@@ -33,4 +34,5 @@ PLUGIN = LanguagePlugin(
     find_negation=find_negation,
     find_report=find_report,
     page_words=PAGE_WORDS,
+    room_words=ROOM_WORDS,
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from policies.checks.groups import groups
+from policies.checks.groups import check_groups
 from tests.policies.writing import rule
 
 TWO = {"ask": {"phrases": {"en": ["read me"]}}, "secret": {"phrases": {"en": ["code"]}}}
@@ -12,7 +12,7 @@ TWO = {"ask": {"phrases": {"en": ["read me"]}}, "secret": {"phrases": {"en": ["c
 
 def problems(when: dict[str, Any], match: dict[str, Any] = TWO) -> list[str]:
     changes: dict[str, Any] = {"match": match, "when": when}
-    return [finding.problem for finding in groups({0: rule(**changes)})]
+    return [finding.problem for finding in check_groups({0: rule(**changes)})]
 
 
 @pytest.mark.parametrize(

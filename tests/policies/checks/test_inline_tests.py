@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from policies.checks.inline_tests import example_language, inline_tests
+from policies.checks.inline_tests import example_language, try_examples
 from policies.pack import Example
 from tests.policies.writing import rule
 
@@ -8,7 +8,7 @@ from tests.policies.writing import rule
 def found(must_match: list[str], must_not_match: list[str]) -> list[tuple[object, ...]]:
     tests = {"must_match": must_match, "must_not_match": must_not_match}
     codes = rule(en=["gift card"], tests=tests)
-    return [(*finding.where[-2:], finding.problem) for finding in inline_tests({0: codes})]
+    return [(*finding.where[-2:], finding.problem) for finding in try_examples({0: codes})]
 
 
 def test_examples_that_do_what_they_say_are_fine() -> None:
@@ -33,7 +33,7 @@ def test_an_example_in_a_language_that_the_rule_lacks_tests_nothing() -> None:
 def test_each_rule_is_tried_alone() -> None:
     tests = {"must_match": ["gift card"] * 3, "must_not_match": ["your code"] * 3}
     rules = {0: rule("one", en=["gift card"], tests=tests), 1: rule("two", en=["your code"])}
-    assert all(finding.where[1] == 1 for finding in inline_tests(rules))
+    assert all(finding.where[1] == 1 for finding in try_examples(rules))
 
 
 def test_one_chinese_character_makes_an_example_chinese() -> None:

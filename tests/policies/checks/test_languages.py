@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.checks.languages import languages
+from policies.checks.languages import check_languages
 from policies.pack import Rule
 from tests.policies.writing import rule
 
 
 def problems(found: Rule) -> list[str]:
-    return [finding.problem for finding in languages({0: found})]
+    return [finding.problem for finding in check_languages({0: found})]
 
 
 def test_a_language_without_phrases_is_found() -> None:
@@ -39,6 +39,6 @@ def test_a_group_that_a_rule_needs_must_be_there_in_every_language() -> None:
         "languages": ["en", "zh"],
         "when": {"near": {"groups": ["ask", "secret"], "within_words": 3}},
     }
-    (finding,) = languages({0: rule(**changes)})
+    (finding,) = check_languages({0: rule(**changes)})
     assert finding.problem == "has no phrases in 'zh'"
     assert finding.where == ("policies", 0, "match", "secret")

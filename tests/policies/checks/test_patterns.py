@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.checks.patterns import MAX_PATTERNS, patterns
+from policies.checks.patterns import MAX_PATTERNS, check_patterns
 from policies.pack import Rule
 from tests.policies.writing import rule
 
@@ -13,11 +13,11 @@ def listening(id: str, *listed: str) -> Rule:
 
 
 def test_re2_patterns_are_fine() -> None:
-    assert list(patterns({0: listening("r", r"\d \d", "gift cards?")})) == []
+    assert list(check_patterns({0: listening("r", r"\d \d", "gift cards?")})) == []
 
 
 def test_each_pattern_that_is_not_is_named() -> None:
-    found = list(patterns({3: listening("r", r"\d", "(?=a)", "a*")}))
+    found = list(check_patterns({3: listening("r", r"\d", "(?=a)", "a*")}))
     assert [finding.where for finding in found] == [
         ("policies", 3, "match", "digits", "patterns", "en", number) for number in (1, 2)
     ]
@@ -27,5 +27,5 @@ def test_each_pattern_that_is_not_is_named() -> None:
 def test_a_pack_with_very_many_is_refused_before_they_are_compiled() -> None:
     each = MAX_PATTERNS // 4
     rules = {n: listening(f"r{n}", *[f"a{i}" for i in range(each)]) for n in range(5)}
-    (finding,) = patterns(rules)
+    (finding,) = check_patterns(rules)
     assert finding.problem == f"the pack has {5 * each} patterns, more than {MAX_PATTERNS}"

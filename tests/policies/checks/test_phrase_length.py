@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from policies.checks.phrase_length import phrase_length
+from policies.checks.phrase_length import check_length
 from policies.pack import Rule
 from tests.policies.writing import rule
 
@@ -20,13 +20,13 @@ from tests.policies.writing import rule
     ],
 )
 def test_a_phrase_of_nearly_nothing_is_found(written: Rule, problem: str) -> None:
-    (finding,) = phrase_length({3: written})
+    (finding,) = check_length({3: written})
     assert finding.problem.endswith(problem)
     assert finding.where[:5] == ("policies", 3, "match", "words", "phrases")
 
 
 def test_short_words_are_fine() -> None:
-    assert list(phrase_length({0: rule(en=["die", "911"], zh=["去死"])})) == []
+    assert list(check_length({0: rule(en=["die", "911"], zh=["去死"])})) == []
 
 
 def loosely(tolerance: str, en: list[str], zh: list[str]) -> Rule:
@@ -45,7 +45,7 @@ def loosely(tolerance: str, en: list[str], zh: list[str]) -> Rule:
     ],
 )
 def test_long_enough_for_the_tolerance(tolerance: str, en: str, zh: str) -> None:
-    assert list(phrase_length({0: loosely(tolerance, [en], [zh])})) == []
+    assert list(check_length({0: loosely(tolerance, [en], [zh])})) == []
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_long_enough_for_the_tolerance(tolerance: str, en: str, zh: str) -> None
     [("homophone", "die", "去死"), ("near", "gift card", "去死"), ("loose", "gift card", "验证码")],
 )
 def test_too_short_for_the_tolerance(tolerance: str, en: str, zh: str) -> None:
-    found = list(phrase_length({0: loosely(tolerance, [en], [zh])}))
+    found = list(check_length({0: loosely(tolerance, [en], [zh])}))
     assert [finding.where[-2] for finding in found] == ["en", "zh"][
         : 1 + (tolerance != "homophone")
     ]
@@ -66,6 +66,6 @@ def test_a_phrase_that_makes_no_match_alone_may_be_as_short_as_a_word() -> None:
     match = {"who": {"phrases": {"zh": ["你"]}}, "what": {"phrases": {"zh": ["杀了"]}}}
     near = {"near": {"groups": ["who", "what"], "within_words": 2}}
     changes: dict[str, Any] = {"match": match, "when": near, "languages": ["zh"]}
-    assert list(phrase_length({0: rule(**changes)})) == []
+    assert list(check_length({0: rule(**changes)})) == []
     alone: dict[str, Any] = {"match": match, "languages": ["zh"]}
-    assert len(list(phrase_length({0: rule(**alone)}))) == 1
+    assert len(list(check_length({0: rule(**alone)}))) == 1

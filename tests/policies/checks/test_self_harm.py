@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from policies.checks.self_harm import ALLOWED, self_harm
+from policies.checks.self_harm import ALLOWED, check_self_harm
 from policies.match import Action
 from policies.pack import Rule
 from tests.policies.writing import rule
@@ -17,7 +17,7 @@ def despair(*actions: Action, category: str = "suicide_self_harm") -> Rule:
 
 @pytest.mark.parametrize("action", list(Action))
 def test_only_help_and_a_look_may_be_suggested(action: Action) -> None:
-    found = list(self_harm({0: despair(Action.ALERT, action)}))
+    found = list(check_self_harm({0: despair(Action.ALERT, action)}))
     assert bool(found) == (action not in ALLOWED)
     for finding in found:
         assert finding.where == ("policies", 0, "actions", 1)
@@ -25,4 +25,4 @@ def test_only_help_and_a_look_may_be_suggested(action: Action) -> None:
 
 
 def test_other_rules_may_suggest_more() -> None:
-    assert list(self_harm({0: despair(*Action, category="hate")})) == []
+    assert list(check_self_harm({0: despair(*Action, category="hate")})) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,18 @@ def test_a_phrase_is_found_in_its_own_words_or_not_at_all(
                 assert 0 <= hit.first <= hit.last < len(words.words)
                 assert hit.layer is language.sounds.layer
                 assert 0 <= hit.distance < 1
+
+
+@LANGUAGES
+@given(TEXTS)
+def test_a_matcher_that_was_pickled_finds_the_same(language: LanguagePlugin, text: str) -> None:
+    words = normalize(text, language)
+    matcher = language.sounds.compile({0: (words, Tolerance.EXACT)})
+    for tolerance, least in language.sounds.shortest.items():
+        if language.sounds.count(words.words) >= least:
+            matcher = language.sounds.compile({0: (words, tolerance)})
+    again = pickle.loads(pickle.dumps(matcher))
+    assert list(again.find_hits(words)) == list(matcher.find_hits(words))
 
 
 @LANGUAGES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from policies.judging.found import Found, Said
+from policies.judging.found import Found, PlacedUtterance
 from policies.listener import Listener
 from policies.matchers.hit import Hit
 from policies.normalize import Normalized, normalize
@@ -20,7 +20,7 @@ class _Matched(NamedTuple):
     hits: Sequence[Hit]
 
 
-class Before:
+class EarlierUtterances:
     """Utterances before one, matched only if a rule asks for them."""
 
     def __init__(self, listeners: Mapping[str, Listener], context: Context) -> None:
@@ -28,7 +28,7 @@ class Before:
         self._context = context
         self._matched: dict[int, _Matched | None] = {}
 
-    def find_earlier(self, number: int, rule: Rule) -> Iterator[Found]:
+    def find_phrases(self, number: int, rule: Rule) -> Iterator[Found]:
         """Yield the phrases of a rule, given with its number, in utterances that count for it."""
         if rule.context.utterances == 1:
             return
@@ -40,7 +40,7 @@ class Before:
         for each in filter(None, matched):
             language = each.listener.language
             from_s = -each.earlier.ago_s
-            said = Said(each.words, language, offset=offset, from_s=from_s, now=False)
+            said = PlacedUtterance(each.words, language, offset=offset, from_s=from_s, now=False)
             for hit in each.hits:
                 for owner, group in each.listener.owners[hit.entry]:
                     if owner == number:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from policies.alignment import align_words
-from policies.judging.found import Found, Said
+from policies.judging.found import Found, PlacedUtterance
 from policies.judging.judgement import Judgement
 from policies.listen import Effect
 from policies.match import AS_WRITTEN, Match, Span
@@ -33,7 +33,7 @@ def describe_match(
     """Return the match of a judgement that applies; `wanted` holds the phrases by `Hit.entry`."""
     pack, rule = judgement.pack, judgement.rule
     found = list(_everything(judgement))
-    here = [each for each in found if each.said.now]
+    here = [each for each in found if each.utterance.now]
     surest = min(here, key=lambda each: (each.hit.distance, each.hit.layer))
     spans = _merge(_spans(spoken, reading, here))
     return Match(
@@ -74,9 +74,9 @@ def _spans(spoken: Spoken, reading: Reading, found: Sequence[Found]) -> Iterator
     if reading.number == 0:
         yield from (each.span for each in found)
         return
-    words = normalize(spoken.text, found[0].said.language)
+    words = normalize(spoken.text, found[0].utterance.language)
     for each in found:
-        others = each.said.words.words
+        others = each.utterance.words.words
         place = align_words(others, each.hit.first, each.hit.last, words.words)
         if place is not None:
             yield words.span(*place)
@@ -116,7 +116,9 @@ def _explain(
     found = list(_everything(judgement))
     quotes = _quotes([spoken.text[start:end] for start, end in spans], mask=rule.mask)
     alike = _quotes(_unlike(reading, found, wanted), mask=rule.mask)
-    before = _quotes([_text(each.said, each) for each in found if not each.said.now], rule.mask)
+    before = _quotes(
+        [_text(each.utterance, each) for each in found if not each.utterance.now], rule.mask
+    )
     heard = f"heard {quotes}"
     if alike:
         heard += f", which may be {alike}" if reading.number else f", which sounds like {alike}"
@@ -127,7 +129,7 @@ def _explain(
 
 def _unlike(reading: Reading, found: Sequence[Found], wanted: Sequence[str]) -> list[str]:
     """Return the phrases that were found where the text has other words."""
-    now = [each for each in found if each.said.now]
+    now = [each for each in found if each.utterance.now]
     return [
         wanted[each.hit.entry] for each in now if reading.number or each.hit.layer not in AS_WRITTEN
     ]
@@ -143,7 +145,7 @@ def _notes(judgement: Judgement) -> Iterator[str]:
         yield f" ({judgement.raised.count} times: raised to {judgement.raised.severity})"
 
 
-def _text(said: Said, each: Found) -> str:
+def _text(said: PlacedUtterance, each: Found) -> str:
     return said.language.separator.join(said.words.words[each.hit.first : each.hit.last + 1])
 
 

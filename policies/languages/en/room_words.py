@@ -1,0 +1,13 @@
+"""Messages to a room's members in English."""
+
+from __future__ import annotations
+
+from policies.languages.room_words import RoomWords
+
+ROOM_WORDS = RoomWords(
+    listener="Moderation (listening)",
+    notice="Software listens to this room, so that its moderators can keep its rules. {rules}",
+    rules_at="The rules: {url}",
+    rules_unknown="Ask its hosts for the rules.",
+    warning="A moderator asks you to keep to the rules of this room.",
+)

@@ -1,0 +1,24 @@
+"""Messages to the members of a room, in one language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RoomWords:
+    """Texts of the messages.
+
+    Attributes:
+        listener: Name of earshot's listener among the members.
+        notice: Message that software listens, with `{rules}` for one of the next two.
+        rules_at: Address of the rules, with `{url}`.
+        rules_unknown: Advice where the address is not known.
+        warning: Message to a speaker whom a moderator warns.
+    """
+
+    listener: str
+    notice: str
+    rules_at: str
+    rules_unknown: str
+    warning: str

@@ -1,0 +1,13 @@
+"""Messages to a room's members in simplified Chinese."""
+
+from __future__ import annotations
+
+from policies.languages.room_words import RoomWords
+
+ROOM_WORDS = RoomWords(
+    listener="语音审核（正在收听）",
+    notice="本房间由软件收听，以便管理员执行房间规则。{rules}",
+    rules_at="规则见 {url}",
+    rules_unknown="规则请向房间管理员查询",
+    warning="管理员提醒：请遵守本房间的规则。",
+)
