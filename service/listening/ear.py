@@ -101,7 +101,7 @@ class Ear:
         self._ssrc = 0  # source of the last packet, to whose clock `_next_timestamp` belongs
         self._filled = 0  # samples of silence filled in since the last sound
         self._broken_off = False  # the last sound stopped in the middle of a word
-        self._steady_since = 0  # position of the last packet that came after silence was filled in
+        self._steady_since = 0  # position after the last silence that late sound proved wrong
         self._talked_until = 0  # position of the last speech while `interrupted`
         self._sound_s: float | None = None  # arrival of the last sound, heard or held back
         self._sound_at: datetime | None = None  # the same in wall time

@@ -136,14 +136,13 @@ class Supervisor:
             Problem: 409 where the id belongs to a room with another description, 422 for an unknown
                 kind of connector, 503 while stopping.
         """
-        kind = self._connector(connector)
         wanted = Room(
             id=room_id,
             title=title,
             connector=dict(connector),
             languages=list(languages),
             policies=list(policies),
-            state=kind.opens_as,
+            state=self._connector(connector).opens_as,
             joined_at=self._clock(),
             notice=self._notice.text(languages),
         )
@@ -158,12 +157,15 @@ class Supervisor:
                 else:
                     self._start_keeper(known, secrets, muted)
                 return known, False
-            sealed = self._secrets.seal(room_id, secrets)
-            self._check_running()
-            await self._store.add(wanted, sealed)
-            self._start_keeper(wanted, secrets, muted)
-        log.info("room.opened", room=room_id, connector=kind.kind)
+            await self._add_room(wanted, secrets, muted)
         return wanted, True
+
+    async def _add_room(self, room: Room, secrets: Mapping[str, str], muted: MutedSpeakers) -> None:
+        sealed = self._secrets.seal(room.id, secrets)
+        self._check_running()
+        await self._store.add(room, sealed)
+        self._start_keeper(room, secrets, muted)
+        log.info("room.opened", room=room.id, connector=room.connector["kind"])
 
     async def close(self, room_id: str, reason: str = "closed by request") -> None:
         """Stop listening.

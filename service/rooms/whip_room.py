@@ -148,7 +148,7 @@ class WhipRoom:
         session_id = secrets.token_urlsafe(12)
         self._session_ids[speaker.id] = session_id
         try:
-            return await self._answer(
+            return await self._begin_session(
                 session_id, replace(speaker, muted=speaker.id in self._muted), offer
             )
         except BaseException:
@@ -202,19 +202,43 @@ class WhipRoom:
         if self._session_ids.get(speaker_id) == session_id:
             del self._session_ids[speaker_id]
 
-    async def _answer(self, session_id: str, speaker: Speaker, offer: str) -> WhipSession:
-        publisher: WhipSession | None = None
+    async def _begin_session(self, session_id: str, speaker: Speaker, offer: str) -> WhipSession:
+        session: WhipSession | None = None
 
         def push(packet: Packet) -> None:
-            if publisher is not None:
-                publisher.heard_s = packet.arrived_s
+            if session is not None:
+                session.heard_s = packet.arrived_s
                 if speaker.id not in self._muted:
                     self._listener.push(self._room_id, speaker.id, packet)
 
+        peer = await self._answer_offer(session_id, offer, push)
+        now_s = asyncio.get_running_loop().time()
+        session = WhipSession(session_id, speaker, peer, heard_s=now_s)
         try:
-            peer = await Peer.answer(
+            self._check_open()  # it may have been closed meanwhile
+            if self._session_ids.get(speaker.id) != session_id:
+                raise Problem(403, "Removed", f"speaker {speaker.id!r} was removed meanwhile")
+            self._sessions[session_id] = session
+            await self._listener.speaker_joined(speaker)
+            if session_id not in self._sessions:  # it was closed while they joined
+                await self._listener.speaker_left(speaker, "the room was closed")
+                self._check_open()
+        except BaseException:
+            self._sessions.pop(session_id, None)
+            await peer.close()
+            raise
+        finally:
+            session.joined.set()
+        log.info("whip.published", room=self._room_id, session=session_id)
+        return session
+
+    async def _answer_offer(
+        self, session_id: str, offer: str, on_packet: Callable[[Packet], None]
+    ) -> Peer:
+        try:
+            return await Peer.answer(
                 offer,
-                on_packet=push,
+                on_packet=on_packet,
                 on_ended=lambda reason: self._ended.put_nowait((session_id, reason)),
                 on_trouble=lambda what: self._report_trouble(session_id, what),
                 on_unfit=lambda why: self._metrics.packets_unfit.labels(why).inc(),
@@ -225,25 +249,6 @@ class WhipRoom:
         except CannotAnswer as error:
             error.log(room=self._room_id, session=session_id)
             raise Problem(500, "Cannot answer", str(error)) from error
-        now_s = asyncio.get_running_loop().time()
-        publisher = WhipSession(session_id, speaker, peer, heard_s=now_s)
-        try:
-            self._check_open()  # it may have been closed meanwhile
-            if self._session_ids.get(speaker.id) != session_id:
-                raise Problem(403, "Removed", f"speaker {speaker.id!r} was removed meanwhile")
-            self._sessions[session_id] = publisher
-            await self._listener.speaker_joined(speaker)
-            if session_id not in self._sessions:  # it was closed while they joined
-                await self._listener.speaker_left(speaker, "the room was closed")
-                self._check_open()
-        except BaseException:
-            self._sessions.pop(session_id, None)
-            await peer.close()
-            raise
-        finally:
-            publisher.joined.set()
-        log.info("whip.published", room=self._room_id, session=session_id)
-        return publisher
 
     def _report_trouble(self, session_id: str, what: str) -> None:
         """Report the speakers who are not heard well.

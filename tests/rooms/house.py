@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from aiortc import RTCSessionDescription
+
 from service.metrics import Metrics
 from service.rooms.connector import CannotHear
 from service.rooms.muted import MutedSpeakers
@@ -14,8 +16,8 @@ from service.rooms.room import Speaker
 from service.rooms.whip import WhipConnector
 from service.rooms.whip_room import WhipRoom
 from service.rooms.whip_session import WhipSession
-from tests.rooms.calls import LOOPBACK, SOON_S, corpus, until
-from tests.rooms.fakes import Audience, Mutes, Tokens, a_room
+from tests.rooms.calls import LOOPBACK, SOON_S, corpus, offered, publisher, until
+from tests.rooms.fakes import Audience, Mutes, Tokens, a_room, a_speaker
 
 OFFER = corpus("chromium.sdp")
 
@@ -86,3 +88,17 @@ async def connecting(*rooms: str, ended_s: float = SOON_S) -> AsyncIterator[Hous
             await house.leave(room)
         assert house.connector.peers() == 0
         await until(lambda: all(task.done() for task in asyncio.all_tasks() - before), ended_s)
+
+
+@contextlib.asynccontextmanager
+async def talking(house: House) -> AsyncIterator[WhipSession]:
+    """Let Ann publish; yield her session once her packets arrive at our peer."""
+    connection, _ = publisher()
+    try:
+        session = await house.publish(a_speaker(), await offered(connection))
+        await connection.setRemoteDescription(RTCSessionDescription(session.peer.sdp, "answer"))
+        began_s = session.heard_s
+        await until(lambda: session.heard_s > began_s)
+        yield session
+    finally:
+        await connection.close()
