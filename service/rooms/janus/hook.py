@@ -124,18 +124,19 @@ class JanusHook:
         latest = {event.id: event for event in room_events}
         for event in latest.values():
             if event.begins:
-                opened += await self._begin(event)
+                opened += await self._handle_begin(event)
             else:
-                ended += self._end(event)
+                ended += self._handle_end(event)
         outcome = HookOutcome(opened, ended, len(events) - opened - ended)
         self._metrics.hooks.labels("done" if opened or ended else "ignored").inc()
         return outcome
 
-    async def _begin(self, event: RoomEvent) -> bool:
+    async def _handle_begin(self, event: RoomEvent) -> bool:
+        """Open the room; True where it is new."""
         if event.id in self._openings:
             self._openings[event.id] = True
             return False
-        known = self._known(event)
+        known = self._find_room(event)
         if known is not None:
             if (closing := self._closings.pop(_stay(known), None)) is not None:
                 closing.cancel()
@@ -148,17 +149,18 @@ class JanusHook:
             return False
         if self._supervisor.ending(event.id):  # that takes seconds, and Janus does not wait
             self._openings[event.id] = True
-            self._supervisor.spawn(lambda: self._open_anew(event), f"open {event.id} anew")
+            self._supervisor.spawn(lambda: self._reopen(event), f"open {event.id} anew")
             return True
         return await self._open(event)
 
-    async def _open_anew(self, event: RoomEvent) -> None:
+    async def _reopen(self, event: RoomEvent) -> None:
+        """Open the room once its predecessor has ended."""
         try:
             await self._open(event)
         finally:
             wanted = self._openings.pop(event.id)
         if not wanted:
-            self._end(event)
+            self._handle_end(event)
 
     async def _open(self, event: RoomEvent) -> bool:
         try:
@@ -179,21 +181,22 @@ class JanusHook:
             await self._record(event, Action.ROOM_OPENED, event.id)
         return new
 
-    def _end(self, event: RoomEvent) -> bool:
+    def _handle_end(self, event: RoomEvent) -> bool:
+        """Close the room after a grace time; False where none is open, or it is closing already."""
         if event.id in self._openings:
             self._openings[event.id] = False
             return True
-        known = self._known(event)
+        known = self._find_room(event)
         if known is None or (stay := _stay(known)) in self._closings:
             return False
         closing = self._supervisor.spawn(lambda: self._close(event, stay), f"close {known.id}")
         self._closings[stay] = closing
-        closing.add_done_callback(lambda _: self._closed(stay, closing))
+        closing.add_done_callback(lambda _: self._forget_closing(stay, closing))
         return True
 
     async def _close(self, event: RoomEvent, stay: _Stay) -> None:
         await asyncio.sleep(self._grace_s)
-        room = self._known(event)
+        room = self._find_room(event)
         if room is None or _stay(room) != stay:  # it has ended by itself, and perhaps begun anew
             return
         try:
@@ -204,11 +207,11 @@ class JanusHook:
         else:
             await self._record(event, Action.ROOM_CLOSED, room.id)
 
-    def _closed(self, stay: _Stay, closing: asyncio.Task[None]) -> None:
+    def _forget_closing(self, stay: _Stay, closing: asyncio.Task[None]) -> None:
         if self._closings.get(stay) is closing:
             del self._closings[stay]
 
-    def _known(self, event: RoomEvent) -> Room | None:
+    def _find_room(self, event: RoomEvent) -> Room | None:
         """Return our room for the same VideoRoom, if one is open and not ending."""
         first = next(iter(self._servers), "")
         for room in self._supervisor.rooms():

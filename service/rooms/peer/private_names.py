@@ -65,7 +65,7 @@ COSTS: Mapping[Use, Cost] = {
     ),
     Use.DATAGRAMS: Cost(
         Outcome.HEARD,
-        "each datagram is parsed as STUN first, which is dearer, and malformed ones fill the log",
+        "each datagram is parsed as STUN first, which costs more, and malformed ones fill the log",
     ),
     Use.CIPHERS: Cost(
         Outcome.HEARD, "publishers with an RSA certificate, such as GStreamer's, cannot connect"

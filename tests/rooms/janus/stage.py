@@ -55,19 +55,19 @@ def voice(
     ]
 
 
-class Seat(JanusEndpoint):
-    """A seat that can be barred.
+class SpeakerEndpoint(JanusEndpoint):
+    """A speaker's endpoint that can be barred.
 
     Attributes:
-        away: Set to bar the seat: then `publish` never answers.
-        speechless: True to tell Janus nothing on leaving.
+        away: Set to bar the endpoint: then `publish` never answers.
+        leaves_silently: True to tell Janus nothing on leaving.
         location: URL of the last Janus handle.
     """
 
     def __init__(self, client: JanusClient, speaker: ScriptedSpeaker) -> None:
         super().__init__(client, speaker)
         self.away = asyncio.Event()
-        self.speechless = False
+        self.leaves_silently = False
         self.location = ""
 
     async def publish(self, offer: str) -> Answer:
@@ -78,7 +78,7 @@ class Seat(JanusEndpoint):
         return answer
 
     async def leave(self, location: str) -> None:
-        if not self.speechless:
+        if not self.leaves_silently:
             await super().leave(location)
 
 
@@ -89,39 +89,41 @@ class Speakers:
     client: JanusClient
     pause_s: float = 0.0
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    seats: dict[str, Seat] = field(default_factory=dict)
+    endpoints: dict[str, SpeakerEndpoint] = field(default_factory=dict)
 
     async def join(self, id_: str, *, name: str = "", clip: str = "trudy-insult.opus") -> None:
         """Publish, and return once Janus gets the packets."""
         who = ScriptedSpeaker(id=id_, name=name or id_.title(), role="speaker", lines=())
         script_start = ScriptStart()
         script_start.announce(asyncio.get_running_loop().time())
-        if (left := self.seats.get(id_)) is not None and left.speechless:
+        if (left := self.endpoints.get(id_)) is not None and left.leaves_silently:
             await self.client.leave(
                 left.location
             )  # Janus still holds the id of a speaker who vanished
-        seat = self.seats[id_] = Seat(self.client, who)
+        endpoint = self.endpoints[id_] = SpeakerEndpoint(self.client, who)
         said = voice(clip, pause_s=self.pause_s)
-        publisher = Publisher(said, seat, script_start, lambda *_: None, loopback=False)
+        publisher = Publisher(said, endpoint, script_start, lambda *_: None, loopback=False)
         self.tasks[id_] = asyncio.create_task(publisher.run(), name=f"speaker {id_}")
         async with asyncio.timeout(15):
             await publisher.connected.wait()
 
     def stay_away(self, id_: str) -> None:
         """Keep a speaker from coming back after a removal, as simulated speakers do."""
-        self.seats[id_].away.set()
+        self.endpoints[id_].away.set()
 
     async def unpublish(self, id_: str) -> None:
         """Stop the speaker's stream; they stay in the room."""
         self.stay_away(id_)
-        self.seats[id_].speechless = True  # they do not leave either when their connection ends
+        self.endpoints[
+            id_
+        ].leaves_silently = True  # they do not leave either when their connection ends
         message = {"janus": "message", "transaction": "t", "body": {"request": "unpublish"}}
         async with httpx.AsyncClient(trust_env=False) as http:
-            await http.post(self.seats[id_].location, json=message)
+            await http.post(self.endpoints[id_].location, json=message)
 
     async def vanish(self, id_: str) -> None:
         """Close the speaker's connection without telling Janus, which notices that it ends."""
-        self.seats[id_].speechless = True
+        self.endpoints[id_].leaves_silently = True
         await self.leave(id_)
 
     async def leave(self, id_: str) -> None:
