@@ -20,7 +20,7 @@ from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.access.sealing import Seal
 from service.alerts import action_routes
 from service.alerts import routes as alerts_routes
-from service.alerts.acting import Acting
+from service.alerts.action_runner import ActionRunner
 from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.app import create_app
 from service.clock import Clock
@@ -160,7 +160,9 @@ class Api:
             metrics=self.metrics,
             clock=clock,
         )
-        self.acting = Acting(self.actions, self.supervisor, metrics=self.metrics, clock=clock)
+        self.action_runner = ActionRunner(
+            self.actions, self.supervisor, metrics=self.metrics, clock=clock
+        )
         self.policies = SqlPolicies(database)
         self.live = LivePolicies(
             self.policies, CHILD, corpus=None, metrics=self.metrics, clock=clock
@@ -186,7 +188,7 @@ class Api:
             speakers=self.ears,
             rule_coverage=self.unmatched_languages,
             whip=self.whip,
-            action_requests=self.acting,
+            action_requests=self.action_runner,
         )
         self.app = self._app()
 
@@ -194,7 +196,10 @@ class Api:
     async def running(self) -> AsyncIterator[Self]:
         """Rooms can be opened, and things done in them."""
         async with asyncio.TaskGroup() as tasks:
-            loops = [tasks.create_task(self.supervisor.run()), tasks.create_task(self.acting.run())]
+            loops = [
+                tasks.create_task(self.supervisor.run()),
+                tasks.create_task(self.action_runner.run()),
+            ]
             await self.supervisor.started.wait()
             try:
                 yield self

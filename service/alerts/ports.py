@@ -137,7 +137,7 @@ class AlertStore(Protocol):
 
 
 class ActionRequests(Protocol):
-    """Requests for actions in rooms: `service.alerts.acting.Acting`."""
+    """Requests for actions in rooms: `service.alerts.action_runner.ActionRunner`."""
 
     async def request(self, action: ModeratorAction) -> ModeratorAction:
         """Store the action and begin it. If the same is under way already, return that one."""

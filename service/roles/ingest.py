@@ -13,7 +13,7 @@ import structlog
 
 from policies.fields import MAX_COOLDOWN_S
 from policies.recent import LONGEST_BEFORE_S, Recent
-from service.alerts.acting import Acting
+from service.alerts.action_runner import ActionRunner
 from service.errors import ConfigurationError, StoreAway
 from service.listening.ear import Ear
 from service.listening.interim_schedule import InterimSchedule
@@ -66,7 +66,7 @@ class Ingest:
     unmatched_languages: UnmatchedLanguages
     whip: WhipConnector
     supervisor: Supervisor
-    acting: Acting
+    action_runner: ActionRunner
     janus_hook: JanusHook
 
     def for_front(self) -> ForFront:
@@ -76,7 +76,7 @@ class Ingest:
             rule_coverage=self.unmatched_languages,
             whip=self.whip,
             janus=self.janus_hook,
-            action_requests=self.acting,
+            action_requests=self.action_runner,
             verdict_lag=self.pipeline,
         )
 
@@ -177,7 +177,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         unmatched_languages=unmatched_languages,
         whip=whip,
         supervisor=supervisor,
-        acting=Acting(stores.actions, supervisor, metrics=metrics, clock=clock),
+        action_runner=ActionRunner(stores.actions, supervisor, metrics=metrics, clock=clock),
         janus_hook=janus_hook,
     )
 
@@ -196,7 +196,7 @@ async def run_ingest(
             tasks.create_task(ingest.ears.run(), name="ears"),
             tasks.create_task(ingest.supervisor.run(), name="rooms"),
             tasks.create_task(
-                run_again("actions", ingest.acting.run, common.metrics), name="actions"
+                run_again("actions", ingest.action_runner.run, common.metrics), name="actions"
             ),
         ]
         await ingest.supervisor.started.wait()

@@ -22,7 +22,7 @@ from policies.pack import Pack, Rule
 from policies.packed import PackedMatcher, pack_up, pack_up_matcher, unpack_matcher, unpack_pack
 from service.rulebook.checking import Budget, Report, check
 from service.rulebook.checking import check_file as check_one_file
-from service.rulebook.snapshot import compiled, with_draft
+from service.rulebook.snapshot import apply_draft, compile_matcher
 from service.rulebook.trial import TrialSentence, Verdict, judge_sentence
 
 _REMEMBERED = 64
@@ -95,7 +95,7 @@ def prepare(source: Source, place: PackPlace, corpus: Path | None, *, compile_: 
     pack, matcher = report.loaded.pack, None
     if compile_:
         packs = [*(each for each in here.beside if each.pack != pack.pack), pack]
-        matcher = pack_up_matcher(compiled(packs), packs)
+        matcher = pack_up_matcher(compile_matcher(packs), packs)
     return Prepared((), report.warnings, pack_up(pack), matcher)
 
 
@@ -123,7 +123,7 @@ def load_record(source: Source) -> bytes:
 
 def compile_packs(packs: Sequence[bytes]) -> PackedMatcher:
     known = unpack_all(packs)
-    return pack_up_matcher(compiled(known), known)
+    return pack_up_matcher(compile_matcher(known), known)
 
 
 def try_sentence(
@@ -137,7 +137,9 @@ def try_sentence(
     Raises:
         PackInvalid: The draft has errors.
     """
-    return judge_sentence(compiled(with_draft(unpack_all(packs), draft), statuses), sentence)
+    return judge_sentence(
+        compile_matcher(apply_draft(unpack_all(packs), draft), statuses), sentence
+    )
 
 
 def pack_up_packs(packs: Sequence[Pack]) -> list[bytes]:

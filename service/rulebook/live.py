@@ -152,7 +152,7 @@ class LivePolicies:
         """
         async with self._changing:
             live = await self._expect(name, matching)
-            version = await self._store.find(name, id_)
+            version = await self._store.find_version(name, id_)
             if version is None or version.origin is Origin.REMOVED:
                 raise NoSuchVersion(name, id_)
             source = Source(name_of_record(version), version.source)
@@ -203,7 +203,7 @@ class LivePolicies:
     async def _expect(self, name: str, matching: Collection[str] | None) -> LivePack | None:
         if self._unsure:
             await self._follow(*self._files)
-        live = self._snapshot.find(name)
+        live = self._snapshot.find_pack(name)
         ids = set() if live is None else {str(live.record.id), "*"}
         if matching is not None and ids.isdisjoint(matching):
             raise Stale(name, None if live is None else live.record)

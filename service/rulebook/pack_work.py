@@ -21,7 +21,7 @@ from service.rulebook import jobs
 from service.rulebook.checking import Report
 from service.rulebook.jobs import Checked, PackPlace, Prepared
 from service.rulebook.ports import PolicyWorker
-from service.rulebook.snapshot import compiled
+from service.rulebook.snapshot import compile_matcher
 from service.rulebook.trial import TrialSentence, Verdict
 
 
@@ -102,7 +102,7 @@ class PackWork:
             here: True to use a thread of this process, while nobody is heard yet.
         """
         if here:
-            return await asyncio.to_thread(compiled, packs)
+            return await asyncio.to_thread(compile_matcher, packs)
         packed = await self._worker.run(jobs.compile_packs, await _pickled(packs))
         return await asyncio.to_thread(jobs.unpack_compiled, packed, packs)
 

@@ -129,7 +129,7 @@ async def list_pack_versions(
     page, next_cursor = await parts.policy_store.page(pack, limit=limit, cursor=cursor)
     if not page and cursor is None:
         raise NoSuchPack(pack)
-    live = parts.policies.snapshot.find(pack)
+    live = parts.policies.snapshot.find_pack(pack)
     return Versions([shown_version(each, live) for each in page], next_cursor)
 
 
@@ -142,7 +142,7 @@ async def list_pack_versions(
 async def show_pack_version(
     pack: PackName, version_id: VersionId, parts: Parts, _: Manages
 ) -> Response:
-    version = await parts.policy_store.find(pack, version_id)
+    version = await parts.policy_store.find_version(pack, version_id)
     if version is None or version.origin is Origin.REMOVED:
         raise NoSuchVersion(pack, version_id)
     return Response(version.source, media_type=YAML[0], headers={"Cache-Control": "no-store"})
@@ -178,7 +178,7 @@ def _accepted(change: Change, response: Response) -> Accepted:
 
 
 def _live(policies: LivePolicies, pack: str) -> LivePack:
-    live = policies.snapshot.find(pack)
+    live = policies.snapshot.find_pack(pack)
     if live is None:
         raise NoSuchPack(pack)
     return live

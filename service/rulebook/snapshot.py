@@ -23,16 +23,18 @@ class Snapshot:
     def packs(self) -> Sequence[Pack]:
         return [each.pack for each in self.live]
 
-    def find(self, name: str) -> LivePack | None:
+    def find_pack(self, name: str) -> LivePack | None:
         return next((each for each in self.live if each.pack.pack == name), None)
 
 
-def compiled(packs: Sequence[Pack], statuses: Collection[RuleStatus] = ROOM_STATUSES) -> Matcher:
+def compile_matcher(
+    packs: Sequence[Pack], statuses: Collection[RuleStatus] = ROOM_STATUSES
+) -> Matcher:
     """Compile a matcher; slow, for a worker. The order of the packs does not matter."""
     return Matcher(sorted(packs, key=lambda pack: pack.pack), statuses)
 
 
-def with_draft(packs: Sequence[Pack], draft: str | None) -> Sequence[Pack]:
+def apply_draft(packs: Sequence[Pack], draft: str | None) -> Sequence[Pack]:
     """Return the packs; a draft, if given, replaces the pack of its name.
 
     Raises:

@@ -48,7 +48,7 @@ class SqlPolicies:
         newest = newest.where(policy_versions.c.origin.in_([str(each) for each in origins]))
         return await self._all(policy_versions.c.id.in_(newest))
 
-    async def find(self, pack: str, id_: int) -> Version | None:
+    async def find_version(self, pack: str, id_: int) -> Version | None:
         if not 0 < id_ < _MOST:
             return None
         found = await self._all(policy_versions.c.id == id_, policy_versions.c.pack == pack)

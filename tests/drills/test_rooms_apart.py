@@ -36,7 +36,7 @@ from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.listening.sound import loud
 from tests.policies.writing import pack, rule
 from tests.rooms.fakes import a_room, a_speaker
-from tests.verdict.test_pipeline import Queue, spoken
+from tests.verdict.floor import Queue, spoken
 
 pytestmark = [pytest.mark.anyio, pytest.mark.drill]
 

@@ -76,7 +76,7 @@ async def test_a_changed_file_comes_into_force_once_it_stays_the_same(two: Watch
     assert two.refused() == {}, "a file that is half written is not read"
     await two.watch.check_folder()
     assert in_force(two.live) == {"scams": "1.1.0", "threats": "1.0.0"}
-    found = two.live.snapshot.find("scams")
+    found = two.live.snapshot.find_pack("scams")
     assert found is not None
     assert (found.record.origin, found.record.who) == (Origin.FILE, "server")
 
@@ -189,7 +189,7 @@ async def test_an_edited_file_with_the_same_version_is_applied_with_a_warning(
     two.write("scams.yaml", text_of(word="number"))
     with capture_logs() as logged:
         await two.settle()
-    found = two.live.snapshot.find("scams")
+    found = two.live.snapshot.find_pack("scams")
     assert found is not None
     assert found.record.source == text_of(word="number")
     assert "policies.version_not_raised" in [line["event"] for line in logged]

@@ -94,7 +94,7 @@ async def test_the_text_in_force_sent_again_changes_nothing(
 ) -> None:
     live = await started(store, text_of())
     change = await live.put("scams", text_of().encode(), MO)
-    assert (change.changed, change.live) == (False, live.snapshot.find("scams"))
+    assert (change.changed, change.live) == (False, live.snapshot.find_pack("scams"))
     with_mark = await live.put("scams", text_of().encode("utf-8-sig"), MO)
     assert not with_mark.changed
     assert len((await store.page("scams", limit=9))[0]) == 1
@@ -176,7 +176,7 @@ async def test_changes_at_the_same_time_are_applied_one_after_another(
     assert sorted(type(each).__name__ for each in outcomes) == ["Change", *["Stale"] * 4]
     await asyncio.gather(*(live.put("scams", text.encode(), MO) for text in texts))
     (record,) = await store.newest()
-    found = live.snapshot.find("scams")
+    found = live.snapshot.find_pack("scams")
     assert found is not None
     assert found.record == record
 

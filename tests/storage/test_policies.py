@@ -44,10 +44,10 @@ async def test_a_version_comes_back_as_it_was_put_on_record(database: Database) 
         NOW,
     )
     assert added.digest == digest_of(added.source)
-    assert await store.find("scams", added.id) == added
-    assert await store.find("threats", added.id) is None
+    assert await store.find_version("scams", added.id) == added
+    assert await store.find_version("threats", added.id) is None
     for unknown in (added.id + 1, 0, -1, 2**64):
-        assert await store.find("scams", unknown) is None
+        assert await store.find_version("scams", unknown) is None
 
 
 async def test_event_and_audit_entry_stand_beside_each_change_that_is_change_kind(

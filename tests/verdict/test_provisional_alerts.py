@@ -9,7 +9,7 @@ import pytest
 from asr.quality import REPETITION
 from asr.speech import WorkClass
 from service.alerts.alert import Alert, AlertState, Outcome
-from tests.verdict.test_pipeline import Floor
+from tests.verdict.floor import Floor
 
 pytestmark = pytest.mark.anyio
 

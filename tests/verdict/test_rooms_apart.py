@@ -11,7 +11,7 @@ import pytest
 from service.verdict.judge import RETRY_AFTER_S
 from service.verdict.pipeline import VERDICT_BACKLOG
 from tests.rooms.calls import until
-from tests.verdict.test_pipeline import Floor
+from tests.verdict.floor import Floor
 
 pytestmark = pytest.mark.anyio
 

@@ -35,7 +35,7 @@ class Rooms(Protocol):
     async def act(self, room_id: str, action: RoomAction, person: str, words: str) -> str: ...
 
 
-class Acting:
+class ActionRunner:
     """Actions under way; `run` owns a task for each."""
 
     def __init__(self, store: ActionStore, rooms: Rooms, *, metrics: Metrics, clock: Clock) -> None:

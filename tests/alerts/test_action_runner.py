@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.alerts.acting import Acting
 from service.alerts.action import ActionState, ModeratorAction
+from service.alerts.action_runner import ActionRunner
 from service.errors import StoreAway
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
@@ -67,7 +67,7 @@ class Rooms:
 class House:
     store: Actions
     rooms: Rooms
-    acting: Acting
+    runner: ActionRunner
     metrics: Metrics
 
     async def over(self, id_: str = "ac_1") -> ModeratorAction:
@@ -81,7 +81,7 @@ async def acting(store: Actions | None = None, *, started: bool = True) -> Async
     rooms.open.set()
     if started:
         rooms.started.set()
-    made = Acting(store, rooms, metrics=metrics, clock=SetClock())
+    made = ActionRunner(store, rooms, metrics=metrics, clock=SetClock())
     running = asyncio.create_task(made.run())
     await asyncio.sleep(0)
     try:
@@ -94,7 +94,7 @@ async def acting(store: Actions | None = None, *, started: bool = True) -> Async
 async def test_a_pending_action_waits_for_its_rooms_and_is_done_once() -> None:
     left = an_action()
     async with acting(Actions({left.id: left}), started=False) as house:
-        await house.acting.request(an_action("ac_2", action=RoomAction.WARN))
+        await house.runner.request(an_action("ac_2", action=RoomAction.WARN))
         await asyncio.sleep(0.05)
         assert house.rooms.done == []
         house.rooms.started.set()
@@ -105,7 +105,7 @@ async def test_a_pending_action_waits_for_its_rooms_and_is_done_once() -> None:
 
 async def test_a_requested_action_is_done_and_confirmed() -> None:
     async with acting() as house:
-        asked = await house.acting.request(an_action())
+        asked = await house.runner.request(an_action())
         assert asked.state is ActionState.REQUESTED
         done = await house.over()
         assert (done.state, done.detail) == (ActionState.DONE, "so it is")
@@ -120,7 +120,7 @@ async def test_a_requested_action_is_done_and_confirmed() -> None:
 async def test_an_action_that_fails_says_why(error: Exception, told: str) -> None:
     async with acting() as house:
         house.rooms.error = error
-        await house.acting.request(an_action())
+        await house.runner.request(an_action())
         failed = await house.over()
         assert failed.state is ActionState.FAILED
         assert failed.detail.startswith(told)
@@ -129,8 +129,8 @@ async def test_an_action_that_fails_says_why(error: Exception, told: str) -> Non
 async def test_an_action_under_way_is_not_done_twice() -> None:
     async with acting() as house:
         house.rooms.open.clear()
-        first = await house.acting.request(an_action())
-        assert await house.acting.request(an_action("ac_2")) is first
+        first = await house.runner.request(an_action())
+        assert await house.runner.request(an_action("ac_2")) is first
         house.rooms.open.set()
         await house.over()
         assert house.rooms.done == [("mute_speaker", "ann")]
@@ -139,8 +139,8 @@ async def test_an_action_under_way_is_not_done_twice() -> None:
 async def test_mute_and_unmute_keep_the_order_of_their_requests() -> None:
     async with acting() as house:
         house.rooms.open.clear()
-        await house.acting.request(an_action())
-        await house.acting.request(an_action("ac_2", RoomAction.UNMUTE))
+        await house.runner.request(an_action())
+        await house.runner.request(an_action("ac_2", RoomAction.UNMUTE))
         house.rooms.open.set()
         await house.over("ac_2")
         assert [action for action, _ in house.rooms.done] == ["mute_speaker", "unmute_speaker"]
@@ -149,7 +149,7 @@ async def test_mute_and_unmute_keep_the_order_of_their_requests() -> None:
 async def test_a_result_that_cannot_be_stored_is_stored_later() -> None:
     async with acting() as house:
         house.store.away = 1
-        await house.acting.request(an_action())
+        await house.runner.request(an_action())
         assert (await house.over()).state is ActionState.DONE
         assert house.rooms.done == [("mute_speaker", "ann")]
 
@@ -158,7 +158,7 @@ async def test_pending_actions_of_a_run_are_done_by_the_next() -> None:
     store = Actions()
     async with acting(store) as house:
         house.rooms.open.clear()
-        await house.acting.request(an_action())
+        await house.runner.request(an_action())
         await asyncio.sleep(0.01)
     assert store.all["ac_1"].state is ActionState.REQUESTED
     async with acting(store) as house:
