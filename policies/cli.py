@@ -38,7 +38,7 @@ _TURN_S = 3.0
 def policy() -> None:
     """Check, test, try and compare policy packs.
 
-    Without FILE or DIR, a command uses the packs in EARSHOT_POLICY_DIR, else the shipped packs.
+    Without FILE or DIR, the packs of EARSHOT_POLICY_DIR are used, or the shipped ones.
     """
 
 

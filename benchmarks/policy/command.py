@@ -34,7 +34,9 @@ _PARTS = ("speed", "recall", "recognition", "benign", "hate", "reload", "hostile
 @click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
 @click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
 def policy(corpus: Path | None, only: tuple[str, ...], json_file: Path | None) -> None:
-    """Matching: speed, recall through recognition errors, false alarms, HateCheck and XSTest.
+    """Measure how fast and how well the rules match.
+
+    Parts: speed, recall in spite of recognition errors, false alarms, HateCheck, XSTest and more.
 
     Times are processor time of this process, one thread. Measurements whose file is not in the
     corpus are left out with a warning.

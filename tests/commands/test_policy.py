@@ -83,7 +83,7 @@ def test_the_report_of_a_room_and_as_json(env: dict[str, str | None]) -> None:
     assert [(each["rule_id"], each["hits_shadow"]) for each in found["rules"]] == [("tried", 1)]
 
 
-def test_an_empty_report_says_that_no_rule_has_hit(env: dict[str, str | None]) -> None:
+def test_an_empty_report_says_that_no_rule_has_matched(env: dict[str, str | None]) -> None:
     result = run(env, "report")
     assert result.exit_code == 0
     assert result.stdout.endswith("no rule has matched\n")

@@ -34,7 +34,7 @@ def test_a_bad_url_is_refused(option: str, url: str) -> None:
     ran = CliRunner().invoke(simulate, ["--key", "k", option, url])
     assert ran.exit_code == 2
     assert f"'{option}'" in ran.output
-    assert "no server's URL, such as http://127.0.0.1:8080" in ran.output
+    assert "is not the URL of a server, such as http://127.0.0.1:8080" in ran.output
 
 
 @pytest.mark.parametrize("name", ["nowhere/report.json", "", ".", "file/report.json"])
