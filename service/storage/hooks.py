@@ -1,4 +1,4 @@
-"""Room servers' secrets, sealed, and the calls they made."""
+"""Sealed secrets of room servers, and the calls that they made."""
 
 from __future__ import annotations
 

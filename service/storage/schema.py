@@ -1,4 +1,4 @@
-"""Bringing a database's tables to this program's version."""
+"""Migration of a database to the schema of this version."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 async def open_database(url: str, *, may_write: Callable[[], str] = lambda: "") -> Database:
-    """Make a SQLite file if need be, migrate to this program's schema, and open the database.
+    """Open a database. Makes a SQLite file if there is none, and migrates the schema.
 
     Raises:
-        ConfigurationError: It cannot be reached or written, or holds something else than tables
-            that this program can use.
+        ConfigurationError: It cannot be reached or written, or has tables that this program cannot
+            use.
     """
     await asyncio.to_thread(migrate, url)
     return Database(url, may_write=may_write)
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Bring the schema to a revision, up or down. Blocks; must not run on an event loop.
+    """Migrate the schema to a revision, up or down. Blocks; must not run on an event loop.
 
-    Of two processes that start at once the second waits for the first.
+    A second process that starts at the same time waits for the first.
 
     Raises:
-        ConfigurationError: As `open_database`.
+        ConfigurationError: The database cannot be used; see `open_database`.
     """
     parsed = parse_url(url)
     with _prepared(parsed):

@@ -1,4 +1,4 @@
-"""Endpoints, how far each has come in the event log, and what was tried."""
+"""Webhook endpoints, their delivery queues and delivery attempts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.webhooks.endpoint import Endpoint, Sealed, State
 from service.webhooks.ports import DeliveryQueue, Waiting
 
 COUNTED = 10_000
-"""More waiting events than this are not counted."""
+"""Most waiting events that are counted."""
 
 
 class SqlWebhooks:
@@ -104,7 +104,7 @@ class SqlWebhooks:
                 values = _queue_columns(queue)
                 is_it = webhook_lanes.c.id == values.pop("id")
                 await connection.execute(update(webhook_lanes).where(is_it).values(values))
-            # A write that was broken off may have been committed all the same, and is made again.
+            # An interrupted write may have been committed nevertheless; it is repeated.
             ids = select(deliveries.c.id).where(deliveries.c.id.in_([one.id for one in tried]))
             there = set((await connection.scalars(ids)).all()) if tried else set()
             rows = [asdict(one) for one in tried if one.id not in there]
