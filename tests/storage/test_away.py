@@ -1,4 +1,4 @@
-"""A database that goes away and comes back."""
+"""A database that becomes unavailable and returns."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_a_hold_that_another_server_took_meanwhile_is_lost_with_a_sentence
     async with for_one_server(url, patience_s=0.5) as hold:
         other = await connect(parse_url(url))
         waiting = asyncio.create_task(other.execute(f"SELECT pg_advisory_lock({SERVER_LOCK})"))
-        await asyncio.sleep(0.2)  # it stands in line, and is next
+        await asyncio.sleep(0.2)  # it waits in the queue and is next
         held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
         end = f"SELECT pg_terminate_backend(pid) FROM ({held}) AS holder"
         await asyncio.to_thread(own_postgres.sql, end, "migrated")

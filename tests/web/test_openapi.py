@@ -1,4 +1,4 @@
-"""The OpenAPI document beyond what the routes say; `tests/e2e/test_schemathesis.py` calls them."""
+"""The OpenAPI document; `tests/e2e/test_schemathesis.py` calls the operations."""
 
 from __future__ import annotations
 

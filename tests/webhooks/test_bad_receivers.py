@@ -128,7 +128,7 @@ async def test_progress_survives_a_restart_and_nothing_is_told_twice(database: D
             await asyncio.sleep(0.1)
         ids = [call.id for call in there.calls]
         assert len(set(ids)) == 25
-        assert len(ids) <= 26, f"{count} before the stop"  # one may have been under way
+        assert len(ids) <= 26, f"{count} before the stop"  # one request may have been under way
 
 
 async def test_a_secret_sealed_with_another_key_disables_the_endpoint(database: Database) -> None:
