@@ -171,7 +171,7 @@ def _in_memory() -> Path | None:
 
 
 def _as_postgres() -> list[str]:
-    """Return the user to run PostgreSQL, which refuses to run as root."""
+    """Return the prefix that runs a command as the user postgres; PostgreSQL refuses root."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]

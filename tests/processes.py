@@ -40,7 +40,7 @@ class Helper(subprocess.Popen[str]):
     Attributes:
         name: Name in failures.
         log: File with its output.
-        noticed: Whether a test has handled its early end.
+        noticed: Event that is set when a test has handled its early end.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from service.commands.patience import PatientProtocol
 from service.errors import ConfigurationError, Failed
 from service.server import RunningServer, run_roles
 from service.settings import Settings
-from service.storage.one_server import Hold
+from service.storage.one_server import DatabaseLock
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ async def run_server(settings: Settings) -> None:
             raise Failed(parts.hold.why_not())
 
 
-async def _stop_when_lost(hold: Hold, server: _Server) -> None:
+async def _stop_when_lost(hold: DatabaseLock, server: _Server) -> None:
     """Another server has the database: two would tell of each other's speakers."""
     await hold.lost.wait()
     log.error("database.lost_to_another_server")

@@ -30,7 +30,7 @@ _LOOK_EVERY_S = 5.0
 _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-class Hold:
+class DatabaseLock:
     """Lock on a database, held by this process.
 
     Attributes:
@@ -47,7 +47,7 @@ class Hold:
 
 
 @asynccontextmanager
-async def for_one_server(url: str, patience_s: float = PATIENCE_S) -> AsyncIterator[Hold]:
+async def lock_database(url: str, patience_s: float = PATIENCE_S) -> AsyncIterator[DatabaseLock]:
     """Hold the lock on a database.
 
     Raises:
@@ -55,14 +55,14 @@ async def for_one_server(url: str, patience_s: float = PATIENCE_S) -> AsyncItera
     """
     parsed = parse_url(url)
     if is_sqlite(parsed):
-        with sqlite.for_one_server(sqlite.file_of(parsed)):
-            yield Hold()
+        with sqlite.lock_database(sqlite.file_of(parsed)):
+            yield DatabaseLock()
         return
     session = _Session(parsed)
     try:
         await session.acquire_lock(patience_s)
     except _FAILURES as error:
-        raise ConfigurationError(postgres.sentence(parsed, error)) from None
+        raise ConfigurationError(postgres.explain_failure(parsed, error)) from None
     keeping = asyncio.create_task(session.keep(patience_s), name="one server")
     try:
         yield session
@@ -73,7 +73,7 @@ async def for_one_server(url: str, patience_s: float = PATIENCE_S) -> AsyncItera
         await session.close()
 
 
-class _Session(Hold):
+class _Session(DatabaseLock):
     """Session of PostgreSQL that holds the lock."""
 
     def __init__(self, url: URL) -> None:
@@ -154,9 +154,10 @@ class _Session(Hold):
 
     def _taken(self, holder: Any) -> str:
         by = f" ({holder['address']})" if holder and holder["address"] else ""
+        location = postgres.describe_location(self._url)
         return (
-            f"the database {postgres.place(self._url)} is in use by another server{by}; stop "
-            "that one, or give EARSHOT_DATABASE_URL another database"
+            f"the database {location} is in use by another server{by}; stop that one, or give "
+            "EARSHOT_DATABASE_URL another database"
         )
 
 

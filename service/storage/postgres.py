@@ -79,7 +79,7 @@ async def connect(url: URL, *, name: str = "earshot", answer_s: float | None = A
     """A connection of asyncpg's own.
 
     Raises:
-        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: see `sentence`.
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: see `explain_failure`.
     """
     connecting = asyncio.create_task(
         asyncpg.connect(
@@ -166,7 +166,7 @@ def refuse_unusable(connection: Connection, url: URL) -> None:
     refuse_old(version, shown)
     if encoding != "UTF8":
         raise ConfigurationError(
-            f"the database {place(url)} keeps text as {encoding}; create one with "
+            f"the database {describe_location(url)} keeps text as {encoding}; create one with "
             f"`createdb --encoding=UTF8 --template=template0 {url.database}`"
         )
 
@@ -205,16 +205,16 @@ def sort_by_bytes(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE {quote(table)} {', '.join(columns)}"))
 
 
-def place(url: URL) -> str:
+def describe_location(url: URL) -> str:
     """Return the host and name of the database for a message, without user and password."""
     host = url.host or next(iter(_listed(url.query.get("host"))), "") or "this machine"
     port = f":{url.port}" if url.port else ""
     return f"{url.database or url.username or ''!r} on {host}{port}"
 
 
-def sentence(url: URL, error: BaseException) -> str:
+def explain_failure(url: URL, error: BaseException) -> str:
     """Return why the database cannot be used, with the remedy and without the password."""
-    where = place(url)
+    where = describe_location(url)
     match _state(error):
         case "28P01" | "28000":
             return (

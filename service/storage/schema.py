@@ -53,7 +53,7 @@ def _prepared(url: URL) -> Iterator[None]:
     if is_sqlite(url):
         path = sqlite.file_of(url)
         try:
-            with sqlite.alone(path):
+            with sqlite.lock_for_preparation(path):
                 sqlite.prepare_file(path)
                 yield
         except (OSError, Error, DBAPIError) as error:
@@ -62,7 +62,7 @@ def _prepared(url: URL) -> Iterator[None]:
         try:
             yield
         except (OSError, DBAPIError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-            raise ConfigurationError(postgres.sentence(url, error)) from None
+            raise ConfigurationError(postgres.explain_failure(url, error)) from None
 
 
 async def _migrate(url: URL, revision: str) -> None:
@@ -96,7 +96,7 @@ def _run(connection: Connection, url: URL, revision: str) -> None:
 def _refuse_unknown(connection: Connection, url: URL, scripts: ScriptDirectory) -> None:
     shown, elsewhere = str(sqlite.file_of(url)), "EARSHOT_DATA_DIR another folder"
     if not is_sqlite(url):
-        shown, elsewhere = postgres.place(url), "EARSHOT_DATABASE_URL another database"
+        shown, elsewhere = postgres.describe_location(url), "EARSHOT_DATABASE_URL another database"
     current = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:

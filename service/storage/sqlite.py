@@ -139,7 +139,7 @@ def is_unstorable(error: BaseException) -> bool:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def lock_for_preparation(path: Path) -> Iterator[None]:
     """Lock the database against preparation by other processes, and make its folder.
 
     SQLite's own locks are not enough: it refuses to switch a file to write-ahead logging while
@@ -158,7 +158,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def lock_for_server(path: Path) -> Iterator[None]:
     """Lock the database for one server. The end of the process releases the lock in any case.
 
     Raises:
@@ -175,7 +175,7 @@ def held(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def for_one_server(path: Path) -> Iterator[None]:
+def lock_database(path: Path) -> Iterator[None]:
     """Lock the database for one server, with errors for the operator.
 
     Raises:
@@ -183,7 +183,7 @@ def for_one_server(path: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(path))
+            stack.enter_context(lock_for_server(path))
         except BlockingIOError as error:
             raise ConfigurationError(
                 f"the database {path} is in use by another server; stop that one, or give "

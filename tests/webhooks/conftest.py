@@ -21,7 +21,7 @@ from service.storage.event_log import SqlEventLog, append
 from service.storage.webhooks import SqlWebhooks
 from service.webhooks.address import Allowed, parse_allowed
 from service.webhooks.delivery import Delivery
-from service.webhooks.endpoint import Endpoint, Sealed, State, new_id
+from service.webhooks.endpoint import Endpoint, EndpointState, Sealed, new_id
 from service.webhooks.relay import Relay
 from service.webhooks.sender import HttpSender
 from service.webhooks.signing import make_secret
@@ -46,7 +46,7 @@ class Running:
             types=tuple(types),
             room=room,
             description="",
-            state=State.ENABLED,
+            state=EndpointState.ENABLED,
             reason="",
             created_by="ann",
             created_at=utc_now(),
