@@ -24,7 +24,7 @@ from service.rooms.peer.startup_check import report_private_names
 from service.rulebook.child_process import ChildProcess
 from service.rulebook.folder import load_policies
 from service.settings import Settings
-from service.storage.one_server import Hold, for_one_server
+from service.storage.one_server import DatabaseLock, lock_database
 from service.storage.schema import open_database
 
 
@@ -39,7 +39,7 @@ class RunningServer:
 
     front: Front
     ingest: Ingest
-    hold: Hold
+    hold: DatabaseLock
     first_key: str | None
 
 
@@ -55,7 +55,7 @@ async def run_roles(app: FastAPI, settings: Settings) -> AsyncIterator[RunningSe
     metrics, clock = Metrics(), utc_now
     files = load_policies(settings.policy_dir, demo=settings.asr_model == MICRO)
     async with AsyncExitStack() as stack:
-        hold = await stack.enter_async_context(for_one_server(settings.database()))
+        hold = await stack.enter_async_context(lock_database(settings.database()))
         database = await open_database(settings.database(), may_write=hold.why_not)
         stack.push_async_callback(database.close)
         stores = stores_on(database)

@@ -1,4 +1,4 @@
-"""The JSON API over real stores, without sound and a speech model: for tests of its routes."""
+"""JSON API on real stores, without audio or a speech model, for tests of routes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ from tests.rulebook.child import CHILD
 
 
 class NoModel:
-    """A recogniser that nobody asks for words."""
+    """Recogniser that transcribes nothing."""
 
     model = "micro"
 
@@ -78,7 +78,7 @@ class NoModel:
 
 
 class NoLag:
-    """Verdicts that wait for nothing."""
+    """Verdict pipeline without a backlog."""
 
     behind = False
 
@@ -88,7 +88,7 @@ class NoLag:
 
 @dataclass
 class Parts:
-    """What the routers get, by the names of `service.roles.front.Front`; a test may replace it."""
+    """Parts of the routers, named as in `service.roles.front.Front`; a test may replace them."""
 
     clock: Clock
     metrics: Metrics
@@ -120,7 +120,7 @@ class Parts:
 
 
 class Api:
-    """The server's routes, its stores, and clients of people by name."""
+    """Routes and stores of a server, and clients for people by name."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.clock = clock
@@ -194,7 +194,7 @@ class Api:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """Rooms can be opened, and things done in them."""
+        """Add the parts for opening rooms and acting in them."""
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(self.supervisor.run()),

@@ -1,4 +1,4 @@
-"""What every test gets: asyncio, a check for leaked tasks and threads, and real servers."""
+"""Fixtures of all tests: asyncio, checks for leaked tasks and threads, and real servers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 _PROCESSES = [Path(__file__).parent / folder for folder in ("console", "drills", "e2e")]
-"""Tests of servers and commands, whose processes count for coverage. What these tests run in this
-process others cover, and to trace it would double the time that it takes."""
+"""Tests of servers and commands, whose processes count for coverage. Other tests cover the code
+that these run in this process, and tracing it would double their time."""
 
 
 @functools.cache
 def missing_parts(need: Need) -> Sequence[Part]:
-    """What the machine lacks; asked once, and only for tests that run."""
+    """Return the missing parts of a need. Checked once, and only for tests that run."""
     return need.missing()
 
 
@@ -73,7 +73,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say aloud, at the very end, how much was not tested for want of a program."""
+    """Report at the end, in red, the tests that were skipped for a missing program or registry."""
     yield
     skipped = terminalreporter.stats.get("skipped", [])
     for need in NEEDS:
@@ -91,7 +91,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
 
 @pytest.fixture
 async def no_leaked_tasks(anyio_backend: str) -> AsyncIterator[None]:
-    """Every asynchronous test ends with the tasks it began with."""
+    """Fail an asynchronous test that leaves a task behind."""
     before = asyncio.all_tasks()
     yield
     leaked = left_behind(before)
@@ -99,25 +99,25 @@ async def no_leaked_tasks(anyio_backend: str) -> AsyncIterator[None]:
 
 
 def left_behind(before: Set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
-    """Tasks that run and did not before."""
+    """Return the running tasks that did not run before."""
     return [task for task in asyncio.all_tasks() - before if not (task.done() or _ours(task))]
 
 
 def _ours(task: asyncio.Task[object]) -> bool:
-    """The task in which anyio's runner calls fixtures and tests."""
+    """Return whether this is the task in which anyio's runner calls fixtures and tests."""
     return getattr(task.get_coro(), "__name__", "") == "_call_in_runner_task"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_leaked_child() -> Iterator[None]:
-    """The child process that tests share ends with them."""
+    """Stop the child process that tests share."""
     yield
     CHILD.stop()
 
 
 @pytest.fixture(autouse=True)
 def no_leaked_threads() -> Iterator[None]:
-    """No test leaves a model's or a decoder's thread behind."""
+    """Fail a test that leaves a thread of a model or a decoder behind."""
     yield
     leaked = [t.name for t in threading.enumerate() if t.name.startswith(("asr-", "audio-"))]
     assert not leaked, f"leaked threads: {leaked}"
@@ -125,55 +125,55 @@ def no_leaked_threads() -> Iterator[None]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A server of this test's own, with the demo model."""
+    """Server for one test, with the demo model."""
     with Server(tmp_path / "data") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for all tests of a module that leave it as it was."""
+    """Server for all tests of a module that do not change it."""
     with Server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL that all tests share, each with a database of its own."""
+    """PostgreSQL for all tests, each with a database of its own."""
     with Postgres() as postgres:
         yield postgres
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL that the test may stop."""
+    """PostgreSQL for one test, which may stop it."""
     with Postgres() as postgres:
         yield postgres
 
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[RedisServer]:
-    """A Redis that all tests share, each with a model's name of its own."""
+    """Redis for all tests, each with a model name of its own."""
     with RedisServer() as redis:
         yield redis
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    """A Redis that the test may stop."""
+    """Redis for one test, which may stop it."""
     with RedisServer() as redis:
         yield redis
 
 
 @pytest.fixture
 def backend() -> str:
-    """The kind of database; tests/storage runs on each."""
+    """Kind of database; tests/storage runs on each kind."""
     return "sqlite"
 
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database with all tables and nothing in them, to be copied."""
+    """SQLite database with all tables, empty, as a template to copy."""
     path = tmp_path_factory.mktemp("migrated") / "earshot.db"
     migrate(f"sqlite:///{path}")
     return path
@@ -181,7 +181,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def url(backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Of a database that is not there yet, or is empty; of the test's `database` if it has one."""
+    """URL of a new or empty database; for a test with `database`, the URL of that one."""
     migrated = "database" in request.fixturenames
     if backend == "sqlite":
         path = request.getfixturevalue("tmp_path") / "earshot.db"

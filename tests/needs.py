@@ -1,6 +1,6 @@
-"""Before the tests: what they need of the machine is installed where that may be done.
+"""Programs that tests need. Before the tests, the missing ones are installed if this user may.
 
-Never fails; tests whose need is not met are skipped, and counted aloud at the end.
+Never fails. Tests with a missing program are skipped, and a line at the end counts them.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _NO_SERVER_OF_ITS_OWN = (
     "mkdir -p /etc/postgresql-common/createcluster.d && "
     "echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/earshot.conf"
 )
-"""Debian would start one at once; the tests start and stop theirs themselves."""
+"""Command that keeps Debian from starting a PostgreSQL. The tests start and stop their own."""
 _INSTALL_S = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One Debian package that tests need.
+    """Debian package that tests need.
 
     Attributes:
-        package: The name of the package.
-        gives: What the tests need of it, for a person.
-        met: Whether that is there.
+        package: Name of the package.
+        gives: Part of it that the tests need, for a person.
+        met: Function that returns whether the part is installed.
     """
 
     package: str
@@ -38,13 +38,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What some tests need of the machine.
+    """Program that some tests need.
 
     Attributes:
-        name: The program, for a person.
-        marker: The pytest marker of these tests, in `folders` (or files).
-        parts: Each is checked, and installed, by itself.
-        prepare: A shell command to run before anything is installed.
+        name: Name of the program, for a person.
+        marker: Pytest marker of these tests, in `folders` (or files).
+        parts: Packages, each checked and installed by itself.
+        prepare: Shell command to run before an installation.
     """
 
     name: str
@@ -57,13 +57,13 @@ class Need:
         return [part for part in self.parts if not part.met()]
 
     def reason(self, missing: Sequence[Part]) -> str:
-        """What is missing, for a person."""
+        """Return a sentence about the missing parts."""
         return ", ".join(f"{part.gives} ({part.package})" for part in missing) + (
             " is missing" if len(missing) == 1 else " are missing"
         )
 
     def install(self, missing: Sequence[Part]) -> str:
-        """The remedy, for a person."""
+        """Return the command that installs the missing parts."""
         return f"apt-get install {' '.join(part.package for part in missing)}"
 
 
@@ -72,13 +72,13 @@ def _program(package: str, name: str = "") -> Part:
 
 
 def _typelib(package: str, name: str, version: str = "1.0") -> Part:
-    """A GObject introspection binding, for Debian's Python."""
+    """Make the part of a GObject introspection binding for Debian's Python."""
     ask = f"import gi; gi.require_version({name!r}, {version!r})"
     return Part(package, f"the typelib {name}", lambda: _debians_python(ask))
 
 
 def _element(package: str, *names: str) -> Part:
-    """GStreamer elements, for Debian's Python."""
+    """Make the part of GStreamer elements for Debian's Python."""
     ask = (
         "import sys, gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst; "
         f"Gst.init(None); sys.exit(not all(map(Gst.ElementFactory.find, {names!r})))"
@@ -87,7 +87,7 @@ def _element(package: str, *names: str) -> Part:
 
 
 def _debians_python(ask: str) -> bool:
-    """Whether the program runs without an error in the Python that has Debian's bindings."""
+    """Return whether a program runs without an error in Debian's Python, which has the bindings."""
     if not Path(DEBIANS_PYTHON).exists():
         return False
     done = subprocess.run([DEBIANS_PYTHON, "-c", ask], capture_output=True, check=False)
@@ -121,7 +121,7 @@ BROWSER = Need(
         Part("fonts-wqy-microhei", "a font with Chinese", _has_chinese_font),
     ),
 )
-"""The font is for screenshots of what the console says in Chinese."""
+"""Browser of the console's tests, with a font for screenshots in Chinese."""
 POSTGRES = Need(
     "postgresql",
     "postgres",
@@ -179,11 +179,11 @@ GSTREAMER = Need(
 NEEDS = (BROWSER, POSTGRES, JANUS, REDIS, NODE, GSTREAMER)
 
 CHROMIUM = shutil.which("chromium")
-"""Debian's browser, or None."""
+"""Path of Debian's browser; None without one."""
 
 
 def postgres_programs() -> Path | None:
-    """The folder with `postgres` and `initdb`, which Debian keeps out of the PATH."""
+    """Return the folder with `postgres` and `initdb`, which Debian keeps out of the PATH."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
     )
@@ -208,7 +208,7 @@ def main() -> None:
 
 
 def _install(missing: Mapping[Need, Sequence[Part]], become: Sequence[str]) -> None:
-    """Each package by itself: what is not to be had keeps no other away."""
+    """Install each package by itself, so that an unavailable one does not stop the others."""
     # Run level 1: Debian starts no server that it installs. The tests start and stop their own.
     as_root = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]
     _run([*as_root, "apt-get", "-qq", "update"])
@@ -222,7 +222,7 @@ def _install(missing: Mapping[Need, Sequence[Part]], become: Sequence[str]) -> N
 
 
 def _run(command: Sequence[str]) -> None:
-    """Run it, and say so if it fails."""
+    """Run a command, and report a failure."""
     try:
         done = subprocess.run(
             command,
@@ -240,7 +240,7 @@ def _run(command: Sequence[str]) -> None:
 
 
 def _root() -> list[str] | None:
-    """What makes a command run as root; None: nothing does without a password."""
+    """Return the prefix that runs a command as root; None if that needs a password."""
     if os.geteuid() == 0:
         return []
     try:
@@ -251,7 +251,7 @@ def _root() -> list[str] | None:
 
 
 def _tests(need: Need) -> int:
-    """How many tests are marked so; 0 where pytest cannot say."""
+    """Return the number of tests with the marker; 0 if pytest fails."""
     listing = ["-m", "pytest", "-m", need.marker, "--collect-only", "-q", *need.folders]
     listed = subprocess.run([sys.executable, *listing], capture_output=True, check=False)
     return listed.stdout.count(b"::")

@@ -1,6 +1,7 @@
-"""A real PostgreSQL of the tests' own: on a free port, its files in a temporary folder.
+"""Real PostgreSQL for tests, on a free port, with its files in a temporary folder.
 
-In memory where there is room: a database is some 600 files, and most tests have one of their own.
+The folder is in memory if there is room, because a database has some 600 files and most tests have
+one of their own.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ dynamic_shared_memory_type = mmap # a crash leaves nothing outside our folder
 
 
 class Postgres:
-    """Started on entering, with an empty database for whoever asks; can be stopped and started.
+    """Server that starts on entering and can be stopped and started.
 
-    Its databases sort as English does, and not by bytes.
+    Its databases sort by the rules of English, not by bytes.
     """
 
     def __init__(self) -> None:
@@ -77,7 +78,7 @@ class Postgres:
         self._clean_up()
 
     def start(self) -> None:
-        """Returns once it answers."""
+        """Start the server and wait until it answers."""
         self._process = Helper(
             "postgres",
             [
@@ -95,7 +96,7 @@ class Postgres:
         )
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT ends its sessions and then itself; SIGQUIT is a crash, with recovery after it."""
+        """Stop the server. SIGINT ends its sessions; SIGQUIT is a crash, followed by recovery."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how)
@@ -106,7 +107,7 @@ class Postgres:
 
     @contextmanager
     def database(self, *, migrated: bool = False) -> Iterator[str]:
-        """The URL of a new database, without tables or with all of them; it is dropped after."""
+        """Yield the URL of a new database, without tables or with all, and drop it afterwards."""
         name = f"test_{next(self._numbers)}"
         template = "migrated" if migrated else "template0"
         self.sql(f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {template}")
@@ -117,7 +118,7 @@ class Postgres:
                 self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """As superuser; what it answers, a row a line."""
+        """Run SQL as superuser. Returns: the answer, a line for each row."""
         done = self._psql(statement, database)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -164,13 +165,13 @@ _ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 
 
 def _in_memory() -> Path | None:
-    """Where Linux keeps files in memory; None where there is little of it, as in a container."""
+    """Return the folder of files in memory; None if it is small, as in a container."""
     roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK)
     return _MEMORY if roomy and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES else None
 
 
 def _as_postgres() -> list[str]:
-    """PostgreSQL refuses to run as root."""
+    """Return the prefix that runs a command as the user postgres; PostgreSQL refuses root."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]

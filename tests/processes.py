@@ -1,7 +1,7 @@
 """Helper processes of the tests, and the failure of a test whose helper ends early.
 
-A thread waits for each helper. If one ends that nobody stopped, the running test is interrupted
-wherever it waits, and fails with the helper's exit code and the end of its output.
+A thread waits for each helper. If a helper ends that no test stopped, the running test is
+interrupted and fails with the helper's exit code and the end of its output.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ import pytest
 _P = ParamSpec("_P")
 
 _INTERRUPT = signal.SIGUSR1
-"""Sent by a helper's thread to the main thread, where the tests run."""
+"""Signal of a helper's thread to the main thread, where the tests run."""
 _NO_END = (signal.SIGSTOP, signal.SIGCONT)
 _AGAIN_S = 0.1
-"""The time between two interrupts, until one is noticed."""
+"""Time between two interrupts, in seconds, until the test handles one."""
 _SHOWN_LINES = 40
-"""The most lines of a helper's output in a failure."""
+"""Most lines of a helper's output in a failure."""
 _PLAYWRIGHT_CALL = "__pw_caller_frame__"
-"""An attribute of the asyncio task of a call of Playwright's synchronous API."""
+"""Attribute of the asyncio task of a call of Playwright's synchronous API."""
 
 
 class Helper(subprocess.Popen[str]):
-    """A process that must run until `send_signal`, `terminate` or `kill` of this object is called.
+    """Process that must run until this object's `send_signal`, `terminate` or `kill` is called.
 
     Attributes:
-        name: What failures call it.
-        log: The file with its output.
-        noticed: Set once a test knows that it ended early.
+        name: Name in failures.
+        log: File with its output.
+        noticed: Event that is set when a test has handled its early end.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class Helper(subprocess.Popen[str]):
     ) -> None:
         """
         Args:
-            log: Its output is appended to this file.
+            log: File to which its output is appended.
             ends: Exit codes with which it may end by itself.
-            piped: Its stdout can be read from `stdout`, and is not in the log.
-            own_group: It and its children are a process group, for `press_ctrl_c`.
+            piped: Whether `stdout` gives its standard output, which is not in the log then.
+            own_group: Whether it and its children are a process group, for `press_ctrl_c`.
         """
         self.name = name
         self.log = log
@@ -87,7 +87,7 @@ class Helper(subprocess.Popen[str]):
         super().send_signal(sig)
 
     def press_ctrl_c(self) -> None:
-        """Interrupt it and its children, as a terminal does."""
+        """Interrupt the process and its children, as a terminal does."""
         self._end_wanted = True
         os.killpg(self.pid, signal.SIGINT)
 
@@ -102,7 +102,7 @@ class Helper(subprocess.Popen[str]):
             time.sleep(every_s)
 
     def report(self) -> str:
-        """The exit code and the end of the output, for a person."""
+        """Return a text with the exit code and the end of the output."""
         code = self.returncode
         how = f"exit code {code}"
         if code is not None and code < 0:
@@ -117,27 +117,27 @@ class Helper(subprocess.Popen[str]):
         code = self.wait()
         if not self._end_wanted and code not in self._ends:
             _ended.add(self)
-            # A signal just before a system call does not interrupt it: the next one does.
+            # A signal just before a system call does not interrupt the call; the next signal does.
             while _guards and not self.noticed.is_set():
                 signal.pthread_kill(threading.main_thread().ident or 0, _INTERRUPT)
                 self.noticed.wait(_AGAIN_S)
 
 
 _ended: set[Helper] = set()
-"""Helpers that ended early and whose owner has not stopped them since."""
+"""Helpers that ended early and that their owner has not stopped since."""
 _guards: list[Guard] = []
-"""The guards around the code that runs now; the last is the innermost."""
+"""Guards around the running code; the last one is the innermost."""
 
 
 class Guard:
-    """What is done to a part of a test when a helper ends early inside it."""
+    """Interruption of a part of a test in which a helper ends early."""
 
     def __init__(self) -> None:
         self.task: asyncio.Task[object] | None = None
         self.before = set(_ended)
 
     def failure(self) -> str | None:
-        """What ended early inside; None: nothing did."""
+        """Return the helper that ended early inside; None without one."""
         ended = _ended - self.before
         for helper in ended:
             helper.noticed.set()
@@ -191,7 +191,7 @@ def failing_early() -> Iterator[Guard]:
 
 
 def guarded(test: Callable[_P, Awaitable[None]]) -> Callable[_P, Awaitable[None]]:
-    """An asynchronous test that fails early."""
+    """Wrap an asynchronous test so that it fails when a helper ends early."""
 
     @functools.wraps(test)
     async def run(*args: _P.args, **kwargs: _P.kwargs) -> None:

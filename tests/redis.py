@@ -1,4 +1,4 @@
-"""A real Redis of the tests' own: on a free port, its files in a temporary folder."""
+"""Real Redis for tests, on a free port, with its files in a temporary folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _START_S = 20.0
 
 
 class RedisServer:
-    """Started on entering; can be stopped and started, and keeps what it was told (AOF).
+    """Server that starts on entering and can be stopped and started; it keeps its data (AOF).
 
     Attributes:
-        url: With a password, as operators have it.
+        url: URL with a password, as operators use.
     """
 
     def __init__(self, *, password: str = "a-test-password") -> None:
@@ -47,7 +47,7 @@ class RedisServer:
         self._clean_up()
 
     def start(self) -> None:
-        """Returns once it answers."""
+        """Start the server and wait until it answers."""
         self._process = Helper(
             "redis-server",
             [
@@ -60,14 +60,14 @@ class RedisServer:
         self._process.wait_until(lambda: self.command("PING") == "PONG", _START_S, every_s=0.02)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """SIGKILL is a crash."""
+        """Stop the server. SIGKILL is a crash."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how)
             process.wait(20)
 
     def command(self, *words: str) -> str:
-        """What `redis-cli` shows."""
+        """Return the output of `redis-cli`."""
         done = subprocess.run(
             ["redis-cli", "-p", str(self._port), "--no-auth-warning", *words],
             env={"PATH": "/usr/bin:/bin", "REDISCLI_AUTH": self._password},

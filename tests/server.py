@@ -1,4 +1,4 @@
-"""A real `earshot serve` in a process of its own, on a free port."""
+"""Real `earshot serve` in a process of its own, on a free port."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _STOP_S = 15.0
 
 
 class Server:
-    """Started on entering; killed or stopped, it can be started again with the same data.
+    """Server that starts on entering and can be restarted with the same data.
 
     Attributes:
-        url: Where it answers; the port stays the same over restarts.
-        key: Of an admin.
-        log_file: What it said on stderr.
+        url: URL of the server; restarts keep the port.
+        key: Admin key.
+        log_file: File with its standard error.
     """
 
     def __init__(self, data: Path, **settings: str) -> None:
@@ -57,7 +57,7 @@ class Server:
         self.stop()
 
     def start(self) -> None:
-        """Returns once it listens."""
+        """Start the server and wait until it listens."""
         self.process = Helper(
             "earshot serve",
             [sys.executable, "-m", "service", "serve"],
@@ -76,15 +76,15 @@ class Server:
         self._port = self.url.rpartition(":")[2]
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server, as a crash does."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """End it as an operator would; its exit code."""
+        """Stop the server, as an operator does. Returns: the exit code."""
         return self._end(signal.SIGTERM)
 
     def client(self, key: str | None = None) -> httpx.Client:
-        """A client with the admin's key, or another's."""
+        """Make a client with the admin key or another key."""
         return httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {key or self.key}"},
@@ -110,12 +110,12 @@ class Server:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without settings of ours."""
+    """Return the environment without EARSHOT_* variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
 
 
 def _first_line(process: Helper) -> str:
-    """The line that a server prints once it listens. Fails the test if there is none."""
+    """Return the line that a server prints when it listens. Fails the test without one."""
     stdout = process.stdout
     assert stdout is not None
     killer = threading.Timer(_START_S, process.kill)

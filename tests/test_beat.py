@@ -1,4 +1,4 @@
-"""Who is woken on beats is woken together, and not twice for one."""
+"""Tasks that wait for beats wake together, and once for each beat."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).parent / "needs.py"
 NOTHING = "#!/bin/sh\n"
 SAYS_A_FONT = "#!/bin/sh\necho /usr/share/fonts/some.ttc\n"
 LETS_ROOT_RUN = '#!/bin/sh\nshift\nexec "$@"\n'
-"""`sudo -n COMMAND`, where no password is asked for."""
+"""`sudo -n COMMAND` that needs no password."""
 HAS_NO_NODE = """#!/bin/sh
 echo "$*" >> "$OUT/asked"
 for package; do :; done
@@ -24,7 +24,7 @@ case "$package" in
     nodejs) echo "E: Unable to locate package nodejs" >&2; exit 100;;
 esac
 """
-"""An `apt-get` that writes down what it was asked for, and has two of three packages."""
+"""`apt-get` that logs its arguments and has two of three packages."""
 WITHOUT_WEBRTC = """
 import importlib.util, sys
 folder = "/usr/lib/python3/dist-packages/gi"
@@ -36,12 +36,12 @@ spec.loader.exec_module(gi)
 known = gi.require_version
 gi.require_version = lambda name, version: known(name.replace("GstWebRTC", "Absent"), version)
 """
-"""Debian's bindings, on a machine that has no typelib for GstWebRTC."""
+"""Debian's bindings on a machine without the typelib for GstWebRTC."""
 
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder with all programs of a machine; it has what the tests need."""
+    """Folder with all programs of a machine, with everything that the tests need."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("chromium", "janus", "redis-server", "redis-cli", "node", "npm"):
@@ -62,7 +62,7 @@ def lacking(need: Need) -> list[str]:
 
 
 def run_needs() -> list[str]:
-    """What `make test` says first, line by line, but for what no PATH hides or shows."""
+    """Return the first lines of `make test`, without those about needs outside the PATH."""
     done = subprocess.run(
         [sys.executable, PROGRAM],
         env=os.environ,
@@ -127,7 +127,7 @@ def test_a_browser_without_a_font_for_chinese_lacks_the_font_alone(programs: Pat
 def test_gstreamer_without_one_of_its_typelibs_lacks_that_package_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its command-line tools and its plug-ins say nothing about that."""
+    """GStreamer's tools and plug-ins may be there without the bindings."""
     bindings = tmp_path / "gi"
     bindings.mkdir()
     (bindings / "__init__.py").write_text(WITHOUT_WEBRTC)
@@ -154,7 +154,7 @@ def test_gstreamer_without_its_plugins_lacks_each_package_by_name(
 def test_what_is_missing_is_installed_package_by_package(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is not to be had keeps no other away, and is said."""
+    """An unavailable package is reported and does not stop the others."""
     for name in ("node", "janus", "redis-cli"):
         (programs / name).unlink()
     for name in ("env", "chmod"):
@@ -176,7 +176,7 @@ def test_what_is_missing_is_installed_package_by_package(
 
 
 def test_every_need_names_tests() -> None:
-    """Where its tests are is written by hand."""
+    """The folders of a need's tests are written by hand."""
     root = PROGRAM.parent.parent
     for need in NEEDS:
         files = [

@@ -24,13 +24,13 @@ from tests.server import Server
 FAILED = pytest.fail.Exception
 LONG_S = 60.0
 SOON_S = 20.0
-"""Much less than what a test would have waited, on a busy machine too."""
+"""Much less than the test would have waited, in seconds, also on a busy machine."""
 DIES = "import time; time.sleep({after_s}); print('out of luck'); raise SystemExit({code})"
 
 
 @contextmanager
 def dying(folder: Path, code: int = 3, *, after_s: float = 0.2) -> Iterator[Helper]:
-    """A helper that soon ends by itself."""
+    """Make a helper that soon ends by itself."""
     program = [sys.executable, "-c", DIES.format(after_s=after_s, code=code)]
     helper = Helper("the unlucky one", program, folder / "log", ends=(0,))
     try:
@@ -42,7 +42,7 @@ def dying(folder: Path, code: int = 3, *, after_s: float = 0.2) -> Iterator[Help
 
 @contextmanager
 def failing(*said: str) -> Iterator[None]:
-    """The code inside fails, saying all of these, and long before its own time-out."""
+    """Expect the code inside to fail with all these texts, long before its own time-out."""
     began_s = time.monotonic()
     with pytest.raises(FAILED, match="(?s)" + ".*".join(map(re.escape, said))) as failed:
         yield
@@ -79,7 +79,7 @@ async def test_an_asynchronous_test_fails_where_it_waits(tmp_path: Path) -> None
 async def test_an_asynchronous_test_that_blocks_its_loop_fails_too(tmp_path: Path) -> None:
     @guarded
     async def blocking() -> None:
-        time.sleep(LONG_S)  # noqa: ASYNC251 - it is what is tested
+        time.sleep(LONG_S)  # noqa: ASYNC251 - the subject of the test
 
     with failing("exit code 3", "out of luck"), dying(tmp_path):
         await blocking()
@@ -151,7 +151,7 @@ def test_who_waits_for_a_helper_that_is_never_ready_sees_its_output(tmp_path: Pa
 
 
 class Holder:
-    """A fixture's object that holds a helper, as the servers do."""
+    """Object of a fixture that holds a helper, as the servers do."""
 
     def __init__(self, helper: Helper | None) -> None:
         self.helper = helper

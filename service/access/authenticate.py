@@ -72,7 +72,7 @@ async def find_key(store: KeyStore, secret: str, door: Door, now: datetime) -> K
         raise refusal("this key is unknown here; make one with `earshot key create`")
     refuse_ended(key, now)
     door.attempts.succeeded(door.address, digest)
-    if key.use_is_news(now):
+    if key.must_store_use(now):
         await store.used(key.id, now)
     return key
 
@@ -103,7 +103,7 @@ async def authenticate_session(
     refuse_ended(key, now)
     if now >= session.expires_at:
         raise refusal(f"you were signed in until {iso(session.expires_at)}; sign in again")
-    if key.use_is_news(now):
+    if key.must_store_use(now):
         await keys.used(key.id, now)
     return Caller(key.name, key.role, key.id, until=session.expires_at)
 

@@ -47,7 +47,7 @@ class Key:
     def valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
-    def use_is_news(self, now: datetime) -> bool:
+    def must_store_use(self, now: datetime) -> bool:
         return self.last_used_at is None or now - self.last_used_at >= LAST_USED_EVERY
 
 

@@ -19,7 +19,7 @@ from service.commands.request_timeout import TimedProtocol
 from service.errors import ConfigurationError, Failed
 from service.server import RunningServer, run_roles
 from service.settings import Settings
-from service.storage.one_server import Hold
+from service.storage.one_server import DatabaseLock
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ async def run_server(settings: Settings) -> None:
             raise Failed(parts.hold.why_not())
 
 
-async def _stop_when_lost(hold: Hold, server: _Server) -> None:
+async def _stop_when_lost(hold: DatabaseLock, server: _Server) -> None:
     """Stop when another server has taken the database: two would report on the same speakers."""
     await hold.lost.wait()
     log.error("database.lost_to_another_server")

@@ -73,9 +73,11 @@ async def stream_events(
     parts: Parts,
     caller: Annotated[Caller, Depends(allow(*Role))],
     last_event_id: Annotated[str | None, Header()] = None,
-    since: Annotated[str | None, Query(description="A cursor; `Last-Event-ID` wins")] = None,
-    room: Annotated[str | None, Query(description="Only events of this room")] = None,
-    types: Annotated[list[str] | None, Query(description="Only these, comma-separated")] = None,
+    since: Annotated[
+        str | None, Query(description="Cursor to resume from; `Last-Event-ID` wins.")
+    ] = None,
+    room: Annotated[str | None, Query(description="Id of a room; left out, all.")] = None,
+    types: Annotated[list[str] | None, Query(description="Event types, comma-separated.")] = None,
 ) -> EventStream:
     """Server-sent events: `event` is the type, `id` the cursor, `data` `{type, timestamp, data}`.
 

@@ -1,4 +1,4 @@
-"""What people have done in rooms, and whom they muted."""
+"""Actions of moderators, and the speakers whom they muted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ class SqlActions:
         async with self._database.write() as connection:
             await connection.execute(update(actions).where(actions.c.id == action.id).values(over))
             match action.action, action.state:
-                case (RoomAction.MUTE, ActionState.DONE):  # another's failure may have undone it
+                case (
+                    RoomAction.MUTE,
+                    ActionState.DONE,
+                ):  # a failed unmute may have removed the row
                     await _mute(connection, action)
                 case (RoomAction.MUTE, ActionState.FAILED):
                     await connection.execute(delete(mutes).where(mutes.c.action_id == action.id))
@@ -73,13 +76,13 @@ class SqlActions:
             return frozenset((await connection.execute(query)).scalars())
 
     async def lifted(self, room_id: str, speaker_id: str) -> None:
-        """On record it is an action of the alert because of which the speaker was muted."""
+        """End a mute and store the unmute as an action on the alert that led to the mute."""
         here = and_(mutes.c.room_id == room_id, mutes.c.speaker_id == speaker_id)
         muted = select(actions).where(actions.c.id == mutes.c.action_id, here)
         async with self._database.write() as connection:
             row = (await connection.execute(muted)).first()
             await connection.execute(delete(mutes).where(here))
-            if row is None:  # its alert has expired
+            if row is None:  # the alert has expired
                 return
             done = _lifted(_action(row), self._clock)
             await connection.execute(insert(actions).values(asdict(done)))
@@ -92,7 +95,7 @@ class SqlActions:
 
 
 async def _mute(connection: AsyncConnection, action: ModeratorAction) -> None:
-    """Who is muted already is so because of the action that muted them first."""
+    """Store a mute; a speaker who is muted already keeps the first action."""
     if (await connection.execute(select(mutes).where(_is(action)))).first() is not None:
         return
     values = {

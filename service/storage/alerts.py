@@ -1,4 +1,4 @@
-"""Alerts, the rules they were raised by, and their history."""
+"""Alerts, the rules that raised them, and their history."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class SqlAlerts:
         ids = select(alerts.c.id).where(*_wanted(wanted))
         if cursor is not None:
             ids = ids.where(_graver_first(cursor) if gravest else _newest_first(cursor))
-        # Ids first: what is sorted are ids, and only a page of whole alerts is read.
+        # Sort only ids, and then read the alerts of one page.
         ids = ids.order_by(*ordered).limit(limit + 1)
         query = select(alerts).where(alerts.c.id.in_(ids)).order_by(*ordered)
         async with self._database.read() as connection:
@@ -177,7 +177,7 @@ def _wanted(wanted: AlertFilter) -> list[ColumnElement[bool]]:
 
 
 def _newest_first(cursor: str) -> ColumnElement[bool]:
-    """The alerts behind the cursor."""
+    """Return the condition for alerts after the cursor."""
     return behind(newest_place(cursor), alerts.c.raised_at, alerts.c.id)
 
 
@@ -199,7 +199,7 @@ async def _raise_or_confirm(connection: AsyncConnection, alert: Alert, now: date
 async def _say_anew(
     connection: AsyncConnection, before: Alert, after: Alert, now: datetime
 ) -> None:
-    """Other words and rules for an alert that was raised provisionally; what people did stays."""
+    """Give a provisional alert new words and rules; decisions of moderators stay."""
     kept = replace(
         after,
         state=before.state,
@@ -218,13 +218,13 @@ async def _retract(connection: AsyncConnection, alert_id: str, now: datetime) ->
     before = await _find(connection, alert_id, to_change=True)
     if before is None or not before.provisional:
         return
-    if before.state not in UNDECIDED:  # a person's word stands
+    if before.state not in UNDECIDED:  # a moderator's decision stays
         after = replace(before, provisional=False)
         event: AlertUpdated | AlertRetracted = AlertUpdated(after)
     else:
         after = replace(before, state=AlertState.RETRACTED, provisional=False)
         event = AlertRetracted(after)
-        step = Step(alert_id, now, EARSHOT, "retract", "the whole of what was said breaks no rule")
+        step = Step(alert_id, now, EARSHOT, "retract", "the final transcript breaks no rule")
         await connection.execute(insert(steps).values(asdict(step)))
     await connection.execute(
         update(alerts)
@@ -260,7 +260,7 @@ async def _find(
     connection: AsyncConnection, alert_id: str, *, to_change: bool = False
 ) -> Alert | None:
     query = select(alerts).where(alerts.c.id == alert_id)
-    if to_change:  # nobody else changes it until this transaction ends
+    if to_change:  # lock the row until this transaction ends
         query = query.with_for_update()
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else _alert(row)
@@ -319,13 +319,13 @@ def _alert(row: Row[Any]) -> Alert:
 
 
 def _is_review(matches: Sequence[dict[str, Any]], pack: str, rule_id: str) -> bool:
-    """Whether a stored alert carries this rule as something to be looked at only."""
+    """Return whether a stored alert has this rule only for review."""
     of_rule = [each for each in matches if (each["pack"], each["rule_id"]) == (pack, rule_id)]
     return bool(of_rule) and all(each.get("review", False) for each in of_rule)
 
 
 def _match(fields: dict[str, Any]) -> AlertMatch:
-    """Of what was stored by this version or, with fewer fields, by one before it."""
+    """Return a stored match; earlier versions stored fewer fields."""
     layer, before = fields.get("layer"), fields.get("raised_from")
     typed = {
         "severity": Severity(fields["severity"]),

@@ -1,4 +1,4 @@
-"""Who changed what, appended and never altered until it expires."""
+"""Audit log: entries are appended, never altered, and removed when they expire."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.storage.paging import cursor_of, older_than
 from service.storage.tables import audit
 
 KEPT = timedelta(days=365)
-"""At least; longer where alerts are kept longer."""
+"""Shortest retention of entries; longer if alerts are kept longer."""
 
 
 class SqlAudit:

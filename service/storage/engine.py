@@ -1,4 +1,4 @@
-"""The database: one writer at a time, many readers, and a signal after each commit."""
+"""Database with one writer at a time, many readers, and a signal after each commit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _EXAMPLES = "sqlite:////var/lib/earshot/earshot.db or postgresql://user:password
 class Database:
     """Transactions on one database.
 
-    Its schema must be there already; `open_database` sees to that. Call `close()` at the end.
+    The schema must exist: use `open_database`. Call `close()` at the end.
 
     Args:
-        may_write: Says why not, where this process may not write now; empty while it may.
+        may_write: Function that returns why this process may not write now; empty if it may.
     """
 
     def __init__(self, url: str, *, may_write: Callable[[], str] = lambda: "") -> None:
@@ -41,14 +41,14 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that may change things: committed at the end, undone by an exception.
+        """Open a transaction that may write. The end commits it; an exception rolls it back.
 
-        No other writer, of whatever process, is between its first statement and its commit.
-        Everyone who waits on `next_commit` wakes after the commit, never before.
+        No other writer of any process runs between its first statement and its commit. Tasks that
+        wait on `next_commit` wake after the commit, never before.
 
         Raises:
-            StoreAway: The database does not answer, or is held by another for too long. What was
-                to be committed is most likely not; it must be harmless to do it again.
+            StoreAway: The database does not answer, or another writer holds it for too long. The
+                changes are most likely not committed; the caller must be able to repeat them.
             Problem: 422, a text cannot be stored.
         """
         async with self._writing:
@@ -67,7 +67,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that sees one moment of the database and changes nothing.
+        """Open a transaction that reads one snapshot of the database and writes nothing.
 
         Raises:
             StoreAway: The database does not answer.
@@ -77,12 +77,15 @@ class Database:
                 yield connection
 
     def next_commit(self) -> asyncio.Event:
-        """Set after the next commit in this process. Ask for it before looking at the tables."""
+        """Return an event that is set after the next commit here. Call this before reading."""
         return self._committed
 
     async def check(self) -> None:
-        """Raises: StoreAway where it cannot be read, or where the last write failed and none can
-        be made now either."""
+        """Check that the database works.
+
+        Raises:
+            StoreAway: It cannot be read; or the last write failed, and a new one fails too.
+        """
         async with self.read() as connection:
             await connection.exec_driver_sql("SELECT 1")
         if self._write_failed or self._may_write():
@@ -90,9 +93,9 @@ class Database:
                 pass
 
     async def forget_deleted(self) -> None:
-        """Leave no deleted words in the files beside a SQLite database.
+        """Remove deleted speech from the files beside a SQLite database.
 
-        PostgreSQL's files are its server's: vacuuming frees the space, which is overwritten later.
+        PostgreSQL manages its own files: vacuuming frees the space, which is overwritten later.
         """
         if self._is_sqlite:
             with self._answering():
@@ -103,7 +106,7 @@ class Database:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Errors that another part can act on. No value of a statement is in any of them."""
+        """Translate errors of the driver. The new ones contain no value of a statement."""
         away = sqlite.is_away if self._is_sqlite else postgres.is_away
         unstorable = sqlite.is_unstorable if self._is_sqlite else postgres.is_unstorable
         try:
@@ -123,9 +126,10 @@ class Database:
 
 
 def make_engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
-    """
+    """Make the engine of a database.
+
     Args:
-        migrating: For changes of the schema, which may take as long as they like.
+        migrating: Whether the engine changes the schema, which has no time limit.
     """
     make = sqlite.make_engine if is_sqlite(url) else postgres.make_engine
     return make(url, serialize=_compact, migrating=migrating)
@@ -144,16 +148,16 @@ def is_sqlite(url: URL) -> bool:
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver.
+    """Parse the URL of a database and add the driver.
 
     Raises:
-        ConfigurationError: It is no URL of a database that this version can use.
+        ConfigurationError: It is not the URL of a database that this version can use.
     """
     remedy = f"give one such as {_EXAMPLES}"
     try:
         parsed = make_url(url)
         kind = parsed.get_backend_name()
-    except (ArgumentError, ValueError):  # its text may hold the password
+    except (ArgumentError, ValueError):  # the error's text may contain the password
         raise ConfigurationError(f"EARSHOT_DATABASE_URL is not a database URL; {remedy}") from None
     match kind:
         case "sqlite":
@@ -171,7 +175,7 @@ def parse_url(url: str) -> URL:
 
 
 def hide_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """Return the URL without its password."""
     parsed = parse_url(url)
     if is_sqlite(parsed):
         return url

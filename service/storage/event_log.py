@@ -1,4 +1,4 @@
-"""The event log: appended to inside the transaction that makes the change, read from a cursor."""
+"""Event log: appended to in the transaction of the change, read from a cursor."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from service.storage.engine import Database
 from service.storage.tables import events, pruned
 
 POLL_S = 0.5
-"""How soon a commit of another process is seen at the latest."""
+"""Time between reads that look for commits of other processes."""
 
 
 async def append(connection: AsyncConnection, event: Event, at: datetime) -> None:
-    """Add the event to the log as part of the connection's transaction."""
+    """Append an event in the transaction of the connection."""
     await connection.execute(
         insert(events).values(
             type=event.type,
@@ -36,7 +36,7 @@ async def append(connection: AsyncConnection, event: Event, at: datetime) -> Non
 
 
 def subject_of(event: Event) -> str | None:
-    """The alert or utterance with which the event expires, because it carries its words."""
+    """Return the alert or utterance whose words the event carries and with which it expires."""
     match event:
         case TranscriptHeard():
             return event.utterance_id
@@ -44,16 +44,17 @@ def subject_of(event: Event) -> str | None:
             AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
         ):
             return alert.id
-        case ActionRequested(action) | ActionDone(action):  # their reasons go with the alert
+        case ActionRequested(action) | ActionDone(action):  # their reasons expire with the alert
             return action.alert_id
         case _:
             return None
 
 
 class SqlEventLog:
-    """
+    """`service.feed.ports.EventLog`.
+
     Args:
-        poll_s: How often to look for commits of other processes, in seconds.
+        poll_s: Time between reads that look for commits of other processes, in seconds.
     """
 
     def __init__(self, database: Database, *, poll_s: float = POLL_S) -> None:
@@ -68,12 +69,12 @@ class SqlEventLog:
             return [Recorded(*row) for row in rows]
 
     async def add(self, event: Event, at: datetime) -> None:
-        """Append an event that goes with no other change."""
+        """Append an event in a transaction of its own."""
         async with self._database.write() as connection:
             await append(connection, event, at)
 
     async def last(self, type_: str, *, among: int = 10_000) -> Recorded | None:
-        """The last event of the type, if it is among so many of the newest."""
+        """Return the last event of the type among the newest `among` events; None if none."""
         query = select(events.c.id, events.c.type, events.c.at, events.c.room_id, events.c.data)
         query = query.where(events.c.type == type_, events.c.id > await self.latest() - among)
         query = query.order_by(events.c.id.desc()).limit(1)
@@ -104,7 +105,7 @@ class SqlEventLog:
             left = deadline - loop.time()
             if left <= 0:
                 return False
-            # `wait_for` forgets, before Python 3.12, a cancellation that comes with the commit.
+            # Before Python 3.12, `wait_for` loses a cancellation that arrives with the commit.
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, self._poll_s)):
                     await commit.wait()

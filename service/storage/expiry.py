@@ -1,4 +1,4 @@
-"""Words expire: the talk, the alerts and the events that carry either."""
+"""Removal of expired speech: talk, alerts and the events that carry either."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _T = TypeVar("_T")
 _Talk: TypeAlias = "Row[*tuple[Any, ...]]"
 
 BATCH = 200
-"""Alerts or utterances removed in one transaction: others wait for some milliseconds at most."""
+"""Alerts or utterances removed in one transaction, so that other writers wait only milliseconds."""
 _PAGE = 2_000
-"""Utterances looked at in one reading."""
+"""Utterances read at a time."""
 HOURS_KEPT = timedelta(days=400)
-"""How much was heard in an hour says nothing about anybody; one year is compared with the next."""
+"""Retention of the hours of speech. They identify nobody, and show one year beside the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """How many rows of each kind one call removed."""
+    """Number of rows of each kind that one call removed."""
 
     talk: int = 0
     alerts: int = 0
@@ -55,19 +55,18 @@ class Expired:
 async def expire(
     database: Database, now: datetime, *, talk_hours: float, alert_days: float
 ) -> Expired:
-    """Remove what is older than it may be, and leave none of its words in the files.
+    """Remove everything past its retention, and its words from the files.
 
-    - Talk that no kept alert needs for its case goes `talk_hours` after it was spoken, and its
-      `transcript.heard` with it.
-    - An alert goes `alert_days` after it was raised, with its history, hits and every event that
-      carries its words, however recent; then the talk around it may go.
-    - Gaps, all other events, rooms that ended, with their speakers, and whoever left a room that
-      goes on, go after `alert_days`; so does what rules hit, by when it was said. How much was
-      heard in an hour goes after `HOURS_KEPT`.
-    - Who changed what goes after a year, or `alert_days` if that is longer.
+    - Talk that is not near a stored alert: `talk_hours` after it was spoken, with its
+      `transcript.heard`.
+    - Alerts: `alert_days` after they were raised, with their history, hits and all events that
+      carry their words, also recent ones. The talk near them may go then.
+    - Gaps, all other events, ended rooms with their speakers, speakers who left a live room, and
+      hits of rules (by the time of speech): `alert_days`. Hours of speech: `HOURS_KEPT`.
+    - Entries of the audit log: a year, or `alert_days` if that is longer.
 
-    A feed cursor is too old only if an event after it was removed: `pruned` keeps the highest
-    id removed of each type. Talk of a day ago does not disturb a client that was here since.
+    A feed cursor is too old only if an event after it was removed: `pruned` has the highest removed
+    id of each type. So the expiry of yesterday's talk does not disturb a connected client.
     """
     talk_before = now - timedelta(hours=talk_hours)
     before = now - timedelta(days=alert_days)
@@ -112,7 +111,9 @@ async def _drop_talk(database: Database, before: datetime) -> tuple[int, int]:
     async for page in _talk_outside_cases(database, before):
         for batch in _batches(page):
             async with database.write() as connection:
-                still = await _outside_cases(connection, batch)  # an alert may have come since
+                still = await _outside_cases(
+                    connection, batch
+                )  # an alert may have been raised since
                 ids = [row.utterance_id for row in still]
                 dropped = await _drop(connection, ids, transcripts.c.utterance_id)
             rows, pruned_events = rows + dropped[0], pruned_events + dropped[1]
@@ -120,7 +121,7 @@ async def _drop_talk(database: Database, before: datetime) -> tuple[int, int]:
 
 
 async def _talk_outside_cases(database: Database, before: datetime) -> AsyncIterator[list[_Talk]]:
-    """Utterances that ended before, by their ends, with no alert's talk around them."""
+    """Return utterances that ended before and are not near an alert, in the order of their ends."""
     ended_at, id_ = transcripts.c.ended_at, transcripts.c.utterance_id
     query = select(id_, ended_at, transcripts.c.room_id, transcripts.c.started_at)
     query = query.where(ended_at < before).order_by(ended_at, id_).limit(_PAGE)
@@ -143,14 +144,17 @@ def _behind(place: tuple[datetime, str] | None) -> ColumnElement[bool]:
 
 
 async def _outside_cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> list[_Talk]:
-    """The alerts of these rooms and this time are read once: to ask for each utterance would take
-    as long as there are utterances times alerts."""
+    """Return the utterances that are not near an alert.
+
+    The alerts of these rooms and times are read once. A query for each utterance would take time
+    in proportion to utterances times alerts.
+    """
     cases = await _cases(connection, talk)
     return [row for row in talk if not cases[row.room_id].touch(row.started_at, row.ended_at)]
 
 
 async def _cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> dict[str, _Spans]:
-    """The talk around alerts, by room, as far as it may touch this talk."""
+    """Return the time around alerts, by room, that may overlap this talk."""
     by_room: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     query = select(alerts.c.room_id, alerts.c.talk_from, alerts.c.talk_to).where(
         alerts.c.room_id.in_({row.room_id for row in talk}),
@@ -163,7 +167,7 @@ async def _cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> dict[str
 
 
 class _Spans:
-    """Stretches of time, ends included."""
+    """Spans of time, with both ends included."""
 
     def __init__(self, spans: Iterable[tuple[datetime, datetime]]) -> None:
         spans = sorted(spans)
@@ -182,14 +186,14 @@ def _batches(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
 async def _drop(
     connection: AsyncConnection, ids: Sequence[str], id_: Column[Any]
 ) -> tuple[int, int]:
-    """Remove these rows and the events about them; count both."""
+    """Remove these rows and their events. Returns: the number of each."""
     pruned_events = await _prune(connection, events.c.subject.in_(ids))
     gone = await connection.execute(delete(id_.table).where(id_.in_(ids)))
     return gone.rowcount, pruned_events
 
 
 async def _prune(connection: AsyncConnection, these: ColumnElement[bool]) -> int:
-    """Remove events, and remember how far each type has been removed."""
+    """Remove events, and store the highest removed id of each type."""
     highest = select(events.c.type, func.max(events.c.id)).where(these).group_by(events.c.type)
     for type_, until in (await connection.execute(highest)).all():
         await _remember(connection, type_, until)

@@ -1,4 +1,4 @@
-"""How far each speaker has been heard, the gaps, and the talk itself."""
+"""Heard-until marks of speakers, gaps, and utterances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.storage.paging import cursor_of, older_than
 from service.storage.tables import gaps, speakers, transcripts
 from service.storage.types import UtcTime
 
-# One statement for all marks: each one sent by itself is a way to the database's thread and back.
+# One statement for all marks: each statement is a round trip to the database's thread.
 _AT = bindparam("at", type_=UtcTime)
 _AHEAD = (
     update(speakers)
@@ -81,7 +81,7 @@ class SqlHearing:
     async def talk(
         self, room_id: str, from_at: datetime, to_at: datetime
     ) -> Sequence[TranscriptHeard]:
-        """Every utterance with words that reaches into the time between."""
+        """Return the utterances with words that overlap this period."""
         table = transcripts.c
         query = select(transcripts).where(
             table.room_id == room_id,
@@ -109,7 +109,7 @@ class SqlHearing:
 
 
 async def record(connection: AsyncConnection, heard: TranscriptHeard, now: datetime) -> bool:
-    """Keep the utterance, and append `transcript.heard` if it has words; False if it is known."""
+    """Store an utterance and its `transcript.heard`, if it has words. Returns: False if known."""
     if await is_on_record(connection, heard.utterance_id):
         return False
     await connection.execute(insert(transcripts).values(_columns(heard)))

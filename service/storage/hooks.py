@@ -1,4 +1,4 @@
-"""Room servers' secrets, sealed, and the calls they made."""
+"""Sealed secrets of room servers, and the calls that they made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.errors import Problem
 from service.storage.engine import Database
 from service.storage.tables import hook_messages, hook_secrets
 from service.webhooks.inbound import MOST_SECRETS, HookSecret, SealedHookSecret
-from service.webhooks.signing import Signed
+from service.webhooks.signing import VerifiedCall
 
 
 class SqlHooks:
@@ -58,7 +58,7 @@ class SqlHooks:
             found: int | None = await connection.scalar(query)
         return found
 
-    async def record(self, signed: Signed, outcome: str, now: datetime) -> None:
+    async def record(self, signed: VerifiedCall, outcome: str, now: datetime) -> None:
         is_it = and_(hook_messages.c.room_server == signed.signer, hook_messages.c.id == signed.id)
         again = update(hook_messages).where(is_it).values(signed_at=signed.timestamp)
         async with self._database.write() as connection:

@@ -1,4 +1,4 @@
-"""Access keys, as hashes."""
+"""Access keys, stored as hashes."""
 
 from __future__ import annotations
 

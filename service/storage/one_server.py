@@ -1,8 +1,8 @@
-"""One server for each database: a second one would tell of the other's speakers.
+"""Lock that admits one server to each database. Two would report each other's speakers.
 
-On SQLite a lock on a file beside it; on PostgreSQL an advisory lock of a session of its own, which
-ends with the process. Where that session is lost (PostgreSQL restarts, the network is cut) nothing
-is written until the lock is taken again. Should another server have taken it first, this one stops.
+SQLite: a lock on a file beside the database. PostgreSQL: an advisory lock of a separate session,
+which ends with the process. If that session is lost (PostgreSQL restarts, the network is cut), this
+server writes nothing until it has the lock again. If another server gets the lock first, it stops.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from service.storage.engine import is_sqlite, parse_url
 log = structlog.get_logger()
 
 PATIENCE_S = 5.0
-"""A server that was killed just now may hold its lock for some moments more."""
+"""Wait for the lock, because a server that was just killed may hold it for some moments more."""
 _AGAIN_S = 0.25
 _LOOK_EVERY_S = 5.0
 _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
-class Hold:
-    """A database held for this process.
+class DatabaseLock:
+    """Lock on a database, held by this process.
 
     Attributes:
-        lost: Set when another server has it; `why_not` then says so, in a sentence for a person.
+        lost: Set when another server has the lock; `why_not` then returns a sentence about it.
     """
 
     def __init__(self) -> None:
@@ -42,27 +42,27 @@ class Hold:
         self._why_not = ""
 
     def why_not(self) -> str:
-        """Why this process may not write now; empty while it may."""
+        """Return why this process may not write now; empty if it may."""
         return self._why_not
 
 
 @asynccontextmanager
-async def for_one_server(url: str, patience_s: float = PATIENCE_S) -> AsyncIterator[Hold]:
-    """Keep a second server from the database.
+async def lock_database(url: str, patience_s: float = PATIENCE_S) -> AsyncIterator[DatabaseLock]:
+    """Hold the lock on a database.
 
     Raises:
-        ConfigurationError: Another server has it, or it cannot be reached or written.
+        ConfigurationError: Another server has the lock, or the database cannot be used.
     """
     parsed = parse_url(url)
     if is_sqlite(parsed):
-        with sqlite.for_one_server(sqlite.file_of(parsed)):
-            yield Hold()
+        with sqlite.lock_database(sqlite.file_of(parsed)):
+            yield DatabaseLock()
         return
     session = _Session(parsed)
     try:
-        await session.take(patience_s)
+        await session.acquire_lock(patience_s)
     except _FAILURES as error:
-        raise ConfigurationError(postgres.sentence(parsed, error)) from None
+        raise ConfigurationError(postgres.explain_failure(parsed, error)) from None
     keeping = asyncio.create_task(session.keep(patience_s), name="one server")
     try:
         yield session
@@ -73,20 +73,22 @@ async def for_one_server(url: str, patience_s: float = PATIENCE_S) -> AsyncItera
         await session.close()
 
 
-class _Session(Hold):
-    """The session of PostgreSQL that holds the lock."""
+class _Session(DatabaseLock):
+    """Session of PostgreSQL that holds the lock."""
 
     def __init__(self, url: URL) -> None:
         super().__init__()
         self._url = url
-        # By this name a session of ours is known that the server still believes in.
+        # Finds an earlier session of this process that PostgreSQL has not closed yet.
         self._name = f"earshot server {uuid4().hex[:12]}"
         self._connection: Any = None
         self._ended = asyncio.Event()
 
-    async def take(self, patience_s: float) -> None:
-        """Raises:
-        ConfigurationError: Another server has it, for longer than our patience.
+    async def acquire_lock(self, patience_s: float) -> None:
+        """Wait for the lock.
+
+        Raises:
+            ConfigurationError: Another server has held it for `patience_s` seconds.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience_s
@@ -109,7 +111,7 @@ class _Session(Hold):
         self._connection = connection
 
     async def keep(self, patience_s: float) -> None:
-        """Take the lock again whenever it is lost; ends once another server has it."""
+        """Acquire the lock again each time it is lost. Ends when another server has it."""
         while True:
             await self._until_ended()
             self._why_not = "the database was away and is not held by this server yet"
@@ -126,7 +128,7 @@ class _Session(Hold):
                 await self._connection.close(timeout=2)
 
     async def _until_ended(self) -> None:
-        """Looks now and then: a cut network closes nothing."""
+        """Wait for the end of the session. Checks it regularly: a cut network closes nothing."""
         while not self._ended.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S):
@@ -141,7 +143,7 @@ class _Session(Hold):
     async def _taken_again(self, patience_s: float) -> bool:
         while True:
             try:
-                await self.take(patience_s)
+                await self.acquire_lock(patience_s)
             except ConfigurationError as error:
                 self._why_not = str(error)
                 return False
@@ -152,9 +154,10 @@ class _Session(Hold):
 
     def _taken(self, holder: Any) -> str:
         by = f" ({holder['address']})" if holder and holder["address"] else ""
+        location = postgres.describe_location(self._url)
         return (
-            f"the database {postgres.place(self._url)} is in use by another server{by}; stop "
-            "that one, or give EARSHOT_DATABASE_URL another database"
+            f"the database {location} is in use by another server{by}; stop that one, or give "
+            "EARSHOT_DATABASE_URL another database"
         )
 
 

@@ -1,7 +1,7 @@
-"""Cursors of lists that run from the newest to the oldest, or from the gravest.
+"""Cursors of lists that are ordered by time or by severity, descending.
 
-A cursor names the last row of a page by what its list is ordered by, so a page begins where the
-one before ended, whatever was added or changed meanwhile.
+A cursor has the sort keys of the last row of a page. So the next page begins where that one ended,
+although rows were added or changed meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GRAVEST = "severity"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row in a list; `rank` only where the list runs from the gravest."""
+    """Sort keys of a row; `rank` only in a list by severity."""
 
     at: datetime
     id: str
@@ -30,15 +30,17 @@ class Place:
 
 
 def cursor_of(at: datetime, id_: str, *, rank: int | None = None) -> str:
-    """A page that ended with this row is followed by the page at this cursor."""
+    """Return the cursor of the page after one that ends with this row."""
     micros = (at - _EPOCH) // _MICROSECOND
     order = "" if rank is None else f"{_GRAVEST} {rank} "
     return urlsafe_b64encode(f"{order}{micros} {id_}".encode()).decode().rstrip("=")
 
 
 def newest_place(cursor: str) -> Place:
-    """Raises:
-    Problem: 400, the cursor is none of ours, or of a list from the gravest.
+    """Parse a cursor of a list by time.
+
+    Raises:
+        Problem: 400, the cursor is not valid, or belongs to a list by severity.
     """
     place = _place(cursor)
     if place.rank is not None:
@@ -52,8 +54,10 @@ def newest_place(cursor: str) -> Place:
 
 
 def gravest_place(cursor: str) -> Place:
-    """Raises:
-    Problem: 400, the cursor is none of ours, or of a list from the newest.
+    """Parse a cursor of a list by severity.
+
+    Raises:
+        Problem: 400, the cursor is not valid, or belongs to a list by time.
     """
     place = _place(cursor)
     if place.rank is None:
@@ -67,16 +71,16 @@ def gravest_place(cursor: str) -> Place:
 
 
 def older_than(cursor: str, at: ColumnElement[Any], id_: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The rows behind the cursor where rows are ordered by `at` and then `id_`, descending.
+    """Return the condition for rows after the cursor, ordered by `at` and `id_`, descending.
 
     Raises:
-        Problem: As `newest_place`.
+        Problem: 400, the cursor is not valid, or belongs to a list by severity.
     """
     return behind(newest_place(cursor), at, id_)
 
 
 def behind(place: Place, at: ColumnElement[Any], id_: ColumnElement[Any]) -> ColumnElement[bool]:
-    """As `older_than`; the first condition alone lets an index find the place."""
+    """Return the condition for rows after the place. Its first part lets an index find the row."""
     return and_(at <= place.at, or_(at < place.at, id_ < place.id))
 
 

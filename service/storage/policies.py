@@ -1,4 +1,4 @@
-"""Versions of policies: appended, never altered."""
+"""Versions of packs: appended, never altered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from service.storage.paging import cursor_of, newest_place
 from service.storage.tables import audit, policy_versions
 
 _MOST = 2**62
-"""Beyond any id, and small enough for every database to compare with."""
+"""Value above every id that every database can compare with."""
 
 
 _LISTED = [column for column in policy_versions.c if column.name != "source"]

@@ -1,8 +1,8 @@
-"""Everything that is said to PostgreSQL alone.
+"""Code for PostgreSQL only.
 
-Writers take one transaction-level advisory lock before they read or write anything, and PostgreSQL
-frees it only after their commit can be seen: so, as on SQLite, one writes at a time, what a writer
-has looked up stays true until it commits, and ids grow in commit order (`docs/decisions/0007`).
+A writer takes one transaction-level advisory lock before it reads or writes, and PostgreSQL frees
+the lock only after the commit is visible. So, as on SQLite, one writer runs at a time, its reads
+stay true until its commit, and ids grow in commit order (`docs/decisions/0007`).
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ WRITES = "earshot_writes"
 """Execution option of a transaction that may write."""
 
 OLDEST = 130_000
-"""PostgreSQL 13, as the server itself writes its version."""
+"""Oldest supported server, PostgreSQL 13, in the form of `server_version_num`."""
 
 WRITE_LOCK = 0x6561727_01
 SERVER_LOCK = 0x6561727_02
-"""Advisory locks are known by number; these are ours, within one database."""
+"""Numbers of our advisory locks, within one database."""
 
 CONNECT_S = 5.0
 LOCK_MS = 5_000
-"""How long a writer waits for the others, as on SQLite."""
+"""Longest wait of a writer for the others, in milliseconds; the same as on SQLite."""
 ANSWER_S = 30.0
-"""A statement that takes longer will not be answered."""
+"""Longest duration of a statement, in seconds."""
 
 _SESSION = {
     "application_name": "earshot",
     "client_min_messages": "warning",
     "timezone": "UTC",
     "lock_timeout": str(LOCK_MS),
-    # A writer that has gone without a word must not keep all others waiting.
+    # A writer that vanished must not block all others.
     "idle_in_transaction_session_timeout": "30000",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -49,12 +49,12 @@ _SESSION = {
 
 _AWAY = frozenset(
     {
-        "25006",  # only reading is allowed: a standby
+        "25006",  # read-only: a standby
         "25P03",  # idle in a transaction for too long
         "40001",
         "40P01",  # deadlock
-        "55P03",  # a lock was waited for too long
-        "57014",  # a statement took too long
+        "55P03",  # lock time-out
+        "57014",  # statement time-out
         "57P01",
         "57P02",
         "57P03",
@@ -79,7 +79,7 @@ async def connect(url: URL, *, name: str = "earshot", answer_s: float | None = A
     """A connection of asyncpg's own.
 
     Raises:
-        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: see `sentence`.
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: see `explain_failure`.
     """
     connecting = asyncio.create_task(
         asyncpg.connect(
@@ -93,7 +93,7 @@ async def connect(url: URL, *, name: str = "earshot", answer_s: float | None = A
     try:
         return await asyncio.shield(connecting)
     except asyncio.CancelledError:
-        # Cancelled half-way, asyncpg leaves things behind: let it come to its end first.
+        # asyncpg does not clean up after a cancellation half-way: let it finish first.
         with suppress(Exception):
             (await connecting).terminate()
         raise
@@ -102,9 +102,10 @@ async def connect(url: URL, *, name: str = "earshot", answer_s: float | None = A
 def make_engine(
     url: URL, *, serialize: Callable[[Any], str], migrating: bool = False
 ) -> AsyncEngine:
-    """
+    """Make an engine for PostgreSQL.
+
     Args:
-        migrating: A statement may take as long as it likes.
+        migrating: Whether the engine changes the schema, so that statements have no time limit.
     """
     answer_s = None if migrating else ANSWER_S
     engine = create_async_engine(
@@ -122,12 +123,12 @@ def make_engine(
 
 
 def reader_options() -> dict[str, Any]:
-    """One moment of the database for all statements of a transaction."""
+    """Return options that give all statements of a transaction one snapshot."""
     return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 def is_away(error: BaseException) -> bool:
-    """The server does not answer, or not now; the same may succeed later."""
+    """Return whether the server does not answer now, so that a retry may succeed."""
     if isinstance(error, OSError | TimeoutError):  # from connecting, or a statement's time-out
         return True
     if isinstance(error, DBAPIError):
@@ -141,7 +142,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_unstorable(error: BaseException) -> bool:
-    """A text holds NUL or half a surrogate pair."""
+    """Return whether a text contains NUL or half a surrogate pair."""
     if not isinstance(error, DBAPIError):
         return False
     cause = _cause(error)
@@ -151,7 +152,11 @@ def is_unstorable(error: BaseException) -> bool:
 
 
 def refuse_unusable(connection: Connection, url: URL) -> None:
-    """Raises: ConfigurationError where the server is too old or keeps text in another encoding."""
+    """Refuse a server that is too old, and a database with another encoding than UTF-8.
+
+    Raises:
+        ConfigurationError: With the remedy.
+    """
     version, shown, encoding = connection.execute(
         text(
             "SELECT current_setting('server_version_num')::int, current_setting('server_version'),"
@@ -161,13 +166,17 @@ def refuse_unusable(connection: Connection, url: URL) -> None:
     refuse_old(version, shown)
     if encoding != "UTF8":
         raise ConfigurationError(
-            f"the database {place(url)} keeps text as {encoding}; create one with "
+            f"the database {describe_location(url)} keeps text as {encoding}; create one with "
             f"`createdb --encoding=UTF8 --template=template0 {url.database}`"
         )
 
 
 def refuse_old(version: int, shown: str) -> None:
-    """Raises: ConfigurationError."""
+    """Refuse a server that is too old.
+
+    Raises:
+        ConfigurationError: With the remedy.
+    """
     if version < OLDEST:
         raise ConfigurationError(
             f"EARSHOT_DATABASE_URL: the server is PostgreSQL {shown}; earshot needs 13 or newer"
@@ -175,10 +184,10 @@ def refuse_old(version: int, shown: str) -> None:
 
 
 def sort_by_bytes(connection: Connection) -> None:
-    """Give every text column of ours the collation "C".
+    """Give every text column of our tables the collation "C".
 
-    A database sorts by the language it was created for, SQLite by bytes; pages of lists are cut by
-    comparing ids, and must be the same on both. Where a column has it already nothing is done.
+    PostgreSQL sorts by the language of the database, SQLite by bytes. Pages of lists compare ids
+    and must be the same on both. A column that has the collation already does not change.
     """
     found = connection.execute(
         text(
@@ -196,16 +205,16 @@ def sort_by_bytes(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE {quote(table)} {', '.join(columns)}"))
 
 
-def place(url: URL) -> str:
-    """Where the database is, for a person; without user and password."""
+def describe_location(url: URL) -> str:
+    """Return the host and name of the database for a message, without user and password."""
     host = url.host or next(iter(_listed(url.query.get("host"))), "") or "this machine"
     port = f":{url.port}" if url.port else ""
     return f"{url.database or url.username or ''!r} on {host}{port}"
 
 
-def sentence(url: URL, error: BaseException) -> str:
-    """Why the database cannot be used and what to do about it, without the password."""
-    where = place(url)
+def explain_failure(url: URL, error: BaseException) -> str:
+    """Return why the database cannot be used, with the remedy and without the password."""
+    where = describe_location(url)
     match _state(error):
         case "28P01" | "28000":
             return (
@@ -232,7 +241,7 @@ def sentence(url: URL, error: BaseException) -> str:
 
 
 def _on_checkout(connection: Any, _record: object, _proxy: object) -> None:
-    """A connection that the server has closed meanwhile is replaced; costs no round trip."""
+    """Replace a connection that the server has closed. Costs no round trip."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError("the server has closed it")
 
@@ -243,14 +252,14 @@ def _on_begin(connection: Connection) -> None:
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """What asyncpg raised."""
+    """Return the error that asyncpg raised."""
     if isinstance(error, DBAPIError):
         return None if error.orig is None else error.orig.__cause__
     return error
 
 
 def _state(error: BaseException) -> str | None:
-    """PostgreSQL's five characters for what went wrong."""
+    """Return the SQLSTATE, PostgreSQL's five-character error code."""
     return getattr(_cause(error), "sqlstate", None)
 
 

@@ -1,4 +1,4 @@
-"""Rooms, their speakers and the tokens that let speakers in."""
+"""Rooms, their speakers and publish tokens."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class SqlRooms:
             return [_room(row) for row in await connection.execute(query)]
 
     async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
-        """Nothing is appended where the room is in that state for that reason already.
+        """Set the state of a room. Appends no event if state and reason are unchanged.
 
         Raises:
             Problem: 404, there is no such room.
@@ -112,9 +112,9 @@ class SqlRooms:
         return after
 
     async def speaker_joined(self, speaker: Speaker, now: datetime) -> None:
-        """What the speaker says from now on is to be heard; nothing changes for one who is live.
+        """Store that a speaker joined; a live speaker does not change.
 
-        `heard_until` becomes now: a speaker who was away has said nothing unheard.
+        `heard_until` becomes now: an absent speaker has said nothing that was missed.
         """
         key = _is(speaker.room_id, speaker.id)
         async with self._database.write() as connection:
@@ -142,14 +142,14 @@ class SqlRooms:
             await append(connection, SpeakerJoined(speaker), now)
 
     async def speaker_left(self, speaker: Speaker, reason: str, now: datetime) -> None:
-        """Nothing is appended for a speaker who was not live."""
+        """Store that a speaker left. Appends no event for one who was not live."""
         gone = update(speakers).where(_is(speaker.room_id, speaker.id), speakers.c.live)
         async with self._database.write() as connection:
             if (await connection.execute(gone.values(live=False))).rowcount:
                 await append(connection, SpeakerLeft(speaker, reason), now)
 
     async def speakers(self, room_id: str, *, live_only: bool = False) -> Sequence[Speaker]:
-        """In the order in which they joined."""
+        """Return the speakers of a room in the order in which they joined."""
         query = select(speakers).where(speakers.c.room_id == room_id)
         if live_only:
             query = query.where(speakers.c.live)
@@ -165,8 +165,10 @@ class SqlTokens:
         self._database = database
 
     async def add_token(self, digest: str, speaker: Speaker, expires_at: datetime) -> None:
-        """Raises:
-        Problem: 404 for a room that is not known, 409 for one that has ended.
+        """Store a publish token.
+
+        Raises:
+            Problem: 404 for an unknown room, 409 for one that has ended.
         """
         values = {
             "digest": digest,
@@ -204,7 +206,7 @@ async def remove_expired_tokens(connection: AsyncConnection, now: datetime) -> N
 
 
 async def _forget_secrets(connection: AsyncConnection, room_id: str) -> None:
-    """Of a room that has ended: who may publish, and who is muted."""
+    """Delete the publish tokens and mutes of an ended room."""
     for table in (publish_tokens, mutes):
         await connection.execute(delete(table).where(table.c.room_id == room_id))
 

@@ -1,4 +1,4 @@
-"""What rules hit, how much was heard, and what both say beside people's decisions."""
+"""Hits of rules, hours of speech, and both beside the decisions of moderators."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ class SqlRuleHits:
 async def keep_hits(
     connection: AsyncConnection, heard: TranscriptHeard, found: Sequence[Match]
 ) -> None:
-    """In the transaction that puts the utterance on record: twice is refused there."""
+    """Store hits in the transaction that stores the utterance, which refuses duplicates."""
     if found:
         await connection.execute(insert(rule_hits), [_columns(heard, match) for match in found])
 
 
 async def count_heard(connection: AsyncConnection, heard: TranscriptHeard) -> None:
-    """Add an utterance with words to its hour. No other writer is between the two statements."""
+    """Add an utterance with words to its hour. No other writer runs between the two statements."""
     if not heard.text:
         return
     hour = heard.started_at.replace(minute=0, second=0, microsecond=0)
@@ -146,7 +146,7 @@ async def _hits(connection: AsyncConnection, period: Period) -> dict[RuleKey, Hi
 
 
 async def _decisions(connection: AsyncConnection, period: Period) -> dict[RuleKey, DecisionCount]:
-    """Alerts, too, that were raised before hits were counted."""
+    """Return the decisions by rule, also on alerts from before hits were counted."""
     version = func.coalesce(rule_hits.c.rule_version, "")
     same = and_(
         hits.c.utterance_id == rule_hits.c.utterance_id,
@@ -165,7 +165,7 @@ async def _decisions(connection: AsyncConnection, period: Period) -> dict[RuleKe
         )
         .select_from(hits.join(alerts, hits.c.alert_id == alerts.c.id).outerjoin(rule_hits, same))
         .where(
-            alerts.c.raised_at >= period.since,  # nothing is raised before it is said
+            alerts.c.raised_at >= period.since,  # an alert is never raised before its speech
             alerts.c.speech_started_at >= period.since,
             alerts.c.speech_started_at < period.until,
             *([] if period.room_id is None else [alerts.c.room_id == period.room_id]),
@@ -193,14 +193,14 @@ async def _shadows(connection: AsyncConnection, period: Period) -> dict[RuleKey,
 
 
 def _first_hits(period: Period) -> Subquery:
-    """Of each shadow rule, in each category that it ever had, its first hit."""
+    """Return the first hit of each shadow rule in each category that it ever had."""
     query = select(*_rule(rule_hits), rule_hits.c.category, func.min(rule_hits.c.at).label("since"))
     query = query.where(rule_hits.c.status == RuleStatus.SHADOW, _within(rule_hits, period))
     return query.group_by(*_rule(rule_hits), rule_hits.c.category).subquery("first_hits")
 
 
 def _also_live(period: Period) -> tuple[FromClause, ColumnElement[bool]]:
-    """What both a shadow rule and a live one caught."""
+    """Select utterances with hits of both a shadow rule and a live one."""
     shadow = rule_hits.alias("shadow")
     return shadow, and_(
         shadow.c.status == RuleStatus.SHADOW,
@@ -211,7 +211,7 @@ def _also_live(period: Period) -> tuple[FromClause, ColumnElement[bool]]:
 
 
 def _only_live(first: Subquery, period: Period) -> tuple[FromClause, ColumnElement[bool]]:
-    """What a live rule caught, and a shadow rule of its category did not."""
+    """Select utterances with a hit of a live rule and none of a shadow rule of its category."""
     both = rule_hits.alias("both")
     shadow_too = exists().where(
         both.c.utterance_id == _LIVE.c.utterance_id,
@@ -230,7 +230,7 @@ def _only_live(first: Subquery, period: Period) -> tuple[FromClause, ColumnEleme
 async def _caught(
     connection: AsyncConnection, shadow: FromClause, pairs: ColumnElement[bool]
 ) -> dict[RuleKey, _Caught]:
-    """By shadow rule: utterances of these pairs with a live hit, and by which live rules."""
+    """Count by shadow rule the utterances with a live hit, and by which live rules."""
     number = func.count(distinct(_LIVE.c.utterance_id))
     alone = select(*_rule(shadow), number).where(pairs).group_by(*_rule(shadow))
     live = (_LIVE.c.pack, _LIVE.c.rule_id)

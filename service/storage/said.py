@@ -1,4 +1,4 @@
-"""What was said, as far as it is still kept, for those who would listen again."""
+"""Stored transcripts, for back-tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.storage.engine import Database
 from service.storage.tables import rooms, speakers, transcripts
 
 BATCH = 250
-"""Utterances read in one transaction: a few milliseconds of the event loop."""
+"""Utterances read in one transaction, a few milliseconds of the event loop."""
 
 
 class SqlSaid:

@@ -1,4 +1,4 @@
-"""Bringing a database's tables to this program's version."""
+"""Migration of a database to the schema of this version."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 async def open_database(url: str, *, may_write: Callable[[], str] = lambda: "") -> Database:
-    """Make a SQLite file if need be, migrate to this program's schema, and open the database.
+    """Open a database. Makes a SQLite file if there is none, and migrates the schema.
 
     Raises:
-        ConfigurationError: It cannot be reached or written, or holds something else than tables
-            that this program can use.
+        ConfigurationError: It cannot be reached or written, or has tables that this program cannot
+            use.
     """
     await asyncio.to_thread(migrate, url)
     return Database(url, may_write=may_write)
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Bring the schema to a revision, up or down. Blocks; must not run on an event loop.
+    """Migrate the schema to a revision, up or down. Blocks; must not run on an event loop.
 
-    Of two processes that start at once the second waits for the first.
+    A second process that starts at the same time waits for the first.
 
     Raises:
-        ConfigurationError: As `open_database`.
+        ConfigurationError: The database cannot be used; see `open_database`.
     """
     parsed = parse_url(url)
     with _prepared(parsed):
@@ -53,7 +53,7 @@ def _prepared(url: URL) -> Iterator[None]:
     if is_sqlite(url):
         path = sqlite.file_of(url)
         try:
-            with sqlite.alone(path):
+            with sqlite.lock_for_preparation(path):
                 sqlite.prepare_file(path)
                 yield
         except (OSError, Error, DBAPIError) as error:
@@ -62,7 +62,7 @@ def _prepared(url: URL) -> Iterator[None]:
         try:
             yield
         except (OSError, DBAPIError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-            raise ConfigurationError(postgres.sentence(url, error)) from None
+            raise ConfigurationError(postgres.explain_failure(url, error)) from None
 
 
 async def _migrate(url: URL, revision: str) -> None:
@@ -96,7 +96,7 @@ def _run(connection: Connection, url: URL, revision: str) -> None:
 def _refuse_unknown(connection: Connection, url: URL, scripts: ScriptDirectory) -> None:
     shown, elsewhere = str(sqlite.file_of(url)), "EARSHOT_DATA_DIR another folder"
     if not is_sqlite(url):
-        shown, elsewhere = postgres.place(url), "EARSHOT_DATABASE_URL another database"
+        shown, elsewhere = postgres.describe_location(url), "EARSHOT_DATABASE_URL another database"
     current = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:

@@ -1,4 +1,4 @@
-"""Sessions of people at the console, as hashes."""
+"""Console sessions, stored as hashes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Everything that is said to SQLite alone.
+"""Code for SQLite only.
 
-Python's driver opens transactions at moments of its own choosing; it is told not to, and BEGIN is
-sent by us. A writer says BEGIN IMMEDIATE: it takes the write lock before it reads, so two
-processes wait for each other (up to `BUSY_MS`) and never deadlock, and ids grow in commit order.
+Python's driver would open transactions by itself; that is switched off, and this module sends
+BEGIN. A writer sends BEGIN IMMEDIATE, which takes the write lock before it reads. So two processes
+wait for each other (up to `BUSY_MS`) and never deadlock, and ids grow in commit order.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from service.errors import ConfigurationError
 
 BUSY_MS = 5_000
-"""How long a statement waits for another process's write lock."""
+"""Longest wait of a statement for another process's write lock, in milliseconds."""
 
 BEGIN = "earshot_begin"
 """Execution option: `IMMEDIATE` for a writer, `DEFERRED` (the default) for a reader, or `NONE`."""
 
 _THREADS = "earshot_threads"
-"""Execution option of an engine: the threads of its connections, one each."""
+"""Execution option of an engine: the threads of its connections, one for each."""
 
 _PRAGMAS = (
-    f"busy_timeout={BUSY_MS}",  # first: the next one may have to wait for another process
+    f"busy_timeout={BUSY_MS}",  # first, because the next one may wait for another process
     "journal_mode=WAL",
     "synchronous=NORMAL",  # a power cut may lose the last commits, never the file
     "foreign_keys=ON",
-    "secure_delete=ON",  # words that expire are overwritten, not only unlinked
+    "secure_delete=ON",  # overwrite expired words, not only unlink them
 )
 
 _AWAY = frozenset(
@@ -54,16 +54,17 @@ _AWAY = frozenset(
     }
 )
 _PRIMARY = 0xFF
-"""The part of SQLite's error codes that says what kind it is."""
+"""Bits of SQLite's error codes that hold the kind of error."""
 
 
 def make_engine(
     url: URL, *, serialize: Callable[[Any], str], migrating: bool = False
 ) -> AsyncEngine:
-    """
+    """Make an engine for SQLite.
+
     Args:
-        migrating: A table that is made anew takes none of the rows that refer to it with it; call
-            `check_references` before the commit.
+        migrating: Whether foreign keys are off, so that a table that is made anew keeps the rows
+            that refer to it; call `check_references` before the commit.
     """
     threads: WeakSet[threading.Thread] = WeakSet()
 
@@ -72,7 +73,7 @@ def make_engine(
         parts: list[object] = [connection, *vars(connection).values()]  # before 0.22 it is a thread
         for thread in parts:
             if isinstance(thread, threading.Thread):
-                thread.daemon = True  # a connection left open does not keep the process alive
+                thread.daemon = True  # an open connection must not keep the process alive
                 threads.add(thread)
         return connection
 
@@ -93,10 +94,10 @@ def make_engine(
 
 
 async def dispose(engine: AsyncEngine) -> None:
-    """Close every connection, and return once their threads have ended (`BUSY_MS` at most).
+    """Close every connection, and wait for their threads to end (`BUSY_MS` at most).
 
-    aiosqlite does not wait for the thread of a connection whose opening was cancelled: it would
-    hand its result to an event loop that is closed by then, and print a traceback.
+    aiosqlite does not wait for the thread of a connection whose opening was cancelled. That thread
+    would send its result to a closed event loop and print a traceback.
     """
     await engine.dispose()
     threads: WeakSet[threading.Thread] = engine.get_execution_options()[_THREADS]
@@ -110,7 +111,11 @@ def _join(threads: list[threading.Thread]) -> None:
 
 
 def check_references(connection: Connection) -> None:
-    """Raises: sqlite3.IntegrityError where a row refers to one that is not there."""
+    """Check all foreign keys.
+
+    Raises:
+        sqlite3.IntegrityError: A row refers to a missing one.
+    """
     broken = connection.execute(text("PRAGMA foreign_key_check")).first()
     if broken is not None:
         raise sqlite3.IntegrityError(f"a row of {broken[0]} refers to none in {broken[2]}")
@@ -121,7 +126,7 @@ def file_of(url: URL) -> Path:
 
 
 def is_away(error: BaseException) -> bool:
-    """Another process has the file locked, or the disk fails; the same may succeed later."""
+    """Return whether the file is locked or the disk fails, so that a retry may succeed."""
     if isinstance(error, DBAPIError):
         code = getattr(error.orig, "sqlite_errorcode", None)
         return code is not None and code & _PRIMARY in _AWAY
@@ -129,16 +134,16 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_unstorable(error: BaseException) -> bool:
-    """A text holds half a surrogate pair."""
+    """Return whether a text contains half a surrogate pair."""
     return isinstance(error, UnicodeEncodeError)
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other processes from preparing the same database meanwhile; make its folder.
+def lock_for_preparation(path: Path) -> Iterator[None]:
+    """Lock the database against preparation by other processes, and make its folder.
 
-    SQLite's own locks do not do: it refuses, at once, to switch a file to write-ahead logging
-    while another process looks at it.
+    SQLite's own locks are not enough: it refuses to switch a file to write-ahead logging while
+    another process has it open.
 
     Raises:
         OSError: The folder cannot be made or read.
@@ -153,11 +158,11 @@ def alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold the database for one server; free again when the process ends, however it ends.
+def lock_for_server(path: Path) -> Iterator[None]:
+    """Lock the database for one server. The end of the process releases the lock in any case.
 
     Raises:
-        BlockingIOError: Another server holds it.
+        BlockingIOError: Another server has the lock.
         OSError: The folder cannot be made or written.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -170,15 +175,15 @@ def held(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def for_one_server(path: Path) -> Iterator[None]:
-    """As `held`, with sentences for the operator.
+def lock_database(path: Path) -> Iterator[None]:
+    """Lock the database for one server, with errors for the operator.
 
     Raises:
-        ConfigurationError: Another server has it, or the place cannot be written.
+        ConfigurationError: Another server has the lock, or the folder cannot be written.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(path))
+            stack.enter_context(lock_for_server(path))
         except BlockingIOError as error:
             raise ConfigurationError(
                 f"the database {path} is in use by another server; stop that one, or give "
@@ -204,23 +209,23 @@ def unusable(path: Path, error: OSError | sqlite3.Error | DBAPIError) -> Configu
 
 
 def prepare_file(path: Path) -> None:
-    """Make the database's file, readable by its owner alone; an old one stays as it is.
+    """Make the database file, readable for its owner only. An existing file does not change.
 
     Raises:
         OSError: The file cannot be made or written.
-        sqlite3.Error: What is there cannot be opened, or is no SQLite database.
+        sqlite3.Error: An existing file cannot be opened or is not a SQLite database.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    # Tried here, because aiosqlite leaves a thread behind where opening fails.
+    # Opened here first, because aiosqlite leaves a thread behind when opening fails.
     with closing(sqlite3.connect(path, timeout=BUSY_MS / 1000)) as connection:
         connection.execute("PRAGMA schema_version")
 
 
 async def empty_log(engine: AsyncEngine) -> None:
-    """Fold the write-ahead log into the file and empty it, so that it holds no expired words.
+    """Copy the write-ahead log into the file and empty it, so that it has no expired words.
 
-    Does what it can while others read or write; the next call does the rest.
+    While others read or write it does a part, and the next call does the rest.
     """
     async with engine.execution_options(**{BEGIN: "NONE"}).connect() as connection:
         await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))

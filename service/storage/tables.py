@@ -1,4 +1,4 @@
-"""Every table. A change here needs a file in `migrations/versions/`; a test compares the two."""
+"""All tables. A change here needs a migration in `migrations/versions/`; a test compares them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ metadata = MetaData(
     }
 )
 
-# `subject` is the alert or utterance whose words the event carries: they expire together.
-# AUTOINCREMENT: an id is never given twice, not even when the newest events were pruned.
+# `subject` is the alert or utterance whose words the event carries. Both expire together.
+# AUTOINCREMENT: no id is used twice, not even after the newest events were pruned.
 events = Table(
     "events",
     metadata,
@@ -41,7 +41,7 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
-# The highest id of each type that has been removed from `events`.
+# Highest id of each type that was removed from `events`.
 pruned = Table(
     "pruned",
     metadata,
@@ -49,8 +49,8 @@ pruned = Table(
     Column("until", Id, nullable=False),
 )
 
-# `sealed` is what of the connector nobody may read; `noticed_at` is when the room's members were
-# told that it is listened to.
+# `sealed` holds the secrets of the connector; `noticed_at` is the time at which the room's members
+# were told that it is listened to.
 rooms = Table(
     "rooms",
     metadata,
@@ -82,7 +82,7 @@ speakers = Table(
     Column("muted", Boolean, nullable=False, server_default=false()),
 )
 
-# Whom moderators muted through us; a speaker who left stays here, and is muted when they come back.
+# Mutes by moderators. The row of a speaker who left stays, so that they are muted on return.
 mutes = Table(
     "mutes",
     metadata,
@@ -103,7 +103,7 @@ publish_tokens = Table(
     Column("expires_at", UtcTime, nullable=False, index=True),
 )
 
-# An utterance stands here even if it had no words: doing its work twice finds the first.
+# Utterances without words are stored too, so that repeated work finds the first result.
 transcripts = Table(
     "transcripts",
     metadata,
@@ -133,7 +133,7 @@ gaps = Table(
     Index(None, "room_id", "to_at"),
 )
 
-# `talk_from` to `talk_to` is the talk around the alert, which stays as long as the alert.
+# Talk from `talk_from` to `talk_to` is kept as long as the alert.
 alerts = Table(
     "alerts",
     metadata,
@@ -185,7 +185,7 @@ steps = Table(
     ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
 )
 
-# What people asked to be done in a room because of an alert, and what came of it.
+# Actions that moderators requested because of an alert, and their outcomes.
 actions = Table(
     "actions",
     metadata,
@@ -205,7 +205,7 @@ actions = Table(
     ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
 )
 
-# Every text of a pack that was ever in force here, the newest last; nothing removes one.
+# Every text of a pack that was ever in force, newest last. None is removed.
 policy_versions = Table(
     "policy_versions",
     metadata,
@@ -220,8 +220,8 @@ policy_versions = Table(
     Index(None, "pack", "id"),
 )
 
-# Every rule that applied to an utterance, live or in shadow; no words, so that it stays as long as
-# the alerts whose decisions it is counted with.
+# Every rule that applied to an utterance, live or in shadow. Rows have no words, so they are kept
+# as long as the alerts with which they are counted.
 rule_hits = Table(
     "rule_hits",
     metadata,
@@ -240,7 +240,7 @@ rule_hits = Table(
     Column("at", UtcTime, nullable=False, index=True),
 )
 
-# How much was heard in each hour (UTC): what rates are reckoned from after the words are gone.
+# Amount of speech in each hour (UTC), from which rates are computed after the words expired.
 heard_hours = Table(
     "heard_hours",
     metadata,
@@ -263,7 +263,7 @@ keys = Table(
     UniqueConstraint("digest"),
 )
 
-# A signed-in page holds the secret whose digest this is, and never the key itself.
+# A signed-in page holds the secret of this digest, never the key itself.
 sessions = Table(
     "sessions",
     metadata,
@@ -272,7 +272,7 @@ sessions = Table(
     Column("expires_at", UtcTime, nullable=False, index=True),
 )
 
-# Append-only; nothing in it is a secret or was said.
+# Append-only; it holds no secret and no speech.
 audit = Table(
     "audit",
     metadata,
@@ -289,8 +289,8 @@ audit = Table(
     Index(None, "subject", "at"),
 )
 
-# `secret` and `old_secret` are sealed: see `service.access.sealing`. A deleted endpoint stays, so
-# that its deliveries can be read, until they expire.
+# `secret` and `old_secret` are sealed: see `service.access.sealing`. A deleted endpoint stays until
+# its deliveries expire, so that they can be read.
 webhooks = Table(
     "webhooks",
     metadata,
@@ -309,7 +309,7 @@ webhooks = Table(
     Column("old_secret", Text),
 )
 
-# How far an endpoint has come in the event log; `until` is set where a range is told again.
+# Delivery queues: progress of an endpoint in the event log. `until` is set for a redelivery.
 webhook_lanes = Table(
     "webhook_lanes",
     metadata,
@@ -330,7 +330,7 @@ webhook_lanes = Table(
     Column("not_before", UtcTime),
 )
 
-# Attempts. An event's words are not here: its body is made again from the event.
+# Delivery attempts, without an event's words: its body is made again from the event.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -352,7 +352,7 @@ deliveries = Table(
     Index(None, "endpoint_id", "at", "id"),
 )
 
-# Secrets of room servers that call us, sealed.
+# Sealed secrets of room servers.
 hook_secrets = Table(
     "hook_secrets",
     metadata,
@@ -363,7 +363,7 @@ hook_secrets = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
-# Calls of room servers that were acted on, so that none is twice.
+# Accepted calls of room servers, so that none is acted on twice.
 hook_messages = Table(
     "hook_messages",
     metadata,

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL."""
+"""Column types with the same meaning on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqlalchemy.types import TypeDecorator
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 Id = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite counts up by itself only in a column of its own type INTEGER."""
+"""Automatic id. SQLite assigns ids only in a column of its type INTEGER."""
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment, UTC, to the microsecond.
+    """Time in UTC, exact to the microsecond.
 
-    SQLite keeps no zone: it stores text of fixed length, which sorts as the moments do, and the
-    zone is put back on reading. A time without a zone is refused.
+    SQLite has no zones: it stores text of fixed length, which sorts by time, and reading adds the
+    zone. A time without a zone is refused.
     """
 
     impl = DateTime(timezone=True)

@@ -1,4 +1,4 @@
-"""Endpoints, how far each has come in the event log, and what was tried."""
+"""Webhook endpoints, their delivery queues and delivery attempts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from service.storage.expiry import BATCH
 from service.storage.paging import cursor_of, older_than
 from service.storage.tables import deliveries, events, pruned, webhook_lanes, webhooks
 from service.webhooks.delivery import Delivery, Head, Outcome
-from service.webhooks.endpoint import Endpoint, Sealed, State
+from service.webhooks.endpoint import Endpoint, EndpointState, Sealed
 from service.webhooks.ports import DeliveryQueue, Waiting
 
 COUNTED = 10_000
-"""More waiting events than this are not counted."""
+"""Most waiting events that are counted."""
 
 
 class SqlWebhooks:
@@ -46,26 +46,28 @@ class SqlWebhooks:
         return None if row is None else _sealed(row)
 
     async def all(self) -> Sequence[Sealed]:
-        query = select(webhooks).where(webhooks.c.state != State.DELETED)
+        query = select(webhooks).where(webhooks.c.state != EndpointState.DELETED)
         query = query.order_by(webhooks.c.created_at, webhooks.c.id)
         async with self._database.read() as connection:
             return [_sealed(row) for row in await connection.execute(query)]
 
     async def queues(self) -> Sequence[DeliveryQueue]:
-        query = select(webhook_lanes).join(webhooks).where(webhooks.c.state == State.ENABLED)
+        query = (
+            select(webhook_lanes).join(webhooks).where(webhooks.c.state == EndpointState.ENABLED)
+        )
         query = query.order_by(webhook_lanes.c.id)
         async with self._database.read() as connection:
             return [_queue(row) for row in await connection.execute(query)]
 
     async def change(self, endpoint: Endpoint) -> None:
-        is_it = and_(webhooks.c.id == endpoint.id, webhooks.c.state != State.DELETED)
+        is_it = and_(webhooks.c.id == endpoint.id, webhooks.c.state != EndpointState.DELETED)
         values = {"state": endpoint.state, "reason": endpoint.reason}
         async with self._database.write() as connection:
             await connection.execute(update(webhooks).where(is_it).values(values))
 
     async def disable(self, endpoint_id: str, reason: str) -> None:
-        is_it = and_(webhooks.c.id == endpoint_id, webhooks.c.state == State.ENABLED)
-        values = {"state": State.DISABLED, "reason": reason}
+        is_it = and_(webhooks.c.id == endpoint_id, webhooks.c.state == EndpointState.ENABLED)
+        values = {"state": EndpointState.DISABLED, "reason": reason}
         async with self._database.write() as connection:
             await connection.execute(update(webhooks).where(is_it).values(values))
 
@@ -81,9 +83,9 @@ class SqlWebhooks:
             )
 
     async def delete(self, endpoint: Endpoint, dropped: Delivery) -> None:
-        is_it = and_(webhooks.c.id == endpoint.id, webhooks.c.state != State.DELETED)
+        is_it = and_(webhooks.c.id == endpoint.id, webhooks.c.state != EndpointState.DELETED)
         values = {
-            "state": State.DELETED,
+            "state": EndpointState.DELETED,
             "reason": endpoint.reason,
             "deleted_at": dropped.at,
             "secret": "",
@@ -104,7 +106,7 @@ class SqlWebhooks:
                 values = _queue_columns(queue)
                 is_it = webhook_lanes.c.id == values.pop("id")
                 await connection.execute(update(webhook_lanes).where(is_it).values(values))
-            # A write that was broken off may have been committed all the same, and is made again.
+            # An interrupted write may have been committed nevertheless; it is repeated.
             ids = select(deliveries.c.id).where(deliveries.c.id.in_([one.id for one in tried]))
             there = set((await connection.scalars(ids)).all()) if tried else set()
             rows = [asdict(one) for one in tried if one.id not in there]
@@ -171,7 +173,7 @@ class SqlWebhooks:
     async def expire(self, before: datetime) -> int:
         logged = exists().where(events.c.id == deliveries.c.event_id)
         old = (deliveries.c.at < before) | (deliveries.c.event_id.is_not(None) & ~logged)
-        gone = and_(webhooks.c.state == State.DELETED, webhooks.c.deleted_at < before)
+        gone = and_(webhooks.c.state == EndpointState.DELETED, webhooks.c.deleted_at < before)
         async with self._database.read() as connection:
             ids = (await connection.scalars(select(deliveries.c.id).where(old))).all()
         count = 0
@@ -210,7 +212,7 @@ def _sealed(row: Row[Any]) -> Sealed:
         types=tuple(row.types),
         room=row.room,
         description=row.description,
-        state=State(row.state),
+        state=EndpointState(row.state),
         reason=row.reason,
         created_by=row.created_by,
         created_at=row.created_at,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from service.access.same_origin import SAFE_METHODS
 from service.feed.schemas import REF, data_schemas
+from service.web.docstrings import describe_properties
 from service.web.problems import ProblemResponse
 
 _REFUSALS: Mapping[int, str] = {
@@ -145,6 +146,8 @@ def complete(document: Mapping[str, Any]) -> dict[str, Any]:
             responses.setdefault(str(status), _refused(status))
     _describe_events(whole)
     _title_components_only(whole)
+    for schema in schemas.values():
+        describe_properties(schema)
     return whole
 
 

@@ -133,7 +133,7 @@ def parse_target(url: str, allowed: Allowed) -> Target:
     Raises:
         Refused: A rule forbids the URL.
     """
-    target = _taken_apart(url)
+    target = _parse_url(url)
     # A name may resolve to an allowed address; `permit` decides then.
     may_be_allowed = allowed.covers(target.host, target.address) or (
         target.address is None and bool(allowed.networks)
@@ -194,7 +194,7 @@ def _kind(address: Address) -> str:
     return ""
 
 
-def _taken_apart(url: str) -> Target:
+def _parse_url(url: str) -> Target:
     if len(url) > MAX_URL or not _URL.fullmatch(url) or "\\" in url:
         raise Refused(
             f"the URL must be up to {MAX_URL} ASCII characters without spaces or backslashes; "

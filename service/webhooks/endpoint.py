@@ -16,7 +16,7 @@ OLD_SECRET_FOR = timedelta(hours=24)
 """Time after a rotation in which the old secret signs too."""
 
 
-class State(StrEnum):
+class EndpointState(StrEnum):
     ENABLED = "enabled"
     DISABLED = "disabled"
     DELETED = "deleted"
@@ -38,7 +38,7 @@ class Endpoint:
     types: Sequence[str]
     room: str
     description: str
-    state: State
+    state: EndpointState
     reason: str
     created_by: str
     created_at: Timestamp

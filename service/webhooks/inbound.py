@@ -31,7 +31,7 @@ from service.rooms.new_room import Id, NewRoom, check_packs
 from service.rooms.room import RoomState, Speaker
 from service.rooms.wanted import Wanted
 from service.rulebook.ports import PacksInForce
-from service.webhooks.signing import BadSignature, Signed, verify
+from service.webhooks.signing import BadSignature, VerifiedCall, verify
 
 log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ class HookStore(Protocol):
         """Return the time of the newest signature on a call with this id, in Unix seconds."""
         ...
 
-    async def record(self, signed: Signed, outcome: str, now: datetime) -> None: ...
+    async def record(self, signed: VerifiedCall, outcome: str, now: datetime) -> None: ...
 
     async def forget(self, before: datetime) -> None:
         """Delete the records of calls received before this time."""
@@ -191,7 +191,7 @@ class Hooks:
             found.setdefault(one.shown.room_server, []).append(secret)
         return found
 
-    async def _once(self, signed: Signed, body: bytes) -> HookOutcome:
+    async def _once(self, signed: VerifiedCall, body: bytes) -> HookOutcome:
         before = await self._store.signed_at(signed.signer, signed.id)
         if before is not None and signed.timestamp <= before:
             raise BadSignature("replayed", "the same call came before; sign each attempt anew")

@@ -42,7 +42,7 @@ class Ledger:
         self._room = asyncio.Condition()
         self._writing = asyncio.Lock()
 
-    async def note(self, queue: DeliveryQueue, delivery: Delivery) -> None:
+    async def record_attempt(self, queue: DeliveryQueue, delivery: Delivery) -> None:
         """Add a delivery attempt and the progress of its queue; wait while the buffer is full."""
         async with self._room:
             await self._room.wait_for(lambda: len(self._deliveries) < MOST_WAITING)

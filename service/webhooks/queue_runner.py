@@ -140,7 +140,7 @@ class QueueRunner:
         """Make one delivery attempt if it is due, and write it to the ledger.
 
         Args:
-            done: State of the queue after this message.
+            done: EndpointState of the queue after this message.
 
         Returns:
             Whether the message is delivered or a dead letter.
@@ -177,7 +177,7 @@ class QueueRunner:
             body=sent.body.decode() if sent.event_id is None else None,
         )
         self._measure(delivery, sent)
-        await self._ledger.note(self._queue, delivery)
+        await self._ledger.record_attempt(self._queue, delivery)
         if outcome is Outcome.GONE:
             raise EndpointGone
         return finished

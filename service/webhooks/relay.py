@@ -22,7 +22,7 @@ from service.feed.broadcaster import Broadcaster
 from service.metrics import Metrics
 from service.webhooks import message
 from service.webhooks.delivery import Delivery, Outcome, outcome_of
-from service.webhooks.endpoint import Sealed, State, new_id
+from service.webhooks.endpoint import EndpointState, Sealed, new_id
 from service.webhooks.ledger import Ledger
 from service.webhooks.ports import DeliveryQueue, Sender, WebhookStore
 from service.webhooks.queue_runner import EndpointGone, QueueRunner
@@ -169,7 +169,7 @@ class Relay:
             enabled = {
                 one.endpoint.id: one
                 for one in await self._store.all()
-                if one.endpoint.state is State.ENABLED
+                if one.endpoint.state is EndpointState.ENABLED
             }
             for endpoint_id in list(self._receivers):
                 if enabled.get(endpoint_id) != self._sealed.get(endpoint_id):
@@ -264,7 +264,7 @@ class Relay:
         log.warning("webhook.disabled", webhook=endpoint_id, reason=reason)
 
 
-def dropped(sealed: Sealed, waiting: int, now: datetime) -> Delivery:
+def dropped_backlog(sealed: Sealed, waiting: int, now: datetime) -> Delivery:
     """Return the record of events that waited for a deleted endpoint and will not be sent."""
     return Delivery(
         id=new_id("dl"),

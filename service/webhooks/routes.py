@@ -23,11 +23,11 @@ from service.feed.ports import Recorded
 from service.provider import Provider
 from service.webhooks.address import MAX_URL
 from service.webhooks.delivery import Delivery, Head, Outcome
-from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State, new_id
+from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, EndpointState, Sealed, new_id
 from service.webhooks.message import LOGGED, body_of
 from service.webhooks.ports import DeliveryQueue, Sender, Waiting, WebhookStore
 from service.webhooks.receiver import CONTENT
-from service.webhooks.relay import UNREADABLE, Relay, dropped
+from service.webhooks.relay import UNREADABLE, Relay, dropped_backlog
 from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()
@@ -173,7 +173,7 @@ async def create_webhook(
         types=sorted(set(body.types)),
         room=body.room,
         description=body.description,
-        state=State.ENABLED,
+        state=EndpointState.ENABLED,
         reason="",
         created_by=caller.name,
         created_at=parts.clock(),
@@ -202,7 +202,7 @@ async def update_webhook(
     webhook_id: WebhookId, body: WebhookUpdate, request: Request, parts: Parts, caller: Manages
 ) -> ShownWebhook:
     endpoint = (await _find(parts, webhook_id)).endpoint
-    state = State.ENABLED if body.enabled else State.DISABLED
+    state = EndpointState.ENABLED if body.enabled else EndpointState.DISABLED
     if endpoint.state is not state:
         endpoint = replace(endpoint, state=state, reason=f"{state} by {caller.name}")
         await parts.webhooks.change(endpoint)
@@ -222,7 +222,7 @@ async def delete_webhook(
     waiting = (await parts.webhooks.waiting(sealed.endpoint)).events
     reason = f"deleted by {caller.name}; {waiting} events that waited were dropped"
     await parts.webhooks.delete(
-        replace(sealed.endpoint, reason=reason), dropped(sealed, waiting, parts.clock())
+        replace(sealed.endpoint, reason=reason), dropped_backlog(sealed, waiting, parts.clock())
     )
     await parts.relay.refresh(webhook_id)
     note = f"{waiting} events that waited were dropped"
@@ -280,7 +280,7 @@ async def redeliver_events(
     Give `delivery_id`, or `from` and `to`; `to` is now if it is left out.
     """
     endpoint = (await _find(parts, webhook_id)).endpoint
-    if endpoint.state is not State.ENABLED:
+    if endpoint.state is not EndpointState.ENABLED:
         raise Problem(409, "Webhook disabled", f"webhook {webhook_id} is disabled; enable it first")
     await parts.relay.flush()
     if (
@@ -322,14 +322,14 @@ async def _range(
 
 async def _find(parts: WebhookParts, webhook_id: str, *, deleted: bool = False) -> Sealed:
     found = await parts.webhooks.get(webhook_id)
-    if found is None or (found.endpoint.state is State.DELETED and not deleted):
+    if found is None or (found.endpoint.state is EndpointState.DELETED and not deleted):
         raise Problem(404, "No such webhook", f"no webhook has the id {webhook_id!r}")
     return found
 
 
 async def _shown(parts: WebhookParts, endpoint: Endpoint) -> ShownWebhook:
     waiting = Waiting(0, None)
-    if endpoint.state is not State.DELETED:
+    if endpoint.state is not EndpointState.DELETED:
         waiting = await parts.webhooks.waiting(endpoint)
     return ShownWebhook(
         **asdict(endpoint),

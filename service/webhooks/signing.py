@@ -34,7 +34,7 @@ class BadSignature(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class VerifiedCall:
     """Id, time and signer of a call with a valid signature."""
 
     id: str
@@ -71,7 +71,7 @@ def headers_for(secrets_: Sequence[str], id_: str, now: datetime, body: bytes) -
 
 def verify(
     signers: Mapping[str, Sequence[str]], headers: Mapping[str, str], body: bytes, now: datetime
-) -> Signed:
+) -> VerifiedCall:
     """Verify the signature of a call. Returns: its id, time and signer.
 
     Every secret is compared with every signature in constant time, so that the duration reveals
@@ -107,7 +107,7 @@ def verify(
             f"webhook-timestamp is more than {TOLERANCE.seconds} s from this server's clock, which"
             f" says {iso(now)}; set the clocks right, and sign each attempt anew",
         )
-    return Signed(id_, timestamp, signer)
+    return VerifiedCall(id_, timestamp, signer)
 
 
 def _signer(

@@ -1,4 +1,4 @@
-"""What keys and sessions need of a server, on a real database."""
+"""Parts of a server for keys and sessions, on a real database."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_the_tables_are_bounded_and_keep_what_is_recent(monkeypatch: pytest.Monk
 
 @given(st.lists(st.floats(0, 10), max_size=200))
 def test_no_pace_gets_more_tries_than_the_rate(pauses_s: list[float]) -> None:
-    """Whoever asks before each try has no more tries than the first ones and those renewed."""
+    """A client that asks before each try gets the first tries and the renewed ones, and no more."""
     found, now, tries = Attempts(), NOW, 0
     for pause_s in pauses_s:
         now += timedelta(seconds=pause_s)

@@ -1,4 +1,4 @@
-"""Every change of state is on record with who and why."""
+"""Every change has an entry in the audit log, with its author and reason."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ UNCHANGING = {
         for step in ("acknowledge", "actions", "assign", "notes", "reopen", "resolve")
     },
 }
-"""Calls that are no GET, and why the audit does without them."""
+"""Calls other than GET that have no entry in the audit log, and the reason."""
 
 ROOM = {"id": "lounge", "connector": {"kind": "whip"}}
 
 
 class Ticking(SetClock):
-    """A millisecond passes at every look, so that the order of entries is that of the acts."""
+    """Clock that advances a millisecond at every call, so that entries have an order."""
 
     def __call__(self) -> datetime:
         self.now += MILLISECOND
@@ -96,7 +96,7 @@ async def test_signing_in_and_out_is_on_record(api: Api, database: Database) -> 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A call of `route` that changes something; `{name}` in it is filled from earlier answers.
+    """Call of a route that changes something; `{name}` in it is filled from earlier answers.
 
     A body of text is YAML.
     """
@@ -153,7 +153,7 @@ def test_every_call_that_changes_something_is_on_record(shared_server: Server) -
                 ids[change.gives] = answer.json()["id"]
         entries = client.get("/v1/audit").json()["items"]
     assert [entry["action"] for entry in reversed(entries)] == [
-        Action.KEY_MADE,  # the first admin's, by the server
+        Action.KEY_MADE,  # the first admin key, by the server
         *(change.action for change in CHANGES),
     ]
     assert {entry["who"] for entry in entries} == {"server", "first admin"}
@@ -168,7 +168,7 @@ def sent(body: dict[str, Any] | str | None) -> dict[str, Any]:
 
 
 class Away:
-    """An audit that cannot be written."""
+    """Audit store that refuses every write."""
 
     async def add(self, entry: Entry) -> None:
         raise StoreAway("the database does not answer")

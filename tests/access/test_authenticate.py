@@ -134,7 +134,7 @@ async def test_an_ended_key_is_no_guess(store: KeyStore) -> None:
 
 
 class Page:
-    """A page that has signed in."""
+    """Signed-in page."""
 
     def __init__(self, database: Database) -> None:
         self.keys = SqlKeys(database)

@@ -1,7 +1,6 @@
-"""Who may call what: every route by every role, by calling a real server.
+"""Access to every route by every role, tested with calls of a real server.
 
-`TABLE` is the one place that says it. A route that is not in it fails, and so does a row without a
-route.
+`TABLE` has the rule of each route. A route without a row fails, and so does a row without a route.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from tests.server import Server
 
 
 class Guard(Enum):
-    """What guards a route where it is not a key."""
+    """Guards of routes that take no key."""
 
     OPEN = "nothing: anybody may"
     PUBLISH_TOKEN = "a publish token, which no key can stand in for"
@@ -108,7 +107,7 @@ IDS = {
     "name:path": "index.html",
     "version_id": "1",
 }
-"""Valid ids of nothing; whatever is not named here is called `nowhere`."""
+"""Valid ids of nothing. Parameters without an entry get `nowhere`."""
 
 
 def routes() -> Iterator[str]:
@@ -119,7 +118,7 @@ def routes() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def described() -> Mapping[str, Any]:
-    """The operations in the OpenAPI document."""
+    """Operations in the OpenAPI document."""
     return {
         f"{method.upper()} {path}": operation
         for path, operations in create_app().openapi()["paths"].items()
@@ -139,7 +138,7 @@ def client(shared_server: Server) -> Iterator[httpx.Client]:
 
 
 def called(client: httpx.Client, route: str, secret: str | None) -> int:
-    """The status of a call that says nothing but who calls; of a stream, without reading it."""
+    """Return the status of a call with no content but the key, without reading the answer."""
     method, _, path = route.partition(" ")
     path = re.sub(r"{([a-z_:]+)}", lambda found: IDS.get(found[1], "nowhere"), path)
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}

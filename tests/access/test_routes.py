@@ -29,7 +29,7 @@ OWN = {"Origin": SITE}
 
 
 class Page:
-    """A browser's page, and the server it came from."""
+    """Page of a browser, and the server that sent it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

@@ -1,4 +1,4 @@
-"""One event of each type; a test holds this list against `EVENT_TYPES`."""
+"""One event of each type; a test compares this list with `EVENT_TYPES`."""
 
 from __future__ import annotations
 

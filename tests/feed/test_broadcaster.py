@@ -30,7 +30,7 @@ from tests.storage.examples import NOW, SECOND, a_gap, a_transcript
 
 ALL = EventFilter()
 SOON_S = 30.0
-"""Longest wait for an event that was committed, on a busy machine too."""
+"""Longest wait for a committed event, in seconds, also on a busy machine."""
 
 
 async def write(database: Database, count: int = 1, *, room_id: str = "lobby") -> None:
@@ -54,7 +54,7 @@ def ids(items: Sequence[Recorded | LiveEvent | Reset]) -> list[int]:
 
 
 async def read_until(subscription: Subscription, last: int) -> list[int]:
-    """The ids of all events up to the one that the test wrote last."""
+    """Return the ids of all events up to the last one that the test wrote."""
     found: list[int] = []
     while last not in found:
         page = await subscription.next(SOON_S)
@@ -105,7 +105,7 @@ async def test_a_slow_subscriber_misses_nothing_and_keeps_nothing_for_itself(
 
 
 class Held(SqlEventLog):
-    """A log that tells of nothing new before it is let go."""
+    """Event log that reports nothing new before the test releases it."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -276,7 +276,7 @@ def test_every_event_reaches_every_subscriber_once_or_lies_in_a_reset(
 
 
 async def play(url: str, acts: list[tuple[str, int]]) -> None:
-    """`expire` lets so many days pass; two clients read and come back by their last id."""
+    """Two clients that read and resume by their last id, while `expire` lets days pass."""
     database = await open_database(url)
     broadcaster = Broadcaster(SqlEventLog(database), ring_events=4, page_events=3)
     clients = [Client(broadcaster), Client(broadcaster)]
@@ -312,7 +312,7 @@ async def act_out(database: Database, clients: list[Client], acts: list[tuple[st
 
 
 class Client:
-    """Remembers what it was given, as a browser would, and what it was told it had missed."""
+    """Client that stores its events, as a browser does, and the reset events."""
 
     def __init__(self, broadcaster: Broadcaster) -> None:
         self.seen: set[int] = set()

@@ -20,7 +20,7 @@ def test_there_is_an_example_of_every_event_type() -> None:
 
 
 def test_every_event_has_the_json_that_clients_were_promised() -> None:
-    """After a wanted change: `python -m tests.feed.test_events`, and read the difference."""
+    """After an intended change run `python -m tests.feed.test_events` and read the difference."""
     assert rendered() == json.loads(GOLDEN.read_text("utf-8"))
 
 

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Server(uvicorn.Server):
-    """Ends the streams first, as whoever runs the feed must."""
+    """Server that closes the streams first, as the owner of the feed must."""
 
     def __init__(self, app: FastAPI, broadcaster: Broadcaster, *, grace_s: int | None) -> None:
         config = uvicorn.Config(
@@ -67,7 +67,7 @@ class Running:
 
 
 class Stream:
-    """Reads blocks: lists of lines up to an empty one."""
+    """Reader of blocks: lists of lines up to an empty one."""
 
     def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
@@ -211,7 +211,7 @@ async def test_a_feed_ends_when_its_key_is_revoked(running: Running, database: D
         await stream.block()
         await keys.revoke(made.id, utc_now())
         async with asyncio.timeout(15):
-            while True:  # it ends with what would be sent first once the check is due
+            while True:  # ends at the first block after the check is due
                 running.broadcaster.send_live(SpeakerLevels("lobby", {"ann": -20.0}), utc_now())
                 if not await stream.block():
                     break

@@ -14,7 +14,7 @@ from tests.storage.examples import NOW
 
 
 def decode(stream: bytes) -> list[ServerSentEvent]:
-    """As a client reads it that is not ours."""
+    """Parse the bytes with the SSE parser of httpx-sse."""
     headers = {"Content-Type": "text/event-stream"}
     return list(EventSource(Response(200, headers=headers, content=stream)).iter_sse())
 

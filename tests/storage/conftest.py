@@ -1,4 +1,4 @@
-"""One suite for both databases."""
+"""One suite for both kinds of database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Things to store: each call gives a valid one, its arguments say what matters to the test."""
+"""Valid things to store. The arguments set what matters to the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECOND = timedelta(seconds=1)
 
 
 class SetClock:
-    """A clock that stands until it is set."""
+    """Clock that shows the time that was set."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.now = now

@@ -31,7 +31,7 @@ MUTE = an_action()
 
 @pytest.fixture
 async def actions(database: Database) -> SqlActions:
-    """Of a room with one alert."""
+    """Store of actions, with a room that has one alert."""
     await SqlRooms(database).add(a_room())
     await SqlAlerts(database).commit(a_transcript(), [AlertRaised(an_alert())])
     return SqlActions(database, SetClock(NOW + 9 * SECOND))

@@ -222,7 +222,7 @@ async def test_a_decision_shows_the_repeats_that_came_meanwhile(
 
 
 async def fill(alerts: AlertStore, *severities: Severity) -> None:
-    """`a0`, `a1` ... a second apart."""
+    """Store alerts `a0`, `a1` and so on, a second apart."""
     for number, severity in enumerate(severities):
         alert = an_alert(
             f"a{number}",

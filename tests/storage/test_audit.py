@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 def an_entry(number: int, who: str = "Ann", subject: str = "lobby") -> Entry:
-    """Two of a second, so that their order within it is tested too."""
+    """Make an entry. Two share each second, so that their order within it is tested too."""
     at = NOW + number // 2 * SECOND
     return make_entry(
         who, Action.ROOM_OPENED, subject, at, reason=f"{number}", key_id="key_1", role="admin"

@@ -1,4 +1,4 @@
-"""A database that goes away and comes back."""
+"""A database that becomes unavailable and returns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from service.errors import ConfigurationError, StoreAway
 from service.storage.engine import Database, parse_url
 from service.storage.event_log import SqlEventLog, append
-from service.storage.one_server import for_one_server
+from service.storage.one_server import lock_database
 from service.storage.postgres import SERVER_LOCK, connect
 from service.storage.schema import migrate, open_database
 from tests.postgres import Postgres
@@ -62,7 +62,7 @@ async def test_a_hold_is_taken_again_after_a_restart_and_nothing_is_written_befo
     own_postgres: Postgres,
 ) -> None:
     url = own_postgres.url("migrated")
-    async with for_one_server(url) as hold:
+    async with lock_database(url) as hold:
         database = Database(url, may_write=hold.why_not)
         await write(database)
         await asyncio.to_thread(own_postgres.stop)
@@ -81,10 +81,10 @@ async def test_a_hold_that_another_server_took_meanwhile_is_lost_with_a_sentence
     own_postgres: Postgres,
 ) -> None:
     url = own_postgres.url("migrated")
-    async with for_one_server(url, patience_s=0.5) as hold:
+    async with lock_database(url, patience_s=0.5) as hold:
         other = await connect(parse_url(url))
         waiting = asyncio.create_task(other.execute(f"SELECT pg_advisory_lock({SERVER_LOCK})"))
-        await asyncio.sleep(0.2)  # it stands in line, and is next
+        await asyncio.sleep(0.2)  # it waits in the queue and is next
         held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
         end = f"SELECT pg_terminate_backend(pid) FROM ({held}) AS holder"
         await asyncio.to_thread(own_postgres.sql, end, "migrated")
@@ -97,11 +97,11 @@ async def test_a_hold_that_another_server_took_meanwhile_is_lost_with_a_sentence
 
 async def test_a_second_server_is_refused_and_may_start_once_the_first_has_ended(url: str) -> None:
     await asyncio.to_thread(migrate, url)
-    async with for_one_server(url):
+    async with lock_database(url):
         with pytest.raises(ConfigurationError, match="in use by another server"):
-            async with for_one_server(url, patience_s=0):
+            async with lock_database(url, patience_s=0):
                 pass
-    async with for_one_server(url) as hold:
+    async with lock_database(url) as hold:
         assert hold.why_not() == ""
 
 

@@ -1,4 +1,4 @@
-"""Sixteen writers, and readers that follow by cursor: nothing skipped, nothing twice, in order."""
+"""Sixteen writers, and readers by cursor: nothing is skipped, repeated or out of order."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_readers_skip_nothing_on_postgresql_whatever_the_delays(
 
 
 async def race(url: str, seed: int) -> list[str]:
-    """Sixteen connections of this process write, each as its own chance has it."""
+    """Write from sixteen connections of this process, each at random times."""
     databases = [await open_database(url), *(Database(url) for _ in range(WRITERS - 1))]
     committed: list[Committed] = []
     seen: Sequence[Recorded] = []

@@ -44,7 +44,7 @@ class Stores:
         self.log = SqlEventLog(database)
 
     async def hear(self, id_: str, *, alert: str | None = None) -> None:
-        """Somebody speaks now, for two seconds, with an alert if it is named."""
+        """Store two seconds of speech that end now, with an alert if one is named."""
         now = self.clock()
         raised = AlertRaised(an_alert(alert or "", now, utterance_id=id_))
         await self.alerts.commit(a_transcript(id_, now), [raised] if alert else [])
@@ -184,7 +184,7 @@ async def test_gaps_rooms_and_other_events_go_after_thirty_days(stores: Stores) 
 async def test_the_daily_round_leaves_a_recent_cursor_good_and_an_old_one_not(
     stores: Stores,
 ) -> None:
-    """A cursor is too old if and only if something beyond it was removed."""
+    """A cursor is too old if and only if an event after it was removed."""
     await stores.hear("u1")
     yesterday = await stores.log.latest()
     stores.clock.now += 25 * HOUR

@@ -1,4 +1,4 @@
-"""What is true of PostgreSQL alone: its errors as sentences, and where it would differ."""
+"""Tests for PostgreSQL only: sentences for its errors, and its differences from SQLite."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def test_every_text_sorts_by_its_bytes_in_a_database_that_sorts_as_english
     database: Database,
 ) -> None:
     async with database.read() as connection:
-        assert await connection.scalar(text("SELECT 'a' < 'B'"))  # as English has it
+        assert await connection.scalar(text("SELECT 'a' < 'B'"))  # the order of English
         others = text(
             "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public'"
             " AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def say(database: Database, *ids: str, room: str = "lobby") -> None:
-    """One a second."""
+    """Store one utterance a second."""
     alerts = SqlAlerts(database, SetClock())
     for number, id_ in enumerate(ids):
         heard = a_transcript(id_, NOW + number * SECOND, text=f"words of {id_}", room_id=room)

@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 def on(url: str, act: Callable[[Connection], _Result]) -> _Result:
-    """Does something in a transaction that is committed."""
+    """Run a function in a committed transaction."""
 
     async def run() -> _Result:
         parsed = parse_url(url)
@@ -51,7 +51,7 @@ def tables(connection: Connection) -> list[Table]:
 
 
 def a_row(table: Table) -> dict[str, Any]:
-    """One that keeps every constraint, whatever the table: all references are to "x"."""
+    """Make a row that meets every constraint of the table; all references are to "x"."""
     row: dict[str, Any] = {}
     for column in table.columns:
         match column.type:
@@ -74,7 +74,7 @@ def fill(connection: Connection) -> None:
 
 
 def contents(connection: Connection) -> dict[str, dict[str, Any]]:
-    """The row of each table that has one."""
+    """Return the row of each table that has one."""
     found = {}
     for table in tables(connection):
         for row in connection.execute(table.select()).mappings():
@@ -123,7 +123,7 @@ def test_the_migrations_go_down_with_data_step_by_step_and_up_again(url: str) ->
 
 def test_a_migration_that_fails_leaves_the_schema_as_it_was(url: str) -> None:
     migrate(url, REVISIONS[0])
-    execute(url, "CREATE TABLE sessions (id INTEGER)")  # which a later migration makes
+    execute(url, "CREATE TABLE sessions (id INTEGER)")  # a later migration makes this table
     before = on(url, lambda connection: inspect(connection).get_columns("alerts"))
     with pytest.raises(ConfigurationError, match="already exists"):
         migrate(url)

@@ -1,4 +1,4 @@
-"""What is true of SQLite and its file alone."""
+"""Tests for SQLite and its file only."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from service.storage.expiry import expire
 from service.storage.hooks import SqlHooks
 from service.storage.webhooks import SqlWebhooks
 from service.webhooks.delivery import Delivery, Head, Outcome
-from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, Sealed, State
+from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, EndpointState, Sealed
 from service.webhooks.inbound import HookSecret, SealedHookSecret
 from service.webhooks.ports import DeliveryQueue, Waiting
-from service.webhooks.relay import dropped
-from service.webhooks.signing import Signed
+from service.webhooks.relay import dropped_backlog
+from service.webhooks.signing import VerifiedCall
 from tests.storage.examples import NOW, SECOND, a_gap, a_transcript
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ def an_endpoint(id_: str = "wh_1", *, room: str = "*", types: tuple[str, ...] = 
         types=types,
         room=room,
         description="ours ☕",
-        state=State.ENABLED,
+        state=EndpointState.ENABLED,
         reason="",
         created_by="ann",
         created_at=NOW,
@@ -124,7 +124,7 @@ async def test_a_disabled_endpoint_has_no_lanes_until_it_is_enabled(store: SqlWe
     await store.disable("wh_1", "410")
     found = await store.get("wh_1")
     assert found is not None
-    assert (found.endpoint.state, found.endpoint.reason) == (State.DISABLED, "410")
+    assert (found.endpoint.state, found.endpoint.reason) == (EndpointState.DISABLED, "410")
     assert await store.queues() == []
     await store.change(sealed.endpoint)
     assert len(await store.queues()) == 1
@@ -135,17 +135,20 @@ async def test_a_deleted_endpoint_is_remembered_without_its_secrets(store: SqlWe
     await store.add(sealed)
     await store.rotate("wh_1", "newer", NOW)
     gone = replace(sealed.endpoint, reason="deleted by ann")
-    await store.delete(gone, dropped(sealed, 3, NOW))
-    await store.delete(replace(gone, reason="twice"), dropped(sealed, 3, NOW))
+    await store.delete(gone, dropped_backlog(sealed, 3, NOW))
+    await store.delete(replace(gone, reason="twice"), dropped_backlog(sealed, 3, NOW))
     found = await store.get("wh_1")
     assert found is not None
     assert (found.secret, found.old_secret) == ("", None)
-    assert (found.endpoint.state, found.endpoint.reason) == (State.DELETED, "deleted by ann")
+    assert (found.endpoint.state, found.endpoint.reason) == (
+        EndpointState.DELETED,
+        "deleted by ann",
+    )
     assert await store.all() == []
     assert await store.queues() == []
     page, _ = await store.deliveries("wh_1", (), limit=5, cursor=None)
     assert [one.outcome for one, _ in page] == [Outcome.DROPPED]
-    await store.change(replace(sealed.endpoint, state=State.ENABLED))
+    await store.change(replace(sealed.endpoint, state=EndpointState.ENABLED))
     assert await store.all() == []
 
 
@@ -201,7 +204,7 @@ async def test_deliveries_go_with_their_event_and_deleted_endpoints_after_a_whil
     assert await store.expire(NOW) == 1
     page, _ = await store.deliveries("wh_1", (), limit=5, cursor=None)
     assert [one.id for one, _ in page] == ["dl_3", "dl_1"]
-    await store.delete(sealed.endpoint, dropped(sealed, 0, NOW))
+    await store.delete(sealed.endpoint, dropped_backlog(sealed, 0, NOW))
     assert await store.expire(NOW + timedelta(days=1)) == 3
     assert await store.get("wh_1") is None
 
@@ -226,8 +229,8 @@ async def test_a_room_server_has_two_secrets_at_most(database: Database) -> None
 async def test_a_call_is_remembered_by_its_newest_signature_for_a_while(database: Database) -> None:
     hooks = SqlHooks(database)
     assert await hooks.signed_at("rooms", "msg_1") is None
-    await hooks.record(Signed("msg_1", 100, "rooms"), "done", NOW)
-    await hooks.record(Signed("msg_1", 105, "rooms"), "duplicate", NOW + SECOND)
+    await hooks.record(VerifiedCall("msg_1", 100, "rooms"), "done", NOW)
+    await hooks.record(VerifiedCall("msg_1", 105, "rooms"), "duplicate", NOW + SECOND)
     assert await hooks.signed_at("rooms", "msg_1") == 105
     assert await hooks.signed_at("others", "msg_1") is None
     await hooks.forget(NOW)

@@ -23,9 +23,9 @@ from tests.storage.examples import NOW, a_gap
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A transaction: the names of its events, and when it was asked for and was done.
+    """Committed transaction: the names of its events, and the times of its begin and end.
 
-    By the machine's monotonic clock, which all processes share.
+    Times are of the machine's monotonic clock, which all processes share.
     """
 
     names: Sequence[str]
@@ -34,13 +34,13 @@ class Committed:
 
 
 class GivenUp(Exception):
-    """A transaction that is to leave nothing."""
+    """Exception that rolls a transaction back."""
 
 
 async def write(
     database: Database, name: str, chance: random.Random, count: int
 ) -> list[Committed]:
-    """Commit `count` transactions of up to three events, waiting within and between them."""
+    """Commit `count` transactions of up to three events, with waits within and between them."""
     committed = []
     for number in range(count):
         names = [f"{name} {number} {part}" for part in range(chance.randint(1, 3))]
@@ -60,7 +60,7 @@ async def write(
 async def follow(
     log: SqlEventLog, chance: random.Random, writing: Collection[asyncio.Task[object]]
 ) -> list[Recorded]:
-    """Read by cursor, as the feed does, until all is written and read."""
+    """Read by cursor, as the feed does, until everything is written and read."""
     seen: list[Recorded] = []
     while True:
         over = all(task.done() for task in writing)
@@ -73,7 +73,7 @@ async def follow(
 
 
 def faults(committed: Sequence[Committed], seen: Sequence[Recorded]) -> list[str]:
-    """What a reader missed, met twice or met in another order than that of the commits."""
+    """Return the events that a reader missed, read twice or read out of commit order."""
     found = []
     ids = [event.id for event in seen]
     if ids != sorted(set(ids)):

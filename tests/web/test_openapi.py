@@ -1,4 +1,4 @@
-"""The OpenAPI document beyond what the routes say; `tests/e2e/test_schemathesis.py` calls them."""
+"""The OpenAPI document; `tests/e2e/test_schemathesis.py` calls the operations."""
 
 from __future__ import annotations
 
@@ -57,6 +57,18 @@ def titles_within(node: Any) -> Iterator[str]:
         if isinstance(child, dict) and isinstance(child.get("title"), str):
             yield child["title"]
         yield from titles_within(child)
+
+
+def test_attributes_of_a_docstring_describe_the_properties_of_its_schema(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
+        assert "Attributes:" not in schema.get("description", ""), name
+    assert schemas["RotatedSecret"]["properties"]["old_secret_until"]["description"]
+    assert schemas["Status"]["description"] == "State of the server."
+    waiting = schemas["Status"]["properties"]["waiting"]
+    assert waiting["description"] == "Utterances that wait for their transcript."
 
 
 def test_each_operation_has_an_id_of_its_own_and_an_imperative_summary(

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Behind:
-    """A pipeline that is so far behind."""
+    """Pipeline with a given lag."""
 
     def __init__(self, lag: Lag) -> None:
         self._lag = lag

@@ -1,4 +1,4 @@
-"""How soon a healthy receiver is told while others misbehave, and how fast a queue drains.
+"""Latency of a healthy receiver beside bad ones, and the speed at which a queue drains.
 
 `python -m tests.webhooks.bench` runs the relay on SQLite in this process and the healthy receiver
 in another, so that both cores are used as they are in service.
@@ -68,14 +68,14 @@ asyncio.run(main())
 
 
 class Healthy:
-    """A receiver in a process of its own, and when it got what."""
+    """Receiver in a process of its own, with the times of its calls."""
 
     def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self.url = url
         self._process = process
 
     async def calls(self, count: int) -> list[tuple[float, str, datetime]]:
-        """Arrival (Unix seconds), `webhook-id`, and the event's time."""
+        """Return the arrival (Unix seconds), `webhook-id` and event's time of each call."""
         assert self._process.stdout is not None
         found = []
         for _ in range(count):
@@ -100,7 +100,7 @@ async def healthy() -> AsyncIterator[Healthy]:
 
 
 async def latencies(running: Running, events: int, every_s: float) -> Sequence[float]:
-    """From commit to the healthy receiver, in seconds, beside one of every bad kind."""
+    """Return the seconds from commit to the healthy receiver, beside every bad kind."""
     async with AsyncExitStack() as stack:
         there = await stack.enter_async_context(healthy())
         for behave in BAD.values():
@@ -117,7 +117,7 @@ async def latencies(running: Running, events: int, every_s: float) -> Sequence[f
 
 
 async def drain(running: Running, pending: int) -> float:
-    """Events a second for one endpoint that has so many waiting, in order, each on record."""
+    """Return the events a second for one endpoint with a backlog, in order, each attempt stored."""
     async with healthy() as there:
         sealed = await running.add(there.url)
         async with running.database.write() as connection:

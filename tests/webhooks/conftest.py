@@ -1,4 +1,4 @@
-"""A relay on a real database and real sockets."""
+"""Relay on a real database and real sockets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.storage.event_log import SqlEventLog, append
 from service.storage.webhooks import SqlWebhooks
 from service.webhooks.address import Allowed, parse_allowed
 from service.webhooks.delivery import Delivery
-from service.webhooks.endpoint import Endpoint, Sealed, State, new_id
+from service.webhooks.endpoint import Endpoint, EndpointState, Sealed, new_id
 from service.webhooks.relay import Relay
 from service.webhooks.sender import HttpSender
 from service.webhooks.signing import make_secret
@@ -46,7 +46,7 @@ class Running:
             types=tuple(types),
             room=room,
             description="",
-            state=State.ENABLED,
+            state=EndpointState.ENABLED,
             reason="",
             created_by="ann",
             created_at=utc_now(),
@@ -65,13 +65,13 @@ class Running:
         await self.write(*(a_gap(seconds=n + 1, room_id=room_id) for n in range(count)))
 
     async def deliveries(self, sealed: Sealed) -> list[Delivery]:
-        """Oldest first."""
+        """Return the delivery attempts, oldest first."""
         await self.relay.flush()
         page, _ = await self.store.deliveries(sealed.endpoint.id, (), limit=1000, cursor=None)
         return [one for one, _ in page][::-1]
 
     async def nothing_waits(self, sealed: Sealed) -> None:
-        """Returns once everything is delivered and on record."""
+        """Wait until everything is delivered and stored."""
         async with asyncio.timeout(10):
             while True:
                 commit = self.database.next_commit()
@@ -80,7 +80,7 @@ class Running:
                 await commit.wait()
 
     async def until(self, sealed: Sealed, count: int) -> list[Delivery]:
-        """The attempts, once there are so many."""
+        """Wait for `count` attempts. Returns: all of them."""
         found: list[Delivery] = []
         async with asyncio.timeout(10):
             while len(found) < count:
@@ -121,7 +121,7 @@ async def relaying(
 
 
 async def _again(run: Callable[[], Awaitable[None]]) -> None:
-    """As the server does, where the database is away."""
+    """Run again after a failure of the database, as the server does."""
     while True:
         with suppress(StoreAway):
             await run()

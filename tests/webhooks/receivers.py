@@ -1,4 +1,4 @@
-"""Real receivers on loopback, of every bad kind and a good one."""
+"""Real receivers on loopback: every bad kind and a good one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Writer = asyncio.StreamWriter
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came in."""
+    """Received request."""
 
     path: str
     headers: Mapping[str, str]
@@ -42,11 +42,11 @@ class Receiver:
     calls: list[Call] = field(default_factory=list)
     connections: int = 0
     sent: int = 0
-    """Bytes of answers that the caller has taken."""
+    """Bytes of answers that the client has read."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until(self, count: int, timeout: float = 10) -> list[Call]:
-        """The calls, once there are so many."""
+        """Wait for `count` calls. Returns: all of them."""
         async with asyncio.timeout(timeout):
             while len(self.calls) < count:
                 self.news.clear()
@@ -54,7 +54,7 @@ class Receiver:
         return self.calls
 
     async def until_different(self, count: int, timeout: float = 60) -> None:
-        """Returns once so many different messages have come."""
+        """Wait until `count` different messages have arrived."""
         async with asyncio.timeout(timeout):
             while len({call.id for call in self.calls}) < count:
                 self.news.clear()
@@ -87,7 +87,7 @@ async def _read(reader: Reader) -> Call | None:
 
 
 def answers(status: int, text: str = "", *, after_s: float = 0, **headers: str) -> Behaviour:
-    """Headers with `_` for `-`."""
+    """Make a receiver with this answer. In header names, write `_` for `-`."""
 
     async def behave(receiver: Receiver, call: Call, writer: Writer) -> None:
         await asyncio.sleep(after_s)
@@ -102,7 +102,7 @@ def answers(status: int, text: str = "", *, after_s: float = 0, **headers: str) 
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """One after the other; the last one for good."""
+    """Make a receiver with these answers in turn; it repeats the last one."""
 
     async def behave(receiver: Receiver, call: Call, writer: Writer) -> None:
         number = min(len(receiver.calls), len(behaviours)) - 1
@@ -128,7 +128,7 @@ async def talks_rubbish(receiver: Receiver, call: Call, writer: Writer) -> None:
 
 
 async def never_ends(receiver: Receiver, call: Call, writer: Writer) -> None:
-    """Ten gigabytes."""
+    """Answer with ten gigabytes."""
     size = 10 * 1000**3
     writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n".encode())
     while receiver.sent < size:

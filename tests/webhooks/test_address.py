@@ -138,7 +138,7 @@ def test_public_addresses_may_be_called(url: str) -> None:
     assert permit(target, [ipaddress.ip_address(one) for one in public], NOTHING)
 
 
-def test_a_target_is_taken_apart_once() -> None:
+def test_a_target_is_parsed_once() -> None:
     assert parse_target("https://Example.com:8443?a", NOTHING) == Target(
         "https", "example.com", 8443, "/?a", None
     )

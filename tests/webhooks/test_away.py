@@ -31,7 +31,7 @@ async def test_a_database_that_goes_away_and_comes_back_loses_nothing(
         await asyncio.to_thread(own_postgres.stop)
         with pytest.raises(StoreAway):
             await running.gaps(1)
-        await asyncio.sleep(6)  # the second attempt at the bad one falls into it
+        await asyncio.sleep(6)  # the second attempt at the bad receiver comes in this time
         await asyncio.to_thread(own_postgres.start)
         await running.gaps(5)
         for there in (good, bad):

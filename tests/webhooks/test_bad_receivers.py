@@ -13,7 +13,7 @@ from service.storage.engine import Database
 from service.storage.expiry import expire
 from service.webhooks.address import Allowed
 from service.webhooks.delivery import Head, Outcome, message_id
-from service.webhooks.endpoint import State
+from service.webhooks.endpoint import EndpointState
 from service.webhooks.ports import DeliveryQueue
 from service.webhooks.relay import UNREADABLE
 from tests.webhooks.bench import BAD, latencies, p95
@@ -91,7 +91,7 @@ async def test_a_ping_that_gets_through_lets_what_waits_go_at_once(running: Runn
 async def test_what_expired_undelivered_is_told_of_before_the_rest(database: Database) -> None:
     async with relaying(database) as running, receiver(answers(200)) as there:
         sealed = await running.add(there.url, types=["audio.gap"])
-        off = replace(sealed.endpoint, state=State.DISABLED, reason="by ann")
+        off = replace(sealed.endpoint, state=EndpointState.DISABLED, reason="by ann")
         await running.store.change(off)
         await running.relay.refresh(off.id)
         await running.gaps(3)
@@ -128,7 +128,7 @@ async def test_progress_survives_a_restart_and_nothing_is_told_twice(database: D
             await asyncio.sleep(0.1)
         ids = [call.id for call in there.calls]
         assert len(set(ids)) == 25
-        assert len(ids) <= 26, f"{count} before the stop"  # one may have been under way
+        assert len(ids) <= 26, f"{count} before the stop"  # one request may have been under way
 
 
 async def test_a_secret_sealed_with_another_key_disables_the_endpoint(database: Database) -> None:
@@ -139,7 +139,7 @@ async def test_a_secret_sealed_with_another_key_disables_the_endpoint(database: 
             await running.gaps(1)
             found = None
             async with asyncio.timeout(5):
-                while found is None or found.endpoint.state is State.ENABLED:
+                while found is None or found.endpoint.state is EndpointState.ENABLED:
                     await asyncio.sleep(0.02)
                     found = await running.store.get(sealed.endpoint.id)
             assert found.endpoint.reason == UNREADABLE

@@ -83,7 +83,7 @@ def test_a_success_closes_the_breaker_and_what_waits_is_tried_at_once() -> None:
     assert not closed.is_open
     head = Head(7, 5, NOW + timedelta(hours=5))
     assert closed.try_at(head, later, 0.0) <= later
-    failed_again = closed.failed(later)  # which is no reason to try again at once
+    failed_again = closed.failed(later)  # a failure is no reason to try again at once
     assert failed_again.try_at(Head(7, 1, later + timedelta(seconds=5)), later, 0.0) > later
 
 

@@ -1,4 +1,4 @@
-"""docs/webhooks.md: its code works, and its examples are what is sent."""
+"""Tests of docs/webhooks.md: its code works, and its examples equal the sent messages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def code(language: str) -> str:
 
 
 def test_there_is_an_example_of_every_event_in_the_page_and_in_openapi() -> None:
-    """After a wanted change: `python -m tests.webhooks.test_docs`."""
+    """After an intended change run `python -m tests.webhooks.test_docs`."""
     assert set(examples()) == LOGGED | {message.RESET, message.PING}
     assert DOCS.read_text("utf-8").partition(MARKER)[2] == section()
     assert json.loads(EXAMPLES.read_text("utf-8")) == examples()
@@ -79,7 +79,7 @@ def running(command: Sequence[str], secret: str, log: Path) -> Iterator[tuple[st
 
 
 def check_receiver(command: Sequence[str], log: Path) -> None:
-    """Check that a receiver prints each call signed by us or by the standard's library, once."""
+    """Check that the receiver accepts only signed calls, ours and the library's, and once."""
     secret, now = make_secret(), datetime.now(UTC)
     text = json.dumps(body("alert.raised", now, {"id": "al_1", "excerpt": "☕"}))
     ours = headers_for([make_secret(), secret], "msg_1", now, text.encode())

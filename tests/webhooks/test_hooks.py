@@ -1,4 +1,4 @@
-"""Room servers call a real server."""
+"""Calls of room servers to a real server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 5, 17, tzinfo=UTC)
 
 
 class Calls:
-    """A room server with its secret."""
+    """Room server with its secret."""
 
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
@@ -85,7 +85,7 @@ def calls(server: Server, request: pytest.FixtureRequest) -> Iterator[Calls]:
 
 
 def test_a_room_is_listened_to_from_its_start_to_its_end(calls: Calls) -> None:
-    for _ in range(2):  # once more changes nothing
+    for _ in range(2):  # the second call changes nothing
         answer = calls.tell("room.started", room("open-1", region="eu"))
         assert (answer.status_code, answer.json()) == (200, {"outcome": "done"})
         assert calls.rooms()["open-1"] == "listening"

@@ -1,4 +1,4 @@
-"""What a room server tells about speakers who are heard."""
+"""Events of a room server about live speakers."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from service.access.sealing import Seal
 from service.storage.engine import Database
 from service.storage.webhooks import SqlWebhooks
 from service.webhooks.delivery import Outcome, message_id
-from service.webhooks.endpoint import State
+from service.webhooks.endpoint import EndpointState
 from tests.storage.examples import a_gap, a_transcript
 from tests.webhooks.conftest import Running, relaying
 from tests.webhooks.receivers import answers, in_turn, receiver
@@ -73,7 +73,7 @@ async def test_410_disables_the_endpoint_which_goes_on_where_it_was(running: Run
         await there.until(1)
         async with asyncio.timeout(5):
             while (found := await running.store.get(sealed.endpoint.id)) is not None:
-                if found.endpoint.state is State.DISABLED:
+                if found.endpoint.state is EndpointState.DISABLED:
                     break
                 await asyncio.sleep(0.02)
         assert found is not None

@@ -1,4 +1,4 @@
-"""Webhooks of a real server, called by a real client, delivered to real receivers."""
+"""Webhooks of a real server, with a real client and real receivers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.server import Server
 
 
 class There(ThreadingHTTPServer):
-    """A receiver in a thread."""
+    """Receiver in a thread."""
 
     daemon_threads = True
 
@@ -99,7 +99,7 @@ def add(client: httpx.Client, url: str, **more: Any) -> dict[str, Any]:
 
 
 def happen(client: httpx.Client, *room_ids: str) -> None:
-    """Each an event `room.joined` and an event `room.left`."""
+    """Open and close rooms: an event `room.joined` and an event `room.left` for each."""
     for room_id in room_ids:
         body = {"id": room_id, "connector": {"kind": "whip"}}
         assert client.post("/v1/rooms", json=body).status_code == 201

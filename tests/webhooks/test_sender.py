@@ -36,7 +36,7 @@ HERE = ipaddress.ip_address("127.0.0.1")
 
 
 class Names:
-    """A name service: each look-up of a name gets its next answer."""
+    """Name service: each look-up of a name gets its next answer."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = [[ipaddress.ip_address(one) for one in answer] for answer in answers]
@@ -78,7 +78,7 @@ async def test_an_answer_of_ten_gigabytes_costs_next_to_nothing() -> None:
         assert answer.status == 200
         assert len(answer.text) == RESPONSE_BYTES
         await asyncio.sleep(0.1)
-        assert there.sent < 20_000_000  # what the sockets between the two hold
+        assert there.sent < 20_000_000  # the capacity of the sockets between the two
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ async def test_the_certificate_is_the_names_and_the_connection_the_checked_addre
 
 @contextmanager
 def certified(name: str, folder: Path) -> Iterator[tuple[ssl.SSLContext, ssl.SSLContext]]:
-    """Contexts of a server with a certificate for that name, and of a client that trusts it."""
+    """Yield TLS contexts: a server's with a certificate for the name, a client's that trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

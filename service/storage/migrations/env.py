@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection and in the transaction it is handed."""
+"""Alembic environment: migrations run on the given connection, in its transaction."""
 
 from alembic import context
 

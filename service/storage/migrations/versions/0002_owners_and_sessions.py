@@ -1,4 +1,4 @@
-"""Who has taken an alert on and what came of it; sessions of people at the console."""
+"""Owners and outcomes of alerts; console sessions."""
 
 import sqlalchemy as sa
 from alembic import op

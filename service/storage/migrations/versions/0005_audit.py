@@ -1,4 +1,4 @@
-"""Who changed what."""
+"""Audit log."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Rooms on other people's servers: their secrets, who is muted in them, what is done in them."""
+"""Rooms of other servers: their secrets, mutes and actions."""
 
 import sqlalchemy as sa
 from alembic import op

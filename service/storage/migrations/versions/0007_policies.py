@@ -1,4 +1,4 @@
-"""Versions of policies, what their rules hit, and how much was heard."""
+"""Versions of packs, hits of rules, and hours of speech."""
 
 import sqlalchemy as sa
 from alembic import op
