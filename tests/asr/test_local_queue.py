@@ -140,16 +140,16 @@ async def test_a_free_lane_works_while_another_is_busy() -> None:
 
 
 async def test_on_batch_is_called_on_the_loop_with_size_and_seconds() -> None:
-    told: list[tuple[int, float, int]] = []
+    measured: list[tuple[int, float, int]] = []
     queue = LocalQueue(
         Scribe,
         settings=SchedulerSettings(capacity=9, batch_size=8),
-        on_batch=lambda size, seconds: told.append((size, seconds, threading.get_ident())),
+        on_batch=lambda size, seconds: measured.append((size, seconds, threading.get_ident())),
     )
     await queue.start()
     put(queue, "a")
     await queue.close()
-    ((size, seconds, thread),) = told
+    ((size, seconds, thread),) = measured
     assert (size, thread) == (1, threading.get_ident())
     assert 0 <= seconds < 5
 
