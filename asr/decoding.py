@@ -216,7 +216,7 @@ def _text(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
 
 
 def whole_words(alignment: Sequence[Any], *, spaced: bool) -> list[Word]:
-    """Return the words of the text from aligned pieces, of which punctuation has its own."""
+    """Return the words of the text from aligned pieces. Punctuation joins its word."""
     words: list[Word] = []
     for piece in alignment:
         word = Word(

@@ -66,7 +66,7 @@ class Dispatch:
     def all_jobs(self) -> Sequence[Job]:
         return list(self._jobs.values())
 
-    def add(self, job: Job) -> None:
+    def add_job(self, job: Job) -> None:
         self._jobs[job.id] = job
         self.outbox.put(job.utterance, job.put_at)
 

@@ -26,12 +26,12 @@ class Outbox:
         return sum(queue.count for queue in self._classes.values())
 
     def put(self, utterance: Utterance, put_s: float) -> None:
-        self._classes[utterance.work].add(utterance, put_s)
+        self._classes[utterance.work].insert(utterance, put_s)
         self.bytes += len(utterance.pcm)
 
     def put_back(self, utterance: Utterance, put_s: float) -> None:
         """Return a popped utterance that could not be sent: it regains its place and turn."""
-        self._classes[utterance.work].add(utterance, put_s, again=True)
+        self._classes[utterance.work].insert(utterance, put_s, again=True)
         self.bytes += len(utterance.pcm)
 
     def pop_next(self, work: WorkClass) -> Utterance | None:
@@ -83,7 +83,7 @@ class _FairQueue:
         self._ahead: dict[str, int] = {}
         """Turns of rooms where nothing waits and that have had more turns than `_turn`."""
 
-    def add(self, utterance: Utterance, put_s: float, *, again: bool = False) -> None:
+    def insert(self, utterance: Utterance, put_s: float, *, again: bool = False) -> None:
         room = self._rooms.get(utterance.room_id)
         if room is None:
             turns = max(self._turn, self._ahead.pop(utterance.room_id, 0))

@@ -113,7 +113,7 @@ class RedisQueue:
             if replaces(utterance, older.utterance):
                 self._lose(older, REPLACED if utterance.provisional else SPEECH_ENDED)
                 self._unwanted.append(older.id)
-        self._dispatch.add(job)
+        self._dispatch.add_job(job)
         self._order.expect([utterance])
         outbox = self._dispatch.outbox
         # What waits already may stay when Redis comes back and `most` shrinks.

@@ -118,7 +118,7 @@ class Scheduler:
         since_s = left[0].since_s if left and utterance.provisional else now_s
         reason = REPLACED if utterance.provisional else SPEECH_ENDED
         gone = [Unheard(each.utterance, reason) for each in left]
-        self._waiting.add(Waiting(utterance, now_s, since_s))
+        self._waiting.insert(Waiting(utterance, now_s, since_s))
         if len(self._waiting) > self._set.capacity:
             dropped = self._waiting.first_to_drop()
             self._waiting.remove(dropped)

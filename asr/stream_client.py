@@ -157,7 +157,7 @@ class StreamClient:
                 await self._streams.cancel_jobs(jobs, self._keep_ms)
 
     def note_room(self) -> None:
-        """Send refused classes again: something has left Redis."""
+        """Try classes again that Redis refused: something has left it."""
         self._dispatch.note_room()
         self._may_send.set()
 
@@ -200,7 +200,7 @@ class StreamClient:
         while True:
             found = await self._streams.read_results(self._server, cursor)
             backoff.reset()
-            for cursor, job, message in found:  # noqa: B007 - the last one is gone on from
+            for cursor, job, message in found:  # noqa: B007 - the next read starts at the last one
                 self._settle(job, message)
             if found:
                 await self._streams.forget_results(self._server, cursor)

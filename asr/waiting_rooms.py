@@ -80,7 +80,7 @@ class WaitingRooms:
         room = self._rooms.get(room_id)
         return list(room.waiting) if room else ()
 
-    def add(self, waiting: Waiting) -> None:
+    def insert(self, waiting: Waiting) -> None:
         room_id = waiting.utterance.room_id
         room = self._rooms.get(room_id)
         if room is None:

@@ -115,7 +115,7 @@ class WhisperTranscriber:
         if each == len(windows):
             return transcribe(windows) if windows else []
         shares = [windows[at : at + each] for at in range(0, len(windows), each)]
-        # New threads for each batch take a thousandth of its time, and need no end of their own.
+        # New threads take a thousandth of a batch's time, and need no later shutdown.
         with ThreadPoolExecutor(len(shares), thread_name_prefix="asr-lane") as threads:
             return list(chain.from_iterable(threads.map(transcribe, shares)))
 

@@ -33,7 +33,7 @@ _LONGEST_TEXT = 100_000
 """Characters of a text."""
 _MOST_ITEMS = 10_000
 _NUMBER_END = 2**31
-"""Bound that every whole number is below."""
+"""Every whole number is below this one."""
 
 _T = TypeVar("_T")
 

@@ -115,10 +115,10 @@ def test_compiled_kernels_are_cached_with_the_models_or_in_the_folder_set() -> N
     other = Machine(CUBLAS)
     other.prepare(cache_dir=Path("/models"))
     assert other.environment["CUDA_CACHE_PATH"] == "/models/cuda-cache"
-    told = Machine(CUBLAS)
-    told.environment["CUDA_CACHE_PATH"] = "/mine"
-    told.prepare(cache_dir=Path("/models"))
-    assert told.environment["CUDA_CACHE_PATH"] == "/mine"
+    machine = Machine(CUBLAS)
+    machine.environment["CUDA_CACHE_PATH"] = "/mine"
+    machine.prepare(cache_dir=Path("/models"))
+    assert machine.environment["CUDA_CACHE_PATH"] == "/mine"
 
 
 def test_out_of_memory_is_found_in_the_chain_of_causes() -> None:

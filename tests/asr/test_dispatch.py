@@ -19,7 +19,7 @@ def a_job(id_: str, work: WorkClass = WorkClass.FINAL, put_at: float = 0.0) -> J
 def filled(count: int) -> Dispatch:
     dispatch = Dispatch("m", out_s=10.0)
     for number in range(count):
-        dispatch.add(a_job(f"u{number}", put_at=float(number)))
+        dispatch.add_job(a_job(f"u{number}", put_at=float(number)))
     return dispatch
 
 
@@ -35,7 +35,7 @@ def send_all(dispatch: Dispatch, now_s: float) -> list[str]:
 def test_of_each_class_only_as_many_are_out_as_workers_can_hold() -> None:
     dispatch = filled(20)
     assert send_all(dispatch, 20.0) == [f"u{number}" for number in range(LEAST_OUT)]
-    dispatch.add(a_job("interim", WorkClass.PARTIAL, 20.0))
+    dispatch.add_job(a_job("interim", WorkClass.PARTIAL, 20.0))
     assert send_all(dispatch, 20.0) == ["interim"]
     dispatch.note_workers(4)
     assert len(send_all(dispatch, 20.0)) == 3 * 4 - LEAST_OUT

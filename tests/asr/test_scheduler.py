@@ -14,8 +14,6 @@ from asr.scheduler import Batch, Scheduler, SchedulerSettings
 from asr.speech import WorkClass
 from tests.asr.scheduling import a_scheduler, interim, order, reasons, said
 
-"""The scheduler's policy, with a simulated clock and model."""
-
 
 def test_urgent_utterances_go_first() -> None:
     scheduler = a_scheduler(interim_share=1.0)
@@ -91,13 +89,13 @@ def test_interim_utterances_keep_to_their_share_of_the_models_time() -> None:
     now_s = 0.0
     for round_ in range(2_000):
         scheduler.put(said(f"final {round_}", speaker=f"f{round_ % 50}"), now_s)
-        scheduler.put(interim(f"look {round_}", 1, speaker=f"l{round_ % 50}"), now_s)
+        scheduler.put(interim(f"interim {round_}", 1, speaker=f"l{round_ % 50}"), now_s)
         batch, _ = scheduler.next_batch(now_s)
         assert batch is not None
         heard[batch.utterances[0].id.split()[0]] += 1
         now_s += 0.1
         scheduler.finish_batch(batch, now_s)
-    assert 0 < heard["look"] <= 0.26 * sum(heard.values())
+    assert 0 < heard["interim"] <= 0.26 * sum(heard.values())
 
 
 def test_a_hot_interim_utterance_does_not_wait_for_the_budget() -> None:
@@ -111,10 +109,10 @@ def test_a_hot_interim_utterance_does_not_wait_for_the_budget() -> None:
 
 def test_a_full_queue_drops_the_least_urgent_and_oldest() -> None:
     scheduler = a_scheduler(capacity=3)
-    scheduler.put(interim("look", 1, speaker="eve"), 0.0)
+    scheduler.put(interim("interim", 1, speaker="eve"), 0.0)
     scheduler.put(said("u1", speaker="bob"), 0.1)
     scheduler.put(said("u2", speaker="cat"), 0.2)
-    assert reasons(scheduler.put(said("u3", speaker="dan"), 0.3)) == {"look": OVERLOADED}
+    assert reasons(scheduler.put(said("u3", speaker="dan"), 0.3)) == {"interim": OVERLOADED}
     assert reasons(scheduler.put(said("u4", speaker="fay"), 0.4)) == {"u1": OVERLOADED}
 
 
@@ -130,9 +128,9 @@ def test_an_utterance_not_begun_by_its_deadline_leaves() -> None:
 
 def test_a_long_wait_does_not_keep_an_interim_utterance_in_a_full_queue() -> None:
     scheduler = a_scheduler(capacity=2)
-    scheduler.put(replace(interim("look", 1), work=WorkClass.HOT_PARTIAL), 0.0)
+    scheduler.put(replace(interim("interim", 1), work=WorkClass.HOT_PARTIAL), 0.0)
     scheduler.put(said("u1", speaker="bob"), 7.0)
-    assert reasons(scheduler.put(said("u2", speaker="cat"), 7.1)) == {"look": OVERLOADED}
+    assert reasons(scheduler.put(said("u2", speaker="cat"), 7.1)) == {"interim": OVERLOADED}
 
 
 def test_many_hot_interim_utterances_delay_others_little() -> None:
@@ -147,7 +145,7 @@ def test_many_hot_interim_utterances_delay_others_little() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "put", "look", "work"]),
+        st.sampled_from(["put", "put", "put", "interim", "work"]),
         st.integers(0, 3),
         st.floats(0, 2),
         st.sampled_from(WorkClass),
@@ -174,7 +172,7 @@ def test_every_utterance_put_comes_out_exactly_once(
             out.update((one.id, one.revision) for one in (running.utterances if running else ()))
         else:
             speaker = f"s{who}"
-            revision = number + 1 if what == "look" else 0
+            revision = number + 1 if what == "interim" else 0
             room = f"room {who % 2}"
             one = said(f"u{number}", room=room, speaker=speaker, work=work, revision=revision)
             put[one.id, one.revision] += 1

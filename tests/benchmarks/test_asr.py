@@ -1,4 +1,4 @@
-"""`earshot bench asr`: what it counts, and how it refuses."""
+"""`earshot bench asr`: its measurements and its errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from benchmarks.asr.whisper_live import note_segments, whisper_live
 from service.errors import ConfigurationError, Failed
 
 
-def test_the_utterances_are_of_one_to_ten_seconds_and_sixteen_speakers() -> None:
+def test_the_utterances_have_one_to_ten_seconds_and_sixteen_speakers() -> None:
     said = utterances()
     assert len({one.utterance.id for one in said}) == UTTERANCES
     assert len({one.utterance.speaker_id for one in said}) == 16
@@ -50,7 +50,7 @@ def test_a_stream_speaks_about_four_seconds_and_pauses() -> None:
     assert coming == sorted(coming, key=lambda one: one.at_s)
 
 
-def test_what_was_given_up_on_counts_as_never() -> None:
+def test_a_missing_transcript_counts_as_an_infinite_wait() -> None:
     waits = Waits(streams=1, seconds=(0.1, 0.2, 0.3), unheard=1, mean_batch=1.0)
     assert waits.at(0.5) == 0.3
     assert waits.at(0.95) == float("inf")
@@ -75,7 +75,7 @@ class Instant:
         return [1] * len(features)
 
 
-def test_every_lane_hears_streams_and_ends() -> None:
+def test_every_lane_transcribes_streams_and_ends() -> None:
     heard = run_streams(
         cast("Engine", Instant()),
         lambda samples: np.zeros((80, 3000), np.float32),
@@ -87,7 +87,7 @@ def test_every_lane_hears_streams_and_ends() -> None:
     assert heard.unheard == 0
 
 
-def test_what_every_lane_does_is_counted() -> None:
+def test_the_work_of_every_lane_is_counted() -> None:
     calls: list[str] = []
 
     def work() -> None:
@@ -99,7 +99,7 @@ def test_what_every_lane_does_is_counted() -> None:
     assert 0 < rate <= 3 * (len(calls) - 2) / 0.1
 
 
-def test_without_cuda_it_says_what_to_do() -> None:
+def test_a_missing_cuda_is_an_error_with_a_remedy() -> None:
     if engine.cuda_devices():
         pytest.skip("there is a CUDA device here")
     with pytest.raises(Failed, match="nvidia-smi"):
@@ -114,19 +114,19 @@ def test_without_cuda_it_says_what_to_do() -> None:
         ("something else", Failed),
     ],
 )
-def test_what_a_device_says_becomes_a_remedy(said: str, kind: type[Exception]) -> None:
+def test_an_error_of_a_device_becomes_a_remedy(said: str, kind: type[Exception]) -> None:
     failure = engine.failure(RuntimeError(said))
     assert isinstance(failure, kind)
     assert said in str(failure)
 
 
 @pytest.mark.parametrize("arguments", [["--beam-size", "2"], ["--shape", "tiny", "--rounds", "1"]])
-def test_an_option_that_would_change_nothing_is_refused(arguments: list[str]) -> None:
+def test_an_option_without_effect_is_refused(arguments: list[str]) -> None:
     with pytest.raises(ConfigurationError, match="--shape"):
         CliRunner().invoke(asr, arguments, catch_exceptions=False)
 
 
-def test_a_shape_is_measured_by_itself_within_its_limit(tmp_path: Path) -> None:
+def test_a_shape_is_measured_within_its_time_limit(tmp_path: Path) -> None:
     rows = tmp_path / "rows.json"
     command = [sys.executable, "-m", "benchmarks.asr", "--shape", "tiny"]
     options = ["--seconds", "0.5", "--limit-s", "30", "--json", str(rows)]
