@@ -1,4 +1,4 @@
-"""docs/webhooks.md: its code works, and its examples are what is sent."""
+"""What docs/webhooks.md says works, and its examples are what is sent."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def running(command: Sequence[str], secret: str, log: Path) -> Iterator[tuple[st
 
 
 def check_receiver(command: Sequence[str], log: Path) -> None:
-    """Check that a receiver prints each call signed by us or by the standard's library, once."""
+    """It takes what is signed, by us or by the standard's own library, once; nothing else."""
     secret, now = make_secret(), datetime.now(UTC)
     text = json.dumps(body("alert.raised", now, {"id": "al_1", "excerpt": "☕"}))
     ours = headers_for([make_secret(), secret], "msg_1", now, text.encode())
