@@ -43,9 +43,7 @@ def test_missed_alerts_appear_once_each_and_drafts_stay(
 
     fragile.kill()
     here.connection("lost")
-    expect(
-        here.page.get_by_text(re.compile("last update", re.IGNORECASE))
-    ).to_be_visible()
+    expect(here.page.get_by_text(re.compile("last update", re.IGNORECASE))).to_be_visible()
     expect(here.case).to_contain_text("gift card")
     away = [
         seed.alert("harassment-insults", said=f"you idiot, {n}", marked="idiot") for n in range(3)
