@@ -1,5 +1,5 @@
-"""The server's own way from a publisher to utterances, as `service.server` wires it, with a database
-on disk and without a model."""
+"""The server's own way from a publisher to utterances, as `service.server` wires it, with a
+database on disk and without a model."""
 
 from __future__ import annotations
 
