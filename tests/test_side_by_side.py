@@ -24,7 +24,7 @@ part = (
 parts = {{str(n): [sys.executable, "-c", part, "{folder}/" + str(n)] for n in range(9)}}
 sys.exit(run(parts, sys.stdout.buffer))
 """
-"""Parts that say a word, leave a file and would take a minute. Whoever runs these tests in the
+"""Parts that print a word, leave a file and would take a minute. A shell that runs these tests in the
 background of a shell has them ignore Ctrl-C."""
 
 
