@@ -24,8 +24,8 @@ part = (
 parts = {{str(n): [sys.executable, "-c", part, "{folder}/" + str(n)] for n in range(9)}}
 sys.exit(run(parts, sys.stdout.buffer))
 """
-"""Parts that say a word, leave a file and would take a minute. Whoever runs these tests in the
-background of a shell has them ignore Ctrl-C."""
+"""Parts that print a word, leave a file and would take a minute. A shell that runs these tests in
+the background makes them ignore Ctrl-C."""
 
 
 def says(text: str, code: int = 0) -> list[str]:
@@ -78,7 +78,7 @@ def test_a_part_that_fails_fails_the_whole_and_stops_no_other() -> None:
 
 
 def test_a_part_takes_what_it_names_and_leaves_what_others_name() -> None:
-    """Asked of pytest, with a part inside another."""
+    """The collection of pytest, with a part inside another."""
     parts = (("tests/webhooks/test_away.py",), ("tests/webhooks",))
     words = [*command(parts[1], parts), "--collect-only", "-q"]
     listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -87,7 +87,7 @@ def test_a_part_takes_what_it_names_and_leaves_what_others_name() -> None:
 
 
 def test_ctrl_c_shows_what_the_parts_have_said_and_begins_no_other(tmp_path: Path) -> None:
-    """In a process group of its own, as on a terminal."""
+    """The parts run in a process group of their own, as on a terminal."""
     program = CTRL_C.format(folder=str(tmp_path))
     log = tmp_path / "log"
     running = Helper("the parts", [sys.executable, "-c", program], log, cwd=ROOT, own_group=True)

@@ -211,14 +211,14 @@ class Hooks:
             case "room.ended":
                 return await self._ended(_read(_RoomData, event.data).room.id, room_server)
             case "speaker.left":
-                told = _read(_SpeakerData, event.data)
+                sent = _read(_SpeakerData, event.data)
                 reason = "the room server said so"
-                gone = await self._rooms.dismiss(told.room.id, told.speaker.id, reason)
+                gone = await self._rooms.dismiss(sent.room.id, sent.speaker.id, reason)
                 return HookOutcome.DONE if gone else HookOutcome.IGNORED
             case "speaker.joined" | "speaker.role_changed":
-                told = _read(_SpeakerData, event.data)
-                name = told.speaker.name or told.speaker.id
-                speaker = Speaker(told.room.id, told.speaker.id, name, told.speaker.role)
+                sent = _read(_SpeakerData, event.data)
+                name = sent.speaker.name or sent.speaker.id
+                speaker = Speaker(sent.room.id, sent.speaker.id, name, sent.speaker.role)
                 known = await self._speakers.speaker_changed(speaker)
                 return HookOutcome.DONE if known else HookOutcome.IGNORED
             case _:
@@ -228,10 +228,10 @@ class Hooks:
         room_id = _read(_RoomData, data).room.id
         if room_id not in self._wanted:
             return HookOutcome.NOT_LISTENED
-        told = data["room"]
-        if told.get("connector") is None:
+        sent = data["room"]
+        if sent.get("connector") is None:
             return HookOutcome.IGNORED
-        room = _read(NewRoom, {name: told[name] for name in NewRoom.model_fields if name in told})
+        room = _read(NewRoom, {name: sent[name] for name in NewRoom.model_fields if name in sent})
         check_packs(room.policies, self._policies.packs)
         _, new = await self._rooms.open(
             room.id,

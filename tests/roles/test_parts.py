@@ -18,7 +18,7 @@ def check_with(original: Path, changed: Path) -> str:
         [
             *(sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context"),
             *("--shadow-file", str(original), str(changed)),
-            *("-m", "service.server"),
+            *("-m", "service.app", "-m", "service.server"),
         ],
         cwd=ROOT,
         capture_output=True,

@@ -29,11 +29,11 @@ async def nobody(news: OverloadChanged, now: datetime) -> None: ...
 
 
 @pytest.mark.parametrize(
-    ("lag", "told", "overloaded"),
+    ("lag", "behind_s", "overloaded"),
     [(Lag(0.0, 0), 0, False), (Lag(1.26, 2), 1.3, False), (Lag(7.0, 40), 7, True)],
 )
 async def test_the_status_says_what_a_page_must_know(
-    database: Database, lag: Lag, told: float, overloaded: bool
+    database: Database, lag: Lag, behind_s: float, overloaded: bool
 ) -> None:
     api = Api(database, SetClock())
     api.parts.notice, api.parts.verdict_lag = "demo model", Behind(lag)
@@ -50,7 +50,7 @@ async def test_the_status_says_what_a_page_must_know(
         "notice": "demo model",
         "model": "micro",
         "waiting": lag.waiting,
-        "behind_s": told,
+        "behind_s": behind_s,
         "overloaded": overloaded,
     }
     async with api.anybody() as client:

@@ -74,9 +74,9 @@ async def test_a_speaker_who_is_heard_gets_another_name_and_role(
     assert await rooms.tell("room.started", {"room": room}) is HookOutcome.DONE
     assert await rooms.tell("speaker.role_changed", about(role="host")) is HookOutcome.IGNORED
     await api.ears.speaker_joined(Speaker("lobby", "ann", "Ann", "listener"))
-    told = about(name="Anna", role="host")
-    assert await rooms.tell("speaker.role_changed", told) is HookOutcome.DONE
-    assert await rooms.tell("speaker.joined", told) is HookOutcome.DONE
+    sent = about(name="Anna", role="host")
+    assert await rooms.tell("speaker.role_changed", sent) is HookOutcome.DONE
+    assert await rooms.tell("speaker.joined", sent) is HookOutcome.DONE
     anna = Speaker("lobby", "ann", "Anna", "host")
     assert api.ears.speakers("lobby") == [anna]
     assert await api.rooms.speakers("lobby") == [anna]

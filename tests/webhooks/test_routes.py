@@ -152,8 +152,8 @@ def test_a_disabled_webhook_waits_and_goes_on_in_order_once_it_is_enabled(
         client.post(f"{path}/redeliver", json={"from": shown["waiting_since"]}).status_code == 409
     )
     assert client.patch(path, json={"enabled": True}).json()["state"] == "enabled"
-    told = [json.loads(body)["data"]["id"] for _, body in there.until(2)]
-    assert told == ["one", "two"]
+    sent = [json.loads(body)["data"]["id"] for _, body in there.until(2)]
+    assert sent == ["one", "two"]
 
 
 def test_a_ping_says_what_came_of_it(client: httpx.Client, there: There) -> None:
