@@ -18,6 +18,7 @@ check: $(STAMP)-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/plain_english.py
 
 # The same tests with coverage; they take half as long again.
 coverage: $(STAMP)-dev

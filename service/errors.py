@@ -32,7 +32,7 @@ class Problem(EarshotError):
     Args:
         status: HTTP status.
         title: Kind of problem in a few words; `service.web.problem_types` has its type.
-        detail: What is wrong with this request, where, and the remedy.
+        detail: Fault of this request, its place, and the remedy.
         headers: Further response headers.
         extra: Further members of the problem document.
     """

@@ -104,7 +104,7 @@ class Candidate:
         if whole > 0:
             self._judge(whole)
 
-    def forget(self, before: int) -> None:
+    def drop_windows(self, before: int) -> None:
         """Drop the windows before a position: they belong to a finished part of the segment."""
         gone = min(max(0, (before - self._start) // _WINDOW), len(self._found))
         del self._found[:gone]

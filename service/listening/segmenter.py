@@ -303,7 +303,7 @@ class Segmenter:
         self._overlap_frames = overlap
         self._silent = min(self._silent, len(self._open) - overlap)
         if self._candidate is not None:
-            self._candidate.forget(self._start)
+            self._candidate.drop_windows(self._start)
         return segment
 
     def _has_speech(self) -> bool:

@@ -299,7 +299,7 @@ async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
     while True:
         now = front.clock()
         await front.webhooks.expire(now - timedelta(days=alert_days))
-        await front.hook_store.forget(now - inbound.REMEMBERED_FOR)
+        await front.hook_store.forget_calls(now - inbound.REMEMBERED_FOR)
         gone = await expire(
             front.database, front.clock(), talk_hours=talk_hours, alert_days=alert_days
         )

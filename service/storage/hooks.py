@@ -74,7 +74,7 @@ class SqlHooks:
                 )
             )
 
-    async def forget(self, before: datetime) -> None:
+    async def forget_calls(self, before: datetime) -> None:
         async with self._database.write() as connection:
             old = hook_messages.c.received_at < before
             await connection.execute(delete(hook_messages).where(old))

@@ -93,7 +93,7 @@ class Judge:
 
     def lose_utterance(self, utterance: Utterance) -> None:
         """Forget an utterance that gets no verdict."""
-        self._transcripts.forget(utterance)
+        self._transcripts.forget_utterance(utterance)
         self._provisional.lose_utterance(utterance)
 
     async def _commit(

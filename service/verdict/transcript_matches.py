@@ -137,7 +137,7 @@ class TranscriptMatcher:
         matches = TranscriptMatches(transcript.text, verdict.live, shadow=verdict.shadow)
         return _mark_for_review(matches, transcript)
 
-    def forget(self, utterance: Utterance) -> None:
+    def forget_utterance(self, utterance: Utterance) -> None:
         """Forget the part before an utterance without a transcript: nothing can be joined to it."""
         self._before.pop((utterance.room_id, utterance.speaker_id), None)
 

@@ -93,7 +93,7 @@ class HookStore(Protocol):
 
     async def record(self, signed: VerifiedCall, outcome: str, now: datetime) -> None: ...
 
-    async def forget(self, before: datetime) -> None:
+    async def forget_calls(self, before: datetime) -> None:
         """Delete the records of calls received before this time."""
         ...
 

@@ -262,7 +262,7 @@ def test_a_part_without_a_transcript_joins_nothing() -> None:
     reader = a_reader("kill you")
     (one, first), (two, _), (three, third) = parts_and_words("so kill", "", "you there")
     assert reader.match_final(one, first, None).live == []
-    reader.forget(two)
+    reader.forget_utterance(two)
     assert reader.match_final(three, third, None).live == []
 
 

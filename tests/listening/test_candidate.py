@@ -100,7 +100,7 @@ def test_settling_hears_only_as_far_as_is_asked() -> None:
 
 def test_finished_parts_are_forgotten_and_positions_stay() -> None:
     candidate = a_candidate(90, 0, 90, 80, 90, 0, start=100)
-    candidate.forget(100 + 2 * WINDOW + 5)
+    candidate.drop_windows(100 + 2 * WINDOW + 5)
     assert candidate.speech() == [(100 + 2 * WINDOW, 100 + 4 * WINDOW)]
     assert candidate.judged == 100 + 6 * WINDOW
 

@@ -233,7 +233,7 @@ async def test_a_call_is_remembered_by_its_newest_signature_for_a_while(database
     await hooks.record(VerifiedCall("msg_1", 105, "rooms"), "duplicate", NOW + SECOND)
     assert await hooks.signed_at("rooms", "msg_1") == 105
     assert await hooks.signed_at("others", "msg_1") is None
-    await hooks.forget(NOW)
+    await hooks.forget_calls(NOW)
     assert await hooks.signed_at("rooms", "msg_1") == 105
-    await hooks.forget(NOW + SECOND)
+    await hooks.forget_calls(NOW + SECOND)
     assert await hooks.signed_at("rooms", "msg_1") is None

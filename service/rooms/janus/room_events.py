@@ -75,7 +75,7 @@ def parse_room_event(
         return None
     kind, room = data.get("event"), data.get("room")
     server = _emitter(event.get("emitter"), servers)
-    if server is None or kind not in _BEGINS | _ENDS:
+    if server is None or not isinstance(kind, str) or kind not in _BEGINS | _ENDS:
         return None
     if isinstance(room, bool) or not isinstance(room, str | int) or room in ("", 0):
         return None
