@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import structlog
 
-from asr.ladder import Ladder, LadderTimes, Rung
 from asr.outbox import Outbox
+from asr.overload_ladder import Ladder, LadderTimes, Rung
 from asr.speech import INTERIM_CLASSES
 from asr.stream_records import Overview
 

@@ -15,9 +15,9 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 from numpy.typing import NDArray
 
-from asr.coalesce import Segment
 from asr.language import Ranked
 from asr.mel import SparseFilters
+from asr.shared_windows import Segment
 from asr.speech import Word
 from asr.stitch import UNSPACED
 

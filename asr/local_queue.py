@@ -21,7 +21,7 @@ from asr.batch_runner import (
     Transcribe,
     choose_decoding,
 )
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from asr.reasons import NO_MEMORY, NOT_TRANSCRIBED, STOPPING
 from asr.result_order import ResultOrder
 from asr.scheduler import Batch, Scheduler, SchedulerSettings

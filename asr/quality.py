@@ -3,7 +3,7 @@
 Whisper models write fluent text for silence, noise and music, and repeat themselves on unclear
 sound. Such text is kept and shown with its marks. A text with a mark of `DOUBTS` is for review at
 most, unless the sound explains it (`SPOKEN`). A text that nobody said (`NOT_SPOKEN`) raises no
-alert. `asr.evidence` decides between the two.
+alert. `asr.sound_check` decides between the two.
 
 The thresholds are Whisper's own (no speech 0.6 with log-probability -1, compression 2.4). The
 phantom phrases are those most often reported of Whisper on sound without speech: Barański et al.,

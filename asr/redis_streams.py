@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from asr import redis_scripts as scripts
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from asr.speech import Utterance, WorkClass
 from asr.stream_records import (
     Enqueued,

@@ -13,10 +13,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from asr.coalesce import fits_window, may_join
-from asr.ladder import Ladder, Rung
 from asr.limits import CAPACITY, DEADLINE_S
+from asr.overload_ladder import Ladder, Rung
 from asr.reasons import OVERLOADED, REPLACED, SPEECH_ENDED, TOO_FAR_BEHIND
+from asr.shared_windows import fits_window, may_join
 from asr.speech import Unheard, Utterance, WorkClass
 from asr.waiting_rooms import RANK, Waiting, WaitingRooms
 

@@ -14,7 +14,7 @@ import structlog
 from asr.backlog_monitor import BacklogMonitor, include_outbox
 from asr.backoff import Backoff
 from asr.dispatch import Dispatch, Job
-from asr.ladder import LadderTimes, Rung
+from asr.overload_ladder import LadderTimes, Rung
 from asr.redis_streams import Streams, StreamsAway, StreamsRefused
 from asr.stream_records import Overview, StreamLimits
 from asr.wire import encode

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from asr.ladder import Rung
 from asr.limits import STREAM_ENTRIES, STREAM_MIB
+from asr.overload_ladder import Rung
 from asr.speech import WorkClass
 
 

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import numpy as np
 import structlog
 
-from asr import evidence, quality
-from asr.coalesce import Joined, Segment, assign_segments, group_utterances
+from asr import quality, sound_check
 from asr.decoding import DecodedWindow, Decoder
 from asr.language import SpeakerLanguages
 from asr.parallelism import batch_size, lanes
 from asr.settings import AsrSettings
+from asr.shared_windows import Joined, Segment, assign_segments, group_utterances
 from asr.silero import load_silero
 from asr.speech import SAMPLE_RATE, EndedBy, Transcript, Utterance
 from asr.stitch import UNSPACED
@@ -74,7 +74,7 @@ class WhisperTranscriber:
             effort: `FAST` decodes greedily, without further readings and without a second
                 detection of the language.
             coalesce: Let up to three utterances of a speaker share a window where that makes it no
-                longer (`asr.coalesce`). The words are slightly worse; see docs/decisions/0010.
+                longer (`asr.shared_windows`), at some cost in words; see docs/decisions/0010.
 
         Raises:
             TranscriptionFailed: CTranslate2 refuses the batch.
@@ -246,7 +246,7 @@ class WhisperTranscriber:
         marks = quality.find_marks(signs)
         if quality.is_doubtful(marks):
             detector = self._detector.listen()
-            marks = evidence.judge_by_sound(
+            marks = sound_check.judge_by_sound(
                 marks, decoded.text, decoded.language, utterance.pcm, detector
             )
         empty = quality.NOT_SPOKEN in marks and quality.nobody_spoke(signs)

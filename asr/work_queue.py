@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from asr.speech import Transcript, Unheard, Utterance
 
 

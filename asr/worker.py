@@ -16,7 +16,7 @@ from typing import NoReturn, TypeVar
 import structlog
 
 from asr.batch_runner import BatchRunner, choose_decoding
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from asr.redis_streams import Streams, StreamsAway, StreamsRefused
 from asr.result_writer import RETRY_S, ResultWriter
 from asr.speech import Utterance, WorkClass

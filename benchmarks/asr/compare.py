@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asr.coalesce import MOST_TOGETHER, Joined, group_utterances
 from asr.loading import load_whisper
 from asr.parallelism import batch_size
 from asr.settings import AsrSettings
+from asr.shared_windows import MOST_TOGETHER, Joined, group_utterances
 from asr.speech import Utterance
 from asr.transcriber import Transcriber, WindowedTranscriber
 from asr.windows import Windows

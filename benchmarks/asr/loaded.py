@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from asr.ladder import Rung
 from asr.loading import load_whisper
 from asr.local_queue import LocalQueue
+from asr.overload_ladder import Rung
 from asr.parallelism import batch_size, lanes
 from asr.scheduler import SchedulerSettings
 from asr.settings import AsrSettings

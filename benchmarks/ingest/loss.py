@@ -25,7 +25,7 @@ from benchmarks.ingest.ours import ours
 from benchmarks.ingest.recording_decoder import RecordingDecoder
 from benchmarks.ingest.stock import stock
 from benchmarks.rows import Row
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
 from service.listening.segmenter import Segment, Segmenter
 from service.listening.vad import webrtc_vad
 from service.simulation.word_errors import word_errors, words

@@ -18,7 +18,7 @@ from benchmarks.ingest.receiver import LOOPBACK
 from service.clock import utc_now
 from service.errors import Failed
 from service.listening.ear import Ear
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
 from service.listening.interim_schedule import InterimSchedule
 from service.listening.opus import OpusDecoder
 from service.listening.silero import load_silero

@@ -13,10 +13,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.access.audit import Action
+from service.access.audit_entries import record
 from service.access.authenticate import Caller, find_key, refuse_in_address
 from service.access.dependency import allow, door_of
 from service.access.keys import Role, digest_of
-from service.access.on_record import record
 from service.access.parts import Parts
 from service.access.same_origin import refuse_foreign
 from service.access.sessions import COOKIE, make_session

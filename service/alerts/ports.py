@@ -20,7 +20,7 @@ from service.alerts.alert import (
     Step,
 )
 from service.alerts.decisions import Decide
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 
 AlertChange = AlertRaised | AlertUpdated | AlertRetracted
 """Change of an alert because of one utterance."""

@@ -20,7 +20,7 @@ from service.alerts.decisions import Decide, Person, ReopenTo
 from service.alerts.ports import ActionStore, AlertFilter, AlertStore, Order
 from service.clock import Clock
 from service.errors import Problem
-from service.listening.heard import AudioGap, TranscriptHeard
+from service.listening.events import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.provider import Provider
 from service.rooms.actions import RoomAction

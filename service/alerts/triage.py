@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from policies.match import Match
 from service.alerts.alert import Alert, AlertMatch, AlertState
 from service.alerts.ports import Hit
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 
 
 @dataclass(frozen=True, slots=True)

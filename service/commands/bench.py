@@ -33,7 +33,7 @@ class _InCheckout(LazyGroup):
         if cmd_name in self.later and find_spec("benchmarks") is None:
             raise ConfigurationError(
                 "the benchmarks are not part of the installed package; clone earshot's repository "
-                f"and run `earshot bench {cmd_name}` there, as its README says"
+                f"and run `earshot bench {cmd_name}` there (docs/operate.md)"
             )
         return super().get_command(ctx, cmd_name)
 

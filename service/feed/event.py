@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from service.alerts.action import ActionDone, ActionRequested
 from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
 from service.clock import iso
-from service.listening.heard import AudioGap, TranscriptHeard
+from service.listening.events import AudioGap, TranscriptHeard
 from service.rooms.room import (
     RoomJoined,
     RoomLeft,

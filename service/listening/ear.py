@@ -16,8 +16,8 @@ from asr.likelihood import Likelihood
 from asr.speech import SAMPLE_RATE, Utterance
 from service.listening.concealing_decoder import ConcealingDecoder
 from service.listening.counters import EarCounters
+from service.listening.events import AudioGap
 from service.listening.gate import Gate, GatedPacket
-from service.listening.heard import AudioGap
 from service.listening.interim_schedule import InterimSchedule
 from service.listening.levels import FLOOR_DBFS, dbfs
 from service.listening.opus import BadPacket, OpusDecoder, packet_samples

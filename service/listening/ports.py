@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from service.listening.heard import AudioGap, HeardUntil, TranscriptHeard
+from service.listening.events import AudioGap, HeardUntil, TranscriptHeard
 
 
 class HearingStore(Protocol):

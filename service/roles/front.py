@@ -30,8 +30,8 @@ from service.roles.stores import Stores
 from service.roles.transcription import OwnModel, Workers
 from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage, WhipPublishing
 from service.rooms.janus.routes import JanusEvents
+from service.rooms.opening_policy import Wanted
 from service.rooms.ports import RoomStore, TokenStore
-from service.rooms.wanted import Wanted
 from service.rulebook.backtesting import Backtesting
 from service.rulebook.folder import PolicyFolder
 from service.rulebook.live import LivePolicies

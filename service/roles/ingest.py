@@ -32,15 +32,15 @@ from service.rooms.janus.identity import SPEAKER_ID_PATTERN
 from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
 from service.rooms.listener import Listener
 from service.rooms.notice import Notice
+from service.rooms.opening_policy import Wanted
 from service.rooms.supervisor import Supervisor
-from service.rooms.wanted import Wanted
 from service.rooms.whip import WhipConnector
 from service.rulebook.ports import RuleHitStore
 from service.settings import Settings
-from service.verdict.heat import Heat
 from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.recent_offenders import Heat
 from service.verdict.transcript_matches import TranscriptMatcher, restore_recent
 from service.verdict.unmatched_languages import UnmatchedLanguages
 

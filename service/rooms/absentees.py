@@ -6,10 +6,10 @@ import asyncio
 from weakref import WeakValueDictionary
 
 from service.listening.ear import INTERRUPTED
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
+from service.rooms.pending_records import Unwritten
 from service.rooms.ports import RoomStore
 from service.rooms.presence import Absentee, Presences
-from service.rooms.unwritten import Unwritten
 
 
 class Absentees:

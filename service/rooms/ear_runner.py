@@ -12,11 +12,11 @@ from asr.speech import Utterance
 from service.clock import Clock
 from service.listening.counters import EarCounters
 from service.listening.ear import INTERRUPTED, Ear
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
 from service.metrics import Metrics
 from service.rooms.ear_metrics import count_packets
 from service.rooms.listener import Listener
-from service.rooms.unwritten import Unwritten
+from service.rooms.pending_records import Unwritten
 
 log = structlog.get_logger()
 

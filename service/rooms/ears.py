@@ -19,7 +19,7 @@ import structlog
 from service.beat import until_beat
 from service.clock import Clock
 from service.errors import StoreAway
-from service.listening.heard import AudioGap, HeardUntil
+from service.listening.events import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
@@ -28,10 +28,10 @@ from service.rooms.control import LevelsDisplay
 from service.rooms.ear_metrics import count_packets, measure_held_bytes
 from service.rooms.ear_runner import EarRunner, MakeEar, OnUtterance
 from service.rooms.listener import Key, Listener
+from service.rooms.pending_records import Unwritten
 from service.rooms.ports import RoomStore
 from service.rooms.presence import Presences
 from service.rooms.room import Speaker, SpeakerLevels
-from service.rooms.unwritten import Unwritten
 
 log = structlog.get_logger()
 

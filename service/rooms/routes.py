@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.access.audit import Action
+from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role, digest_of
-from service.access.on_record import record
 from service.access.publish_tokens import make_token
 from service.clock import Clock, Timestamp
-from service.listening.heard import AudioGap, TranscriptHeard
+from service.listening.events import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.provider import Provider
 from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from policies.finding import PackInvalid
 from service.rulebook.answers import IDLE, OUT_OF_MEMORY, Answer, Broken, Done, Invalid
-from service.rulebook.frames import PipeClosed, read_frame, write_frame
+from service.rulebook.pipe_messages import PipeClosed, read_frame, write_frame
 
 NICENESS = 5
 """Priority below the rooms: on a busy processor the child gets a third of the time of each of their

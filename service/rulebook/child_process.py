@@ -25,7 +25,7 @@ import structlog
 from policies.collector import without_collector
 from service.errors import Problem
 from service.rulebook.answers import IDLE, OUT_OF_MEMORY, Answer, Broken, Done, Invalid
-from service.rulebook.frames import PipeClosed, read_frame, write_frame
+from service.rulebook.pipe_messages import PipeClosed, read_frame, write_frame
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from service.access.keys import Role
 from service.provider import Provider
 from service.rulebook.folder import PolicyFolder
 from service.rulebook.live import LivePolicies
+from service.rulebook.policy_views import Policies, ShownFile, shown_pack
 from service.rulebook.refusals import shown_errors
-from service.rulebook.shown import Policies, ShownFile, shown_pack
 
 router = APIRouter(tags=["policies"])
 

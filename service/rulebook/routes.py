@@ -16,9 +16,9 @@ from service.access.keys import Role
 from service.errors import Problem
 from service.provider import Provider
 from service.rulebook.live import Change, LivePolicies
+from service.rulebook.policy_views import ShownPack, ShownVersion, shown_pack, shown_version
 from service.rulebook.ports import PolicyStore
 from service.rulebook.refusals import NoSuchPack, NoSuchVersion
-from service.rulebook.shown import ShownPack, ShownVersion, shown_pack, shown_version
 from service.rulebook.version import Author, LivePack, Origin
 
 router = APIRouter(tags=["policies"])

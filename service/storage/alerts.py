@@ -27,7 +27,7 @@ from service.alerts.alert import (
 from service.alerts.decisions import EARSHOT, Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.clock import Clock, utc_now
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.hearing import is_on_record, record

@@ -14,7 +14,7 @@ from service.alerts.action import ActionDone, ActionRequested
 from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
 from service.feed.event import Event, data, room_of
 from service.feed.ports import Recorded
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 from service.storage.engine import Database
 from service.storage.tables import events, pruned
 

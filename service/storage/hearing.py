@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.clock import Clock, utc_now
-from service.listening.heard import AudioGap, HeardUntil, TranscriptHeard
+from service.listening.events import AudioGap, HeardUntil, TranscriptHeard
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.paging import cursor_of, older_than

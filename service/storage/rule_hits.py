@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from policies.match import Match, RuleStatus
 from service.alerts.alert import UNDECIDED, Outcome
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 from service.rulebook.past_utterance import PastUtterance
 from service.rulebook.rule_report import (
     Beside,

@@ -16,11 +16,11 @@ from service.alerts.ports import AlertChange, AlertStore
 from service.alerts.triage import alert_id, longest_cooldown, raise_alert, triage
 from service.clock import Clock
 from service.errors import StoreAway
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.listener import Listener
-from service.verdict.heat import Heat
 from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.recent_offenders import Heat
 from service.verdict.transcript_matches import TranscriptMatcher, TranscriptMatches
 from service.verdict.unmatched_languages import UnmatchedLanguages
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, NoReturn, Protocol
 
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from service.clock import Clock
 
 BEHIND_S = 3.0

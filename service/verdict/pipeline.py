@@ -23,15 +23,15 @@ from asr.speech import Transcript, Unheard, Utterance, WorkClass
 from asr.work_queue import WorkQueue
 from service.clock import Clock
 from service.errors import StoreAway
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
-from service.verdict.heat import Heat
 from service.verdict.judge import Judge
 from service.verdict.lanes import RoomLanes
 from service.verdict.overload import Lag
 from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.recent_offenders import Heat
 
 log = structlog.get_logger()
 

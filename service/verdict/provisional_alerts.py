@@ -15,11 +15,11 @@ from service.alerts.ports import AlertStore
 from service.alerts.triage import alert_id, longest_cooldown, raise_alert, triage
 from service.clock import Clock
 from service.errors import StoreAway
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.listener import Key, Listener
-from service.verdict.heat import Heat
 from service.verdict.interim_results import InterimResults
+from service.verdict.recent_offenders import Heat
 from service.verdict.transcript_matches import TranscriptMatcher
 
 log = structlog.get_logger()

@@ -12,10 +12,10 @@ from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.access.audit import Action
+from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
-from service.access.on_record import record
 from service.access.sealing import Seal
 from service.clock import Clock
 from service.errors import Problem

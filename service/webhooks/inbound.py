@@ -28,8 +28,8 @@ from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.control import LiveSpeakers, RoomControl
 from service.rooms.new_room import Id, NewRoom, check_packs
+from service.rooms.opening_policy import Wanted
 from service.rooms.room import RoomState, Speaker
-from service.rooms.wanted import Wanted
 from service.rulebook.ports import PacksInForce
 from service.webhooks.signing import BadSignature, VerifiedCall, verify
 

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.access.audit import Action
+from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
-from service.access.on_record import record
 from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Moment, Timestamp
 from service.errors import Problem

@@ -14,7 +14,7 @@ from policies.severity import Severity
 from service.alerts.alert import AlertState
 from service.alerts.ports import Hit
 from service.alerts.triage import raise_alert, triage
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 

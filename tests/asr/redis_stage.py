@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from asr.ladder import CLIMB_S, LadderTimes
+from asr.overload_ladder import CLIMB_S, LadderTimes
 from asr.redis_queue import RedisQueue
 from asr.redis_streams import Streams
 from asr.speech import Transcript, Unheard, WorkClass

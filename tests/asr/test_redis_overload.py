@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from asr.reasons import OVERLOADED
 from asr.speech import Transcript, Utterance, WorkClass
 from asr.stream_records import StreamLimits

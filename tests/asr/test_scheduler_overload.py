@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from asr.ladder import PATIENCE_S, Rung
+from asr.overload_ladder import PATIENCE_S, Rung
 from asr.reasons import OVERLOADED
 from asr.scheduler import Scheduler
 from asr.speech import WorkClass

@@ -38,7 +38,7 @@ def test_the_wheel_says_where_the_benchmarks_are(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr == (
         "earshot: the benchmarks are not part of the installed package; clone earshot's "
-        "repository and run `earshot bench path` there, as its README says\n"
+        "repository and run `earshot bench path` there (docs/operate.md)\n"
     )
 
 

@@ -32,7 +32,7 @@ from service.alerts.alert import (
 )
 from service.alerts.decisions import Decision, Person
 from service.clock import utc_now
-from service.listening.heard import AudioGap, TranscriptHeard
+from service.listening.events import AudioGap, TranscriptHeard
 from service.rooms.room import Room, RoomState, Speaker
 from service.storage import tables
 from service.storage.alerts import SqlAlerts

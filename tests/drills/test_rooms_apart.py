@@ -18,7 +18,7 @@ from service.alerts.ports import AlertChange
 from service.clock import utc_now
 from service.errors import StoreAway
 from service.listening.ear import Ear
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
@@ -27,10 +27,10 @@ from service.storage.engine import Database
 from service.storage.hearing import SqlHearing
 from service.storage.rooms import SqlRooms
 from service.storage.schema import open_database
-from service.verdict.heat import Heat
 from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.recent_offenders import Heat
 from service.verdict.transcript_matches import TranscriptMatcher
 from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.listening.sound import loud

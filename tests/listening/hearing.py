@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from asr.speech import SAMPLE_RATE, Utterance
 from service.listening.ear import Ear
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
 from service.listening.packet import Packet
 from service.listening.vad import FRAME_BYTES
 from tests.listening.packets import START

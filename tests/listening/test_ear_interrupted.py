@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
 from tests.listening.ears import an_ear, assert_on_time
 from tests.listening.hearing import listen, loud_span_s, seconds
 from tests.listening.packets import CLIP, NETWORK_S, START, arrivals, talk

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from service.listening.heard import AudioGap, HeardUntil, TranscriptHeard
+from service.listening.events import AudioGap, HeardUntil, TranscriptHeard
 from service.listening.packet import Packet
 from service.rooms.room import Room, RoomState, Speaker
 

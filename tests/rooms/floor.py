@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from asr.speech import Utterance
 from service.listening.ear import Ear
-from service.listening.heard import AudioGap, HeardUntil
+from service.listening.events import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.metrics import Metrics
 from service.rooms.ears import Ears

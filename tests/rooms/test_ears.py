@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.listening.heard import AudioGap, HeardUntil
+from service.listening.events import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.rooms.room import SpeakerLevels
 from tests.listening.packets import arrivals, talk

@@ -10,7 +10,7 @@ from policies.match import Action, Layer
 from policies.severity import Severity
 from service.alerts.action import ActionState, ModeratorAction
 from service.alerts.alert import Alert, AlertMatch, AlertState
-from service.listening.heard import AudioGap, TranscriptHeard
+from service.listening.events import AudioGap, TranscriptHeard
 from service.rooms.actions import RoomAction
 from service.rooms.room import Room, RoomState, Speaker
 

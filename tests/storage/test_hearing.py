@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.listening.heard import HeardUntil
+from service.listening.events import HeardUntil
 from service.listening.ports import HearingStore
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database

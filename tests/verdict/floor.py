@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from asr.speech import EndedBy, Transcript, Unheard, Utterance
 from policies.match import Match
 from policies.matcher import Matcher
@@ -16,14 +16,14 @@ from service.alerts.decisions import Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.errors import StoreAway
 from service.listening.ear import Ear
-from service.listening.heard import TranscriptHeard
+from service.listening.events import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
-from service.verdict.heat import Heat
 from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import ProvisionalAlerts
+from service.verdict.recent_offenders import Heat
 from service.verdict.transcript_matches import TranscriptMatcher
 from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.asr.examples import written

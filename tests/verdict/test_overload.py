@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.ladder import Rung
+from asr.overload_ladder import Rung
 from service.verdict.overload import (
     AGAIN_AFTER,
     BEHIND_S,

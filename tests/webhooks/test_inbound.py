@@ -11,8 +11,8 @@ import pytest
 
 from service.access.sealing import Seal
 from service.metrics import Metrics
+from service.rooms.opening_policy import Wanted
 from service.rooms.room import Speaker
-from service.rooms.wanted import Wanted
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.hooks import SqlHooks

@@ -23,9 +23,9 @@ from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.janus.room_events import RoomEvent, parse_events, parse_room_event
 from service.rooms.janus.server import JanusServer
+from service.rooms.opening_policy import Wanted
 from service.rooms.room import Room
 from service.rooms.supervisor import Supervisor
-from service.rooms.wanted import Wanted
 
 log = structlog.get_logger()
 

@@ -23,8 +23,8 @@ from service.rooms.connector import RoomOver
 from service.rooms.janus.hook import HookOutcome, JanusHook
 from service.rooms.janus.server import parse_servers
 from service.rooms.new_room import ID_PATTERN
+from service.rooms.opening_policy import Wanted
 from service.rooms.room import RoomState
-from service.rooms.wanted import Wanted
 from tests.rooms.calls import until
 from tests.rooms.fakes import SetClock
 from tests.rooms.test_supervisor import House, supervising

@@ -9,14 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.evidence import (
-    count_repeats,
-    count_syllables,
-    find_speech,
-    judge_by_sound,
-    normalise_level,
-    sum_speech_s,
-)
 from asr.quality import (
     COMPRESSION,
     DOUBTS,
@@ -30,6 +22,14 @@ from asr.quality import (
     trust,
 )
 from asr.silero import load_silero
+from asr.sound_check import (
+    count_repeats,
+    count_syllables,
+    find_speech,
+    judge_by_sound,
+    normalise_level,
+    sum_speech_s,
+)
 from tests.asr.no_speech import KINDS, no_speech
 from tests.asr.test_whisper import SAID
 from tests.listening.hearing import words

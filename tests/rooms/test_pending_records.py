@@ -10,7 +10,7 @@ import pytest
 from asr.speech import Utterance
 from service.errors import StoreAway
 from service.listening.ear import Ear
-from service.listening.heard import AudioGap, HeardUntil
+from service.listening.events import AudioGap, HeardUntil
 from service.rooms.listener import Listener
 from tests.listening.sound import loud
 from tests.rooms.calls import until

@@ -15,7 +15,7 @@ from datetime import datetime
 from weakref import WeakValueDictionary
 
 from service.errors import StoreAway
-from service.listening.heard import AudioGap
+from service.listening.events import AudioGap
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.rooms.ports import RoomStore

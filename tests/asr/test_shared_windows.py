@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.coalesce import (
+from asr.shared_windows import (
     BETWEEN_MS,
     LONGEST_MS,
     MOST_TOGETHER,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.ladder import CLIMB_S, PATIENCE_S, STAY_S, Ladder, Rung
+from asr.overload_ladder import CLIMB_S, PATIENCE_S, STAY_S, Ladder, Rung
 
 
 def test_a_long_wait_climbs_several_rungs_at_once() -> None:
