@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import structlog
 
-from asr.backoff import Backoff
 from asr.dispatch import Dispatch, Job
 from asr.overload_ladder import Rung
 from asr.reasons import NO_WORKER_IN_TIME, OVERLOADED, REPLACED, SPEECH_ENDED, STOPPING
+from asr.redis_backoff import Backoff
 from asr.redis_streams import Streams, job_id
 from asr.result_order import ResultOrder, speaker_key
 from asr.scheduler import replaces

@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import structlog
 
 from asr.backlog_monitor import BacklogMonitor, include_outbox
-from asr.backoff import Backoff
 from asr.dispatch import Dispatch, Job
 from asr.overload_ladder import LadderTimes, Rung
+from asr.redis_backoff import Backoff
 from asr.redis_streams import Streams, StreamsAway, StreamsRefused
 from asr.stream_records import Overview, StreamLimits
 from asr.wire import encode

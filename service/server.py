@@ -24,7 +24,7 @@ from service.rooms.peer.startup_check import report_private_names
 from service.rulebook.child_process import ChildProcess
 from service.rulebook.folder import load_policies
 from service.settings import Settings
-from service.storage.one_server import DatabaseLock, lock_database
+from service.storage.database_lock import DatabaseLock, lock_database
 from service.storage.schema import open_database
 
 

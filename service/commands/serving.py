@@ -19,7 +19,7 @@ from service.commands.request_timeout import TimedProtocol
 from service.errors import ConfigurationError, Failed
 from service.server import RunningServer, run_roles
 from service.settings import Settings
-from service.storage.one_server import DatabaseLock
+from service.storage.database_lock import DatabaseLock
 
 log = structlog.get_logger()
 

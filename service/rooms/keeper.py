@@ -12,7 +12,6 @@ import structlog
 from service.errors import StoreAway
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
-from service.rooms.back_off import REFUSED, UNREACHABLE, BackOff
 from service.rooms.connector import (
     Audience,
     CannotHear,
@@ -23,6 +22,7 @@ from service.rooms.connector import (
     RoomSession,
 )
 from service.rooms.ports import RoomStore
+from service.rooms.rejoin_backoff import REFUSED, UNREACHABLE, BackOff
 from service.rooms.room import Room, RoomState
 
 log = structlog.get_logger()

@@ -14,9 +14,10 @@ from service.storage.engine import Database
 from service.storage.expiry import BATCH
 from service.storage.paging import cursor_of, older_than
 from service.storage.tables import deliveries, events, pruned, webhook_lanes, webhooks
-from service.webhooks.delivery import Delivery, Head, Outcome
+from service.webhooks.delivery import Delivery, Outcome
 from service.webhooks.endpoint import Endpoint, EndpointState, Sealed
 from service.webhooks.ports import DeliveryQueue, Waiting
+from service.webhooks.retry_schedule import Head
 
 COUNTED = 10_000
 """Most waiting events that are counted."""

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from service.feed.ports import Recorded
-from service.webhooks.delivery import Answer, Delivery, Head, Outcome
+from service.webhooks.delivery import Answer, Delivery, Outcome
 from service.webhooks.endpoint import Endpoint, Sealed
+from service.webhooks.retry_schedule import Head
 
 
 class Sender(Protocol):

@@ -15,12 +15,13 @@ from service.feed.broadcaster import Broadcaster
 from service.feed.ports import Recorded
 from service.metrics import Metrics
 from service.webhooks import message
-from service.webhooks.delivery import Delivery, Head, Outcome, outcome_of
+from service.webhooks.delivery import Delivery, Outcome, outcome_of
 from service.webhooks.endpoint import new_id
 from service.webhooks.ledger import Ledger
 from service.webhooks.message import Message
 from service.webhooks.ports import DeliveryQueue
 from service.webhooks.receiver import Receiver
+from service.webhooks.retry_schedule import Head
 
 log = structlog.get_logger()
 

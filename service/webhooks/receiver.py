@@ -11,10 +11,11 @@ from datetime import datetime
 import structlog
 
 from service.clock import Clock
-from service.webhooks.delivery import Answer, Breaker, Outcome, Pause, outcome_of
+from service.webhooks.delivery import Answer, Outcome, outcome_of
 from service.webhooks.endpoint import Endpoint
 from service.webhooks.message import Message
 from service.webhooks.ports import Sender
+from service.webhooks.retry_schedule import Breaker, Pause
 from service.webhooks.signing import headers_for
 
 log = structlog.get_logger()

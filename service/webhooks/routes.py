@@ -22,12 +22,13 @@ from service.errors import Problem
 from service.feed.ports import Recorded
 from service.provider import Provider
 from service.webhooks.address import MAX_URL
-from service.webhooks.delivery import Delivery, Head, Outcome
+from service.webhooks.delivery import Delivery, Outcome
 from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, EndpointState, Sealed, new_id
 from service.webhooks.message import LOGGED, body_of
 from service.webhooks.ports import DeliveryQueue, Sender, Waiting, WebhookStore
 from service.webhooks.receiver import CONTENT
 from service.webhooks.relay import UNREADABLE, Relay, dropped_backlog
+from service.webhooks.retry_schedule import Head
 from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()

@@ -10,10 +10,10 @@ import pytest
 
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
-from service.rooms.back_off import BackOff, Patience
 from service.rooms.connector import RoomLost, RoomOver, RoomRefused
 from service.rooms.keeper import Keeper
 from service.rooms.muted import MutedSpeakers
+from service.rooms.rejoin_backoff import BackOff, Patience
 from service.rooms.room import Room, RoomState
 from tests.rooms.calls import until
 from tests.rooms.fakes import Audience, Mutes, Rooms, a_room

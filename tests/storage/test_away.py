@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from service.errors import ConfigurationError, StoreAway
+from service.storage.database_lock import lock_database
 from service.storage.engine import Database, parse_url
 from service.storage.event_log import SqlEventLog, append
-from service.storage.one_server import lock_database
 from service.storage.postgres import SERVER_LOCK, connect
 from service.storage.schema import migrate, open_database
 from tests.postgres import Postgres

@@ -12,10 +12,11 @@ from service.clock import utc_now
 from service.storage.engine import Database
 from service.storage.expiry import expire
 from service.webhooks.address import Allowed
-from service.webhooks.delivery import Head, Outcome, message_id
+from service.webhooks.delivery import Outcome, message_id
 from service.webhooks.endpoint import EndpointState
 from service.webhooks.ports import DeliveryQueue
 from service.webhooks.relay import UNREADABLE
+from service.webhooks.retry_schedule import Head
 from tests.webhooks.bench import BAD, latencies, p95
 from tests.webhooks.conftest import Running, relaying
 from tests.webhooks.receivers import answers, in_turn, receiver, says_nothing

@@ -7,19 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.webhooks.delivery import (
+from service.webhooks.delivery import Answer, Outcome, message_id, outcome_of
+from service.webhooks.retry_schedule import (
     MOST_PROBE_S,
     MOST_RETRY_AFTER_S,
     OPENS_AFTER,
     PROBE_S,
     SCHEDULE_S,
-    Answer,
     Breaker,
     Head,
-    Outcome,
     Pause,
-    message_id,
-    outcome_of,
     retry_after_s,
 )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.backoff import Backoff
+from asr.redis_backoff import Backoff
 
 
 def test_waits_grow_and_the_last_one_repeats() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.rooms.back_off import REFUSED, UNREACHABLE, BackOff, Patience
+from service.rooms.rejoin_backoff import REFUSED, UNREACHABLE, BackOff, Patience
 
 
 def waits(back_off: BackOff, patience: Patience, count: int) -> list[float | None]:
