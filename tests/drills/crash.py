@@ -32,6 +32,8 @@ return after a crash 60 s after its start (`_RETURN_S` of `service/rooms/whip.py
 the gap end and become an event."""
 _PATIENCE_S = 120.0
 """Longest time for which the clients wait for a server that starts on a busy machine."""
+_NEAR = timedelta(seconds=8)
+"""Distance from a violation within which a fault names the events on record."""
 _EDGE = timedelta(milliseconds=150)
 """Tolerance of a word's time at the server: jitter and the length of two packets."""
 
@@ -60,6 +62,7 @@ class Aftermath:
     Attributes:
         followed: Cursors in the order in which a client with `Last-Event-ID` read them.
         logged: Cursors of the event log at the end.
+        log: Everything in the event log, in order.
     """
 
     violations: Sequence[Violation]
@@ -67,6 +70,7 @@ class Aftermath:
     gaps: Sequence[Gap]
     followed: Sequence[int]
     logged: Sequence[int]
+    log: Sequence[FeedEvent] = ()
 
     def faults(self) -> list[str]:
         """Return a sentence for each broken promise."""
@@ -85,7 +89,8 @@ class Aftermath:
             return None
         return (
             f"{violation.speaker_id} at {violation.from_at:%H:%M:%S.%f}: "
-            f"{len(found)} alerts, {'inside' if inside else 'not inside'} a gap"
+            f"{len(found)} alerts, {'inside' if inside else 'not inside'} a gap; on record: "
+            + ("; ".join(_summaries_near(violation, self.log)) or "nothing")
         )
 
 
@@ -249,30 +254,53 @@ def _without_cooldown(folder: Path) -> Path:
 
 
 async def _aftermath(server: Server, report: Report, followed: Sequence[int]) -> Aftermath:
-    gaps: list[Gap] = []
-    logged: list[int] = []
+    log: list[FeedEvent] = []
+    complete = asyncio.Event()
+    last = followed[-1] if followed else 0
 
     def read(event: FeedEvent) -> None:
-        if not _stored(event):
-            return
-        logged.append(int(event.id))
-        if event.type == "audio.gap":
-            data = event.data
-            gaps.append(Gap(data["speaker_id"], _time(data["from_at"]), _time(data["to_at"])))
+        if _stored(event):
+            log.append(event)
+            if int(event.id) >= last:
+                complete.set()
 
-    async with ServerClient(server.url, server.key) as client:
+    async with ServerClient(server.url, server.key) as client, asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(client.follow(read, lambda: None, cursor="0"))
         with suppress(TimeoutError):
-            async with asyncio.timeout(3):
-                await client.follow(read, lambda: None, cursor="0")
+            async with asyncio.timeout(_LAST_WORD_S):
+                await complete.wait()
+                await asyncio.sleep(1)  # for what the other client has not read
+        reading.cancel()
     alerts = _all_alerts(server)
     start = followed[0] if followed else 0
+    logged = [int(event.id) for event in log]
+    gaps = [
+        Gap(data["speaker_id"], _time(data["from_at"]), _time(data["to_at"]))
+        for data in (event.data for event in log if event.type == "audio.gap")
+    ]
     return Aftermath(
         violations=[_violation(report, line) for line in report.lines if line.alerts],
         alerts=alerts,
         gaps=gaps,
         followed=followed,
         logged=[cursor for cursor in logged if cursor >= start],
+        log=log,
     )
+
+
+def _summaries_near(violation: Violation, log: Sequence[FeedEvent]) -> Iterator[str]:
+    """Yield the speaker's events around the violation: type, times, words or reason."""
+    for event in log:
+        data = event.data
+        if violation.speaker_id not in (data.get("speaker_id"), data.get("id")):
+            continue
+        from_at = data.get("started_at") or data.get("from_at") or data.get("speech_started_at")
+        to_at = data.get("ended_at") or data.get("to_at") or data.get("speech_ended_at")
+        if from_at is None or to_at is None:
+            yield f"{event.type} {data.get('joined_at') or data.get('left_at') or ''}"
+        elif _time(to_at) > violation.from_at - _NEAR and _time(from_at) < violation.to_at + _NEAR:
+            words = data.get("text") or data.get("excerpt") or data.get("reason")
+            yield f"{event.type} {from_at[11:23]} to {to_at[11:23]} {words}"
 
 
 def _stored(event: FeedEvent) -> bool:

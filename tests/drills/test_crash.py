@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from service.simulation.client import FeedEvent
-from tests.drills.crash import Cycle, Followed, crash_room
+from tests.drills.crash import Aftermath, Cycle, Followed, Violation, crash_room
 from tests.postgres import Postgres
 
 RUNS, KILLS = 4, 5
@@ -32,6 +33,27 @@ def test_the_drill_waits_until_every_speakers_departure_is_in_the_log() -> None:
 def test_a_slower_start_up_makes_the_time_between_two_kills_longer() -> None:
     assert Cycle.of_start(3.0) == Cycle(14.0, 4.0)
     assert Cycle.of_start(10.0) == Cycle(20.0, 10.0)
+
+
+def test_a_fault_names_what_is_on_record_around_it() -> None:
+    start = datetime(2026, 5, 17, 12, tzinfo=UTC)
+    violation = Violation("ann", "you fool", start, start + timedelta(seconds=2))
+    heard = {
+        "speaker_id": "ann",
+        "started_at": "2026-05-17T12:00:00.100Z",
+        "ended_at": "2026-05-17T12:00:01.000Z",
+        "text": "you foo",
+    }
+    late = heard | {
+        "started_at": "2026-05-17T12:05:00.000Z",
+        "ended_at": "2026-05-17T12:05:01.000Z",
+    }
+    log = [FeedEvent(str(n), "transcript.heard", data, 0.0) for n, data in enumerate((heard, late))]
+    (fault,) = Aftermath([violation], [], [], [], [], log).faults()
+    assert fault == (
+        "ann at 12:00:00.000000: 0 alerts, not inside a gap; on record: "
+        "transcript.heard 12:00:00.100 to 12:00:01.000 you foo"
+    )
 
 
 @pytest.mark.anyio
