@@ -67,9 +67,22 @@ def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--tag", "tags", multiple=True, help="Tag of the room; may be repeated."),
         click.option("--room", default="", help="Id of the room."),
         click.option("--role", default="", help="Role of the speaker."),
-        click.option("--before", multiple=True, help="What the speaker said before, in order."),
-        click.option("--or", "hypotheses", multiple=True, help="Another reading of the sound."),
-        click.option("--language", type=click.Choice(CODES), help="If not as the characters show."),
+        click.option(
+            "--before",
+            multiple=True,
+            help="Earlier words of the speaker, in order; may be repeated.",
+        ),
+        click.option(
+            "--or",
+            "hypotheses",
+            multiple=True,
+            help="Another reading of the sound; may be repeated.",
+        ),
+        click.option(
+            "--language",
+            type=click.Choice(CODES),
+            help="Language of the text. Default: told by its characters.",
+        ),
         click.option("--text", required=True, help="Words as a recogniser would write them."),
     ):
         command = option(command)
@@ -79,7 +92,7 @@ def _sentence_options(command: Callable[..., None]) -> Callable[..., None]:
 @policy.command()
 @_paths_argument
 def check(paths: tuple[Path, ...]) -> None:
-    """Show every error of packs, or that there is none."""
+    """Check packs and show every error."""
     for path, pack in _loaded(paths):
         examples = sum(sum(_examples(rule)) for rule in pack.policies)
         click.echo(

@@ -34,7 +34,9 @@ class Settings(BaseSettings):
         description="Address to listen on. Default: only this machine reaches it; 0.0.0.0: all do.",
     )
     port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on; 0: any free one.")
-    data_dir: Path = Field(Path("data"), description="Folder of the database and the made secret.")
+    data_dir: Path = Field(
+        Path("data"), description="Folder of the database and the generated secret."
+    )
     database_url: str | None = Field(
         None,
         description=(
@@ -155,7 +157,10 @@ class Settings(BaseSettings):
     )
     policy_dir: Path | None = Field(
         None,
-        description="Folder of policy packs, watched for changes. Empty: the shipped packs.",
+        description=(
+            "Folder of policy packs, watched for changes. Empty: the shipped packs; the "
+            "demo's with micro."
+        ),
     )
     corpus_dir: Path | None = Field(
         None,
@@ -168,7 +173,8 @@ class Settings(BaseSettings):
         ge=200,
         le=3000,
         description=(
-            "Pause that ends an utterance, in ms. Shorter alerts sooner and cuts more sentences."
+            "Pause that ends an utterance, in ms. A shorter one alerts sooner and cuts more "
+            "sentences."
         ),
     )
     provisional: bool = Field(
@@ -180,7 +186,7 @@ class Settings(BaseSettings):
         ge=0,
         le=8760,
         description=(
-            "Hours that speech without an alert is kept. One day, for privacy; 0: it is not kept."
+            "Hours that transcripts around no alert are kept. One day, for privacy; 0: none."
         ),
     )
     alert_days: int = Field(

@@ -20,13 +20,21 @@ from service.commands.out_file import OutFile
 
 _OPTIONS = (
     click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True),
-    click.option("--compute-type", help="Type in CTranslate2's terms; int8, on CUDA float16."),
+    click.option(
+        "--compute-type", help="CTranslate2 compute type. Default: int8 on a CPU, float16 on CUDA."
+    ),
     click.option(
         "--quantization",
         type=click.Choice(QUANTIZATIONS),
         help="Type of the weights in the model's file.",
     ),
-    click.option("--beam-size", type=click.IntRange(1, 20), default=1, show_default=True),
+    click.option(
+        "--beam-size",
+        type=click.IntRange(1, 20),
+        default=1,
+        show_default=True,
+        help="Beam width; 1: greedy.",
+    ),
     click.option("--threads", type=click.IntRange(1, 256), help="CPU threads for a batch."),
     click.option(
         "--lanes",
@@ -41,19 +49,19 @@ _OPTIONS = (
         type=click.FloatRange(1, LONGEST_UTTERANCE_S),
         default=float(LONGEST_UTTERANCE_S),
         show_default=True,
-        help="Seconds encoded.",
+        help="Length of the model's window, in seconds.",
     ),
     click.option(
         "--seconds",
         type=click.FloatRange(0.5, 600),
         default=5.0,
         show_default=True,
-        help="Time for each batch size; streams take 8 s at least.",
+        help="Seconds to measure each batch size; streams take at least 8.",
     ),
     click.option(
         "--max-batch",
         type=click.IntRange(1, 64),
-        help="Most utterances in a batch of streams; 1, on CUDA 16.",
+        help="Most utterances in a batch of streams. Default: 1 on a CPU, 16 on CUDA.",
     ),
     click.option(
         "--model-dir",
@@ -67,7 +75,7 @@ _OPTIONS = (
         show_default=True,
         help="Start no measurement after this time.",
     ),
-    click.option("--json", "json_file", type=OutFile(), help="Write the rows here."),
+    click.option("--json", "json_file", type=OutFile(), help="File to write the rows to."),
 )
 
 

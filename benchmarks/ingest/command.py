@@ -33,7 +33,7 @@ _PARTS = ("cpu", "silent", "loss", "vad")
     type=click.IntRange(1, 500),
     default=20,
     show_default=True,
-    help="Speaking tracks to compare with; also the step towards the most tracks.",
+    help="Speaking tracks in the comparison; the search for the most goes up in steps of as many.",
 )
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option(

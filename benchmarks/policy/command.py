@@ -32,7 +32,7 @@ _PARTS = ("speed", "recall", "recognition", "benign", "hate", "reload", "hostile
     help="Folder of benign speech and test sets; EARSHOT_CORPUS_DIR.",
 )
 @click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Only these parts.")
-@click.option("--json", "json_file", type=OutFile(), help="Write the rows here.")
+@click.option("--json", "json_file", type=OutFile(), help="File to write the rows to.")
 def policy(corpus: Path | None, only: tuple[str, ...], json_file: Path | None) -> None:
     """Measure how fast and how well the rules match.
 

@@ -63,7 +63,7 @@ _room = click.option("--room", help="Id of the room. Default: all rooms.")
 def report(since: datetime | None, until: datetime | None, room: str | None, as_json: bool) -> None:
     """Show how well each rule does.
 
-    A table of hits, alerts and the moderators' decisions, and what each shadow rule would change.
+    A table of matches, alerts and decisions, and what each shadow rule would change.
     Without --since it covers the last 30 days.
     """
 

@@ -38,7 +38,7 @@ class Refused(Problem):
         place = ", ".join(filter(None, places))
         super().__init__(
             422,
-            "Policies refused",
+            "Pack refused",
             f"the pack has {count}, so what was in force stays; `errors` has them all. First: "
             f"{place}{': ' if place else 'it '}{first.problem}; {first.remedy}",
             extra={"errors": [asdict(each) for each in shown_errors(errors)]},

@@ -68,7 +68,7 @@ class Draft(BaseModel):
     room: Room | None = None
 
 
-@router.get("/v1/policies/report", summary="Report hits, alerts and precision of each rule")
+@router.get("/v1/policies/report", summary="Report matches, alerts and precision of each rule")
 async def report_rules(
     parts: Parts,
     _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
@@ -116,7 +116,7 @@ def _refused(invalid: PackInvalid) -> Problem:
         {"pack": error.path, **asdict(shown)}
         for error, shown in zip(invalid.errors, shown_errors(invalid.errors), strict=True)
     ]
-    return Problem(422, "Pack refused", f"{first}{more}", extra={"errors": errors})
+    return Problem(422, "Draft refused", f"{first}{more}", extra={"errors": errors})
 
 
 def _in_order(since: datetime | None, until: datetime | None) -> None:

@@ -98,7 +98,7 @@ class SqlRooms:
         async with self._database.write() as connection:
             before = await _find(connection, room_id)
             if before is None:
-                raise Problem(404, "Unknown room", f"there is no room {room_id!r}")
+                raise Problem(404, "No such room", f"there is no room {room_id!r}")
             after = replace(before, state=state, reason=reason)
             if after == before:
                 return before
@@ -181,7 +181,7 @@ class SqlTokens:
         async with self._database.write() as connection:
             room = await _find(connection, speaker.room_id)
             if room is None:
-                raise Problem(404, "Unknown room", f"there is no room {speaker.room_id!r}")
+                raise Problem(404, "No such room", f"there is no room {speaker.room_id!r}")
             if room.state is RoomState.ENDED:
                 raise Problem(409, "Room ended", f"room {room.id!r} has ended; open it again first")
             await connection.execute(insert(publish_tokens).values(values))

@@ -33,7 +33,6 @@ TYPES: Mapping[tuple[int, str], str] = {
     (429, "Too many unknown keys"): "too-many-unknown-keys",
     # Rooms
     (404, "No such room"): "room-not-found",
-    (404, "Unknown room"): "room-not-found",
     (409, "Room differs"): "room-differs",
     (409, "Room ended"): "room-ended",
     (409, "Room exists"): "room-exists",
@@ -65,8 +64,8 @@ TYPES: Mapping[tuple[int, str], str] = {
     (409, "Back-test running"): "backtest-running",
     (412, "Changed meanwhile"): "pack-changed",
     (422, "Nothing on record"): "period-expired",
-    (422, "Pack refused"): "draft-refused",
-    (422, "Policies refused"): "pack-refused",
+    (422, "Draft refused"): "draft-refused",
+    (422, "Pack refused"): "pack-refused",
     (422, "Unknown pack"): "unknown-pack",
     (503, "Policy work not done"): "policy-work-not-done",
     # Webhooks

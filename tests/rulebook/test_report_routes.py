@@ -168,7 +168,7 @@ async def test_drafts_are_refused_with_every_error_of_each(api: Api) -> None:
         answer = await admin.post(
             BACKTEST, json={"packs": [doubled, pack_text(rule_text(severity="")), "pack: ["]}
         )
-    assert (answer.status_code, answer.json()["title"]) == (422, "Pack refused")
+    assert (answer.status_code, answer.json()["title"]) == (422, "Draft refused")
     errors = answer.json()["errors"]
     assert [(each["pack"], each["line"], each["field"]) for each in errors] == [
         ("packs[1]", 7, "policies[0].severity"),

@@ -36,7 +36,7 @@ export default {
   "signin.where": "The server prints such a link at its first start. Make more keys with {command}.",
   "signin.key": "Key",
   "signin.go": "Sign in",
-  "signin.members": "Are you a member of a room? Read its rules.",
+  "signin.members": "Are you a member of a room? Read what is listened for.",
   "signin.again": "Sign in again to continue. Everything you wrote is still here.",
 
   // What the page says about itself

@@ -16,9 +16,9 @@ export default {
   "report.undecided": "待处理",
   "report.upheld": "认定违规",
   "report.dismissed": "驳回",
-  "report.share": "认定比例",
+  "report.share": "准确率",
   "report.share_note":
-    "认定比例：已裁定的警报中有多少被认定违规。色带表示真实比例最可能所在的范围（95%），裁定越多，范围越窄。每小时：每小时语音的命中数。",
+    "准确率：已裁定的警报中有多少被认定违规。色带表示真实比例最可能所在的范围（95%），裁定越多，范围越窄。每小时：每小时语音的命中数。",
   "report.no_decision": "尚无裁定",
   "report.bounds": "{low} 至 {high}",
   "report.earlier": "目前未生效",
