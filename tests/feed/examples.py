@@ -58,10 +58,10 @@ STORED: tuple[Event, ...] = (
             an_action(),
             state=ActionState.DONE,
             finished_at=NOW + SECOND,
-            detail="the room server has muted the speaker",
+            detail="the speaker is not heard here; the room server was told",
         )
     ),
-    OverloadChanged(Pace.BEHIND, 4.2, 17),
+    OverloadChanged(Pace.BEHIND, 4.2, 17, "coalesce"),
     PoliciesChanged("scams-fraud", "1.2.0", 12, Origin.API, "Mo", ChangeKind.CHANGED),
 )
 LEVELS: Transient = SpeakerLevels("lobby", {"ann": -23.5, "bob": -90.0}, ("ann",))
