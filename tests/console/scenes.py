@@ -152,7 +152,7 @@ def report(stage: Stage) -> Visit:
         if number < 3:
             seed.decide(insult, Outcome.DISMISSED)
     seed.hit(tried, ago_s=30)
-    seed.hit(a_hit("threat-violence", excused=True, review=True), ago_s=30)
+    seed.hit(a_hit("threat-violence", excused_by=("reported",), review=True), ago_s=30)
     seed.hit(a_hit("gambling-promotion", rule_version="0.9.0"), ago_s=20)
     here = stage.visit(seed.key("Ann Moderator"), "/?view=rules")
     expect(here.page.locator(".rule-table tbody tr")).to_have_count(4)
