@@ -51,9 +51,13 @@ def process_of(child: ChildProcess) -> psutil.Process:
 
 
 def ended(child: ChildProcess) -> Callable[[], bool]:
-    """Whether the process has ended; its exit code is left for `ChildProcess`."""
-    process = process_of(child)
-    return lambda: process.status() == psutil.STATUS_ZOMBIE
+    """Return whether the process has ended with all its threads.
+
+    Its exit code is left for `ChildProcess`.
+    """
+    pid = process_of(child).pid
+    left = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return lambda: os.waitid(os.P_PID, pid, left) is not None
 
 
 async def test_jobs_run_one_after_another_in_one_process_of_lower_priority(

@@ -38,7 +38,7 @@ _GRACE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class HookOutcome:
+class JanusHookOutcome:
     """Outcome of a call.
 
     Attributes:
@@ -112,7 +112,7 @@ class JanusHook:
             )
         door.attempts.succeeded(door.address, digest_of(given))
 
-    async def receive(self, body: bytes) -> HookOutcome:
+    async def receive(self, body: bytes) -> JanusHookOutcome:
         """Act on one event or a list of events. Of several events of a room, the last one counts.
 
         Raises:
@@ -127,7 +127,7 @@ class JanusHook:
                 opened += await self._handle_begin(event)
             else:
                 ended += self._handle_end(event)
-        outcome = HookOutcome(opened, ended, len(events) - opened - ended)
+        outcome = JanusHookOutcome(opened, ended, len(events) - opened - ended)
         self._metrics.hooks.labels("done" if opened or ended else "ignored").inc()
         return outcome
 

@@ -10,7 +10,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from service.access.authenticate import Door
 from service.access.dependency import door_of
 from service.provider import Provider
-from service.rooms.janus.hook import HookOutcome
+from service.rooms.janus.hook import JanusHookOutcome
 
 router = APIRouter(tags=["hooks"])
 
@@ -22,7 +22,7 @@ class JanusEvents(Protocol):
         """Check the secret. Raises: Problem 401, or 429 after too many wrong secrets."""
         ...
 
-    async def receive(self, body: bytes) -> HookOutcome:
+    async def receive(self, body: bytes) -> JanusHookOutcome:
         """Act on events. Raises: Problem 422: the body is neither an event nor a list of events."""
         ...
 
@@ -63,7 +63,7 @@ _BODY: dict[str, Any] = {
 @router.post("/v1/hooks/janus", summary="Receive the events of a Janus server", openapi_extra=_BODY)
 async def receive_janus_events(
     request: Request, parts: Parts, _: Annotated[HTTPBasicCredentials | None, Security(_BASIC)]
-) -> HookOutcome:
+) -> JanusHookOutcome:
     """Events of Janus's event handler `sampleevh`. A room that `EARSHOT_LISTEN_TO` names is opened
     here as `SERVER:ROOM`, such as `janus:lounge`, when somebody enters it, and closed when it is
     destroyed.

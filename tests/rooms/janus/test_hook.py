@@ -20,7 +20,7 @@ from service.access.authenticate import Door
 from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.connector import RoomOver
-from service.rooms.janus.hook import HookOutcome, JanusHook
+from service.rooms.janus.hook import JanusHook, JanusHookOutcome
 from service.rooms.janus.server import parse_servers
 from service.rooms.new_room import ID_PATTERN
 from service.rooms.opening_policy import Wanted
@@ -57,7 +57,7 @@ class Called:
     clock: SetClock
     door: Door
 
-    async def send(self, *events: Any) -> HookOutcome:
+    async def send(self, *events: Any) -> JanusHookOutcome:
         return await self.hook.receive(json.dumps(events).encode())
 
     @property
@@ -96,9 +96,11 @@ def event(what: str, room: object = "lounge", emitter: str = "janus") -> dict[st
 @pytest.mark.parametrize("what", ["created", "joined", "published"])
 async def test_a_room_that_begins_is_opened_once_and_on_record(what: str) -> None:
     async with hooked() as called:
-        assert await called.send(event(what), event(what)) == HookOutcome(opened=1, passed_over=1)
+        assert await called.send(event(what), event(what)) == JanusHookOutcome(
+            opened=1, passed_over=1
+        )
         await asyncio.sleep(0)
-        assert await called.send(event("published")) == HookOutcome(passed_over=1)
+        assert await called.send(event("published")) == JanusHookOutcome(passed_over=1)
         (room,) = called.house.supervisor.rooms()
         assert room.id == "janus:lounge"
         assert room.connector == {"kind": "janus", "server": "janus", "room": "lounge"}
@@ -113,20 +115,20 @@ async def test_a_room_that_begins_is_opened_once_and_on_record(what: str) -> Non
 async def test_a_room_that_is_destroyed_is_closed() -> None:
     async with hooked() as called:
         await called.send(event("joined"))
-        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
-        assert await called.send(event("destroyed")) == HookOutcome(passed_over=1)
+        assert await called.send(event("destroyed")) == JanusHookOutcome(ended=1)
+        assert await called.send(event("destroyed")) == JanusHookOutcome(passed_over=1)
         await until(lambda: called.house.state("janus:lounge") is RoomState.ENDED)
         reason = called.house.store.rooms["janus:lounge"].reason
         assert reason == "the room was destroyed at Janus"
         await until(lambda: len(called.audit.entries) == 2)
-        assert await called.send(event("destroyed")) == HookOutcome(passed_over=1)
+        assert await called.send(event("destroyed")) == JanusHookOutcome(passed_over=1)
 
 
 async def test_a_room_that_ends_by_itself_meanwhile_is_not_closed_as_well() -> None:
     async with hooked(grace_s=0.1) as called:
         await called.send(event("joined"))
         await asyncio.sleep(0)
-        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
+        assert await called.send(event("destroyed")) == JanusHookOutcome(ended=1)
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await asyncio.sleep(0.15)
         assert called.house.store.rooms["janus:lounge"].reason == "it has ended"
@@ -153,10 +155,10 @@ async def test_the_end_of_a_room_does_not_end_the_next_one_of_its_name() -> None
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.open == [])
         called.house.clock.now += timedelta(seconds=1)
-        assert await called.send(event("created")) == HookOutcome(opened=1)
+        assert await called.send(event("created")) == JanusHookOutcome(opened=1)
         await asyncio.sleep(0.15)
         assert called.open == ["janus:lounge"]
-        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
+        assert await called.send(event("destroyed")) == JanusHookOutcome(ended=1)
         await until(lambda: called.open == [])
 
 
@@ -168,7 +170,7 @@ async def test_a_room_that_is_still_ending_is_reopened_and_janus_does_not_wait()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.house.supervisor.ending("janus:lounge"))
         async with asyncio.timeout(30):
-            assert await called.send(event("created")) == HookOutcome(opened=1)
+            assert await called.send(event("created")) == JanusHookOutcome(opened=1)
         called.house.audience.leaving.set()
         await until(lambda: called.house.connector.joined == ["janus:lounge"])
         await until(lambda: called.house.state("janus:lounge") is RoomState.LISTENING)
@@ -181,9 +183,9 @@ async def test_a_room_that_is_destroyed_before_it_is_reopened_is_closed() -> Non
         called.house.audience.leaving.clear()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
         await until(lambda: called.house.supervisor.ending("janus:lounge"))
-        assert await called.send(event("created")) == HookOutcome(opened=1)
-        assert await called.send(event("joined")) == HookOutcome(passed_over=1)
-        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
+        assert await called.send(event("created")) == JanusHookOutcome(opened=1)
+        assert await called.send(event("joined")) == JanusHookOutcome(passed_over=1)
+        assert await called.send(event("destroyed")) == JanusHookOutcome(ended=1)
         called.house.audience.leaving.set()
         reason = "the room was destroyed at Janus"
         await until(lambda: called.house.store.rooms["janus:lounge"].reason == reason)
@@ -220,9 +222,9 @@ async def test_names_of_rooms_become_ids_and_odd_ones_are_skipped() -> None:
     async with hooked(listen_to=("janus:late night*", "janus:x*")) as called:
         long = "x" * 200
         for name in ("late night, 9 pm", long):
-            assert await called.send(event("joined", name)) == HookOutcome(opened=1)
+            assert await called.send(event("joined", name)) == JanusHookOutcome(opened=1)
         for name in ("late night\u0007", "late night\ud800", "late night\u202e", "x" * 201):
-            assert await called.send(event("joined", name)) == HookOutcome(passed_over=1)
+            assert await called.send(event("joined", name)) == JanusHookOutcome(passed_over=1)
         first, second = called.open
         assert first == "janus:late=20night=2C=209=20pm"
         assert second.startswith("janus:x")
@@ -235,7 +237,7 @@ async def test_the_number_of_rooms_that_events_open_is_bounded(
     monkeypatch.setattr("service.rooms.janus.hook._MOST_ROOMS", 3)
     async with hooked() as called:
         done = await called.send(*(event("joined", f"room {number}") for number in range(5)))
-        assert done == HookOutcome(opened=3, passed_over=2)
+        assert done == JanusHookOutcome(opened=3, passed_over=2)
 
 
 async def test_the_operators_filter_decides() -> None:
@@ -243,7 +245,7 @@ async def test_the_operators_filter_decides() -> None:
         await called.send(event("joined"), event("joined", "stage"), event("joined", 7))
         assert called.open == ["janus:stage", "janus:7"]
     async with hooked(listen_to=()) as called:
-        assert await called.send(event("joined")) == HookOutcome(passed_over=1)
+        assert await called.send(event("joined")) == JanusHookOutcome(passed_over=1)
 
 
 async def test_a_room_that_is_open_already_is_not_opened_twice() -> None:
@@ -256,9 +258,9 @@ async def test_a_room_that_is_open_already_is_not_opened_twice() -> None:
             languages=[],
             policies=[],
         )
-        assert await called.send(event("published")) == HookOutcome(passed_over=1)
+        assert await called.send(event("published")) == JanusHookOutcome(passed_over=1)
         assert called.open == ["mine"]
-        assert await called.send(event("destroyed")) == HookOutcome(ended=1)
+        assert await called.send(event("destroyed")) == JanusHookOutcome(ended=1)
 
 
 async def test_the_emitter_names_one_of_several_servers() -> None:
@@ -286,7 +288,7 @@ async def test_the_emitter_names_one_of_several_servers() -> None:
 )
 async def test_events_about_other_things_are_skipped(other: dict[str, Any]) -> None:
     async with hooked() as called:
-        assert await called.send(other) == HookOutcome(passed_over=1)
+        assert await called.send(other) == JanusHookOutcome(passed_over=1)
         assert called.open == []
 
 
@@ -300,7 +302,7 @@ async def test_a_body_without_events_is_422(body: bytes) -> None:
 
 async def test_a_single_event_works_like_a_list() -> None:
     async with hooked() as called:
-        assert await called.hook.receive(json.dumps(event("joined")).encode()) == HookOutcome(
+        assert await called.hook.receive(json.dumps(event("joined")).encode()) == JanusHookOutcome(
             opened=1
         )
 
