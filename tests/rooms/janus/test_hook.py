@@ -87,7 +87,7 @@ async def hooked(
         yield Called(hook, house, audit, clock, Door(Attempts(), "192.0.2.1"))
 
 
-def event(what: str, room: object = "lounge", emitter: str = "janus") -> dict[str, Any]:
+def event(what: object, room: object = "lounge", emitter: str = "janus") -> dict[str, Any]:
     data = {"event": what, "room": room, "id": "ann"}
     inner = {"plugin": "janus.plugin.videoroom", "data": data}
     return {"emitter": emitter, "type": 64, "timestamp": 1, "event": inner}
@@ -277,6 +277,8 @@ async def test_the_emitter_names_one_of_several_servers() -> None:
     [
         event("leaving"),
         event("talking"),
+        event(["joined"]),
+        event(None),
         event("joined", room=True),
         event("joined", room=0),
         event("joined", room={"id": 7}),
