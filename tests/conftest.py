@@ -27,7 +27,7 @@ from tests.server import Server
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
-_PROCESSES = [Path(__file__).parent / folder for folder in ("console", "drills", "e2e")]
+_PROCESSES = [Path(__file__).parent / folder for folder in ("blackbox", "console", "drills", "e2e")]
 """Tests of servers and commands, whose processes count for coverage. Other tests cover the code
 that these run in this process, and tracing it would double their time."""
 

@@ -17,6 +17,8 @@ import pytest
 from tests.processes import Helper
 
 ADMIN_KEY = "ek_test-admin-key-0123456789abcdef"
+PYTHON = os.environ.get("BUILD_PYTHON", sys.executable)
+"""Interpreter that runs the servers: ours, or that of another build (see `tests.blackbox`)."""
 _START_S = 60.0
 _STOP_S = 15.0
 
@@ -60,7 +62,7 @@ class Server:
         """Start the server and wait until it listens."""
         self.process = Helper(
             "earshot serve",
-            [sys.executable, "-m", "service", "serve"],
+            [PYTHON, "-P", "-m", "service", "serve"],
             self.log_file,
             piped=True,
             env=clean_environment()

@@ -27,6 +27,7 @@ PARTS: Sequence[Sequence[str]] = (
     ),
     ("tests/e2e",),
     ("tests/drills",),
+    ("tests/blackbox",),
     ("tests/console",),
     ("tests/asr", "tests/contracts", "tests/rooms"),
     (EVERYTHING,),
