@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from service.alerts.action import ActionDone, ActionRequested
+from service.alerts.action import ActionDone, ActionFailed, ActionRequested
 from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
 from service.clock import iso
 from service.listening.events import AudioGap, TranscriptHeard
@@ -36,6 +36,7 @@ Event = (
     | AlertRetracted
     | ActionRequested
     | ActionDone
+    | ActionFailed
     | OverloadChanged
     | PoliciesChanged
 )
@@ -74,7 +75,7 @@ def room_of(event: Event) -> str:
             AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
         ):
             return alert.room_id
-        case ActionRequested(action) | ActionDone(action):
+        case ActionRequested(action) | ActionDone(action) | ActionFailed(action):
             return action.room_id
         case OverloadChanged() | PoliciesChanged():
             return ""
