@@ -215,13 +215,20 @@ class ActionRunner:
     def _note_result(self, change: ActionChange) -> None:
         action = change.after
         if action.state is ActionState.DONE and change.room_open:
-            self._rooms.set_muted(action.room_id, action.speaker_id, muted=change.muted)
+            if action.action in (RoomAction.MUTE, RoomAction.UNMUTE):
+                self._rooms.set_muted(action.room_id, action.speaker_id, muted=change.muted)
             if action.carrier is Carrier.WEBHOOK:
                 self._spawn_effect(action)
         if (over := self._over.get(action.id)) is not None:
             over.set()
         self._metrics.actions.labels(action.action, action.state).inc()
-        log.info(f"action.{action.state}", action=action.action, id=action.id, late=action.late)
+        done = action.state is ActionState.DONE
+        log.info(
+            "action.done" if done else "action.failed",
+            action=action.action,
+            id=action.id,
+            late=action.late,
+        )
 
     def _spawn_effect(self, action: ModeratorAction) -> None:
         if self._tasks is None:  # the server is stopping: it hears nobody any more

@@ -187,8 +187,8 @@ class ActionStore(Protocol):
 
         A new result appends `action.done` or `action.failed` and has its effect: a mute that is
         done adds the speaker to the muted ones unless a later unmute is done, an unmute that is
-        done removes them, and a removal that is done revokes their publish tokens. In a room that has ended meanwhile it
-        has none. If `decide` raises, nothing is written.
+        done removes them, and a removal that is done revokes their publish tokens. In a room that
+        has ended meanwhile it has none. If `decide` raises, nothing is written.
 
         Returns:
             The change; None if there is no such action.

@@ -23,7 +23,7 @@ from service.errors import Problem
 from service.listening.events import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.provider import Provider
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, ImpossibleAction, RoomAction
 from service.rooms.control import RoomControl
 
 router = APIRouter(tags=["alerts"])
@@ -103,6 +103,7 @@ class Case(Alert):
         gaps: Gaps in that time, oldest first.
         actions: Moderators' actions because of it, oldest first.
         can: Actions that are possible in its room now.
+        cannot: The other actions, and why each is not possible.
     """
 
     talk: Sequence[TranscriptHeard]
@@ -110,6 +111,7 @@ class Case(Alert):
     history: Sequence[Step]
     actions: Sequence[ModeratorAction]
     can: Sequence[RoomAction]
+    cannot: Sequence[ImpossibleAction]
 
 
 async def _filter(
@@ -146,13 +148,16 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
         alert.speech_started_at - TALK_AROUND,
         alert.speech_ended_at + TALK_AROUND,
     )
+    room = await parts.rooms.find(alert.room_id)
+    carriers = {action: parts.rooms.carrier(room, action) for action in RoomAction}
     return Case(
         **_fields(alert),
         talk=await parts.hearing.talk(*shown),
         gaps=await parts.hearing.gaps_between(*shown),
         history=await parts.alerts.history(alert_id),
         actions=await parts.actions.of_alert(alert_id),
-        can=list(parts.rooms.possible_actions(alert.room_id)),
+        can=[one for one in RoomAction if isinstance(carriers[one], Carrier)],
+        cannot=[one for one in carriers.values() if isinstance(one, ImpossibleAction)],
     )
 
 

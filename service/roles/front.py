@@ -96,6 +96,7 @@ class Front:
     Attributes:
         notice: Notice to people about the model in use; empty for none.
         kept: Retention of words.
+        action_timeout: Time in which a room server confirms an action.
     """
 
     clock: Clock
@@ -103,6 +104,7 @@ class Front:
     database: Database
     notice: str
     kept: Kept
+    action_timeout: timedelta
     seal: Seal
     attempts: Attempts
     console: ConsoleFiles
@@ -210,6 +212,7 @@ def build_front(
         database=database,
         notice=MICRO_NOTICE if settings.asr_model == MICRO else "",
         kept=Kept(settings.talk_hours, settings.alert_days),
+        action_timeout=timedelta(seconds=settings.action_timeout_s),
         seal=common.seal,
         attempts=Attempts(),
         console=ConsoleFiles(),

@@ -14,7 +14,6 @@ from service.rooms.janus.server import JanusServer, describe_room
 from service.rooms.janus.stay import JanusStay
 from service.rooms.room import Room, RoomState
 
-
 _NOBODY_WARNS = (
     "The room has no text room in which earshot could warn, and no enabled webhook takes"
     " `action.requested` of it; give `connector.text_room`, or let an administrator add a webhook."
