@@ -130,7 +130,7 @@ async def _store(
     if after.state is ActionState.DONE:
         if await _is_room_open(connection, after):
             await _take_effect(connection, after)
-        event = ActionDone(after)
+        event: ActionDone | ActionFailed = ActionDone(after)
     else:
         event = ActionFailed(after)
     await append(connection, event, after.finished_at or clock())
