@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -12,9 +12,18 @@ from service.alerts.alert import Alert
 from service.clock import Timestamp
 from service.rooms.actions import RoomAction
 
+TIMEOUT_S = 30.0
+
 
 class ActionState(StrEnum):
     REQUESTED = "requested"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ActionOutcome(StrEnum):
+    """Outcome of an action that a room server reports."""
+
     DONE = "done"
     FAILED = "failed"
 
@@ -28,6 +37,7 @@ class ModeratorAction:
         requested_by: Name of the moderator; `the room server` for an action made there.
         reason: Moderator's reason, in their words.
         message: Text for a warned speaker.
+        expires_at: Time after which the action is not sent to a room server any more.
         detail: Confirmation of the room server, or the reason of a failure.
     """
 
@@ -42,6 +52,7 @@ class ModeratorAction:
     reason: str
     message: str
     requested_at: Timestamp
+    expires_at: Timestamp
     finished_at: Timestamp | None = None
     detail: str = ""
 
@@ -69,6 +80,7 @@ def request_action(
     *,
     reason: str,
     message: str,
+    timeout_s: float = TIMEOUT_S,
 ) -> ModeratorAction:
     """Return a new action of moderator `who` on this person, or on the alert's room."""
     return ModeratorAction(
@@ -83,4 +95,5 @@ def request_action(
         reason=reason,
         message=message,
         requested_at=now,
+        expires_at=now + timedelta(seconds=timeout_s),
     )

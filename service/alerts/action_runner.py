@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NoReturn, Protocol
 from weakref import WeakValueDictionary
 
 import structlog
 
-from service.alerts.action import ActionState, ModeratorAction
+from service.alerts.action import ActionOutcome, ActionState, ModeratorAction
 from service.alerts.ports import ActionStore
 from service.clock import Clock
-from service.errors import StoreAway
+from service.errors import Problem, StoreAway
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
 
@@ -66,6 +67,23 @@ class ActionRunner:
             log.info("action.requested", action=action.action, id=action.id, room=action.room_id)
             self._begin([action])
         return requested
+
+    async def pending(self) -> Sequence[ModeratorAction]:
+        return await self._store.pending()
+
+    async def record_delivery(self, action_id: str, at: datetime) -> None:
+        log.info("action.delivered", id=action_id, at=at.isoformat())
+
+    async def record_result(
+        self, action_id: str, outcome: ActionOutcome, reason: str, who: str
+    ) -> ModeratorAction:
+        for action in await self._store.pending():
+            if action.id == action_id:
+                state = ActionState(outcome)
+                over = replace(action, state=state, detail=reason, finished_at=self._clock())
+                await self._store.finish(over)
+                return over
+        raise Problem(404, "No such action", f"no action {action_id} is pending")
 
     def _begin(self, actions: Sequence[ModeratorAction]) -> None:
         if self._tasks is None:  # the server is stopping: the next run carries them out

@@ -5,12 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.alerts.action import ActionDone, ActionRequested, ActionState, ModeratorAction
+from service.alerts.action import (
+    TIMEOUT_S,
+    ActionDone,
+    ActionRequested,
+    ActionState,
+    ModeratorAction,
+)
 from service.clock import Clock, utc_now
 from service.rooms.actions import RoomAction
 from service.storage.engine import Database
@@ -38,7 +45,7 @@ class SqlActions:
         async with self._database.write() as connection:
             if (row := (await connection.execute(select(actions).where(same))).first()) is not None:
                 return _action(row)
-            await connection.execute(insert(actions).values(asdict(action)))
+            await connection.execute(insert(actions).values(_columns(action)))
             if action.action is RoomAction.MUTE:
                 await _mute(connection, action)
             await append(connection, ActionRequested(action), action.requested_at)
@@ -85,7 +92,7 @@ class SqlActions:
             if row is None:  # the alert has expired
                 return
             done = _lifted(_action(row), self._clock)
-            await connection.execute(insert(actions).values(asdict(done)))
+            await connection.execute(insert(actions).values(_columns(done)))
             await append(connection, ActionDone(done), done.requested_at)
 
     async def _read(self, which: Any) -> Sequence[ModeratorAction]:
@@ -125,13 +132,20 @@ def _lifted(muted: ModeratorAction, clock: Clock) -> ModeratorAction:
         reason="",
         message="",
         requested_at=now,
+        expires_at=now,
         finished_at=now,
         detail="somebody unmuted the speaker there",
     )
 
 
+def _columns(action: ModeratorAction) -> dict[str, Any]:
+    columns = asdict(action)
+    del columns["expires_at"]
+    return columns
+
+
 def _action(row: Row[Any]) -> ModeratorAction:
-    fields = row._asdict()
+    fields = row._asdict() | {"expires_at": row.requested_at + timedelta(seconds=TIMEOUT_S)}
     return ModeratorAction(
         **fields | {"action": RoomAction(fields["action"]), "state": ActionState(fields["state"])}
     )

@@ -137,4 +137,5 @@ def an_action(
         reason="asked for codes",
         message=message,
         requested_at=NOW,
+        expires_at=NOW + 30 * SECOND,
     )
