@@ -256,7 +256,7 @@ async def test_without_a_webhook_nothing_is_possible_and_the_case_says_why(
 ) -> None:
     alert_id = evening.ignored.alert_id
     with evening.server.client() as http:
-        refused = http.post(f"/v1/alerts/{alert_id}/actions", json={"action": "end_room"})
+        refused = http.post(f"/v1/alerts/{alert_id}/actions", json={"action": "warn"})
         case = http.get(f"/v1/alerts/{alert_id}").json()
     assert refused.status_code == 409
     problem = refused.json()
