@@ -17,6 +17,7 @@ from policies.load import Loaded
 from service.access.attempts import Attempts
 from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.access.sealing import Seal
+from service.alerts.helplines import Helpline, load_helplines
 from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.clock import Clock
 from service.errors import ConfigurationError
@@ -97,6 +98,7 @@ class Front:
     Attributes:
         notice: Notice to people about the model in use; empty for none.
         kept: Retention of words.
+        helplines: Helplines that the operator names.
         action_timeout: Time in which a room server confirms an action.
     """
 
@@ -108,6 +110,7 @@ class Front:
     action_timeout: timedelta
     seal: Seal
     attempts: Attempts
+    helplines: Sequence[Helpline]
     console: ConsoleFiles
     # Stores
     keys: KeyStore
@@ -217,6 +220,7 @@ def build_front(
         action_timeout=timedelta(seconds=settings.action_timeout_s),
         seal=common.seal,
         attempts=Attempts(),
+        helplines=load_helplines(settings.helplines),
         console=ConsoleFiles(),
         keys=stores.keys,
         sessions=stores.sessions,
