@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -34,6 +35,7 @@ class Key:
         id: Public id of the key in lists and in the audit log.
         name: Person or machine that holds the key; a moderator's decisions are recorded under it.
         expires_at: Expiry; None for a key that is valid until it is revoked.
+        rooms: Ids and globs of the rooms that the key is for; empty for all.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Key:
     expires_at: Timestamp | None = None
     revoked_at: Timestamp | None = None
     last_used_at: Timestamp | None = None
+    rooms: tuple[str, ...] = ()
 
     def valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
@@ -72,6 +75,7 @@ def make_key(
     *,
     lifetime: timedelta | None = None,
     secret: str | None = None,
+    rooms: Sequence[str] = (),
 ) -> tuple[Key, str]:
     """Make a key. Returns: the key and its secret, which is made unless it is given."""
     key = Key(
@@ -80,5 +84,6 @@ def make_key(
         role=role,
         created_at=now,
         expires_at=None if lifetime is None else now + lifetime,
+        rooms=tuple(dict.fromkeys(rooms)),
     )
     return key, secret or make_secret()

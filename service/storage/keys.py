@@ -63,4 +63,5 @@ def key_of(row: Row[Any]) -> Key:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        rooms=tuple(row.rooms),
     )

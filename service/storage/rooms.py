@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.access.scope import no_such_room
 from service.clock import Clock, utc_now
 from service.errors import Problem
 from service.rooms.room import (
@@ -98,7 +99,7 @@ class SqlRooms:
         async with self._database.write() as connection:
             before = await _find(connection, room_id)
             if before is None:
-                raise Problem(404, "No such room", f"there is no room {room_id!r}")
+                raise no_such_room(room_id)
             after = replace(before, state=state, reason=reason)
             if after == before:
                 return before
@@ -181,7 +182,7 @@ class SqlTokens:
         async with self._database.write() as connection:
             room = await _find(connection, speaker.room_id)
             if room is None:
-                raise Problem(404, "No such room", f"there is no room {speaker.room_id!r}")
+                raise no_such_room(speaker.room_id)
             if room.state is RoomState.ENDED:
                 raise Problem(409, "Room ended", f"room {room.id!r} has ended; open it again first")
             await connection.execute(insert(publish_tokens).values(values))
