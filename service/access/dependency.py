@@ -19,7 +19,7 @@ from service.access.authenticate import (
 from service.access.keys import Role
 from service.access.parts import ACCESS
 from service.access.same_origin import refuse_foreign
-from service.access.scope import require_scope
+from service.access.scope import about_all_rooms, require_scope
 from service.access.sessions import COOKIE
 from service.errors import Problem
 
@@ -42,6 +42,15 @@ async def require_room_in_scope(request: Request, caller: Caller) -> None:
     """
     if "room_id" in request.path_params:
         require_scope(caller, request.path_params["room_id"])
+
+
+async def refuse_scoped(request: Request, caller: Caller) -> None:
+    """Refuse a caller whose key is for some rooms only: the answer is about all rooms.
+
+    Raises:
+        Problem: 403.
+    """
+    raise about_all_rooms(caller)
 
 
 def allow(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
+from service.access.scope import describe_scope
 from service.clock import Timestamp
 
 PREFIX = "ek_"
@@ -49,6 +50,11 @@ class Key:
 
     def valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def purpose(self) -> str:
+        """Return role, holder and scope, for the audit log."""
+        only = f", rooms {describe_scope(self.rooms)}" if self.rooms else ""
+        return f"{self.role} for {self.name}{only}"
 
     def must_store_use(self, now: datetime) -> bool:
         return self.last_used_at is None or now - self.last_used_at >= LAST_USED_EVERY

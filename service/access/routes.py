@@ -5,6 +5,7 @@ No script can read the cookie.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -43,12 +44,14 @@ class SignedIn:
 
     Attributes:
         expires_at: Expiry of the session or of the bearer key; null for never.
+        rooms: Ids and globs of the rooms that the key is for; empty for all.
     """
 
     name: str
     role: Role
     key_id: str
     expires_at: Timestamp | None
+    rooms: Sequence[str] = ()
 
 
 @router.post(_PATH, summary="Sign in with a key")
@@ -65,7 +68,7 @@ async def sign_in(shown: ShownKey, request: Request, response: Response, parts: 
         await parts.sessions.end(digest_of(before))
     await record(request, Caller(key.name, key.role, key.id), Action.SIGNED_IN, key.id)
     _set_cookie(request, response, token, session.expires_at - now)
-    return SignedIn(key.name, key.role, key.id, session.expires_at)
+    return SignedIn(key.name, key.role, key.id, session.expires_at, key.rooms)
 
 
 @router.get(_PATH, summary="Show who is signed in")
@@ -73,7 +76,7 @@ async def show_session(
     caller: Annotated[Caller, Depends(allow(*Role))], response: Response
 ) -> SignedIn:
     response.headers["Cache-Control"] = "no-store"
-    return SignedIn(caller.name, caller.role, caller.key_id, caller.until)
+    return SignedIn(caller.name, caller.role, caller.key_id, caller.until, caller.rooms)
 
 
 @router.delete(_PATH, status_code=204, summary="Sign out")

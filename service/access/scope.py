@@ -52,6 +52,16 @@ def no_such_room(room_id: str) -> Problem:
     return Problem(404, "No such room", f"no room has the id {room_id[:128]!r}")
 
 
+def about_all_rooms(caller: Scoped) -> Problem:
+    """Make the refusal of a call that concerns all rooms, for a scoped key."""
+    return Problem(
+        403,
+        "Not for a scoped key",
+        f"this is about all rooms, and this key is for {describe_scope(caller.rooms)} only; name a"
+        " room of these if the call takes one, or use a key that is not scoped",
+    )
+
+
 def glob_in_scope(caller: Scoped, glob: str) -> bool:
     """Return whether every room of this glob is surely in the scope.
 

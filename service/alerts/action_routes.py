@@ -8,12 +8,10 @@ from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
 
 from policies.languages import words_for_room
-from service.access.authenticate import Caller
-from service.access.dependency import allow
-from service.access.keys import PLAIN, Role
+from service.access.keys import PLAIN
 from service.alerts.action import ModeratorAction, request_action
 from service.alerts.ports import ActionRequests, AlertStore
-from service.alerts.routes import AlertId, Reason, require_alert
+from service.alerts.routes import AlertId, Decides, Reason, require_alert
 from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
@@ -38,7 +36,6 @@ class ActionParts(Protocol):
 ACTIONS = Provider[ActionParts]()
 Parts = Annotated[ActionParts, Depends(ACTIONS)]
 
-Acts = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=PLAIN)]
 
 
@@ -49,7 +46,7 @@ class NewAction(Reason):
 
 @router.post("/v1/alerts/{alert_id}/actions", status_code=202, summary="Request an action")
 async def request_alert_action(
-    alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts
+    alert_id: AlertId, body: NewAction, parts: Parts, caller: Decides
 ) -> ModeratorAction:
     """Carry out an action in the room. `action.done` tells how it was confirmed or why it failed.
 

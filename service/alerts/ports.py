@@ -50,13 +50,18 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Conditions for a list of alerts; None or empty sets no condition."""
+    """Conditions for a list of alerts; None or empty sets no condition.
+
+    Attributes:
+        scope: Ids and globs of rooms; an alert must be in one of them.
+    """
 
     room_id: str | None = None
     states: Collection[AlertState] = ()
     least_severity: Severity | None = None
     speaker_ids: Collection[str] = ()
     categories: Collection[str] = ()
+    scope: Collection[str] = ()
 
 
 class AlertStore(Protocol):

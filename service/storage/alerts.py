@@ -33,6 +33,7 @@ from service.storage.event_log import append
 from service.storage.hearing import is_on_record, record
 from service.storage.paging import behind, cursor_of, gravest_place, newest_place
 from service.storage.rule_hits import count_heard, keep_hits
+from service.storage.scope import within
 from service.storage.tables import alerts, hits, steps
 
 _RANK = case({severity: severity.rank for severity in Severity}, value=alerts.c.severity)
@@ -173,6 +174,8 @@ def _wanted(wanted: AlertFilter) -> list[ColumnElement[bool]]:
         conditions.append(alerts.c.speaker_id.in_(wanted.speaker_ids))
     if wanted.categories:
         conditions.append(alerts.c.category.in_(wanted.categories))
+    if wanted.scope:
+        conditions.append(within(alerts.c.room_id, wanted.scope))
     return conditions
 
 

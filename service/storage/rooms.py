@@ -26,6 +26,7 @@ from service.rooms.room import (
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.paging import cursor_of, older_than
+from service.storage.scope import within
 from service.storage.tables import mutes, publish_tokens, rooms, speakers
 
 
@@ -71,11 +72,18 @@ class SqlRooms:
             await connection.execute(changed)
 
     async def page(
-        self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
+        self,
+        states: Collection[RoomState] = (),
+        *,
+        limit: int,
+        cursor: str | None = None,
+        scope: Collection[str] = (),
     ) -> tuple[Sequence[Room], str | None]:
         query = select(rooms).order_by(rooms.c.joined_at.desc(), rooms.c.id.desc())
         if states:
             query = query.where(rooms.c.state.in_(states))
+        if scope:
+            query = query.where(within(rooms.c.id, scope))
         if cursor is not None:
             query = query.where(older_than(cursor, rooms.c.joined_at, rooms.c.id))
         async with self._database.read() as connection:
