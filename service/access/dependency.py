@@ -18,7 +18,7 @@ from service.access.authenticate import (
 )
 from service.access.keys import Role
 from service.access.parts import ACCESS
-from service.access.same_origin import refuse_foreign
+from service.access.same_origin import refuse_foreign, refuse_other_host
 from service.access.scope import about_all_rooms, require_scope
 from service.access.sessions import COOKIE
 from service.errors import Problem
@@ -105,5 +105,6 @@ async def _caller(request: Request) -> Caller:
     token = request.cookies.get(COOKIE)
     if authorization is not None or not token:
         return await authenticate(parts.keys, authorization, door_of(request), parts.clock())
+    refuse_other_host(parts.public_url, request.headers)
     refuse_foreign(request.method, request.url.scheme, request.headers)
     return await authenticate_session(parts.sessions, parts.keys, token, parts.clock())

@@ -19,7 +19,7 @@ from service.access.authenticate import Caller, find_key, refuse_in_address
 from service.access.dependency import allow, door_of
 from service.access.keys import Role, digest_of
 from service.access.parts import Parts
-from service.access.same_origin import refuse_foreign
+from service.access.same_origin import refuse_foreign, refuse_other_host
 from service.access.sessions import COOKIE, make_session
 from service.clock import Timestamp
 
@@ -59,6 +59,7 @@ async def sign_in(shown: ShownKey, request: Request, response: Response, parts: 
     refuse_in_address(request.query_params.keys())
     if "origin" in request.headers:  # another site must not sign a person in here
         refuse_foreign(request.method, request.url.scheme, request.headers)
+    refuse_other_host(parts.public_url, request.headers)
     now = parts.clock()
     key = await find_key(parts.keys, shown.key.strip(), door_of(request), now)
     session, token = make_session(key, now)
@@ -83,6 +84,7 @@ async def show_session(
 async def sign_out(request: Request, response: Response, parts: Parts) -> None:
     token = request.cookies.get(COOKIE)
     if token:
+        refuse_other_host(parts.public_url, request.headers)
         refuse_foreign(request.method, request.url.scheme, request.headers)
         found = await parts.sessions.find(digest_of(token))
         if found is not None:

@@ -53,7 +53,9 @@ AlertId = Annotated[str, Path(pattern=_ALERT_ID)]
 
 
 async def require_alert_in_scope(request: Request, caller: Caller) -> None:
-    """Refuse a path whose alert is outside the caller's scope, as an unknown alert.
+    """Refuse a path whose alert is unknown, or outside the caller's scope, in the same way.
+
+    Both before the body is looked at: a bad body must not tell one from the other.
 
     Raises:
         Problem: 404.
@@ -61,7 +63,7 @@ async def require_alert_in_scope(request: Request, caller: Caller) -> None:
     alert_id = str(request.path_params.get("alert_id", ""))
     if re.fullmatch(_ALERT_ID, alert_id, re.ASCII):
         alert = await ALERTS.of(request.app).alerts.get(alert_id)
-        if alert is not None and not in_scope(caller, alert.room_id):
+        if alert is None or not in_scope(caller, alert.room_id):
             require_alert(alert_id, None)
 
 

@@ -96,6 +96,9 @@ class Front:
     Attributes:
         notice: Notice to people about the model in use; empty for none.
         kept: Retention of words.
+        token_attempts: Rate limit on unknown publish tokens. It is apart from that of keys: a
+            listener whose token has expired must not keep a moderator at the same address out.
+        public_url: EARSHOT_PUBLIC_URL; empty if it is not set.
     """
 
     clock: Clock
@@ -105,6 +108,8 @@ class Front:
     kept: Kept
     seal: Seal
     attempts: Attempts
+    token_attempts: Attempts
+    public_url: str
     console: ConsoleFiles
     # Stores
     keys: KeyStore
@@ -212,6 +217,8 @@ def build_front(
         kept=Kept(settings.talk_hours, settings.alert_days),
         seal=common.seal,
         attempts=Attempts(),
+        token_attempts=Attempts(),
+        public_url=settings.public_url or "",
         console=ConsoleFiles(),
         keys=stores.keys,
         sessions=stores.sessions,

@@ -64,7 +64,9 @@ WebhookId = Annotated[str, Path(pattern=_WEBHOOK_ID)]
 
 
 async def require_webhook_in_scope(request: Request, caller: Caller) -> None:
-    """Refuse a path whose webhook is for rooms outside the caller's scope, as an unknown webhook.
+    """Refuse a path whose webhook is unknown, or outside the caller's scope, in the same way.
+
+    Both before the body is looked at: a bad body must not tell one from the other.
 
     Raises:
         Problem: 404.
@@ -72,7 +74,7 @@ async def require_webhook_in_scope(request: Request, caller: Caller) -> None:
     webhook_id = str(request.path_params.get("webhook_id", ""))
     if re.fullmatch(_WEBHOOK_ID, webhook_id, re.ASCII):
         found = await WEBHOOKS.of(request.app).webhooks.get(webhook_id)
-        if found is not None and not glob_in_scope(caller, found.endpoint.room):
+        if found is None or not glob_in_scope(caller, found.endpoint.room):
             raise _no_such_webhook(webhook_id)
 
 
