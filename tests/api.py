@@ -115,6 +115,8 @@ class Parts:
     action_timeout: timedelta = timedelta(seconds=30)
     policy_folder: PolicyFolder | None = None
     attempts: Attempts = field(default_factory=Attempts)
+    token_attempts: Attempts = field(default_factory=Attempts)
+    public_url: str = ""
     kept: Kept = field(default_factory=lambda: Kept(talk_hours=24, alert_days=30))
     notice: str = ""
     helplines: Sequence[Helpline] = ()

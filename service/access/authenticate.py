@@ -23,12 +23,14 @@ class Caller:
 
     Attributes:
         until: Expiry of the key or of its session; None for never.
+        rooms: Ids and globs of the rooms that the key is for; empty for all.
     """
 
     name: str
     role: Role
     key_id: str
     until: datetime | None = None
+    rooms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ async def authenticate(
         Problem: 401, or 429 after too many unknown keys, with the remedy.
     """
     key = await find_key(store, _bearer(authorization), door, now)
-    return Caller(key.name, key.role, key.id, until=key.expires_at)
+    return Caller(key.name, key.role, key.id, until=key.expires_at, rooms=key.rooms)
 
 
 async def find_key(store: KeyStore, secret: str, door: Door, now: datetime) -> Key:
@@ -105,7 +107,7 @@ async def authenticate_session(
         raise refusal(f"you were signed in until {iso(session.expires_at)}; sign in again")
     if key.must_store_use(now):
         await keys.used(key.id, now)
-    return Caller(key.name, key.role, key.id, until=session.expires_at)
+    return Caller(key.name, key.role, key.id, until=session.expires_at, rooms=key.rooms)
 
 
 def refuse_ended(key: Key, now: datetime) -> None:

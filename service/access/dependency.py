@@ -18,7 +18,8 @@ from service.access.authenticate import (
 )
 from service.access.keys import Role
 from service.access.parts import ACCESS
-from service.access.same_origin import refuse_foreign
+from service.access.same_origin import refuse_foreign, refuse_other_host
+from service.access.scope import about_all_rooms, require_scope
 from service.access.sessions import COOKIE
 from service.errors import Problem
 
@@ -29,12 +30,41 @@ _COOKIE = APIKeyCookie(
 """Both show the lock in OpenAPI. They refuse nothing themselves."""
 
 
-def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
+ScopeCheck = Callable[[Request, Caller], Awaitable[None]]
+"""Check that what the path names lies in the caller's scope. Raises the route's own 404."""
+
+
+async def require_room_in_scope(request: Request, caller: Caller) -> None:
+    """Refuse a path whose `room_id` is outside the caller's scope, as an unknown room.
+
+    Raises:
+        Problem: 404.
+    """
+    if "room_id" in request.path_params:
+        require_scope(caller, request.path_params["room_id"])
+
+
+async def refuse_scoped(request: Request, caller: Caller) -> None:
+    """Refuse a caller whose key is for some rooms only: the answer is about all rooms.
+
+    Raises:
+        Problem: 403.
+    """
+    raise about_all_rooms(caller)
+
+
+def allow(
+    *roles: Role, in_scope: ScopeCheck = require_room_in_scope
+) -> Callable[..., Awaitable[Caller]]:
     """Make a dependency that returns the caller, or refuses a role that is not one of these.
 
-    A refusal is 401, 403 or 429. A bearer key takes precedence over a session's cookie.
+    A refusal is 401, 403 or 429; 404 for what lies outside the scope of the caller's key. A bearer
+    key takes precedence over a session's cookie.
 
     `caller: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]`
+
+    Args:
+        in_scope: Check of a scoped caller. The default compares the path's `room_id`.
     """
 
     async def caller(
@@ -44,6 +74,8 @@ def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
     ) -> Caller:
         found = await _caller(request)
         require(found, roles)
+        if found.rooms:
+            await in_scope(request, found)
         return found
 
     return caller
@@ -55,7 +87,8 @@ async def still_allowed(request: Request, caller: Caller) -> bool:
     True also while the database is unavailable and nobody can say.
     """
     try:
-        return (await _caller(request)).role is caller.role
+        found = await _caller(request)
+        return (found.role, found.rooms) == (caller.role, caller.rooms)
     except Problem as refused:
         return refused.status >= 500
 
@@ -72,5 +105,6 @@ async def _caller(request: Request) -> Caller:
     token = request.cookies.get(COOKIE)
     if authorization is not None or not token:
         return await authenticate(parts.keys, authorization, door_of(request), parts.clock())
+    refuse_other_host(parts.public_url, request.headers)
     refuse_foreign(request.method, request.url.scheme, request.headers)
     return await authenticate_session(parts.sessions, parts.keys, token, parts.clock())

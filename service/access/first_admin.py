@@ -34,8 +34,8 @@ async def ensure_admin(
 
 async def _add(store: KeyStore, audit: AuditStore, key: Key, secret: str) -> None:
     await store.add(key, digest_of(secret))
-    reason = f"{key.role} for {key.name}"
-    await audit.add(make_entry(SERVER, Action.KEY_MADE, key.id, key.created_at, reason=reason))
+    entry = make_entry(SERVER, Action.KEY_MADE, key.id, key.created_at, reason=key.purpose())
+    await audit.add(entry)
 
 
 async def _store_given(store: KeyStore, audit: AuditStore, given: str, now: datetime) -> None:

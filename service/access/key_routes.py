@@ -8,33 +8,53 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Key, Role, digest_of, make_key
+from service.access.names import PlainName, describe_same_name
 from service.access.parts import Parts
+from service.access.scope import MOST_GLOBS, RoomGlob
 from service.errors import Problem
 
 router = APIRouter(tags=["access"])
 
 Manages = Annotated[Caller, Depends(allow(Role.ADMIN))]
 KeyId = Annotated[str, Path(pattern=r"^key_[0-9a-f]{12}$")]
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PLAIN)
-]
 
 
 class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field(description="Person or machine that will hold the key.")
+    name: PlainName = Field(description="Person or machine that will hold the key.")
     role: Role
     expires_in_days: int | None = Field(
         None, ge=1, le=3650, description="Days until the key expires. Left out: it never does."
     )
+    rooms: list[RoomGlob] = Field(
+        [],
+        max_length=MOST_GLOBS,
+        description="Ids of the rooms that the key is for, or globs over ids (`*`, `?`); empty for"
+        " all. An admin's key cannot be scoped.",
+    )
+
+
+def refuse_scoped_admin(role: Role, rooms: Sequence[str]) -> None:
+    """Refuse an admin key for some rooms: an admin can make keys for all.
+
+    Raises:
+        Problem: 422.
+    """
+    if rooms and role is Role.ADMIN:
+        raise Problem(
+            422,
+            "Admins have all rooms",
+            "`rooms` is given for role admin, whose holder can make keys for all rooms; leave"
+            " `rooms` out or choose another role",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +75,13 @@ async def create_key(
     body: NewKey, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> CreatedKey:
     """The secret is shown only once; the server keeps its hash."""
+    refuse_scoped_admin(body.role, body.rooms)
     lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
-    key, secret = make_key(body.name, body.role, parts.clock(), lifetime=lifetime)
-    await parts.keys.add(key, digest_of(secret))
-    await record(request, caller, Action.KEY_MADE, key.id, f"{key.role} for {key.name}")
+    key, secret = make_key(body.name, body.role, parts.clock(), lifetime=lifetime, rooms=body.rooms)
+    same = await parts.keys.add_distinct(key, digest_of(secret))
+    if same is not None:
+        raise Problem(409, "Name taken", describe_same_name(key.name, same))
+    await record(request, caller, Action.KEY_MADE, key.id, key.purpose())
     response.headers["Cache-Control"] = "no-store"
     return CreatedKey(**asdict(key), secret=secret)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
+from service.access.scope import describe_scope
 from service.clock import Timestamp
 
 PREFIX = "ek_"
@@ -34,6 +36,7 @@ class Key:
         id: Public id of the key in lists and in the audit log.
         name: Person or machine that holds the key; a moderator's decisions are recorded under it.
         expires_at: Expiry; None for a key that is valid until it is revoked.
+        rooms: Ids and globs of the rooms that the key is for; empty for all.
     """
 
     id: str
@@ -43,9 +46,15 @@ class Key:
     expires_at: Timestamp | None = None
     revoked_at: Timestamp | None = None
     last_used_at: Timestamp | None = None
+    rooms: tuple[str, ...] = ()
 
     def valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def purpose(self) -> str:
+        """Return role, holder and scope, for the audit log."""
+        only = f", rooms {describe_scope(self.rooms)}" if self.rooms else ""
+        return f"{self.role} for {self.name}{only}"
 
     def must_store_use(self, now: datetime) -> bool:
         return self.last_used_at is None or now - self.last_used_at >= LAST_USED_EVERY
@@ -72,6 +81,7 @@ def make_key(
     *,
     lifetime: timedelta | None = None,
     secret: str | None = None,
+    rooms: Sequence[str] = (),
 ) -> tuple[Key, str]:
     """Make a key. Returns: the key and its secret, which is made unless it is given."""
     key = Key(
@@ -80,5 +90,6 @@ def make_key(
         role=role,
         created_at=now,
         expires_at=None if lifetime is None else now + lifetime,
+        rooms=tuple(dict.fromkeys(rooms)),
     )
     return key, secret or make_secret()

@@ -16,6 +16,10 @@ class KeyStore(Protocol):
         """Store a key. Returns: False if a key with this digest exists; nothing is written then."""
         ...
 
+    async def add_distinct(self, key: Key, digest: str) -> Key | None:
+        """Store a key, unless a valid one has a name that looks the same. Returns: that one."""
+        ...
+
     async def find(self, digest: str) -> Key | None:
         """Return the key with this digest, valid or not; None if there is none."""
         ...

@@ -5,6 +5,7 @@ No script can read the cookie.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -18,7 +19,7 @@ from service.access.authenticate import Caller, find_key, refuse_in_address
 from service.access.dependency import allow, door_of
 from service.access.keys import Role, digest_of
 from service.access.parts import Parts
-from service.access.same_origin import refuse_foreign
+from service.access.same_origin import refuse_foreign, refuse_other_host
 from service.access.sessions import COOKIE, make_session
 from service.clock import Timestamp
 
@@ -43,12 +44,14 @@ class SignedIn:
 
     Attributes:
         expires_at: Expiry of the session or of the bearer key; null for never.
+        rooms: Ids and globs of the rooms that the key is for; empty for all.
     """
 
     name: str
     role: Role
     key_id: str
     expires_at: Timestamp | None
+    rooms: Sequence[str] = ()
 
 
 @router.post(_PATH, summary="Sign in with a key")
@@ -56,6 +59,7 @@ async def sign_in(shown: ShownKey, request: Request, response: Response, parts: 
     refuse_in_address(request.query_params.keys())
     if "origin" in request.headers:  # another site must not sign a person in here
         refuse_foreign(request.method, request.url.scheme, request.headers)
+    refuse_other_host(parts.public_url, request.headers)
     now = parts.clock()
     key = await find_key(parts.keys, shown.key.strip(), door_of(request), now)
     session, token = make_session(key, now)
@@ -65,7 +69,7 @@ async def sign_in(shown: ShownKey, request: Request, response: Response, parts: 
         await parts.sessions.end(digest_of(before))
     await record(request, Caller(key.name, key.role, key.id), Action.SIGNED_IN, key.id)
     _set_cookie(request, response, token, session.expires_at - now)
-    return SignedIn(key.name, key.role, key.id, session.expires_at)
+    return SignedIn(key.name, key.role, key.id, session.expires_at, key.rooms)
 
 
 @router.get(_PATH, summary="Show who is signed in")
@@ -73,13 +77,14 @@ async def show_session(
     caller: Annotated[Caller, Depends(allow(*Role))], response: Response
 ) -> SignedIn:
     response.headers["Cache-Control"] = "no-store"
-    return SignedIn(caller.name, caller.role, caller.key_id, caller.until)
+    return SignedIn(caller.name, caller.role, caller.key_id, caller.until, caller.rooms)
 
 
 @router.delete(_PATH, status_code=204, summary="Sign out")
 async def sign_out(request: Request, response: Response, parts: Parts) -> None:
     token = request.cookies.get(COOKIE)
     if token:
+        refuse_other_host(parts.public_url, request.headers)
         refuse_foreign(request.method, request.url.scheme, request.headers)
         found = await parts.sessions.find(digest_of(token))
         if found is not None:

@@ -1,4 +1,6 @@
-"""Check that a request with a cookie comes from our own page (cross-site request forgery).
+"""Check that a request with a cookie comes from our own page, at our own address.
+
+The first guards against cross-site request forgery, the second against DNS rebinding.
 
 The cookie is SameSite=Strict already. This second check covers other ports and programs on the
 same host, and browsers that do not honour SameSite.
@@ -40,6 +42,38 @@ def refuse_foreign(method: str, scheme: str, headers: Mapping[str, str]) -> None
             "a signed-in page works only from this server's own address: its `Origin` must be the"
             " address that the request goes to. Open the console there; a proxy in between must"
             " pass the `Host` header on. Programs send `Authorization: Bearer KEY` instead",
+        )
+
+
+def refuse_other_host(public_url: str, headers: Mapping[str, str]) -> None:
+    """Refuse a call of a page under another host than the server's public one.
+
+    A page of another site whose name was pointed at this server (DNS rebinding) has the same
+    origin as its calls, so that only the `Host` header gives it away.
+
+    Args:
+        public_url: EARSHOT_PUBLIC_URL; empty: nothing is refused.
+        headers: Headers of the request, with lower-case names.
+
+    Raises:
+        Problem: 403, with the remedy.
+    """
+    if not public_url:
+        return
+    public = urlsplit(public_url)
+    try:
+        ours = _place(urlsplit(f"{public.scheme}://{headers.get('host', '')}")) == _place(
+            urlsplit(f"{public.scheme}://{public.netloc}")
+        )
+    except ValueError:
+        ours = False
+    if not ours:
+        raise Problem(
+            403,
+            "Another address",
+            f"a page may use this server only at {public.scheme}://{public.hostname}"
+            f"{'' if public.port is None else f':{public.port}'}, its EARSHOT_PUBLIC_URL: open the"
+            " console there, and let a proxy in between pass the `Host` header on",
         )
 
 

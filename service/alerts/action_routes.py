@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field, StringConstraints
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
+from service.access.scope import in_scope
 from service.alerts.action import ActionOutcome, ModeratorAction, request_action
 from service.alerts.action_runner import no_such_action
 from service.alerts.helplines import Helpline
 from service.alerts.ports import ActionRequests, ActionStore, AlertStore
-from service.alerts.routes import AlertId, Reads, Reason, require_alert
+from service.alerts.routes import AlertId, Decides, Reason, require_alert
 from service.alerts.suggested_message import suggest_message
 from service.clock import Clock
 from service.errors import Problem
@@ -47,12 +49,29 @@ class ActionParts(Protocol):
 ACTIONS = Provider[ActionParts]()
 Parts = Annotated[ActionParts, Depends(ACTIONS)]
 
-Acts = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=PLAIN)]
 
+_ACTION_ID = r"^[A-Za-z0-9_-]{1,64}$"
+ActionId = Annotated[str, Path(pattern=_ACTION_ID)]
 
-ActionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Confirms = Annotated[Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN))]
+
+async def require_action_in_scope(request: Request, caller: Caller) -> None:
+    """Refuse a path whose action is unknown, or outside the caller's scope, in the same way.
+
+    Raises:
+        Problem: 404.
+    """
+    action_id = str(request.path_params.get("action_id", ""))
+    if re.fullmatch(_ACTION_ID, action_id, re.ASCII):
+        action = await ACTIONS.of(request.app).actions.get(action_id)
+        if action is None or not in_scope(caller, action.room_id):
+            raise no_such_action(action_id)
+
+
+Reads = Annotated[Caller, Depends(allow(*Role, in_scope=require_action_in_scope))]
+Confirms = Annotated[
+    Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN, in_scope=require_action_in_scope))
+]
 
 _TITLES = {
     Obstacle.ROOM_ENDED: "Room has ended",
@@ -75,7 +94,7 @@ class NewAction(Reason):
 
 @router.post("/v1/alerts/{alert_id}/actions", status_code=202, summary="Request an action")
 async def request_alert_action(
-    alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts
+    alert_id: AlertId, body: NewAction, parts: Parts, caller: Decides
 ) -> ModeratorAction:
     """Request an action in the room. It is `pending` until the room server confirms it.
 

@@ -54,6 +54,7 @@ class AlertFilter:
 
     Attributes:
         escalated: True for alerts that were escalated, False for the others.
+        scope: Ids and globs of rooms; an alert must be in one of them.
     """
 
     room_id: str | None = None
@@ -62,6 +63,7 @@ class AlertFilter:
     speaker_ids: Collection[str] = ()
     categories: Collection[str] = ()
     escalated: bool | None = None
+    scope: Collection[str] = ()
 
 
 class AlertStore(Protocol):

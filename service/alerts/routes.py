@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Annotated, Any, Protocol
 
@@ -16,6 +17,8 @@ from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
+from service.access.names import PlainName
+from service.access.scope import in_scope
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step
 from service.alerts.decisions import Decide, Decision, Person, ReopenTo
@@ -51,15 +54,34 @@ class AlertParts(Protocol):
 ALERTS = Provider[AlertParts]()
 Parts = Annotated[AlertParts, Depends(ALERTS)]
 
-AlertId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Reads = Annotated[Caller, Depends(allow(*Role))]
-Decides = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
+_ALERT_ID = r"^[A-Za-z0-9_-]{1,64}$"
+AlertId = Annotated[str, Path(pattern=_ALERT_ID)]
+
+
+async def require_alert_in_scope(request: Request, caller: Caller) -> None:
+    """Refuse a path whose alert is unknown, or outside the caller's scope, in the same way.
+
+    Both before the body is looked at: a bad body must not tell one from the other.
+
+    Raises:
+        Problem: 404.
+    """
+    alert_id = str(request.path_params.get("alert_id", ""))
+    if re.fullmatch(_ALERT_ID, alert_id, re.ASCII):
+        alert = await ALERTS.of(request.app).alerts.get(alert_id)
+        if alert is None or not in_scope(caller, alert.room_id):
+            require_alert(alert_id, None)
+
+
+Reads = Annotated[Caller, Depends(allow(*Role, in_scope=require_alert_in_scope))]
+Decides = Annotated[
+    Caller, Depends(allow(Role.MODERATOR, Role.ADMIN, in_scope=require_alert_in_scope))
+]
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 """Text without control characters; line breaks are allowed."""
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=_TEXT)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN)]
 
 ToWhom = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)]
 
@@ -87,7 +109,7 @@ class Reopening(Reason):
 
 
 class Assignment(_Body):
-    owner: Name | None = Field(None, description="Name of a person; the caller by default.")
+    owner: PlainName | None = Field(None, description="Name of a person; the caller by default.")
 
 
 class Escalation(Reason):
@@ -146,7 +168,7 @@ async def _filter(
 @router.get("/v1/alerts", summary="List alerts, newest or gravest first")
 async def list_alerts(
     parts: Parts,
-    _: Reads,
+    caller: Reads,
     wanted: Annotated[AlertFilter, Depends(_filter)],
     order: Annotated[
         Order, Query(description="severity: gravest first, newest first among equals.")
@@ -155,6 +177,7 @@ async def list_alerts(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Alerts:
     """A cursor is valid only for the order that it came from."""
+    wanted = replace(wanted, scope=caller.rooms)
     return Alerts(*await parts.alerts.page(wanted, limit=limit, cursor=cursor, order=order))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import click
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from service.app import create_app
 from service.commands.request_timeout import TimedProtocol
@@ -20,6 +21,8 @@ from service.errors import ConfigurationError, Failed
 from service.server import RunningServer, run_roles
 from service.settings import Settings
 from service.storage.database_lock import DatabaseLock
+from service.web import forwarded
+from service.web.forwarded import ForwardedHeaders
 
 log = structlog.get_logger()
 
@@ -35,9 +38,10 @@ async def run_server(settings: Settings) -> None:
         Failed: another server took the database while it was away.
     """
     app = create_app()
+    outside = ForwardedHeaders(app, os.environ.get(forwarded.VARIABLE, ""))
     with _listen(settings.host, settings.port) as listener:
         async with run_roles(app, settings) as parts:
-            server = _Server(app, parts, settings.host, listener)
+            server = _Server(outside, parts, settings, listener)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.stop)
@@ -62,7 +66,7 @@ class _Server(uvicorn.Server):
     """Server that prints its address, and closes the feed before it waits for open requests."""
 
     def __init__(
-        self, app: FastAPI, parts: RunningServer, host: str, listener: socket.socket
+        self, app: ASGIApp, parts: RunningServer, settings: Settings, listener: socket.socket
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -70,6 +74,7 @@ class _Server(uvicorn.Server):
                 http=TimedProtocol,
                 ws="none",
                 lifespan="off",
+                proxy_headers=False,  # `ForwardedHeaders` does it: uvicorn would trust loopback
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -77,9 +82,10 @@ class _Server(uvicorn.Server):
             )
         )
         self._parts = parts
-        port = listener.getsockname()[1]
+        host, port = settings.host, listener.getsockname()[1]
         shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
         self._url = f"http://{shown}:{port}"
+        self._console = (settings.public_url or self._url).rstrip("/")
 
     def stop(self) -> None:
         self.force_exit = self.should_exit  # a second signal stops at once
@@ -89,7 +95,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         click.echo(f"listening on {self._url}")
         if self._parts.first_key:
-            click.echo(f"console {self._url}/#key={self._parts.first_key}")
+            click.echo(f"console {self._console}/#key={self._parts.first_key}")
         if self._parts.front.notice:
             log.warning("asr.demo_model", notice=self._parts.front.notice)
 

@@ -19,6 +19,7 @@ from operator import attrgetter
 from types import TracebackType
 from typing import Any, Self
 
+from service.access.scope import in_scope
 from service.feed.event import Transient, data
 from service.feed.ports import EventLog, Recorded
 
@@ -57,14 +58,18 @@ class EventFilter:
     Attributes:
         room_id: Room of the events; None for all.
         types: Types of the events; empty for all.
+        rooms: Scope of the subscriber's key: ids and globs of rooms; empty for all.
     """
 
     room_id: str | None = None
     types: frozenset[str] = frozenset()
+    rooms: tuple[str, ...] = ()
 
     def includes(self, event: Recorded | LiveEvent) -> bool:
-        return (self.room_id is None or event.room_id == self.room_id) and (
-            not self.types or event.type in self.types
+        return (
+            (self.room_id is None or event.room_id == self.room_id)
+            and (not self.types or event.type in self.types)
+            and in_scope(self, event.room_id)
         )
 
 

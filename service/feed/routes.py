@@ -83,9 +83,10 @@ async def stream_events(
 
     Without a cursor the stream starts now. With a cursor it goes on after that event. If events
     after it have expired, `feed.reset` comes first: read the lists again and go on from its id.
+    A key that is scoped to rooms gets the events of these rooms only.
     """
     broadcaster = parts.broadcaster
-    filter_ = EventFilter(room, _known(types or ()))
+    filter_ = EventFilter(room, _known(types or ()), caller.rooms)
     cursor = _cursor("Last-Event-ID", last_event_id) if last_event_id else _cursor("since", since)
     if cursor is None:
         cursor = await broadcaster.log.latest()

@@ -100,6 +100,9 @@ class Front:
         kept: Retention of words.
         helplines: Helplines that the operator names.
         action_timeout: Time in which a room server confirms an action.
+        token_attempts: Rate limit on unknown publish tokens. It is apart from that of keys: a
+            listener whose token has expired must not keep a moderator at the same address out.
+        public_url: EARSHOT_PUBLIC_URL; empty if it is not set.
     """
 
     clock: Clock
@@ -111,6 +114,8 @@ class Front:
     seal: Seal
     attempts: Attempts
     helplines: Sequence[Helpline]
+    token_attempts: Attempts
+    public_url: str
     console: ConsoleFiles
     # Stores
     keys: KeyStore
@@ -221,6 +226,8 @@ def build_front(
         seal=common.seal,
         attempts=Attempts(),
         helplines=load_helplines(settings.helplines),
+        token_attempts=Attempts(),
+        public_url=settings.public_url or "",
         console=ConsoleFiles(),
         keys=stores.keys,
         sessions=stores.sessions,

@@ -113,11 +113,22 @@ class WhipPublishing(Protocol):
         """Connector kind of the rooms that can be published into."""
         ...
 
-    async def publish(self, speaker: Speaker, offer: str) -> Published:
+    async def publish(self, speaker: Speaker, offer: str, token: str) -> Published:
         """Answer an SDP offer.
+
+        Args:
+            token: Digest of the publish token.
 
         Raises:
             Problem: With a status of RFC 9725; no peer is left behind.
+        """
+        ...
+
+    def publisher(self, room_id: str, session_id: str, token: str) -> Speaker | None:
+        """Return the speaker of a session that began with this token, expired by now or not.
+
+        Args:
+            token: Digest of the publish token.
         """
         ...
 

@@ -32,6 +32,13 @@ class _Connector(BaseModel):
         """Return the fields that everybody who may see the room may see."""
         return self.model_dump(mode="json", exclude_unset=True, exclude=set(self.secrets()))
 
+    def places(self) -> Sequence[str]:
+        """Return the rooms that a room server's hook would name, as `SERVER:ROOM`.
+
+        A key's scope must have them too: else a key for `a-*` could hear another's room as `a-1`.
+        """
+        return ()
+
     def secrets(self) -> dict[str, str]:
         """Return the secret fields that are set."""
         fields = ((name, getattr(self, name)) for name in type(self).model_fields)
@@ -68,6 +75,10 @@ class OnJanus(_Connector):
         None, description="A TextRoom in which members are told things."
     )
     text_room_secret: SecretStr | None = Field(None, max_length=200)
+
+    def places(self) -> Sequence[str]:
+        used = [self.room] if self.text_room is None else [self.room, self.text_room]
+        return [f"{self.server}:{each}" for each in dict.fromkeys(used)]
 
 
 class NewRoom(BaseModel):

@@ -23,12 +23,18 @@ class RoomStore(Protocol):
     async def get(self, room_id: str) -> Room | None: ...
 
     async def page(
-        self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
+        self,
+        states: Collection[RoomState] = (),
+        *,
+        limit: int,
+        cursor: str | None = None,
+        scope: Collection[str] = (),
     ) -> tuple[Sequence[Room], str | None]:
         """Return rooms by `joined_at`, newest first, and the cursor of the next page.
 
         Args:
             states: States of the rooms to return; empty: all.
+            scope: Ids and globs of the rooms to return; empty: all.
 
         Raises:
             Problem: 400 where the cursor is not one of ours.

@@ -16,6 +16,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role, digest_of
 from service.access.publish_tokens import make_token
+from service.access.scope import require_new_in_scope
 from service.clock import Clock, Timestamp
 from service.listening.events import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
@@ -127,6 +128,9 @@ async def open_room(
     body: NewRoom, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> Room:
     """201 for a new room, 200 where the same room is listened to already."""
+    require_new_in_scope(caller, body.id, what="`id`")
+    for place in body.connector.places():
+        require_new_in_scope(caller, place, what="the place of `connector`")
     check_packs(body.policies, parts.policies.packs)
     room, new = await parts.rooms.open(
         body.id,
@@ -147,13 +151,15 @@ async def open_room(
 @router.get("/v1/rooms", summary="List rooms, newest first")
 async def list_rooms(
     parts: Parts,
-    _: Reads,
+    caller: Reads,
     state: Annotated[Sequence[RoomState], Query(max_length=20)] = (),
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Rooms:
     """Repeat `state` to list rooms in any of several states."""
-    page, next_cursor = await parts.room_store.page(state, limit=limit, cursor=cursor)
+    page, next_cursor = await parts.room_store.page(
+        state, limit=limit, cursor=cursor, scope=caller.rooms
+    )
     items = [
         ListedRoom(
             **asdict(room),

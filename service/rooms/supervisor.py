@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from service.access.scope import no_such_room
 from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock
 from service.errors import Problem
@@ -295,7 +296,7 @@ class Supervisor:
         """
         room = await self._store.get(room_id)
         if room is None:
-            raise Problem(404, "No such room", f"no room has the id {room_id!r}")
+            raise no_such_room(room_id)
         return room
 
     def _start_keeper(self, room: Room, secrets: Mapping[str, str], muted: MutedSpeakers) -> None:

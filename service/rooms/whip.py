@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from service.errors import Problem
 from service.metrics import Metrics
@@ -74,9 +76,17 @@ class WhipConnector:
         """Return the number of publishers connected or connecting."""
         return sum(map(len, self._open.values()))
 
-    async def publish(self, speaker: Speaker, offer: str) -> Published:
+    async def publish(self, speaker: Speaker, offer: str, token: str) -> Published:
         session = await self.room(speaker.room_id).publish(speaker, offer)
+        session.token = token
         return Published(session.id, session.etag, session.peer.sdp)
+
+    def publisher(self, room_id: str, session_id: str, token: str) -> Speaker | None:
+        with suppress(Problem):
+            session = self.room(room_id).session(session_id)
+            if session.token and hmac.compare_digest(session.token, token):
+                return session.speaker
+        return None
 
     async def trickle(
         self, speaker: Speaker, session_id: str, fragment: str, if_match: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import Annotated, Protocol
 
@@ -10,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.access.attempts import Attempts
 from service.access.authenticate import refuse_in_address
 from service.access.keys import digest_of
 from service.clock import Clock
@@ -44,6 +46,8 @@ class WhipParts(Protocol):
     @property
     def whip(self) -> WhipPublishing: ...
     @property
+    def token_attempts(self) -> Attempts: ...
+    @property
     def clock(self) -> Clock: ...
 
 
@@ -70,6 +74,9 @@ class WhipCors:
         await (self._open if whip else self._plain)(scope, receive, send)
 
 
+SessionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
 async def _speaker(
     request: Request,
     parts: Parts,
@@ -79,21 +86,61 @@ async def _speaker(
     return await _check_token(request, parts)
 
 
-async def _check_token(request: Request, parts: WhipParts) -> Speaker:
+async def _own_speaker(
+    request: Request,
+    parts: Parts,
+    room_id: RoomId,
+    session_id: SessionId,
+    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> Speaker:
+    """Return the speaker of a session.
+
+    The token that began the session admits to it until it ends: a publisher whose token has
+    expired meanwhile can still leave.
+    """
+    maker = parts.whip.publisher(room_id, session_id, _digest_in(request))
+    return maker if maker is not None else await _check_token(request, parts)
+
+
+def _digest_in(request: Request) -> str:
+    """Return the digest of the request's publish token. Raises: Problem 401 without a token."""
     refuse_in_address(request.query_params.keys())
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if scheme.lower() != "bearer" or not token.strip():
         raise _no_token("send the publish token in the header `Authorization: Bearer TOKEN`")
-    speaker = await parts.tokens.find_token(digest_of(token.strip()), parts.clock())
-    if speaker is None:
-        raise _no_token(
-            "this publish token is unknown, revoked or has expired; ask the room server for another"
+    return digest_of(token.strip())
+
+
+async def _check_token(request: Request, parts: WhipParts) -> Speaker:
+    """Return the speaker whom the token admits.
+
+    A valid token is admitted whatever others at its address have guessed.
+
+    Raises:
+        Problem: 401; 429 after too many unknown tokens from the address.
+    """
+    digest, now = _digest_in(request), parts.clock()
+    speaker = await parts.tokens.find_token(digest, now)
+    if speaker is not None:
+        return speaker
+    address = request.client.host if request.client else ""
+    wait_s = math.ceil(parts.token_attempts.wait_s(address, digest, now))
+    if wait_s > 0:
+        raise Problem(
+            429,
+            "Too many unknown tokens",
+            "too many unknown or expired publish tokens came from your address; get a token from"
+            f" the room server, or try again in {wait_s} s",
+            headers={"Retry-After": str(wait_s)},
         )
-    return speaker
+    parts.token_attempts.failed(address, now)
+    raise _no_token(
+        "this publish token is unknown, revoked or has expired; ask the room server for another"
+    )
 
 
 Publishing = Annotated[Speaker, Depends(_speaker)]
-SessionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+OwnSession = Annotated[Speaker, Depends(_own_speaker)]
 
 
 @router.options(PREFIX + "{room_id}", status_code=204, summary="Show what the endpoint accepts")
@@ -123,7 +170,7 @@ async def publish_track(
     _check_room(speaker, room_id)
     offer = await _read_text(request, SDP)
     await _check_token(request, parts)  # it may have been revoked while the body came slowly
-    session = await parts.whip.publish(speaker, offer)
+    session = await parts.whip.publish(speaker, offer, _digest_in(request))
     try:
         await _check_token(request, parts)
     except BaseException:
@@ -145,7 +192,7 @@ async def add_candidates(
     session_id: SessionId,
     request: Request,
     parts: Parts,
-    speaker: Publishing,
+    speaker: OwnSession,
     if_match: Annotated[str | None, Header()] = None,
 ) -> None:
     _check_room(speaker, room_id)
@@ -160,7 +207,7 @@ async def add_candidates(
     response_class=Response,
 )
 async def stop_publishing(
-    room_id: RoomId, session_id: SessionId, parts: Parts, speaker: Publishing
+    room_id: RoomId, session_id: SessionId, parts: Parts, speaker: OwnSession
 ) -> Response:
     _check_room(speaker, room_id)
     await parts.whip.end_session(speaker, session_id)

@@ -17,6 +17,7 @@ class WhipSession:
 
     Attributes:
         heard_s: Arrival of the last packet, or begin of the session, in monotonic seconds.
+        token: Digest of the publish token that the session began with.
         joined: Set once the room's listener was told that the speaker joined, or that failed.
     """
 
@@ -24,6 +25,7 @@ class WhipSession:
     speaker: Speaker
     peer: Peer
     heard_s: float
+    token: str = ""
     joined: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

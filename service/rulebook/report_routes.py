@@ -16,6 +16,7 @@ from policies.matcher import TRIAL_STATUSES
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
+from service.access.scope import about_all_rooms, require_scope
 from service.clock import Clock, Moment
 from service.errors import Problem
 from service.provider import Provider
@@ -71,19 +72,29 @@ class Draft(BaseModel):
 @router.get("/v1/policies/report", summary="Report matches, alerts and precision of each rule")
 async def report_rules(
     parts: Parts,
-    _: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
+    caller: Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))],
     since: Annotated[Moment | None, Query(description="30 days before `until` by default.")] = None,
     until: Annotated[Moment | None, Query(description="Now by default.")] = None,
     room: Annotated[Room | None, Query(description="Id of a room; all rooms by default.")] = None,
 ) -> RuleReport:
     """Speech counts by the whole hour in which it was spoken.
 
-    A decision about an alert counts for each of its rules.
+    A decision about an alert counts for each of its rules. A key that is scoped to rooms must name
+    one of them.
     """
+    _check_scope(caller, room)
     _in_order(since, until)
     kept = timedelta(days=parts.kept.alert_days)
     asked = reported_period(since, until, room, now=parts.clock(), kept=kept)
     return rule_report(asked, await parts.rule_hits.counted(asked), parts.policies.packs)
+
+
+def _check_scope(caller: Caller, room: str | None) -> None:
+    """Refuse a report beyond the caller's scope. Raises: Problem 404, or 403 without a room."""
+    if room is not None:
+        require_scope(caller, room)
+    elif caller.rooms:
+        raise about_all_rooms(caller)
 
 
 @router.post(BACKTEST, summary="Back-test draft packs on transcripts on record")

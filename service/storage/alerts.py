@@ -34,6 +34,7 @@ from service.storage.event_log import append
 from service.storage.hearing import is_on_record, record
 from service.storage.paging import behind, cursor_of, gravest_place, newest_place
 from service.storage.rule_hits import count_heard, keep_hits
+from service.storage.scope import within
 from service.storage.tables import alerts, hits, steps
 
 _RANK = case({severity: severity.rank for severity in Severity}, value=alerts.c.severity)
@@ -179,6 +180,8 @@ def _wanted(wanted: AlertFilter) -> list[ColumnElement[bool]]:
     if wanted.escalated is not None:
         never = alerts.c.escalated_at.is_(None)
         conditions.append(~never if wanted.escalated else never)
+    if wanted.scope:
+        conditions.append(within(alerts.c.room_id, wanted.scope))
     return conditions
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, delete, func, insert, select, update
 
+from service.access.names import look_alike
 from service.errors import Problem
 from service.storage.engine import Database
 from service.storage.tables import hook_messages, hook_secrets
@@ -32,6 +33,14 @@ class SqlHooks:
                     "Two secrets already",
                     f"room server {shown.room_server!r} has {count} secrets; delete the old one",
                 )
+            for other in await connection.scalars(select(hook_secrets.c.room_server).distinct()):
+                if other != shown.room_server and look_alike(other, shown.room_server):
+                    raise Problem(
+                        409,
+                        "Name taken",
+                        f"`room_server` is {shown.room_server!r}, which looks like {other!r};"
+                        " give that name for a second secret, or one that looks different",
+                    )
             columns = asdict(shown) | {"secret": secret.secret}
             await connection.execute(insert(hook_secrets).values(columns))
 
@@ -40,7 +49,10 @@ class SqlHooks:
         async with self._database.read() as connection:
             return [
                 SealedHookSecret(
-                    HookSecret(row.id, row.room_server, row.created_by, row.created_at), row.secret
+                    HookSecret(
+                        row.id, row.room_server, row.created_by, row.created_at, tuple(row.rooms)
+                    ),
+                    row.secret,
                 )
                 for row in await connection.execute(query)
             ]

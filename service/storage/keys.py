@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, select, text, update
 
 from service.access.keys import Key, Role
+from service.access.names import look_alike
 from service.storage.engine import Database
 from service.storage.tables import keys
 
@@ -27,6 +28,17 @@ class SqlKeys:
                 return False
             await connection.execute(insert(keys).values({**asdict(key), "digest": digest}))
         return True
+
+    async def add_distinct(self, key: Key, digest: str) -> Key | None:
+        async with self._database.write() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite has one writer
+                await connection.execute(text("LOCK TABLE keys IN SHARE ROW EXCLUSIVE MODE"))
+            for row in await connection.execute(select(keys).where(keys.c.revoked_at.is_(None))):
+                other = key_of(row)
+                if other.valid(key.created_at) and look_alike(other.name, key.name):
+                    return other
+            await connection.execute(insert(keys).values({**asdict(key), "digest": digest}))
+        return None
 
     async def find(self, digest: str) -> Key | None:
         async with self._database.read() as connection:
@@ -63,4 +75,5 @@ def key_of(row: Row[Any]) -> Key:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        rooms=tuple(row.rooms),
     )

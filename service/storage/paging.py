@@ -18,6 +18,8 @@ from service.errors import Problem
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _GRAVEST = "severity"
+_MOST_RANK = 100
+"""Bound of a rank in a cursor; a database refuses numbers of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def _place(cursor: str) -> Place:
         if text.startswith(f"{_GRAVEST} "):
             _, rank_text, text = text.split(" ", 2)
             rank = int(rank_text)
+            if not 0 <= rank <= _MOST_RANK:
+                raise ValueError("no severity has such a rank")
         micros, last_id = text.split(" ", 1)
         if not last_id.isprintable():
             raise ValueError("no row has such an id")

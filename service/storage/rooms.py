@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.access.scope import no_such_room
 from service.clock import Clock, utc_now
 from service.errors import Problem
 from service.rooms.room import (
@@ -25,6 +26,7 @@ from service.rooms.room import (
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.paging import cursor_of, older_than
+from service.storage.scope import within
 from service.storage.tables import mutes, publish_tokens, rooms, speakers
 
 
@@ -70,11 +72,18 @@ class SqlRooms:
             await connection.execute(changed)
 
     async def page(
-        self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
+        self,
+        states: Collection[RoomState] = (),
+        *,
+        limit: int,
+        cursor: str | None = None,
+        scope: Collection[str] = (),
     ) -> tuple[Sequence[Room], str | None]:
         query = select(rooms).order_by(rooms.c.joined_at.desc(), rooms.c.id.desc())
         if states:
             query = query.where(rooms.c.state.in_(states))
+        if scope:
+            query = query.where(within(rooms.c.id, scope))
         if cursor is not None:
             query = query.where(older_than(cursor, rooms.c.joined_at, rooms.c.id))
         async with self._database.read() as connection:
@@ -98,7 +107,7 @@ class SqlRooms:
         async with self._database.write() as connection:
             before = await _find(connection, room_id)
             if before is None:
-                raise Problem(404, "No such room", f"there is no room {room_id!r}")
+                raise no_such_room(room_id)
             after = replace(before, state=state, reason=reason)
             if after == before:
                 return before
@@ -181,7 +190,7 @@ class SqlTokens:
         async with self._database.write() as connection:
             room = await _find(connection, speaker.room_id)
             if room is None:
-                raise Problem(404, "No such room", f"there is no room {speaker.room_id!r}")
+                raise no_such_room(speaker.room_id)
             if room.state is RoomState.ENDED:
                 raise Problem(409, "Room ended", f"room {room.id!r} has ended; open it again first")
             await connection.execute(insert(publish_tokens).values(values))

@@ -270,6 +270,7 @@ keys = Table(
     Column("expires_at", UtcTime),
     Column("revoked_at", UtcTime),
     Column("last_used_at", UtcTime),
+    Column("rooms", Json, nullable=False, server_default="[]"),
     UniqueConstraint("digest"),
 )
 
@@ -371,6 +372,7 @@ hook_secrets = Table(
     Column("secret", Text, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("rooms", Json, nullable=False, server_default="[]"),
 )
 
 # Accepted calls of room servers, so that none is acted on twice.

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from asr.stream_records import WorkerStatus
 from asr.work_queue import WorkQueue
 from service.access.authenticate import Caller
-from service.access.dependency import allow
+from service.access.dependency import allow, refuse_scoped
 from service.access.keys import Role
 from service.clock import Clock, Timestamp
 from service.errors import Problem
@@ -81,6 +81,7 @@ class OperationsParts(Protocol):
 OPERATIONS = Provider[OperationsParts]()
 Parts = Annotated[OperationsParts, Depends(OPERATIONS)]
 AnyKey = Annotated[Caller, Depends(allow(*Role))]
+UnscopedKey = Annotated[Caller, Depends(allow(*Role, in_scope=refuse_scoped))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ async def show_status(parts: Parts, _: AnyKey) -> Status:
 
 
 @router.get("/metrics", summary="Export metrics for Prometheus", response_class=PlainTextResponse)
-async def export_metrics(parts: Parts, _: AnyKey) -> Response:
+async def export_metrics(parts: Parts, _: UnscopedKey) -> Response:
     text = parts.metrics.render()
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

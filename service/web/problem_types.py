@@ -26,11 +26,17 @@ TYPES: Mapping[tuple[int, str], str] = {
     (422, "Unknown parameter"): "unknown-parameter",
     # Keys and sessions
     (401, "Key required"): "key-required",
+    (403, "Another address"): "another-address",
     (403, "From another site"): "cross-site-request",
     (403, "Not allowed"): "role-not-allowed",
+    (403, "Not for a scoped key"): "not-for-a-scoped-key",
+    (403, "Outside the key's rooms"): "outside-the-keys-rooms",
     (404, "No such key"): "key-not-found",
+    (409, "Name taken"): "name-taken",
     (409, "Your own key"): "own-key",
+    (422, "Admins have all rooms"): "admin-key-scoped",
     (429, "Too many unknown keys"): "too-many-unknown-keys",
+    (429, "Too many unknown tokens"): "too-many-unknown-tokens",
     # Rooms
     (404, "No such room"): "room-not-found",
     (409, "Room differs"): "room-differs",

@@ -16,6 +16,7 @@ from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import Role
+from service.access.scope import MOST_GLOBS, RoomGlob
 from service.access.sealing import Seal
 from service.clock import Clock
 from service.errors import Problem
@@ -87,6 +88,12 @@ class NewHookSecret(BaseModel):
     room_server: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name of the room server."
     )
+    rooms: list[RoomGlob] = Field(
+        [],
+        max_length=MOST_GLOBS,
+        description="Ids of the rooms that the secret's calls may be about, or globs over ids"
+        " (`*`, `?`); empty for all.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +140,9 @@ async def create_hook_secret(
 ) -> CreatedHookSecret:
     """The secret is shown only once. A room server may have two, so that it can rotate them."""
     secret = make_secret()
-    shown = HookSecret(new_id("hs"), body.room_server, caller.name, parts.clock())
+    shown = HookSecret(
+        new_id("hs"), body.room_server, caller.name, parts.clock(), tuple(body.rooms)
+    )
     await parts.hook_store.add_secret(SealedHookSecret(shown, parts.seal.close(secret, shown.id)))
     reason = f"for {body.room_server}"
     await record(request, caller, Action.HOOK_SECRET_ADDED, shown.id, reason)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field, ValidationError
 from service.access.audit import Action, make_entry
 from service.access.keys import PLAIN, Role
 from service.access.ports import AuditStore
+from service.access.scope import require_new_in_scope
 from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Timestamp
 from service.errors import Problem
@@ -58,12 +59,17 @@ class HookOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HookSecret:
-    """Entry of a room server's secret, without the secret."""
+    """Entry of a room server's secret, without the secret.
+
+    Attributes:
+        rooms: Ids and globs of the rooms that its calls may be about; empty for all.
+    """
 
     id: str
     room_server: str
     created_by: str
     created_at: Timestamp
+    rooms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +172,18 @@ class Hooks:
                 `Supervisor.open`.
         """
         try:
-            signed = verify(await self._signers(), headers, body, self._clock())
+            secrets = await self._secrets()
+            signed = verify(
+                {id_: [secret] for id_, (_, secret) in secrets.items()},
+                headers,
+                body,
+                self._clock(),
+            )
+            signer = secrets[signed.signer][0]
+            signed = replace(signed, signer=signer.room_server)
             lock = self._under_way.setdefault(f"{signed.signer} {signed.id}", asyncio.Lock())
             async with lock:
-                done = await self._once(signed, body)
+                done = await self._once(signed, signer, body)
         except BadSignature as error:
             self._metrics.hooks.labels(error.kind).inc()
             log.warning("hook.refused", kind=error.kind)
@@ -180,34 +194,37 @@ class Hooks:
         self._metrics.hooks.labels(done).inc()
         return done
 
-    async def _signers(self) -> Mapping[str, Sequence[str]]:
-        found: dict[str, list[str]] = {}
+    async def _secrets(self) -> Mapping[str, tuple[HookSecret, str]]:
+        """Return the secrets that can be read, by their ids."""
+        found = {}
         for one in await self._store.secrets():
             try:
                 secret = self._seal.open(one.secret, one.shown.id)
             except CannotOpen:
                 log.error("hook.secret_unreadable", secret=one.shown.id)
                 continue
-            found.setdefault(one.shown.room_server, []).append(secret)
+            found[one.shown.id] = (one.shown, secret)
         return found
 
-    async def _once(self, signed: VerifiedCall, body: bytes) -> HookOutcome:
+    async def _once(self, signed: VerifiedCall, signer: HookSecret, body: bytes) -> HookOutcome:
         before = await self._store.signed_at(signed.signer, signed.id)
         if before is not None and signed.timestamp <= before:
             raise BadSignature("replayed", "the same call came before; sign each attempt anew")
         done = (
-            HookOutcome.DUPLICATE
-            if before is not None
-            else await self._act(_parse(body), signed.signer)
+            HookOutcome.DUPLICATE if before is not None else await self._act(_parse(body), signer)
         )
         await self._store.record(signed, done, self._clock())
         log.info("hook.received", room_server=signed.signer, outcome=done)
         return done
 
-    async def _act(self, event: _Event, room_server: str) -> HookOutcome:
+    async def _act(self, event: _Event, signer: HookSecret) -> HookOutcome:
+        room_server = signer.room_server
+        if event.type in TYPES:
+            room_id = _read(_RoomData, event.data).room.id
+            require_new_in_scope(signer, room_id, what="data.room.id")
         match event.type:
             case "room.started":
-                return await self._started(event.data, room_server)
+                return await self._started(event.data, signer)
             case "room.ended":
                 return await self._ended(_read(_RoomData, event.data).room.id, room_server)
             case "speaker.left":
@@ -224,7 +241,7 @@ class Hooks:
             case _:
                 return HookOutcome.IGNORED
 
-    async def _started(self, data: Mapping[str, Any], room_server: str) -> HookOutcome:
+    async def _started(self, data: Mapping[str, Any], signer: HookSecret) -> HookOutcome:
         room_id = _read(_RoomData, data).room.id
         if room_id not in self._wanted:
             return HookOutcome.NOT_LISTENED
@@ -232,6 +249,8 @@ class Hooks:
         if sent.get("connector") is None:
             return HookOutcome.IGNORED
         room = _read(NewRoom, {name: sent[name] for name in NewRoom.model_fields if name in sent})
+        for place in room.connector.places():
+            require_new_in_scope(signer, place, what="the place of data.room.connector")
         check_packs(room.policies, self._policies.packs)
         _, new = await self._rooms.open(
             room.id,
@@ -242,7 +261,7 @@ class Hooks:
             policies=room.policies,
         )
         if new:
-            await self._record(room_server, Action.ROOM_OPENED, room.id)
+            await self._record(signer.room_server, Action.ROOM_OPENED, room.id)
         return HookOutcome.DONE
 
     async def _ended(self, room_id: str, room_server: str) -> HookOutcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
+from service.access.names import PlainText
+from service.access.scope import RoomGlob, glob_in_scope, require_new_in_scope
 from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Moment, Timestamp
 from service.errors import Problem
@@ -57,8 +60,28 @@ MOST_ENDPOINTS = 200
 MOST_RANGES = 20
 """Redeliveries of one webhook that may wait."""
 
-WebhookId = Annotated[str, Path(pattern=r"^wh_[0-9a-f]{16}$")]
-Manages = Annotated[Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN))]
+_WEBHOOK_ID = r"^wh_[0-9a-f]{16}$"
+WebhookId = Annotated[str, Path(pattern=_WEBHOOK_ID)]
+
+
+async def require_webhook_in_scope(request: Request, caller: Caller) -> None:
+    """Refuse a path whose webhook is unknown, or outside the caller's scope, in the same way.
+
+    Both before the body is looked at: a bad body must not tell one from the other.
+
+    Raises:
+        Problem: 404.
+    """
+    webhook_id = str(request.path_params.get("webhook_id", ""))
+    if re.fullmatch(_WEBHOOK_ID, webhook_id, re.ASCII):
+        found = await WEBHOOKS.of(request.app).webhooks.get(webhook_id)
+        if found is None or not glob_in_scope(caller, found.endpoint.room):
+            raise _no_such_webhook(webhook_id)
+
+
+Manages = Annotated[
+    Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN, in_scope=require_webhook_in_scope))
+]
 Type = Annotated[str, StringConstraints(max_length=60)]
 
 
@@ -69,12 +92,12 @@ class _Body(BaseModel):
 class NewWebhook(_Body):
     url: str = Field(max_length=MAX_URL, description="URL that receives the events; https.")
     types: list[Type] = Field([], max_length=50, description="Types of the events; empty for all.")
-    room: str = Field(
+    room: RoomGlob = Field(
         "*",
-        pattern=r"^[A-Za-z0-9._:@+=*?-]{1,128}$",
-        description="Id of a room, or a glob over ids (`*`, `?`).",
+        description="Id of a room, or a glob over ids (`*`, `?`). It must lie within the key's"
+        " rooms, and is theirs by default if the key is for one id or glob.",
     )
-    description: str = Field("", max_length=200, pattern=PLAIN)
+    description: PlainText = Field("", max_length=200, pattern=PLAIN)
 
 
 class WebhookUpdate(_Body):
@@ -169,6 +192,10 @@ async def create_webhook(
     body: NewWebhook, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> CreatedWebhook:
     """The webhook receives the events from now on. The secret is shown only once."""
+    room = body.room
+    if "room" not in body.model_fields_set and len(caller.rooms) == 1:
+        (room,) = caller.rooms
+    require_new_in_scope(caller, room, what="`room`")
     _check_types(body.types)
     if len(await parts.webhooks.all()) >= MOST_ENDPOINTS:
         raise Problem(
@@ -179,7 +206,7 @@ async def create_webhook(
         id=new_id("wh"),
         url=body.url,
         types=sorted(set(body.types)),
-        room=body.room,
+        room=room,
         description=body.description,
         state=EndpointState.ENABLED,
         reason="",
@@ -196,8 +223,12 @@ async def create_webhook(
 
 
 @router.get("/v1/webhooks", summary="List webhooks, oldest first")
-async def list_webhooks(parts: Parts, _: Manages) -> Webhooks:
-    return Webhooks([await _shown(parts, one.endpoint) for one in await parts.webhooks.all()])
+async def list_webhooks(parts: Parts, caller: Manages) -> Webhooks:
+    """A key that is scoped to rooms lists the webhooks of these rooms only."""
+    endpoints = [one.endpoint for one in await parts.webhooks.all()]
+    return Webhooks(
+        [await _shown(parts, one) for one in endpoints if glob_in_scope(caller, one.room)]
+    )
 
 
 @router.get("/v1/webhooks/{webhook_id}", summary="Show a webhook with its state and backlog")
@@ -341,8 +372,12 @@ async def _range(
 async def _find(parts: WebhookParts, webhook_id: str, *, deleted: bool = False) -> Sealed:
     found = await parts.webhooks.get(webhook_id)
     if found is None or (found.endpoint.state is EndpointState.DELETED and not deleted):
-        raise Problem(404, "No such webhook", f"no webhook has the id {webhook_id!r}")
+        raise _no_such_webhook(webhook_id)
     return found
+
+
+def _no_such_webhook(webhook_id: str) -> Problem:
+    return Problem(404, "No such webhook", f"no webhook has the id {webhook_id!r}")
 
 
 async def _shown(parts: WebhookParts, endpoint: Endpoint) -> ShownWebhook:

@@ -21,6 +21,7 @@ class Access:
     audit: SqlAudit
     clock: Clock
     attempts: Attempts = field(default_factory=Attempts)
+    public_url: str = ""
 
 
 def access_on(database: Database, clock: Clock) -> Access:

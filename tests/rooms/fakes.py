@@ -60,7 +60,12 @@ class Rooms:
         return self.rooms.get(room_id)
 
     async def page(
-        self, states: Collection[RoomState] = (), *, limit: int, cursor: str | None = None
+        self,
+        states: Collection[RoomState] = (),
+        *,
+        limit: int,
+        cursor: str | None = None,
+        scope: Collection[str] = (),
     ) -> tuple[Sequence[Room], str | None]:
         return list(self.rooms.values())[:limit], None
 
