@@ -68,18 +68,14 @@ def read_clocks() -> Reading:
 
 
 class ClockWatch:
-    """Compares each reading with the one before; read about every beat.
+    """Compares each reading with the one before; read about every beat."""
 
-    Args:
-        first: First reading.
-    """
-
-    def __init__(self, first: Reading) -> None:
-        self._before = first
+    def __init__(self) -> None:
+        self._before: Reading | None = None
 
     def observe(self, now: Reading) -> list[StandStill | ClockStep]:
-        """Return what has happened since the reading before."""
-        before, self._before = self._before, now
+        """Return what has happened since the reading before, if there was one."""
+        before, self._before = self._before or now, now
         late_s = now.loop_s - before.loop_s
         slept_s = (now.boot_s - now.loop_s) - (before.boot_s - before.loop_s)
         stepped_s = (now.wall_s - now.boot_s) - (before.wall_s - before.boot_s)

@@ -44,7 +44,7 @@ class Outages:
         self._metrics = metrics
         self._clock = clock
         self._read = read
-        self._watch = ClockWatch(read())
+        self._watch = ClockWatch()
         self._observed_at = clock()
         self._left: dict[Key, datetime] = {}
         self.last: Outage | None = None
