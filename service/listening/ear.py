@@ -245,7 +245,9 @@ class Ear:
             out.append(self._gap(self._awaited_since, now, STOOD_STILL))
             self._awaited_since = None
         elif cut_off and self._sound_at is not None and now - self._sound_at > _CUT_OFF:
-            out.append(self._gap(self._sound_at, now, "the connection was lost"))
+            stood_still = self._stood_still is not None and self._sound_at < self._stood_still[1]
+            reason = STOOD_STILL if stood_still else "the connection was lost"
+            out.append(self._gap(self._sound_at, now, reason))
         return out
 
     def _play(self, items: list[Packet | Missing], now: datetime) -> list[Utterance | AudioGap]:

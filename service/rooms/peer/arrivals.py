@@ -18,6 +18,10 @@ _SO_TIMESTAMPNS = 35
 _SO_RCVBUFFORCE = 33
 _TIMESPEC = struct.Struct("@qq")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 0
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("@9I")
+_DROPS = 8
+"""Place of the dropped datagrams in the socket's memory information (`linux/sock_diag.h`)."""
 BUFFER_BYTES = 1 << 20
 """Receive buffer that is asked for. Linux doubles it and counts some 830 bytes for a packet of
 Opus, so that it holds 2,500: 50 s of one speaker. Where `net.core.rmem_max` is Linux' default, it
@@ -47,6 +51,16 @@ def receive_stamped(sock: socket.socket, size: int) -> Stamped:
             seconds, nanoseconds = _TIMESPEC.unpack(value)
             return data, address, seconds + nanoseconds * 1e-9
     return data, address, None
+
+
+def count_dropped(sock: socket.socket) -> int:
+    """Return the datagrams that found the receive buffer full; 0 where Linux does not say."""
+    try:
+        return int(
+            _MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[_DROPS]
+        )
+    except (OSError, struct.error):
+        return 0
 
 
 class ArrivalClock:

@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 
 from service.beat import next_beat
-from service.rooms.peer.arrivals import ArrivalClock, prepare_socket, receive_stamped
+from service.rooms.peer.arrivals import ArrivalClock, count_dropped, prepare_socket, receive_stamped
 
 log = structlog.get_logger()
 
@@ -58,6 +58,8 @@ class Poller:
         self._transports: dict[int, Any] = {}
         """asyncio's transports by descriptor."""
         self._next: asyncio.Handle | None = None
+        self._dropped: dict[int, tuple[int, float]] = {}
+        """Number of datagrams that the kernel dropped, and the time it was noticed, by descriptor."""
         self._clock = ArrivalClock()
         self._sweep: deque[int] = deque()  # descriptors that this sweep has still to read
         self._read_until_s = 0.0
@@ -100,16 +102,23 @@ class Poller:
             self._next = loop.call_soon(self._read_all, loop, context=Context())
         return True
 
-    def remove_transport(self, transport: asyncio.DatagramTransport) -> None:
+    def remove_transport(self, transport: asyncio.DatagramTransport) -> float:
         """Stop reading a transport that is about to be closed, if it is read at all.
 
         What waits in its socket is delivered first.
+
+        Returns:
+            Time at which it was last noticed that its receive buffer was full, on the event loop's
+            clock; 0.0: never.
         """
+        dropped_s = 0.0
         for descriptor, one in list(self._transports.items()):
             if one is transport:
                 self._drain(descriptor)
+                dropped_s = self._dropped.get(descriptor, (0, 0.0))[1]
                 if self._transports.get(descriptor) is transport:
                     self._drop(descriptor)
+        return dropped_s
 
     def _watch(self, descriptor: int) -> bool:
         for known, transport in list(self._transports.items()):
@@ -154,9 +163,17 @@ class Poller:
 
     def _note_sweep(self, now_s: float) -> None:
         self._earliest_s = now_s
-        self._late = now_s - self._read_until_s > _LATE_S
+        before, self._late = self._late, now_s - self._read_until_s > _LATE_S
         if self._late:
             self._clock.begin_reading(now_s)
+        if self._late and not before:
+            for descriptor in self._transports:
+                self._note_dropped(descriptor, now_s)
+
+    def _note_dropped(self, descriptor: int, now_s: float) -> None:
+        count = count_dropped(self._transports[descriptor]._sock)
+        before, at_s = self._dropped.get(descriptor, (0, 0.0))
+        self._dropped[descriptor] = (count, now_s if count > before else at_s)
 
     def _note_empty(self, now_s: float) -> None:
         self._read_until_s, self._late = now_s, False
@@ -208,6 +225,7 @@ class Poller:
 
     def _drop(self, descriptor: int) -> None:
         del self._transports[descriptor]
+        self._dropped.pop(descriptor, None)
         with contextlib.suppress(OSError, ValueError):  # it is closed, so epoll has forgotten it
             assert self._epoll is not None
             self._epoll.unregister(descriptor)
