@@ -7,6 +7,7 @@ second.
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 BEAT_S = 0.02
@@ -28,3 +29,19 @@ def until_beat(now_s: float, after_s: float = 0.0) -> float:
     A timer that fires a moment early does not cause a second beat.
     """
     return next_beat(now_s, after_s) - now_s
+
+
+_STEP_S = 0.5
+"""Longest time that one step of `sleep_awake` counts, twice."""
+
+
+async def sleep_awake(seconds: float) -> None:
+    """Sleep without counting a time in which this process stood still.
+
+    For time-outs of people and programs that this process could not hear meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    while seconds > 0:
+        step_s, began_s = min(_STEP_S, seconds), loop.time()
+        await asyncio.sleep(step_s)
+        seconds -= min(loop.time() - began_s, 2 * step_s)

@@ -22,6 +22,19 @@ class Metrics:
             registry=registry,
         )
         self.tasks = Gauge("earshot_tasks", "Tasks on the event loop", registry=registry)
+        self.stood_still_seconds = Counter(
+            "earshot_stood_still_seconds",
+            "Seconds in which the event loop did not run, by cause: the process was stopped, its "
+            "machine was suspended, or something in it kept it busy. Overload does not count",
+            ["cause"],
+            registry=registry,
+        )
+        self.clock_steps = Counter(
+            "earshot_clock_steps",
+            "Steps of the wall clock by half a second or more, by direction",
+            ["direction"],
+            registry=registry,
+        )
         self.packets = Counter("earshot_packets", "Audio packets received", registry=registry)
         self.packets_lost = Counter(
             "earshot_packets_lost", "Packets that never arrived", registry=registry

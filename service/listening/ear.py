@@ -31,6 +31,10 @@ from service.listening.vad import FRAME_MS, Vad
 INTERRUPTED = "listening was interrupted"
 """Reason of the gap that a stop of the server or the loss of a room leaves."""
 
+STOOD_STILL = "earshot stood still"
+"""Reason of a gap that a stand-still of this process leaves."""
+LOST_ON_THE_WAY = "packets lost on the way"
+
 _CLOCK_RATIO = 3
 """RTP's Opus clock (48 kHz, RFC 7587) over ours (16 kHz)."""
 _HOLD_S = 0.18
@@ -109,6 +113,8 @@ class Ear:
         self._now_s = -math.inf
         self._missing = 0
         self._interrupted_at = interrupted_at
+        self._awaited_since: datetime | None = None
+        self._stood_still: tuple[datetime, datetime] | None = None
 
     @property
     def counters(self) -> EarCounters:
@@ -136,6 +142,28 @@ class Ear:
     @property
     def interrupted(self) -> bool:
         return self._interrupted_at is not None
+
+    @property
+    def heard_at(self) -> datetime:
+        """Time of the last sound; of the begin of hearing before the first."""
+        return self._sound_at or self._joined_at
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a gap ends with the first sound, which has not come."""
+        return self._awaited_since is not None
+
+    def await_sound(self, since: datetime) -> None:
+        """Report a gap from `since` to the first sound: the speaker came back unheard."""
+        self._awaited_since = since
+
+    def note_outage(self, from_at: datetime, to_at: datetime) -> None:
+        """Note that this process stood still between these times."""
+        self._stood_still = (from_at, to_at)
+
+    def shift_clock(self, step: timedelta) -> None:
+        """Follow a step forward of the wall clock."""
+        self._timeline.shift(step)
 
     @property
     def held_bytes(self) -> int:
@@ -213,9 +241,13 @@ class Ear:
             out += self._give_out(segment)
         if self._interrupted_at is not None:
             out.insert(0, self._end_gap(now))
+        elif self._awaited_since is not None:
+            out.append(self._gap(self._awaited_since, now, STOOD_STILL))
+            self._awaited_since = None
         elif cut_off and self._sound_at is not None and now - self._sound_at > _CUT_OFF:
-            reason = "the connection was lost"
-            out.append(AudioGap(self.room_id, self.speaker_id, self._sound_at, now, reason))
+            stood_still = self._stood_still is not None and self._sound_at < self._stood_still[1]
+            reason = STOOD_STILL if stood_still else "the connection was lost"
+            out.append(self._gap(self._sound_at, now, reason))
         return out
 
     def _play(self, items: list[Packet | Missing], now: datetime) -> list[Utterance | AudioGap]:
@@ -288,11 +320,23 @@ class Ear:
             out += self._hear_sound(copy) if copy else []
         begins = self._timeline.place_packet(self._segmenter.position, samples, arrived, after=hole)
         if hole and lost >= _REPORT_LOSS_S * SAMPLE_RATE:
-            from_at = begins - timedelta(seconds=hole / SAMPLE_RATE)
-            out.append(
-                AudioGap(self.room_id, self.speaker_id, from_at, begins, "packets lost on the way")
-            )
+            out.append(self._loss(begins - timedelta(seconds=hole / SAMPLE_RATE), begins, lost))
+        if self._awaited_since is not None:
+            out.append(self._gap(self._awaited_since, begins, STOOD_STILL))
+            self._awaited_since = None
         return out
+
+    def _loss(self, from_at: datetime, to_at: datetime, lost: int) -> AudioGap:
+        """Return the gap of lost packets; silence (DTX) may have followed them.
+
+        Args:
+            from_at, to_at: End of the sound before, and begin of the sound after.
+            lost: Samples in the lost packets.
+        """
+        if self._stood_still is None or from_at >= self._stood_still[1]:
+            return self._gap(from_at, to_at, LOST_ON_THE_WAY)
+        lost_until = max(self._stood_still[1], from_at + timedelta(seconds=lost / SAMPLE_RATE))
+        return self._gap(from_at, min(to_at, lost_until), STOOD_STILL)
 
     def _hole(self, packet: Packet) -> int | None:
         """Return the media time since the packet before, in samples; None where it restarts."""
@@ -351,4 +395,7 @@ class Ear:
     def _end_gap(self, to_at: datetime) -> AudioGap:
         assert self._interrupted_at is not None
         from_at, self._interrupted_at = self._interrupted_at, None
-        return AudioGap(self.room_id, self.speaker_id, from_at, max(from_at, to_at), INTERRUPTED)
+        return self._gap(from_at, to_at, INTERRUPTED)
+
+    def _gap(self, from_at: datetime, to_at: datetime, reason: str) -> AudioGap:
+        return AudioGap(self.room_id, self.speaker_id, from_at, max(from_at, to_at), reason)

@@ -53,6 +53,11 @@ class Timeline:
         at = anchor.at + _length(position - anchor.position)
         return at if soonest is None else min(at, soonest)
 
+    def shift(self, step: timedelta) -> None:
+        """Follow a step forward of the wall clock: the next packet is due later by `step`."""
+        if self._ended is not None:
+            self._ended += step
+
     def place_packet(
         self, position: int, samples: int, arrived: datetime, *, after: int | None
     ) -> datetime:

@@ -33,6 +33,7 @@ from service.rooms.janus.server import JanusAccess, JanusServer, parse_servers
 from service.rooms.listener import Listener
 from service.rooms.notice import Notice
 from service.rooms.opening_policy import Wanted
+from service.rooms.peer.poller import get_poller
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.rulebook.ports import RuleHitStore
@@ -127,6 +128,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         hearing=stores.hearing,
         metrics=metrics,
         clock=clock,
+        read_until=lambda now_s: get_poller().read_until_s(now_s),
     )
     servers = _janus_servers(settings)
     notice = Notice(settings.rules_url(), spoken=settings.notice)

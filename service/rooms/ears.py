@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,10 +25,12 @@ from service.listening.packet import Packet
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.rooms.absentees import Absentees
+from service.rooms.clock_watch import Reading, read_clocks
 from service.rooms.control import LevelsDisplay
 from service.rooms.ear_metrics import count_packets, measure_held_bytes
 from service.rooms.ear_runner import EarRunner, MakeEar, OnUtterance
 from service.rooms.listener import Key, Listener
+from service.rooms.outages import Outages
 from service.rooms.pending_records import Unwritten
 from service.rooms.ports import RoomStore
 from service.rooms.presence import Presences
@@ -54,6 +57,9 @@ class Ears:
             later.
         on_interim: Receives utterances that have not ended; must return at once.
         show_levels: Receives the levels for the live meters; must return at once.
+        read_until: Returns the time before which every packet has been pushed, in monotonic
+            seconds, from the time now. It lies behind after a stand-still of the process.
+        read_clocks: Reads the process's clocks.
     """
 
     def __init__(
@@ -67,7 +73,11 @@ class Ears:
         hearing: HearingStore,
         metrics: Metrics,
         clock: Clock,
+        read_until: Callable[[float], float] = lambda now_s: now_s,
+        read_clocks: Callable[[], Reading] = read_clocks,
     ) -> None:
+        self._read_until = read_until
+        self._outages = Outages(metrics, clock, read_clocks)
         self._make_ear = make_ear
         self._show_levels = show_levels
         self._rooms = rooms
@@ -114,6 +124,10 @@ class Ears:
             else:
                 await self._rooms.speaker_returned(speaker, "left and came back", now)
                 leaving.back = True
+            self._observe_clocks()
+            unheard_since = self._outages.unheard_since(key)
+            if unheard_since is not None and not ear.interrupted:
+                ear.await_sound(unheard_since)
             before = leaving or self._presences.cut_off(*key)
             if before is not None and before.settled:
                 before = None
@@ -134,8 +148,7 @@ class Ears:
         listener = self._presences.listener(speaker.room_id, speaker.id)
         if listener is not None:
             listener.leaving = True
-            self._runner.run(listener, partial(listener.ear.close, self._clock(), cut_off=cut_off))
-            count_packets(listener, self._metrics)
+            self._close(listener, cut_off=cut_off)
             try:
                 await self._wait_until_settled(listener)
             finally:  # also where the caller was cancelled
@@ -145,6 +158,15 @@ class Ears:
             if listener.back:
                 return
         await self._write_farewells(speaker.room_id, self._unwritten.write)
+
+    def _close(self, listener: Listener, *, cut_off: bool) -> None:
+        """Give out a leaving speaker's last words."""
+        self._observe_clocks()
+        ear, now = listener.ear, self._clock()
+        told_to_now = cut_off or ear.awaited
+        self._runner.run(listener, partial(ear.close, now, cut_off=cut_off))
+        count_packets(listener, self._metrics)
+        self._outages.note_left(listener.key, ear.heard_at, now if told_to_now else ear.heard_at)
 
     async def _wait_until_settled(self, listener: Listener) -> None:
         """Wait for the last words of a speaker; return early when the speaker is back."""
@@ -199,7 +221,10 @@ class Ears:
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
         listener = self._presences.listener(room_id, speaker_id)
         if listener is not None:
-            self._runner.run(listener, partial(listener.ear.push, packet, self._clock()))
+            now_s, now = time.monotonic(), self._clock()
+            waited_s = min(now_s - packet.arrived_s, now_s - self._read_until(now_s))
+            arrived = now - timedelta(seconds=waited_s) if waited_s > 0 else now
+            self._runner.run(listener, partial(listener.ear.push, packet, arrived))
 
     def levels(self, room_id: str) -> SpeakerLevels:
         """Return the level of each speaker of the room, and the ids of those who speak."""
@@ -257,7 +282,7 @@ class Ears:
         marks = [
             HeardUntil(*listener.key, listener.heard_until())
             for listener in listeners
-            if not listener.ear.interrupted
+            if not (listener.ear.interrupted or listener.ear.awaited)
         ]
         measure_held_bytes(listeners, self._metrics)
         failed = await self._unwritten.write_all()
@@ -275,11 +300,27 @@ class Ears:
             now_s, now = loop.time(), self._clock()
             stalled, before_s = now_s - before_s >= _STALL_S, now_s
             waited = stalled and not waited  # once: a loop that is always late must go on
+            self._observe_clocks()
             if waited:
                 continue
+            read_until_s = self._read_until(now_s)
+            behind = read_until_s < now_s  # packets wait unread, so the ears' time goes on slowly
+            read_until = now - timedelta(seconds=now_s - read_until_s) if behind else now
             for listener in self._presences.listeners():
-                self._runner.run(listener, partial(listener.ear.tick, now_s, now))
-                self._runner.run_interim(listener)
+                self._runner.run(listener, partial(listener.ear.tick, read_until_s, read_until))
+                if not behind:
+                    self._runner.run_interim(listener)
+
+    def _observe_clocks(self) -> None:
+        """Tell the ears of an outage that has just ended, and of a step of the wall clock."""
+        before = self._outages.last
+        step, outage = self._outages.observe(), self._outages.last
+        if not step and outage is before:
+            return
+        for listener in self._presences.listeners():
+            listener.ear.shift_clock(step)
+            if outage is not None:
+                listener.ear.note_outage(outage.from_at, outage.to_at)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> NoReturn:
         while True:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import structlog
 
+from service.beat import sleep_awake
 from service.errors import Problem
 from service.listening.packet import Packet
 from service.metrics import Metrics
@@ -157,7 +158,7 @@ class WhipRoom:
         await self._drop(session.id, "the speaker left")
 
     async def _wait_for_returns(self) -> None:
-        await asyncio.sleep(self._return_s)
+        await sleep_awake(self._return_s)
         self._listener.room_heard(self._room_id, set(self._session_ids))
 
     async def _show_muted(self, speaker_id: str, *, muted: bool) -> None:
@@ -259,7 +260,10 @@ class WhipRoom:
             try:
                 await session.peer.close()
             finally:
-                await self._listener.speaker_left(session.speaker, reason, cut_off=cut_off)
+                last_lost = session.peer.dropped_s > session.heard_s
+                await self._listener.speaker_left(
+                    session.speaker, reason, cut_off=cut_off or last_lost
+                )
         except Exception:
             log.exception("whip.farewell_failed", session=session_id)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, NoReturn, Protocol
@@ -22,6 +22,8 @@ AGAIN_AFTER = timedelta(seconds=2)
 """Shortest time between two reports of the same state."""
 
 _CHECK_EVERY_S = 0.5
+_STOOD_STILL_S = 1.0
+"""Delay of a check that shows that this process stood still. That is no overload."""
 
 
 class Pace(StrEnum):
@@ -121,6 +123,7 @@ class OverloadWatch:
         self._measure = measure
         self._clock = clock
         self._reported = Reported(Pace.NORMAL, 0.0, clock())
+        self._stood_still: tuple[datetime, datetime] | None = None
 
     @property
     def behind(self) -> bool:
@@ -132,16 +135,34 @@ class OverloadWatch:
         self._reported = Reported(state, 0.0, self._clock(), Rung[measure.upper()])
 
     async def run(self) -> NoReturn:
+        loop = asyncio.get_running_loop()
         while True:
             await self.check_lag()
+            due_s, before = loop.time() + _CHECK_EVERY_S, self._clock()
             await asyncio.sleep(_CHECK_EVERY_S)
+            if loop.time() - due_s >= _STOOD_STILL_S:
+                self.note_outage(before, self._clock())
+
+    def note_outage(self, from_at: datetime, to_at: datetime) -> None:
+        """Note that this process stood still between these times: they count for no lag."""
+        self._stood_still = (from_at, to_at)
 
     async def check_lag(self) -> None:
         """Measure the lag, and record a report that is due."""
         now = self._clock()
         lag = self._lag(now)
+        lag = replace(lag, behind_s=self._awake_s(lag.behind_s, now))
         self._measure(lag.behind_s)
         event = overload_change(self._reported, lag, now)
         if event is not None:
             await self._record(event, now)
             self._reported = Reported(event.state, lag.behind_s, now, lag.rung)
+
+    def _awake_s(self, behind_s: float, now: datetime) -> float:
+        """Return the part of a lag in which this process did not stand still."""
+        if self._stood_still is None:
+            return behind_s
+        from_at, to_at = self._stood_still
+        oldest = now - timedelta(seconds=behind_s)
+        overlap_s = (min(to_at, now) - max(from_at, oldest)).total_seconds()
+        return max(0.0, behind_s - max(0.0, overlap_s))

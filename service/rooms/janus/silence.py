@@ -11,6 +11,7 @@ import structlog
 from service.rooms.janus.lines import TrackId
 from service.rooms.janus.reception import Reception
 from service.rooms.janus.server import FeedId
+from service.rooms.peer.poller import get_poller
 from service.rooms.room import Speaker
 
 log = structlog.get_logger()
@@ -69,7 +70,8 @@ class SilenceWatch:
             if track[0] == feed and not speaker.muted
         ]
         last_s = max(map(self.reception.last_packet_s, audible), default=math.inf)
-        if asyncio.get_running_loop().time() - last_s < _SILENT_S:
+        read_until_s = get_poller().read_until_s(asyncio.get_running_loop().time())
+        if read_until_s - last_s < _SILENT_S:
             self._silent.discard(feed)
         else:
             if feed not in self._silent:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from service.rooms.peer.intake import Unfit
+from service.rooms.peer.poller import get_poller
 from service.rooms.peer.private_names import resolve_name
 from service.rooms.peer.rtp import HEADER_BYTES
 from service.rooms.peer.tap import tap_of
@@ -62,8 +63,12 @@ def guard_transport(transport: Any, on_unfit: Callable[[Unfit], object]) -> None
     ice = transport.transport._connection
     queue, router = ice._queue, transport._rtp_router
     handle_rtcp_of_aiortc = transport._handle_rtcp_data
+    arrival_s = get_poller().arrival_s
+    rtp_waits = False  # some datagram in the queue is not RTCP
+    queued_s = 0.0  # arrival of the last datagram in the queue
 
     def data_received(data: bytes | None, component: int) -> None:
+        nonlocal rtp_waits, queued_s
         if not data or len(data) > LONGEST:
             if data is None:  # older aioice: the socket is closed
                 queue.put_nowait((data, component))
@@ -72,16 +77,21 @@ def guard_transport(transport: Any, on_unfit: Callable[[Unfit], object]) -> None
         elif deliver_to_track(data):
             pass
         elif queue.qsize() < _MOST_DATAGRAMS:
+            queued_s = arrival_s()
+            rtp_waits = rtp_waits or len(data) < HEADER_BYTES or data[1] not in _RTCP
             queue.put_nowait((data, component))
         else:
             on_unfit(Unfit.RATE)
 
     def deliver_to_track(data: bytes) -> bool:
         """Deliver a packet of a known track; False where the datagram is not one."""
+        nonlocal rtp_waits
         session = transport._rx_srtp
         if session is None or len(data) < HEADER_BYTES or not _is_rtp_or_rtcp(data):
             return False
-        if queue.qsize():  # earlier datagrams go first
+        if not queue.qsize():
+            rtp_waits = False
+        elif rtp_waits:  # earlier packets go first; reports may be late
             return False
         ssrc = int.from_bytes(data[8:12], "big")
         tap = tap_of(router.ssrc_table.get(ssrc))
@@ -104,7 +114,7 @@ def guard_transport(transport: Any, on_unfit: Callable[[Unfit], object]) -> None
             if tap is None or not tap.fits(packet.payload_type, packet.ssrc):
                 on_unfit(Unfit.STRAY)
             else:
-                tap.receive_packet(data)
+                tap.receive_packet(data, queued_s)
         except _MALFORMED:
             on_unfit(Unfit.MALFORMED)
 

@@ -152,6 +152,11 @@ class Peer:
                 if candidate.protocol.lower() == "udp":  # aiortc skips bundled sections
                     await self._link.connection.addIceCandidate(candidate)
 
+    @property
+    def dropped_s(self) -> float:
+        """Time at which it was last noticed that the kernel dropped packets; see `Link`."""
+        return self._link.dropped_s
+
     def restarts(self, candidates: Candidates) -> bool:
         """Tell whether the fragment has other ICE credentials than the offer: an ICE restart."""
         return candidates.ufrag is not None and candidates.ufrag != self._remote_ufrag

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
+from service.beat import sleep_awake
 from service.listening.packet import Packet
 from service.rooms.peer.contract import find_faults
 from service.rooms.peer.poller import get_poller
@@ -44,10 +45,13 @@ class Link:
         self.connection = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
-        self._setup: asyncio.TimerHandle | None = None
+        self._setup: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._reading: list[asyncio.Task[None]] = []
         self._polled: list[asyncio.DatagramTransport] = []
+        self.dropped_s = 0.0
+        """Time at which it was last noticed that the kernel dropped datagrams; 0.0: never. Known
+        once the link is closed."""
 
     @property
     def connected(self) -> bool:
@@ -88,8 +92,12 @@ class Link:
 
         self.connection.on("connectionstatechange", changed)
         loop = asyncio.get_running_loop()
-        self._setup = loop.call_later(self._setup_s, end, NEVER_MADE)
+        self._setup = loop.create_task(self._until_overdue(end), name="peer set-up")
         changed()
+
+    async def _until_overdue(self, end: Callable[[str], None]) -> None:
+        await sleep_awake(self._setup_s)
+        end(NEVER_MADE)
 
     def _poll(self) -> None:
         """Read the datagrams together with those of other connections from now on."""
@@ -122,11 +130,9 @@ class Link:
 
     async def close(self) -> None:
         """Close the connection in bounded time: aiortc's own close can hang."""
-        if self._setup is not None:
-            self._setup.cancel()
         for socket in self._polled:
-            get_poller().remove_transport(socket)
-        tasks = [*self._reading, *([self._watching] if self._watching else [])]
+            self.dropped_s = max(self.dropped_s, get_poller().remove_transport(socket))
+        tasks = [*self._reading, *(task for task in (self._setup, self._watching) if task)]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -6,7 +6,6 @@ on.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
@@ -15,6 +14,7 @@ from aiortc import RTCRtpReceiver, RTCRtpTransceiver
 
 from service.listening.packet import Packet
 from service.rooms.peer.intake import CLOCK_HZ, Intake
+from service.rooms.peer.poller import get_poller
 from service.rooms.peer.private_names import resolve_name
 from service.rooms.peer.rtp import parse_level_id, parse_packet
 
@@ -61,7 +61,8 @@ class Tap:
         self._wanted = wanted
         self._intake = Intake() if intake is None else intake
         self._counted = receiver._RTCRtpReceiver__remote_streams
-        self._now_s = asyncio.get_running_loop().time
+        self._arrival_s = get_poller().arrival_s
+        self._last_s = 0.0
         setattr(receiver, _TAP, self)
         receiver.receive = _undecoded(receiver)
 
@@ -69,14 +70,20 @@ class Tap:
         """Tell whether a packet with this header belongs to the track."""
         return payload_type in self._types and self._wanted(ssrc)
 
-    def receive_packet(self, data: bytes) -> None:
+    def receive_packet(self, data: bytes, arrived_s: float | None = None) -> None:
         """Receive a decrypted packet that fits.
+
+        Args:
+            arrived_s: Time of its arrival, in monotonic seconds; None: it is delivered now.
 
         Raises:
             Malformed: This is not an RTP packet.
         """
         packet = parse_packet(data, self._level_id)
-        ssrc, now_s = packet.ssrc, self._now_s()
+        ssrc = packet.ssrc
+        now_s = self._last_s = max(
+            self._last_s, self._arrival_s() if arrived_s is None else arrived_s
+        )
         if not self._intake.admit(ssrc, packet.timestamp, now_s):
             return
         if packet.payload:

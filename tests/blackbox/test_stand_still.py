@@ -1,0 +1,110 @@
+"""A server that stands still: what its speakers say meanwhile is heard, or is a gap, and is dated.
+
+Half of the speakers stay connected, as browsers do. The clients of the others give up after
+five seconds without a word from the server, and connect anew.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.blackbox.speech import Record, Room, Voice, make_voices, record_of, talking, uncovered_s
+from tests.e2e.following import Followed, following
+from tests.e2e.resources import metrics
+from tests.server import Server
+
+pytestmark = pytest.mark.anyio
+
+_BETWEEN_S = 3.0
+"""Time from the script's start to the first stop, and from the end of a stop to the next."""
+_AFTER_S = 4.0
+"""Time in which lines begin after the last stop."""
+_EXACT_S = 0.5
+_LEAD_S = 0.5
+"""Sound before a word that belongs to its utterance (400 ms), and a little."""
+_PATIENCE_S = 30.0
+
+
+@pytest.mark.parametrize("stops_s", [[2, 12], pytest.param([30], marks=pytest.mark.drill)])
+async def test_what_is_said_to_a_stopped_server_is_heard_or_a_gap(
+    tmp_path: Path, stops_s: Sequence[int]
+) -> None:
+    end_s = len(stops_s) * _BETWEEN_S + sum(stops_s)
+    voices = make_voices(until_s=end_s + _AFTER_S, giving_up=("mallory", "walt"))
+    with Server(tmp_path / "data") as server:
+        async with following(server) as followed, talking(server, voices) as room:
+            process = server.process
+            assert process is not None
+            at_s = 0.0
+            for stopped_s in stops_s:
+                await room.until(at_s := at_s + _BETWEEN_S)
+                process.send_signal(signal.SIGSTOP)
+                await room.until(at_s := at_s + stopped_s)
+                process.send_signal(signal.SIGCONT)
+            for voice in voices:
+                await _until_all_is_on_record(followed, room, voice)
+                record = record_of(followed, room, voice.speaker.id)
+                _check_alerts(record, voice)
+                _check_dates(record, voice)
+                _check_nothing_is_double(record)
+        with server.client() as client:
+            counted = metrics(client.get("/metrics").text)
+        told = [line for line in server.log_file.read_text().splitlines() if "stood_still" in line]
+    stood_still_s = counted['earshot_stood_still_seconds_total{cause="stopped"}']
+    assert stood_still_s == pytest.approx(sum(stops_s), abs=1)
+    assert len(told) == len(stops_s)
+    assert not followed.of("overload.changed")
+
+
+async def _until_all_is_on_record(followed: Followed, room: Room, voice: Voice) -> None:
+    """Wait until every line is heard or a gap, to half a second."""
+    await room.until(voice.said[-1][0][1] + 1)
+
+    def missing() -> Sequence[tuple[str, float]]:
+        record = record_of(followed, room, voice.speaker.id)
+        covers = [span for span, _ in [*record.heard, *record.gaps]]
+        lines = [(line.text, uncovered_s(span, covers)) for span, line in voice.said]
+        return [(text, left_s) for text, left_s in lines if left_s > _EXACT_S]
+
+    try:
+        await followed.until(lambda: not missing(), _PATIENCE_S)
+    except TimeoutError:
+        pytest.fail(f"{voice.speaker.id}: neither heard nor a gap, in seconds: {missing()}")
+
+
+def _check_alerts(record: Record, voice: Voice) -> None:
+    """Every line that was heard whole, and breaks a rule, raised its alert or repeated one."""
+    gaps = [span for span, _ in record.gaps]
+    raised = {rule for _, rule in record.alerts}
+    for span, line in voice.said:
+        whole = uncovered_s(span, gaps) >= span[1] - span[0]
+        assert not (whole and line.alerts) or line.rule in raised, line.text
+
+
+def _check_dates(record: Record, voice: Voice) -> None:
+    """Words and alerts have the time at which they were said."""
+    said = {line.text: [] for _, line in voice.said}  # type: dict[str, list[float]]
+    rules = {line.rule: [] for _, line in voice.said}  # type: dict[str, list[float]]
+    for (first, _), line in voice.said:
+        said[line.text].append(first)
+        rules[line.rule].append(first)
+    for dated, times in [
+        *((each, said.get(each[1], [])) for each in record.heard),
+        *((each, rules[each[1]]) for each in record.alerts),
+    ]:
+        (first, _), what = dated
+        if times:  # else it is a line whose begin fell into a gap
+            off_s = min((abs(first + _LEAD_S - at) for at in times))
+            assert off_s <= _EXACT_S, f"{voice.speaker.id}: {what} at {first:.2f}, not {times}"
+
+
+def _check_nothing_is_double(record: Record) -> None:
+    heard = [span for span, _ in record.heard]
+    for number, span in enumerate(heard):
+        others = [*heard[:number], *heard[number + 1 :], *(gap for gap, _ in record.gaps)]
+        twice_s = span[1] - span[0] - uncovered_s(span, others)
+        assert twice_s <= _EXACT_S, f"{record.heard[number]} is on record twice"
