@@ -260,7 +260,7 @@ export function makeActions(store) {
       const prefs = { ...store.state.prefs, [name]: value };
       set({ prefs });
       writePrefs(prefs);
-      if (name === "language") setLanguage(value);
+      if (name === "language") setLanguage(value).catch(() => notice(words("refused.unreachable")));
       if (name === "theme") actions.applyTheme();
     },
     applyTheme() {
