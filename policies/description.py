@@ -58,6 +58,7 @@ def describe_match(
         times=_times(spoken, spans),
         reading=reading.number,
         title=rule.title,
+        subcategory=rule.subcategory or "",
     )
 
 

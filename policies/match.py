@@ -75,6 +75,7 @@ class Match:
         times: Start and end of each span in seconds of the utterance; empty if unknown.
         reading: Number of the hypothesis that has the phrase, from 1; 0 for `text` itself.
         title: Title of the rule.
+        subcategory: Finer name of the category; empty if the rule gives none.
     """
 
     pack: str
@@ -98,3 +99,4 @@ class Match:
     times: tuple[tuple[float, float], ...] = ()
     reading: int = 0
     title: str = ""
+    subcategory: str = ""

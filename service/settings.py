@@ -181,6 +181,13 @@ class Settings(BaseSettings):
         True,
         description="Raise provisional alerts during long speech, before its final transcript.",
     )
+    helplines: Path | None = Field(
+        None,
+        description=(
+            "YAML or JSON file of helplines for people who may need help. Empty: none is shown; "
+            "you know which ones answer where your members live."
+        ),
+    )
     talk_hours: int = Field(
         24,
         ge=0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,7 @@ from service.access.sealing import Seal
 from service.alerts import action_routes
 from service.alerts import routes as alerts_routes
 from service.alerts.action_runner import ActionRunner
+from service.alerts.helplines import Helpline
 from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.app import create_app
 from service.clock import Clock
@@ -114,6 +115,7 @@ class Parts:
     attempts: Attempts = field(default_factory=Attempts)
     kept: Kept = field(default_factory=lambda: Kept(talk_hours=24, alert_days=30))
     notice: str = ""
+    helplines: Sequence[Helpline] = ()
     recogniser: Recogniser = field(default_factory=NoModel)
     overload: Overload = field(default_factory=NoLag)
     verdict_lag: VerdictLag = field(default_factory=NoLag)

@@ -47,7 +47,7 @@ from service.rooms.room import Room, RoomState, Speaker
 from service.storage.alerts import SqlAlerts
 from service.storage.schema import open_database
 from service.verdict.provisional_alerts import ProvisionalAlerts
-from service.verdict.recent_offenders import Heat
+from service.verdict.recent_matches import Heat
 from service.verdict.transcript_matches import TranscriptMatcher
 
 _LONG_S = 20.0

@@ -15,6 +15,9 @@ class RoomWords:
         rules_at: Address of the rules, with `{url}`.
         rules_unknown: Advice where the address is not known.
         warning: Message to a speaker whom a moderator warns.
+        support: Message to a speaker who may need help. It blames nobody and mentions no rule.
+        support_lines: Addition where the operator names helplines, with `{lines}`.
+        between: Text between two helplines.
     """
 
     listener: str
@@ -22,3 +25,6 @@ class RoomWords:
     rules_at: str
     rules_unknown: str
     warning: str
+    support: str
+    support_lines: str
+    between: str

@@ -1,6 +1,7 @@
 """Audit log: an entry for every change that a key or a command makes.
 
-Decisions about an alert are in the history of that alert (`service.alerts`).
+Decisions about an alert are in the history of that alert (`service.alerts`). An escalation is in
+both: it concerns people beyond the alert.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Action(StrEnum):
     HOOK_SECRET_ADDED = "hook_secret.added"
     HOOK_SECRET_REMOVED = "hook_secret.removed"
     POLICIES_CHANGED = "policies.changed"
+    ALERT_ESCALATED = "alert.escalated"
 
 
 @dataclass(frozen=True, slots=True)

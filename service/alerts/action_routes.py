@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends
 from pydantic import Field, StringConstraints
 
-from policies.languages import words_for_room
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
 from service.alerts.action import ModeratorAction, request_action
+from service.alerts.helplines import Helpline
 from service.alerts.ports import ActionRequests, AlertStore
 from service.alerts.routes import AlertId, Reason, require_alert
+from service.alerts.suggested_message import suggest_message
 from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
@@ -30,6 +32,8 @@ class ActionParts(Protocol):
     @property
     def rooms(self) -> RoomControl: ...
     @property
+    def helplines(self) -> Sequence[Helpline]: ...
+    @property
     def action_requests(self) -> ActionRequests: ...
     @property
     def clock(self) -> Clock: ...
@@ -44,7 +48,9 @@ Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300
 
 class NewAction(Reason):
     action: RoomAction
-    message: Message = Field("", description="`warn`: text for the speaker.")
+    message: Message = Field(
+        "", description="`warn`: text for the speaker; a suggested one by default."
+    )
 
 
 @router.post("/v1/alerts/{alert_id}/actions", status_code=202, summary="Request an action")
@@ -60,7 +66,7 @@ async def request_alert_action(
     _check_possible(room, body.action, parts.rooms)
     message = body.message
     if body.action is RoomAction.WARN and not message:
-        message = words_for_room(list(room.languages)).warning
+        message = suggest_message(alert.handling, room.languages, parts.helplines)
     return await parts.action_requests.request(
         request_action(
             alert,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
+from policies.handling import Handling, handling_of
 from policies.match import Action, Layer, Match, Span
 from policies.severity import Severity
 from service.clock import Timestamp
@@ -27,8 +29,22 @@ UNDECIDED = frozenset({AlertState.OPEN, AlertState.ACKNOWLEDGED})
 
 
 class Outcome(StrEnum):
+    """Decision about an alert. `OUTCOMES` has those that its handling allows."""
+
     UPHELD = "upheld"
     DISMISSED = "dismissed"
+    SUPPORTED = "supported"
+    """Somebody was offered help."""
+    NOT_NEEDED = "not_needed"
+    """Nobody needs help."""
+
+
+OUTCOMES: Mapping[Handling, tuple[Outcome, Outcome]] = MappingProxyType(
+    {
+        Handling.OFFENCE: (Outcome.UPHELD, Outcome.DISMISSED),
+        Handling.HELP: (Outcome.SUPPORTED, Outcome.NOT_NEEDED),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,7 @@ class AlertMatch:
         distance: Distance from that phrase: 0 for the same sounds, else the share that differs.
         times: Start and end of each span, in seconds of the utterance; empty if not known.
         raised_from: Severity before repetition raised it; null if it did not.
+        subcategory: Finer name of the category; empty if the rule gives none.
     """
 
     pack: str
@@ -70,6 +87,11 @@ class AlertMatch:
     distance: float = 0.0
     times: Sequence[tuple[float, float]] = ()
     raised_from: Severity | None = None
+    subcategory: str = ""
+
+    @property
+    def handling(self) -> Handling:
+        return handling_of(self.category, self.subcategory)
 
     @classmethod
     def from_match(cls, match: Match) -> AlertMatch:
@@ -88,6 +110,10 @@ class Alert:
         repeats: Further hits within the rule's cool-down.
         owner: Name of the person who works on it or decided it; empty for nobody.
         outcome: Decision of a moderator; null until it is resolved.
+        handling: What the alert is about: an offence, or somebody who may need help. It decides
+            which outcomes the alert may have.
+        escalated_at: Time at which it was last escalated; null if it never was.
+        escalated_to: Person or team whom it was escalated to; empty for the operator's on-call.
     """
 
     id: str
@@ -107,6 +133,9 @@ class Alert:
     matches: Sequence[AlertMatch]
     owner: str = ""
     outcome: Outcome | None = None
+    handling: Handling = Handling.OFFENCE
+    escalated_at: Timestamp | None = None
+    escalated_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +150,15 @@ class AlertUpdated:
 
     type: ClassVar[str] = "alert.updated"
     alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEscalated:
+    """Somebody else was asked to look at the alert. Its state stays."""
+
+    type: ClassVar[str] = "alert.escalated"
+    alert: Alert
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

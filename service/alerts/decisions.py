@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from policies.handling import Handling
 from service.alerts.alert import (
+    OUTCOMES,
     UNDECIDED,
     Alert,
+    AlertEscalated,
     AlertResolved,
     AlertState,
     AlertUpdated,
@@ -24,15 +27,21 @@ from service.clock import iso
 from service.errors import Problem
 
 NOTE = "note"
+ESCALATE = "escalate"
 EARSHOT = "earshot"
 """Name in an alert's history for steps that no person made."""
+
+_ABOUT = {
+    Handling.OFFENCE: "a rule that was broken",
+    Handling.HELP: "somebody who may need help",
+}
 
 ReopenTo = Literal[AlertState.OPEN, AlertState.ACKNOWLEDGED]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    event: AlertUpdated | AlertResolved
+    event: AlertUpdated | AlertEscalated | AlertResolved
     step: Step
 
 
@@ -56,8 +65,13 @@ class Person:
     def resolve(
         self, alert: Alert, history: Sequence[Step], outcome: Outcome, reason: str = ""
     ) -> Decision:
-        """Decide the alert; the person becomes its owner."""
+        """Decide the alert; the person becomes its owner.
+
+        Raises:
+            Problem: 409, the state does not allow it; 422, the outcome is that of another handling.
+        """
         _require(alert, history, "resolve", UNDECIDED)
+        _require_outcome(alert, outcome)
         after = replace(alert, state=AlertState.RESOLVED, outcome=outcome, owner=self.name)
         step = Step(alert.id, self.now, self.name, f"resolve: {outcome}", reason)
         return Decision(AlertResolved(after, outcome, reason), step)
@@ -80,6 +94,21 @@ class Person:
         _require(alert, history, "assign", UNDECIDED)
         after = replace(alert, state=AlertState.ACKNOWLEDGED, owner=owner)
         return None if after == alert else self._updated(after, f"assign: {owner}", "")
+
+    def escalate(
+        self, alert: Alert, history: Sequence[Step], to: str = "", reason: str = ""
+    ) -> Decision | None:
+        """Ask a person or team, by default the operator's on-call, to look at the alert.
+
+        Its state and owner stay. Nothing changes if this was the last step already.
+        """
+        _require(alert, history, "escalate", UNDECIDED)
+        step = Step(alert.id, self.now, self.name, f"{ESCALATE}: {to}" if to else ESCALATE, reason)
+        last = _last_step(history)
+        if last and (last.who, last.action, last.reason) == (step.who, step.action, step.reason):
+            return None
+        after = replace(alert, escalated_at=self.now, escalated_to=to)
+        return Decision(AlertEscalated(after, reason), step)
 
     def note(self, alert: Alert, history: Sequence[Step], text: str) -> Decision:
         return self._updated(alert, NOTE, text)
@@ -106,7 +135,7 @@ def _require(
 ) -> None:
     if alert.state in allowed:
         return
-    last = next((step for step in reversed(history) if step.action != NOTE), None)
+    last = _last_step(history)
     how = f" since {last.who} {_past(last.action)} at {iso(last.at)}" if last else ""
     may = " or ".join(state for state in AlertState if state in allowed)
     raise Problem(
@@ -121,16 +150,39 @@ def _require(
     )
 
 
+def _last_step(history: Sequence[Step]) -> Step | None:
+    return next((step for step in reversed(history) if step.action != NOTE), None)
+
+
+def _require_outcome(alert: Alert, outcome: Outcome) -> None:
+    allowed = OUTCOMES[alert.handling]
+    if outcome in allowed:
+        return
+    raise Problem(
+        422,
+        "Not an outcome of this alert",
+        f"alert {alert.id} is about {_ABOUT[alert.handling]}; its outcome is {allowed[0]} or"
+        f" {allowed[1]}, not {outcome}",
+        extra={"handling": alert.handling, "outcomes": list(allowed)},
+    )
+
+
 def _past(action: str) -> str:
     match action.partition(": "):
         case ("acknowledge", _, _):
             return "acknowledged it"
+        case ("resolve", _, "supported"):
+            return "resolved it as supported"
+        case ("resolve", _, "not_needed"):
+            return "resolved it as not needed"
         case ("resolve", _, outcome):
             return f"{outcome} it"
         case ("reopen", _, _):
             return "reopened it"
         case ("assign", _, owner):
             return f"assigned it to {owner}"
+        case ("escalate", _, to):
+            return f"escalated it to {to}" if to else "escalated it"
         case ("retract", _, _):
             return "retracted it"
         case ("stand", _, _):

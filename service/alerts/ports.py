@@ -50,13 +50,18 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Conditions for a list of alerts; None or empty sets no condition."""
+    """Conditions for a list of alerts; None or empty sets no condition.
+
+    Attributes:
+        escalated: True for alerts that were escalated, False for the others.
+    """
 
     room_id: str | None = None
     states: Collection[AlertState] = ()
     least_severity: Severity | None = None
     speaker_ids: Collection[str] = ()
     categories: Collection[str] = ()
+    escalated: bool | None = None
 
 
 class AlertStore(Protocol):
@@ -79,8 +84,9 @@ class AlertStore(Protocol):
 
         An `AlertUpdated` sets the stored alert's `repeats`. An `AlertRaised` confirms a provisional
         alert of the same id: the alert gets the words and rules of the event and keeps people's
-        decisions; its event is `alert.updated`. An `AlertRetracted` retracts a provisional alert,
-        unless a person has decided it: then it stays as decided.
+        decisions, and with an outcome its handling; its event is `alert.updated`. An
+        `AlertRetracted` retracts a provisional alert, unless a person has decided it: then it stays
+        as decided.
 
         Args:
             hits: Matches of all rules, active or in shadow, whether an alert has them or not.

@@ -7,16 +7,20 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.severity import Severity
+from service.access.audit import Action
+from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step
-from service.alerts.decisions import Decide, Person, ReopenTo
+from service.alerts.decisions import Decide, Decision, Person, ReopenTo
+from service.alerts.guidance import Guidance, guide
+from service.alerts.helplines import Helpline
 from service.alerts.ports import ActionStore, AlertFilter, AlertStore, Order
 from service.clock import Clock
 from service.errors import Problem
@@ -39,6 +43,8 @@ class AlertParts(Protocol):
     @property
     def rooms(self) -> RoomControl: ...
     @property
+    def helplines(self) -> Sequence[Helpline]: ...
+    @property
     def clock(self) -> Clock: ...
 
 
@@ -55,9 +61,12 @@ _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=_TEXT)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN)]
 
+ToWhom = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)]
+
 Shown = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]
 """Value that a list of alerts is filtered by."""
 
+ON_CALL = "the operator's on-call"
 _MANY = 50
 
 
@@ -81,11 +90,15 @@ class Assignment(_Body):
     owner: Name | None = Field(None, description="Name of a person; the caller by default.")
 
 
+class Escalation(Reason):
+    to: ToWhom = Field("", description="Person or team; the operator's on-call by default.")
+
+
 class Note(_Body):
     text: Words = Field(min_length=1)
 
 
-NO_REASON, TO_OPEN, TO_CALLER = Reason(), Reopening(), Assignment()
+NO_REASON, TO_OPEN, TO_CALLER, TO_ON_CALL = Reason(), Reopening(), Assignment(), Escalation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,7 @@ class Case(Alert):
         gaps: Gaps in that time, oldest first.
         actions: Moderators' actions because of it, oldest first.
         can: Actions that are possible in its room now.
+        guidance: Outcomes, usual reasons, suggested steps and helplines.
     """
 
     talk: Sequence[TranscriptHeard]
@@ -110,6 +124,7 @@ class Case(Alert):
     history: Sequence[Step]
     actions: Sequence[ModeratorAction]
     can: Sequence[RoomAction]
+    guidance: Guidance
 
 
 async def _filter(
@@ -118,9 +133,12 @@ async def _filter(
     speaker: Annotated[Sequence[Shown], Query(max_length=_MANY)] = (),
     category: Annotated[Sequence[Shown], Query(max_length=_MANY)] = (),
     severity: Annotated[Severity | None, Query(description="Lowest severity.")] = None,
+    escalated: Annotated[
+        bool | None, Query(description="true: escalated alerts only; false: the others only.")
+    ] = None,
 ) -> AlertFilter:
     """`state`, `speaker` (an id) and `category` may be repeated: any of their values matches."""
-    return AlertFilter(room, state, severity, speaker, category)
+    return AlertFilter(room, state, severity, speaker, category, escalated)
 
 
 @router.get("/v1/alerts", summary="List alerts, newest or gravest first")
@@ -153,6 +171,7 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
         history=await parts.alerts.history(alert_id),
         actions=await parts.actions.of_alert(alert_id),
         can=list(parts.rooms.possible_actions(alert.room_id)),
+        guidance=guide(alert, await _languages(parts, alert.room_id), parts.helplines),
     )
 
 
@@ -190,6 +209,33 @@ async def assign_alert(
     return await _decide(parts, alert_id, decide)
 
 
+@router.post("/v1/alerts/{alert_id}/escalate", summary="Escalate an alert")
+async def escalate_alert(
+    alert_id: AlertId,
+    request: Request,
+    parts: Parts,
+    caller: Decides,
+    body: Escalation = TO_ON_CALL,
+) -> Alert:
+    """Ask somebody else to look. State and owner stay; `alert.escalated` tells webhooks and feed.
+
+    An open or acknowledged alert can be escalated, and again to somebody else.
+    """
+    escalate = partial(_person(parts, caller).escalate, to=body.to, reason=body.reason)
+    done = False
+
+    def decide(alert: Alert, history: Sequence[Step]) -> Decision | None:
+        nonlocal done
+        decision = escalate(alert, history)
+        done = decision is not None
+        return decision
+
+    alert = await _decide(parts, alert_id, decide)
+    if done:
+        await record(request, caller, Action.ALERT_ESCALATED, alert_id, f"to {body.to or ON_CALL}")
+    return alert
+
+
 @router.post("/v1/alerts/{alert_id}/notes", summary="Add a note to an alert")
 async def add_alert_note(alert_id: AlertId, body: Note, parts: Parts, caller: Decides) -> Alert:
     decide = partial(_person(parts, caller).note, text=body.text)
@@ -198,6 +244,16 @@ async def add_alert_note(alert_id: AlertId, body: Note, parts: Parts, caller: De
 
 def _person(parts: AlertParts, caller: Caller) -> Person:
     return Person(caller.name, parts.clock())
+
+
+async def _languages(parts: AlertParts, room_id: str) -> Sequence[str]:
+    """Return the languages of a room; none for a room that is not on record."""
+    try:
+        return (await parts.rooms.find(room_id)).languages
+    except Problem as problem:
+        if problem.status != 404:
+            raise
+        return ()
 
 
 async def _decide(parts: AlertParts, alert_id: str, decide: Decide) -> Alert:

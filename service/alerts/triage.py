@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from policies.handling import Handling, handling_of
 from policies.match import Match
 from service.alerts.alert import Alert, AlertMatch, AlertState
 from service.alerts.ports import Hit
@@ -68,7 +69,10 @@ def alert_id(utterance_id: str) -> str:
 def raise_alert(
     heard: TranscriptHeard, excerpt: str, matches: Sequence[Match], now: datetime
 ) -> Alert:
-    """Return an utterance's alert; its severity and category are those of the gravest match.
+    """Return an utterance's alert; severity, category and handling are of the gravest match.
+
+    Of two equally grave ones, that of somebody who may need help comes first: nobody is treated as
+    an offender for words of despair.
 
     Args:
         excerpt: Text that the matches' spans point into.
@@ -92,8 +96,10 @@ def raise_alert(
         speech_ended_at=heard.ended_at,
         excerpt=excerpt,
         matches=tuple(map(AlertMatch.from_match, ordered)),
+        handling=handling_of(gravest.category, gravest.subcategory),
     )
 
 
-def _gravest_first(match: Match) -> tuple[int, str, str]:
-    return -match.severity.rank, match.pack, match.rule_id
+def _gravest_first(match: Match) -> tuple[int, bool, str, str]:
+    offence = handling_of(match.category, match.subcategory) is Handling.OFFENCE
+    return -match.severity.rank, offence, match.pack, match.rule_id

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from service.clock import iso
-from service.rulebook.rule_report import Beside, Difference, Precision, RuleFigures, RuleReport
+from service.rulebook.precision import Precision
+from service.rulebook.rule_report import Beside, Difference, RuleFigures, RuleReport
 
 _HEADER = (
     "rule", "version", "matches", "shadow", "excused", "review", "alerts", "undecided", "upheld",
-    "dismissed", "precision", "95 %", "matches/h",
+    "dismissed", "supported", "not needed", "precision", "95 %", "matches/h",
 )  # fmt: skip
 _TEXT_COLUMNS = 2
 _MOST_OTHERS = 3
@@ -48,6 +49,8 @@ def _row(rule: RuleFigures) -> Sequence[str]:
         rule.undecided,
         rule.upheld,
         rule.dismissed,
+        rule.supported,
+        rule.not_needed,
     )
     rate = "-" if rule.hits_per_hour is None else f"{rule.hits_per_hour:.2f}"
     name = f"{rule.pack}/{rule.rule_id}"

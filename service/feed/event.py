@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from service.alerts.action import ActionDone, ActionRequested
-from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
+from service.alerts.alert import (
+    AlertEscalated,
+    AlertRaised,
+    AlertResolved,
+    AlertRetracted,
+    AlertUpdated,
+)
 from service.clock import iso
 from service.listening.events import AudioGap, TranscriptHeard
 from service.rooms.room import (
@@ -32,6 +38,7 @@ Event = (
     | AudioGap
     | AlertRaised
     | AlertUpdated
+    | AlertEscalated
     | AlertResolved
     | AlertRetracted
     | ActionRequested
@@ -71,7 +78,11 @@ def room_of(event: Event) -> str:
         case SpeakerJoined(speaker) | SpeakerLeft(speaker):
             return speaker.room_id
         case (
-            AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
+            AlertRaised(alert)
+            | AlertUpdated(alert)
+            | AlertEscalated(alert)
+            | AlertResolved(alert)
+            | AlertRetracted(alert)
         ):
             return alert.room_id
         case ActionRequested(action) | ActionDone(action):

@@ -16,6 +16,7 @@ from policies.load import Loaded
 from service.access.attempts import Attempts
 from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.access.sealing import Seal
+from service.alerts.helplines import Helpline, load_helplines
 from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.clock import Clock
 from service.errors import ConfigurationError
@@ -96,6 +97,7 @@ class Front:
     Attributes:
         notice: Notice to people about the model in use; empty for none.
         kept: Retention of words.
+        helplines: Helplines that the operator names.
     """
 
     clock: Clock
@@ -105,6 +107,7 @@ class Front:
     kept: Kept
     seal: Seal
     attempts: Attempts
+    helplines: Sequence[Helpline]
     console: ConsoleFiles
     # Stores
     keys: KeyStore
@@ -212,6 +215,7 @@ def build_front(
         kept=Kept(settings.talk_hours, settings.alert_days),
         seal=common.seal,
         attempts=Attempts(),
+        helplines=load_helplines(settings.helplines),
         console=ConsoleFiles(),
         keys=stores.keys,
         sessions=stores.sessions,

@@ -5,22 +5,21 @@ Pure: the counts are arguments.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from policies.handling import Handling, handling_of
 from policies.match import RuleStatus
 from policies.pack import Pack
 from policies.severity import Severity
 from service.clock import Timestamp
 from service.errors import Problem
+from service.rulebook.precision import Precision, precision
 
 REPORTED = timedelta(days=30)
 """Length of the period by default."""
 _HOUR = timedelta(hours=1)
-_Z = 1.959963984540054
-"""Standard deviations of a normal distribution within which 95 % lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ class HitCount:
     shadow: int = 0
     excused: int = 0
     review: int = 0
+    handling: Handling = Handling.OFFENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,14 @@ class DecisionCount:
     undecided: int = 0
     upheld: int = 0
     dismissed: int = 0
+    supported: int = 0
+    not_needed: int = 0
+
+    def of(self, handling: Handling) -> DecisionCount:
+        """Return the count without the outcomes of the other handling."""
+        if handling is Handling.HELP:
+            return replace(self, upheld=0, dismissed=0)
+        return replace(self, supported=0, not_needed=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +156,6 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
-    """Share of upheld alerts among the decided ones, with Wilson's 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Difference:
     """Effect of a shadow rule, were it active.
 
@@ -190,7 +189,10 @@ class RuleFigures:
         excused: Hits to which an exception applied.
         review: Hits for review, without an alarm.
         alerts: Alerts that it raised, alone or with other rules.
-        precision: Share of upheld alerts; null before the first decision.
+        handling: What its matches are about: an offence, or somebody who may need help. Outcomes of
+            the other handling, of alerts that it raised with other rules, do not count for it.
+        precision: Share of upheld alerts; null before the first decision, and for a rule about
+            somebody who may need help: nothing that they said is held against them.
         hits_per_hour: Hits per hour of speech; null if the hours are not known.
         difference: Effect of the rule in shadow; null if it never was.
     """
@@ -207,8 +209,11 @@ class RuleFigures:
     review: int
     alerts: int
     undecided: int
+    handling: Handling
     upheld: int
     dismissed: int
+    supported: int
+    not_needed: int
     precision: Precision | None
     hits_per_hour: float | None
     difference: Difference | None
@@ -239,6 +244,7 @@ def rule_report(asked: Period, counted: Counted, packs: Iterable[Pack]) -> RuleR
     hours = None if counted.speech_ms is None else counted.speech_ms / 3_600_000
     current = _current(packs)
     keys = {*current, *counted.hits, *counted.decisions}
+    handlings = _handlings(current, counted.hits)
     titles = {(key.pack, key.rule_id): rule.title for key, rule in current.items()}
     return RuleReport(
         since=asked.since,
@@ -247,7 +253,7 @@ def rule_report(asked: Period, counted: Counted, packs: Iterable[Pack]) -> RuleR
         hours=None if hours is None else round(hours, 4),
         utterances=counted.utterances,
         rules=[
-            _figures(key, counted, current.get(key), titles, hours)
+            _figures(key, counted, current.get(key), titles, _handling(key, handlings), hours)
             for key in sorted(keys, key=lambda key: (key.pack, key.rule_id, key.version))
         ],
     )
@@ -258,13 +264,17 @@ class _InForce:
     title: str
     severity: Severity
     status: RuleStatus
+    handling: Handling
 
 
 def _current(packs: Iterable[Pack]) -> dict[RuleKey, _InForce]:
     heard: Collection[RuleStatus] = (RuleStatus.ACTIVE, RuleStatus.SHADOW)
     return {
         RuleKey(pack.pack, rule.id, rule.version or pack.version): _InForce(
-            rule.title, rule.severity, rule.status
+            rule.title,
+            rule.severity,
+            rule.status,
+            handling_of(rule.category, rule.subcategory or ""),
         )
         for pack in packs
         for rule in pack.policies
@@ -272,15 +282,29 @@ def _current(packs: Iterable[Pack]) -> dict[RuleKey, _InForce]:
     }
 
 
+def _handlings(
+    current: Mapping[RuleKey, _InForce], hits: Mapping[RuleKey, HitCount]
+) -> Mapping[RuleKey, Handling]:
+    """Return the handling of each version, with an empty version for that of the rule."""
+    known = {key: count.handling for key, count in hits.items()}
+    known |= {key: rule.handling for key, rule in current.items()}
+    return {replace(key, version=""): handling for key, handling in known.items()} | known
+
+
+def _handling(key: RuleKey, known: Mapping[RuleKey, Handling]) -> Handling:
+    return known.get(key) or known.get(replace(key, version=""), Handling.OFFENCE)
+
+
 def _figures(
     key: RuleKey,
     counted: Counted,
     now: _InForce | None,
     titles: Mapping[tuple[str, str], str],
+    handling: Handling,
     hours: float | None,
 ) -> RuleFigures:
     hits = counted.hits.get(key, HitCount())
-    decisions = counted.decisions.get(key, DecisionCount())
+    decisions = counted.decisions.get(key, DecisionCount()).of(handling)
     shadow = counted.shadows.get(key)
     return RuleFigures(
         pack=key.pack,
@@ -295,8 +319,11 @@ def _figures(
         review=hits.review,
         alerts=decisions.alerts,
         undecided=decisions.undecided,
+        handling=handling,
         upheld=decisions.upheld,
         dismissed=decisions.dismissed,
+        supported=decisions.supported,
+        not_needed=decisions.not_needed,
         precision=precision(decisions.upheld, decisions.dismissed),
         hits_per_hour=round((hits.live + hits.shadow) / hours, 3) if hours else None,
         difference=_difference(hits, shadow) if shadow else None,
@@ -312,16 +339,3 @@ def _difference(hits: HitCount, shadow: ShadowCount) -> Difference:
         missed=shadow.missed,
         missed_by=shadow.missed_by,
     )
-
-
-def precision(upheld: int, dismissed: int) -> Precision | None:
-    """Return the precision of decided alerts; None before the first decision."""
-    decided = upheld + dismissed
-    if decided == 0:
-        return None
-    share = upheld / decided
-    spread = _Z**2 / decided
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z * math.sqrt(share * (1 - share) / decided + spread / (4 * decided)) / (1 + spread)
-    low, high = max(0.0, middle - half), min(1.0, middle + half)
-    return Precision(round(share, 4), round(low, 4), round(high, 4))

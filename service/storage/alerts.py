@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from policies.handling import Handling
 from policies.match import Action, Layer, Match
 from policies.severity import Severity
 from service.alerts.alert import (
@@ -149,6 +150,8 @@ class SqlAlerts:
                 "owner": after.owner,
                 "outcome": after.outcome,
                 "provisional": after.provisional,
+                "escalated_at": after.escalated_at,
+                "escalated_to": after.escalated_to,
             }
             await connection.execute(update(alerts).where(alerts.c.id == alert_id).values(changes))
             await connection.execute(insert(steps).values(asdict(decision.step)))
@@ -173,6 +176,9 @@ def _wanted(wanted: AlertFilter) -> list[ColumnElement[bool]]:
         conditions.append(alerts.c.speaker_id.in_(wanted.speaker_ids))
     if wanted.categories:
         conditions.append(alerts.c.category.in_(wanted.categories))
+    if wanted.escalated is not None:
+        never = alerts.c.escalated_at.is_(None)
+        conditions.append(~never if wanted.escalated else never)
     return conditions
 
 
@@ -207,6 +213,9 @@ async def _say_anew(
         outcome=before.outcome,
         repeats=before.repeats,
         raised_at=before.raised_at,
+        handling=before.handling if before.outcome else after.handling,
+        escalated_at=before.escalated_at,
+        escalated_to=before.escalated_to,
     )
     await connection.execute(update(alerts).where(alerts.c.id == kept.id).values(_columns(kept)))
     await connection.execute(delete(hits).where(hits.c.alert_id == kept.id))
@@ -224,7 +233,7 @@ async def _retract(connection: AsyncConnection, alert_id: str, now: datetime) ->
     else:
         after = replace(before, state=AlertState.RETRACTED, provisional=False)
         event = AlertRetracted(after)
-        step = Step(alert_id, now, EARSHOT, "retract", "the final transcript breaks no rule")
+        step = Step(alert_id, now, EARSHOT, "retract", "no rule matches the final transcript")
         await connection.execute(insert(steps).values(asdict(step)))
     await connection.execute(
         update(alerts)
@@ -291,6 +300,9 @@ def _columns(alert: Alert) -> dict[str, Any]:
         "matches": [asdict(match) for match in alert.matches],
         "owner": alert.owner,
         "outcome": alert.outcome,
+        "handling": alert.handling,
+        "escalated_at": alert.escalated_at,
+        "escalated_to": alert.escalated_to,
         "talk_from": alert.speech_started_at - TALK_AROUND,
         "talk_to": alert.speech_ended_at + TALK_AROUND,
     }
@@ -315,6 +327,9 @@ def _alert(row: Row[Any]) -> Alert:
         matches=tuple(_match(fields) for fields in row.matches),
         owner=row.owner,
         outcome=row.outcome and Outcome(row.outcome),
+        handling=Handling(row.handling),
+        escalated_at=row.escalated_at,
+        escalated_to=row.escalated_to,
     )
 
 

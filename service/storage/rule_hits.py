@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from policies.handling import Handling, handling_of
 from policies.match import Match, RuleStatus
 from service.alerts.alert import UNDECIDED, Outcome
 from service.listening.events import TranscriptHeard
@@ -110,6 +111,7 @@ def _columns(heard: TranscriptHeard, match: Match) -> dict[str, Any]:
         "status": match.status,
         "severity": match.severity,
         "category": match.category,
+        "handling": handling_of(match.category, match.subcategory),
         "review": match.review,
         "excused": bool(match.excused_by),
         "room_id": heard.room_id,
@@ -136,12 +138,13 @@ async def _hits(connection: AsyncConnection, period: Period) -> dict[RuleKey, Hi
         _how_many(table.status == RuleStatus.SHADOW),
         _how_many(table.excused),
         _how_many(table.review),
+        func.min(table.handling),
     )
     query = query.where(_within(rule_hits, period)).group_by(*_rule(rule_hits))
     found = await connection.execute(query)
     return {
-        RuleKey(*key): HitCount(live, shadow, excused, review)
-        for *key, live, shadow, excused, review in found
+        RuleKey(*key): HitCount(live, shadow, excused, review, Handling(handling))
+        for *key, live, shadow, excused, review, handling in found
     }
 
 
@@ -160,8 +163,7 @@ async def _decisions(connection: AsyncConnection, period: Period) -> dict[RuleKe
             version,
             func.count(),
             _how_many(alerts.c.state.in_(UNDECIDED)),
-            _how_many(alerts.c.outcome == Outcome.UPHELD),
-            _how_many(alerts.c.outcome == Outcome.DISMISSED),
+            *(_how_many(alerts.c.outcome == outcome) for outcome in Outcome),
         )
         .select_from(hits.join(alerts, hits.c.alert_id == alerts.c.id).outerjoin(rule_hits, same))
         .where(

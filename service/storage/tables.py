@@ -154,6 +154,9 @@ alerts = Table(
     Column("matches", Json, nullable=False),
     Column("owner", Text, nullable=False, server_default=""),
     Column("outcome", Text),
+    Column("handling", Text, nullable=False, server_default="offence"),
+    Column("escalated_at", UtcTime),
+    Column("escalated_to", Text, nullable=False, server_default=""),
     Column("talk_from", UtcTime, nullable=False),
     Column("talk_to", UtcTime, nullable=False),
     UniqueConstraint("utterance_id"),
@@ -161,6 +164,7 @@ alerts = Table(
     Index(None, "state", "raised_at"),
     Index(None, "room_id", "speaker_id", "raised_at"),
     Index(None, "room_id", "talk_from"),
+    Index(None, "escalated_at"),
 )
 
 hits = Table(
@@ -238,6 +242,7 @@ rule_hits = Table(
     Column("room_id", Text, nullable=False),
     Column("speaker_id", Text, nullable=False),
     Column("at", UtcTime, nullable=False, index=True),
+    Column("handling", Text, nullable=False, server_default="offence"),
 )
 
 # Amount of speech in each hour (UTC), from which rates are computed after the words expired.

@@ -20,7 +20,7 @@ from service.listening.events import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.listener import Listener
 from service.verdict.provisional_alerts import ProvisionalAlerts
-from service.verdict.recent_offenders import Heat
+from service.verdict.recent_matches import Heat
 from service.verdict.transcript_matches import TranscriptMatcher, TranscriptMatches
 from service.verdict.unmatched_languages import UnmatchedLanguages
 

@@ -31,7 +31,7 @@ from service.verdict.judge import Judge
 from service.verdict.lanes import RoomLanes
 from service.verdict.overload import Lag
 from service.verdict.provisional_alerts import ProvisionalAlerts
-from service.verdict.recent_offenders import Heat
+from service.verdict.recent_matches import Heat
 
 log = structlog.get_logger()
 

@@ -19,7 +19,7 @@ from service.listening.events import TranscriptHeard
 from service.metrics import Metrics
 from service.rooms.listener import Key, Listener
 from service.verdict.interim_results import InterimResults
-from service.verdict.recent_offenders import Heat
+from service.verdict.recent_matches import Heat
 from service.verdict.transcript_matches import TranscriptMatcher
 
 log = structlog.get_logger()

@@ -30,7 +30,7 @@ from service.storage.schema import open_database
 from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import ProvisionalAlerts
-from service.verdict.recent_offenders import Heat
+from service.verdict.recent_matches import Heat
 from service.verdict.transcript_matches import TranscriptMatcher
 from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.listening.sound import loud

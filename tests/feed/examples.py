@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from service.alerts.action import ActionDone, ActionRequested, ActionState
 from service.alerts.alert import (
+    AlertEscalated,
     AlertRaised,
     AlertResolved,
     AlertRetracted,
@@ -46,6 +47,10 @@ STORED: tuple[Event, ...] = (
     a_gap(),
     AlertRaised(an_alert()),
     AlertUpdated(replace(an_alert(), repeats=2, owner="Mo", state=AlertState.ACKNOWLEDGED)),
+    AlertEscalated(
+        replace(an_alert(), escalated_at=NOW + SECOND, escalated_to="night shift"),
+        "the host does not answer",
+    ),
     AlertResolved(
         replace(an_alert(), state=AlertState.RESOLVED, owner="Mo", outcome=Outcome.UPHELD),
         Outcome.UPHELD,

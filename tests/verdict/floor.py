@@ -23,7 +23,7 @@ from service.rooms.listener import Listener
 from service.verdict.judge import Judge
 from service.verdict.pipeline import Pipeline
 from service.verdict.provisional_alerts import ProvisionalAlerts
-from service.verdict.recent_offenders import Heat
+from service.verdict.recent_matches import Heat
 from service.verdict.transcript_matches import TranscriptMatcher
 from service.verdict.unmatched_languages import UnmatchedLanguages
 from tests.asr.examples import written

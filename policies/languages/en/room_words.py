@@ -10,4 +10,10 @@ ROOM_WORDS = RoomWords(
     rules_at="The rules: {url}",
     rules_unknown="Ask its hosts for the rules.",
     warning="A moderator asks you to keep to the rules of this room.",
+    support=(
+        "You are not alone, and you have done nothing wrong. Somebody here is glad to listen to you"
+        " if you would like to talk."
+    ),
+    support_lines=" You can also reach: {lines}",
+    between="; ",
 )

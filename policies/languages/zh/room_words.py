@@ -10,4 +10,7 @@ ROOM_WORDS = RoomWords(
     rules_at="规则见 {url}",
     rules_unknown="规则请向房间管理员查询",
     warning="管理员提醒：请遵守本房间的规则。",
+    support="你并不孤单，你也没有做错什么。如果你愿意聊聊，这里有人愿意听你说。",
+    support_lines="你也可以联系：{lines}",
+    between="；",
 )

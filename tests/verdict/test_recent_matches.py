@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from service.verdict.recent_offenders import HOT_FOR, Heat
+from service.verdict.recent_matches import HOT_FOR, Heat
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

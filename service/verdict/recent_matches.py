@@ -1,4 +1,8 @@
-"""Rooms and speakers with a recent rule hit: their speech is transcribed first."""
+"""Rooms and speakers with a recent rule hit: their speech is transcribed first.
+
+This is about urgency and says nothing against a speaker. A match about somebody who may need help
+counts like any other, so that help comes in time. Nothing of it is stored or shown.
+"""
 
 from __future__ import annotations
 
