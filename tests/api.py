@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from fastapi import FastAPI
@@ -111,6 +111,7 @@ class Parts:
     rule_coverage: RuleCoverage
     whip: WhipPublishing
     action_requests: ActionRequests
+    action_timeout: timedelta = timedelta(seconds=30)
     policy_folder: PolicyFolder | None = None
     attempts: Attempts = field(default_factory=Attempts)
     kept: Kept = field(default_factory=lambda: Kept(talk_hours=24, alert_days=30))
@@ -122,10 +123,15 @@ class Parts:
 
 
 class Api:
-    """Routes and stores of a server, and clients for people by name."""
+    """Routes and stores of a server, and clients for people by name.
+
+    Attributes:
+        routed: Whether a webhook carries actions to the room server.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.clock = clock
+        self.routed = False
         self.metrics = Metrics()
         self.alerts = SqlAlerts(database, clock)
         self.hearing = SqlHearing(database, clock)
@@ -148,7 +154,7 @@ class Api:
             self.ears,
             self.tokens,
             addresses=["127.0.0.1"],
-            action_route=lambda room_id: False,
+            action_route=lambda room_id: self.routed,
             metrics=self.metrics,
         )
         self.actions = SqlActions(database, clock)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import Field, StringConstraints
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.keys import PLAIN, Role
-from service.alerts.action import ModeratorAction, request_action
+from service.alerts.action import ActionOutcome, ModeratorAction, request_action
+from service.alerts.action_runner import no_such_action
 from service.alerts.helplines import Helpline
-from service.alerts.ports import ActionRequests, AlertStore
-from service.alerts.routes import AlertId, Reason, require_alert
+from service.alerts.ports import ActionRequests, ActionStore, AlertStore
+from service.alerts.routes import AlertId, Reads, Reason, require_alert
 from service.alerts.suggested_message import suggest_message
 from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, Obstacle, RoomAction
 from service.rooms.control import RoomControl
 from service.rooms.room import Room
 
@@ -34,6 +36,10 @@ class ActionParts(Protocol):
     @property
     def helplines(self) -> Sequence[Helpline]: ...
     @property
+    def actions(self) -> ActionStore: ...
+    @property
+    def action_timeout(self) -> timedelta: ...
+    @property
     def action_requests(self) -> ActionRequests: ...
     @property
     def clock(self) -> Clock: ...
@@ -44,6 +50,21 @@ Parts = Annotated[ActionParts, Depends(ACTIONS)]
 
 Acts = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=PLAIN)]
+
+
+ActionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Confirms = Annotated[Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN))]
+
+_TITLES = {
+    Obstacle.ROOM_ENDED: "Room has ended",
+    Obstacle.ROOM_LOST: "Room is lost",
+    Obstacle.NO_WEBHOOK: "No webhook carries it out",
+    Obstacle.NOT_IN_THIS_ROOM: "Not possible here",
+}
+
+
+class ActionResult(Reason):
+    outcome: ActionOutcome
 
 
 class NewAction(Reason):
@@ -57,13 +78,15 @@ class NewAction(Reason):
 async def request_alert_action(
     alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts
 ) -> ModeratorAction:
-    """Carry out an action in the room. `action.done` tells how it was confirmed or why it failed.
+    """Request an action in the room. It is `pending` until the room server confirms it.
 
-    A muted speaker stays muted when they leave and come back, until `unmute_speaker`.
+    Then `action.done` or `action.failed` tells what became of it. Without a confirmation it fails
+    at `expires_at`. A speaker is heard until it is confirmed that they are muted or removed. A
+    muted speaker stays muted when they leave and come back, until `unmute_speaker`.
     """
     alert = require_alert(alert_id, await parts.alerts.get(alert_id))
     room = await parts.rooms.find(alert.room_id)
-    _check_possible(room, body.action, parts.rooms)
+    carrier = _check_possible(room, body.action, parts.rooms)
     message = body.message
     if body.action is RoomAction.WARN and not message:
         message = suggest_message(alert.handling, room.languages, parts.helplines)
@@ -74,20 +97,40 @@ async def request_alert_action(
             parts.rooms.person(room.id, alert.speaker_id),
             caller.name,
             parts.clock(),
+            carrier=carrier,
+            timeout=parts.action_timeout,
             reason=body.reason,
             message=message,
         )
     )
 
 
-def _check_possible(room: Room, action: RoomAction, rooms: RoomControl) -> None:
-    possible = rooms.possible_actions(room.id)
-    if not possible:
-        raise Problem(
-            409, "Room not listened to", f"room {room.id!r} is {room.state}: nothing is done there"
-        )
-    if action not in possible:
-        can = ", ".join(one for one in RoomAction if one in possible)
-        raise Problem(
-            409, "Not possible here", f"`{action}` is not possible in room {room.id!r}; {can} are"
-        )
+@router.get("/v1/actions/{action_id}", summary="Show an action")
+async def show_action(action_id: ActionId, parts: Parts, _: Reads) -> ModeratorAction:
+    action = await parts.actions.get(action_id)
+    if action is None:
+        raise no_such_action(action_id)
+    return action
+
+
+@router.post("/v1/actions/{action_id}/result", summary="Report the result of an action")
+async def report_action_result(
+    action_id: ActionId, body: ActionResult, parts: Parts, caller: Confirms
+) -> ModeratorAction:
+    """Report what has become of an action that the webhook `action.requested` carried.
+
+    The first result stands, and the same again changes nothing. One that comes after `expires_at`
+    is taken, and the action is then `late`. Another outcome than the one that stands is 409.
+    """
+    return await parts.action_requests.record_result(
+        action_id, body.outcome, body.reason, caller.name
+    )
+
+
+def _check_possible(room: Room, action: RoomAction, rooms: RoomControl) -> Carrier:
+    """Return who carries the action out. Raises: Problem 409 where it is not possible."""
+    carrier = rooms.carrier(room, action)
+    if isinstance(carrier, Carrier):
+        return carrier
+    extra = {"code": carrier.code}
+    raise Problem(409, _TITLES[carrier.code], carrier.reason, extra=extra)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from policies.match import Match
 from policies.severity import Severity
-from service.alerts.action import ModeratorAction
+from service.alerts.action import ActionOutcome, ModeratorAction
 from service.alerts.alert import (
     Alert,
     AlertRaised,
@@ -146,31 +146,69 @@ class ActionRequests(Protocol):
     """Requests for actions in rooms: `service.alerts.action_runner.ActionRunner`."""
 
     async def request(self, action: ModeratorAction) -> ModeratorAction:
-        """Store the action and begin it. If the same is under way already, return that one."""
+        """Store the action and begin it. If the same is pending already, return that one."""
         ...
+
+    async def record_result(
+        self, action_id: str, outcome: ActionOutcome, reason: str, who: str
+    ) -> ModeratorAction:
+        """Record what the room server says has become of the action; return the action.
+
+        Raises:
+            Problem: 404, there is no such action; 409, another outcome stands, or earshot itself
+                carries the action out.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ActionChange:
+    """An action before and after a change.
+
+    Attributes:
+        muted: Whether the person is muted through us after it.
+        room_open: Whether the room has not ended since the request.
+    """
+
+    before: ModeratorAction
+    after: ModeratorAction
+    muted: bool
+    room_open: bool
 
 
 class ActionStore(Protocol):
     async def request(self, action: ModeratorAction) -> ModeratorAction:
         """Store a requested action and append `action.requested`.
 
-        A mute adds the speaker to the room's muted speakers.
+        Returns:
+            The action. If the same action on the same speaker is pending, that one, and nothing is
+            written.
+        """
+        ...
+
+    async def change(
+        self, action_id: str, decide: Callable[[ModeratorAction], ModeratorAction]
+    ) -> ActionChange | None:
+        """Call `decide` with the stored action, and store what it returns in one transaction.
+
+        A new result appends `action.done` or `action.failed` and has its effect: a mute that is
+        done adds the speaker to the muted ones unless a later unmute is done, an unmute that is
+        done removes them, and a removal that is done revokes their publish tokens. In a room that
+        has ended meanwhile it has none. If `decide` raises, nothing is written.
 
         Returns:
-            The action. If the same action on the same speaker is not over yet, that one, and
-            nothing is written.
+            The change; None if there is no such action.
         """
         ...
 
-    async def finish(self, action: ModeratorAction) -> None:
-        """Store the result and append `action.done`.
-
-        A mute that failed, or an unmute that is done, removes the speaker from the muted ones.
-        """
-        ...
+    async def get(self, action_id: str) -> ModeratorAction | None: ...
 
     async def pending(self) -> Sequence[ModeratorAction]:
-        """Return the requested actions that are not over, oldest first."""
+        """Return the pending actions, oldest first."""
+        ...
+
+    async def unfinished_ends(self) -> Sequence[ModeratorAction]:
+        """Return the confirmed ends of rooms that are open on record: a crash came between."""
         ...
 
     async def of_alert(self, alert_id: str) -> Sequence[ModeratorAction]:

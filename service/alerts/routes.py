@@ -27,7 +27,7 @@ from service.errors import Problem
 from service.listening.events import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.provider import Provider
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, ImpossibleAction, RoomAction
 from service.rooms.control import RoomControl
 
 router = APIRouter(tags=["alerts"])
@@ -117,6 +117,7 @@ class Case(Alert):
         actions: Moderators' actions because of it, oldest first.
         can: Actions that are possible in its room now.
         guidance: Outcomes, usual reasons, suggested steps and helplines.
+        cannot: The other actions, and why each is not possible.
     """
 
     talk: Sequence[TranscriptHeard]
@@ -125,6 +126,7 @@ class Case(Alert):
     actions: Sequence[ModeratorAction]
     can: Sequence[RoomAction]
     guidance: Guidance
+    cannot: Sequence[ImpossibleAction]
 
 
 async def _filter(
@@ -164,13 +166,16 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
         alert.speech_started_at - TALK_AROUND,
         alert.speech_ended_at + TALK_AROUND,
     )
+    room = await parts.rooms.find(alert.room_id)
+    carriers = {action: parts.rooms.carrier(room, action) for action in RoomAction}
     return Case(
         **_fields(alert),
         talk=await parts.hearing.talk(*shown),
         gaps=await parts.hearing.gaps_between(*shown),
         history=await parts.alerts.history(alert_id),
         actions=await parts.actions.of_alert(alert_id),
-        can=list(parts.rooms.possible_actions(alert.room_id)),
+        can=[one for one in RoomAction if isinstance(carriers[one], Carrier)],
+        cannot=[one for one in carriers.values() if isinstance(one, ImpossibleAction)],
         guidance=guide(alert, await _languages(parts, alert.room_id), parts.helplines),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from service.alerts.action import ActionDone, ActionRequested
+from service.alerts.action import ActionDone, ActionFailed, ActionRequested
 from service.alerts.alert import (
     AlertEscalated,
     AlertRaised,
@@ -43,6 +43,7 @@ Event = (
     | AlertRetracted
     | ActionRequested
     | ActionDone
+    | ActionFailed
     | OverloadChanged
     | PoliciesChanged
 )
@@ -85,7 +86,7 @@ def room_of(event: Event) -> str:
             | AlertRetracted(alert)
         ):
             return alert.room_id
-        case ActionRequested(action) | ActionDone(action):
+        case ActionRequested(action) | ActionDone(action) | ActionFailed(action):
             return action.room_id
         case OverloadChanged() | PoliciesChanged():
             return ""

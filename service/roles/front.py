@@ -98,6 +98,7 @@ class Front:
         notice: Notice to people about the model in use; empty for none.
         kept: Retention of words.
         helplines: Helplines that the operator names.
+        action_timeout: Time in which a room server confirms an action.
     """
 
     clock: Clock
@@ -105,6 +106,7 @@ class Front:
     database: Database
     notice: str
     kept: Kept
+    action_timeout: timedelta
     seal: Seal
     attempts: Attempts
     helplines: Sequence[Helpline]
@@ -213,6 +215,7 @@ def build_front(
         database=database,
         notice=MICRO_NOTICE if settings.asr_model == MICRO else "",
         kept=Kept(settings.talk_hours, settings.alert_days),
+        action_timeout=timedelta(seconds=settings.action_timeout_s),
         seal=common.seal,
         attempts=Attempts(),
         helplines=load_helplines(settings.helplines),

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NoReturn, Protocol
 
 from service.listening.packet import PacketSink
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, ImpossibleAction, RoomAction
 from service.rooms.room import Room, RoomState, Speaker
 
 
@@ -88,7 +88,9 @@ class RoomSession(Protocol):
         ...
 
     async def act(self, action: RoomAction, person: str, words: str) -> str:
-        """Carry out a moderator's action while `run` runs; return the room server's confirmation.
+        """Carry out an action at the room server while `run` runs; return its confirmation.
+
+        Called for actions whose carrier is the connector.
 
         Args:
             person: Person named as by `RoomConnector.person`.
@@ -97,6 +99,10 @@ class RoomSession(Protocol):
         Raises:
             CannotAct: The action was not carried out.
         """
+        ...
+
+    async def apply_confirmed(self, action: RoomAction, person: str) -> None:
+        """Do our part of an action that the room server has carried out and confirmed itself."""
         ...
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
@@ -123,8 +129,8 @@ class RoomConnector(Protocol):
         """
         ...
 
-    def actions(self, room: Room) -> Collection[RoomAction]:
-        """Return the actions that are possible in the room."""
+    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+        """Return who carries the action out in this room, or why that is not possible."""
         ...
 
     def person(self, speaker_id: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, ImpossibleAction, RoomAction
 from service.rooms.room import Room, Speaker, SpeakerLevels, UnmatchedLanguage
 
 LevelsDisplay = Callable[[SpeakerLevels, datetime], None]
@@ -58,8 +58,8 @@ class RoomControl(Protocol):
         """Stop hearing one speaker; False where they are not heard."""
         ...
 
-    def possible_actions(self, room_id: str) -> Collection[RoomAction]:
-        """Return the actions that are possible in the room; none where it is not listened to."""
+    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+        """Return who carries the action out in this room, or why it is not possible now."""
         ...
 
     def person(self, room_id: str, speaker_id: str) -> str:

@@ -109,31 +109,36 @@ class Keeper:
     async def act(self, action: RoomAction, person: str, words: str) -> str:
         """Carry out a moderator's action; return the confirmation.
 
+        Who is unmuted by it is not muted again meanwhile; a mute counts once it is confirmed.
+
         Raises:
             CannotAct: The action was not carried out, and will not be.
         """
-        before = person in self._muted
-        if action is RoomAction.MUTE:
-            self._muted.add(person)
-        elif action is RoomAction.UNMUTE:
-            self._muted.discard(person)
-        try:
-            return await self._carry_out(action, person, words)
-        except BaseException:
-            (self._muted.add if before else self._muted.discard)(person)
-            raise
-
-    async def _carry_out(self, action: RoomAction, person: str, words: str) -> str:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_WAIT_TO_ACT_S):
                 await self._heard.wait()
-        if self._session is not None and self._heard.is_set():
+        if self._session is None or not self._heard.is_set():
+            raise CannotAct(f"the room is {self.state} now: {self._state[1] or 'not heard'}")
+        if action is not RoomAction.UNMUTE or person not in self._muted:
             return await self._session.act(action, person, words)
-        if action is RoomAction.MUTE:
-            return "the room is not heard now; muted as soon as it is"
-        if action is RoomAction.UNMUTE:
-            return "the room is not heard now; not muted again when it is"
-        raise CannotAct(f"the room is {self.state} now: {self._state[1] or 'not heard'}")
+        self._muted.discard(person)  # else the session would mute them again
+        try:
+            return await self._session.act(action, person, words)
+        except BaseException:
+            self._muted.add(person)
+            raise
+
+    def set_muted(self, person: str, *, muted: bool) -> None:
+        """Mute or unmute a person from now on, in the room now or not."""
+        if muted:
+            self._muted.add(person)
+        else:
+            self._muted.discard(person)
+
+    async def apply_confirmed(self, action: RoomAction, person: str) -> None:
+        """Do earshot's part of an action that the room server has confirmed."""
+        if self._session is not None:
+            await self._session.apply_confirmed(action, person)
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return self._session is not None and await self._session.dismiss(speaker_id, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
@@ -16,7 +16,7 @@ from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock
 from service.errors import Problem
 from service.metrics import Metrics
-from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.actions import CannotAct, Carrier, ImpossibleAction, Obstacle, RoomAction
 from service.rooms.connector import Audience, RoomConnector
 from service.rooms.keeper import Keeper
 from service.rooms.muted import MutedSpeakers
@@ -27,6 +27,16 @@ from service.rooms.room_secrets import RoomSecrets
 
 log = structlog.get_logger()
 
+ENDED_BY_MODERATOR = "ended by a moderator"
+_ENDED = (
+    "The room has ended, so nothing can be done in it; if the speaker is in another room, act on an"
+    " alert there."
+)
+_LOST = (
+    "earshot is not in the room now, so it cannot act there; wait until it has joined the room"
+    " again, or act at the room server."
+)
+_CLOSED = "the room was closed"
 _END_S = 30.0
 """Longest wait for a room that is ending: twice the longest wait for its last words."""
 
@@ -187,7 +197,8 @@ class Supervisor:
             if opened is not None:
                 opened.task.cancel()
                 await asyncio.wait([opened.task])
-            await self._audience.room_left(room_id, "the room was closed")
+            moderated = reason == ENDED_BY_MODERATOR
+            await self._audience.room_left(room_id, reason if moderated else _CLOSED)
             try:
                 await self._store.set_state(room_id, RoomState.ENDED, reason)
             except BaseException:  # the record says that it is open: listen to it again
@@ -209,6 +220,28 @@ class Supervisor:
         if room_id not in self._rooms:
             raise CannotAct("the room is not listened to any more")
         return await self._rooms[room_id].keeper.act(action, person, words)
+
+    def set_muted(self, room_id: str, person: str, *, muted: bool) -> None:
+        """Mute or unmute a person from now on, in the room now or not."""
+        if room_id in self._rooms:
+            self._rooms[room_id].keeper.set_muted(person, muted=muted)
+
+    async def apply_confirmed(self, room_id: str, action: RoomAction, person: str) -> None:
+        """Do earshot's part of an action that the room server has confirmed.
+
+        Raises:
+            StoreAway: The end of the room could not be put on record; call it again.
+        """
+        if room_id not in self._rooms:
+            return
+        if action is not RoomAction.END:
+            await self._rooms[room_id].keeper.apply_confirmed(action, person)
+            return
+        try:
+            await self.close(room_id, ENDED_BY_MODERATOR)
+        except Problem as problem:
+            if problem.status != 404:  # 404: it has ended meanwhile
+                raise
 
     def rooms(self) -> Sequence[Room]:
         """Return the open rooms, each as it was when its keeper started."""
@@ -235,12 +268,14 @@ class Supervisor:
         """Whether the room has ended and its last words are being put on record."""
         return room_id in self._rooms and self._rooms[room_id].keeper.ending
 
-    def possible_actions(self, room_id: str) -> Collection[RoomAction]:
-        """Return the actions that are possible in the room; none where it is not listened to."""
-        if room_id not in self._rooms:
-            return ()
-        room = self._rooms[room_id].room
-        return self._connector_of(room).actions(room)
+    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+        """Return who carries the action out in this room, or why it is not possible now."""
+        if room.state is RoomState.ENDED or self.ending(room.id):
+            return ImpossibleAction(action, Obstacle.ROOM_ENDED, _ENDED)
+        opened = self._rooms.get(room.id)
+        if opened is None or opened.keeper.state is RoomState.LOST:
+            return ImpossibleAction(action, Obstacle.ROOM_LOST, _LOST)
+        return self._connector_of(opened.room).carrier(opened.room, action)
 
     async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
         """Stop hearing one speaker; False where they are not heard."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from service.errors import Problem
 from service.metrics import Metrics
-from service.rooms.actions import RoomAction
+from service.rooms.actions import NO_WEBHOOK, Carrier, ImpossibleAction, Obstacle, RoomAction
 from service.rooms.connector import Muted, RoomListener
 from service.rooms.control import ActionRoute, Published
 from service.rooms.peer.incoming import BadCandidate, parse_candidates
@@ -58,13 +58,14 @@ class WhipConnector:
             muted,
             self._open,
             addresses=self._addresses,
-            action_route=self._action_route,
             metrics=self._metrics,
             return_s=self._return_s,
         )
 
-    def actions(self, room: Room) -> Collection[RoomAction]:
-        return tuple(RoomAction)
+    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+        if self._action_route(room.id):
+            return Carrier.WEBHOOK
+        return ImpossibleAction(action, Obstacle.NO_WEBHOOK, NO_WEBHOOK)
 
     def person(self, speaker_id: str) -> str:
         return speaker_id  # publish tokens ensure that nobody else is heard under it

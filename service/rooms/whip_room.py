@@ -1,8 +1,9 @@
 """Room into which speakers publish by WHIP.
 
 Such a room has no connection that could be lost: it is heard while it is open, and its speakers
-come and go. Actions go to the room server as `action.requested` webhooks. Here, the sound of a
-muted speaker is dropped and the connection of a removed speaker is closed.
+come and go. Actions go to the room server as `action.requested` webhooks. Once the room server has
+confirmed them, the sound of a muted speaker is dropped and the connection of a removed speaker is
+closed; until then, earshot hears them.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from service.errors import Problem
 from service.listening.packet import Packet
 from service.metrics import Metrics
 from service.rooms.actions import CannotAct, RoomAction
-from service.rooms.connector import Muted, RoomListener, RoomOver
-from service.rooms.control import ActionRoute
+from service.rooms.connector import Muted, RoomListener
 from service.rooms.peer.contract import CannotAnswer
 from service.rooms.peer.incoming import BadOffer, Peer
 from service.rooms.ports import TokenStore
@@ -51,7 +51,6 @@ class WhipRoom:
         open_: dict[str, WhipRoom],
         *,
         addresses: Sequence[str] | None,
-        action_route: ActionRoute,
         metrics: Metrics,
         return_s: float,
     ) -> None:
@@ -61,7 +60,6 @@ class WhipRoom:
         self._muted = muted
         self._open = open_
         self._addresses = addresses
-        self._action_route = action_route
         self._metrics = metrics
         self._return_s = return_s
         self._report: Callable[[str], None] = lambda missing: None
@@ -71,7 +69,6 @@ class WhipRoom:
         self._session_ids: dict[str, str] = {}
         """Session of each speaker, by speaker id, from the offer to the farewell."""
         self._ended: asyncio.Queue[tuple[str, str]] = asyncio.Queue()  # at most one entry per peer
-        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -83,7 +80,6 @@ class WhipRoom:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._wait_for_returns(), name="whip returns")
-                tasks.create_task(self._until_over(), name="whip over")
                 while True:
                     session_id, reason = await self._ended.get()
                     self._metrics.publishers_lost.labels(reason).inc()
@@ -98,28 +94,17 @@ class WhipRoom:
             await asyncio.gather(*closing, return_exceptions=True)
 
     async def act(self, action: RoomAction, person: str, words: str) -> str:
-        routed = self._action_route(self._room_id)
-        server = "the room server was told" if routed else "no webhook tells the room server"
+        raise CannotAct("the room server acts in this room, and learns of it by a webhook")
+
+    async def apply_confirmed(self, action: RoomAction, person: str) -> None:
         match action:
-            case RoomAction.WARN:
-                if not routed:
-                    raise CannotAct(
-                        "no webhook takes action.requested, so that nobody would warn the speaker"
-                    )
-                return server
             case RoomAction.MUTE | RoomAction.UNMUTE:
-                await self._show_muted(person, muted=action is RoomAction.MUTE)
-                done = "not heard" if action is RoomAction.MUTE else "heard again"
-                return f"the speaker is {done} here; {server}"
+                await self._show_muted(person, muted=person in self._muted)
             case RoomAction.REMOVE:
                 await self._tokens.revoke_tokens(self._room_id, person)
-                here = await self.dismiss(person, "removed by a moderator")
-                gone = "the speaker's connection is closed" if here else "the speaker is not here"
-                return f"{gone}; {server}"
-            case RoomAction.END:
-                if not self._over.done():
-                    self._over.set_result("ended by a moderator")
-                return f"the room is closed; {server}"
+                await self.dismiss(person, "removed by a moderator")
+            case RoomAction.END | RoomAction.WARN:
+                pass  # the supervisor closes the room; a warning changes nothing here
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         session_id = self._session_ids.get(speaker_id)
@@ -174,9 +159,6 @@ class WhipRoom:
     async def _wait_for_returns(self) -> None:
         await asyncio.sleep(self._return_s)
         self._listener.room_heard(self._room_id, set(self._session_ids))
-
-    async def _until_over(self) -> None:
-        raise RoomOver(await self._over)
 
     async def _show_muted(self, speaker_id: str, *, muted: bool) -> None:
         session = self._sessions.get(self._session_ids.get(speaker_id, ""))

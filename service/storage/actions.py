@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.alerts.action import ActionDone, ActionRequested, ActionState, ModeratorAction
+from service.alerts.action import (
+    ActionDone,
+    ActionFailed,
+    ActionRequested,
+    ActionState,
+    ModeratorAction,
+)
+from service.alerts.ports import ActionChange
 from service.clock import Clock, utc_now
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, RoomAction
+from service.rooms.room import RoomState
 from service.storage.engine import Database
 from service.storage.event_log import append
-from service.storage.tables import actions, mutes
+from service.storage.tables import actions, mutes, publish_tokens, rooms
 
 THE_ROOM_SERVER = "the room server"
+
+_CHANGES = ("state", "detail", "finished_at", "delivered_at", "late", "confirmed_by")
+"""Columns that a request's later life may change."""
 
 
 class SqlActions:
@@ -29,43 +40,57 @@ class SqlActions:
 
     async def request(self, action: ModeratorAction) -> ModeratorAction:
         same = and_(
-            actions.c.state == ActionState.REQUESTED,
+            actions.c.state == ActionState.PENDING,
             actions.c.alert_id == action.alert_id,
             actions.c.speaker_id == action.speaker_id,
             actions.c.action == action.action,
             actions.c.message == action.message,
+            actions.c.expires_at > action.requested_at,
         )
         async with self._database.write() as connection:
             if (row := (await connection.execute(select(actions).where(same))).first()) is not None:
                 return _action(row)
             await connection.execute(insert(actions).values(asdict(action)))
-            if action.action is RoomAction.MUTE:
-                await _mute(connection, action)
             await append(connection, ActionRequested(action), action.requested_at)
         return action
 
-    async def finish(self, action: ModeratorAction) -> None:
-        over = {
-            "state": action.state,
-            "detail": action.detail,
-            "finished_at": action.finished_at,
-        }
+    async def change(
+        self, action_id: str, decide: Callable[[ModeratorAction], ModeratorAction]
+    ) -> ActionChange | None:
+        known = select(actions).where(actions.c.id == action_id)
         async with self._database.write() as connection:
-            await connection.execute(update(actions).where(actions.c.id == action.id).values(over))
-            match action.action, action.state:
-                case (
-                    RoomAction.MUTE,
-                    ActionState.DONE,
-                ):  # a failed unmute may have removed the row
-                    await _mute(connection, action)
-                case (RoomAction.MUTE, ActionState.FAILED):
-                    await connection.execute(delete(mutes).where(mutes.c.action_id == action.id))
-                case (RoomAction.UNMUTE, ActionState.DONE):
-                    await connection.execute(delete(mutes).where(_is(action)))
-            await append(connection, ActionDone(action), action.finished_at or self._clock())
+            if (row := (await connection.execute(known)).first()) is None:
+                return None
+            before = _action(row)
+            after = decide(before)
+            if after != before:
+                await _store(connection, before, after, self._clock)
+            return ActionChange(
+                before,
+                after,
+                muted=await _is_muted(connection, after),
+                room_open=await _is_room_open(connection, after),
+            )
+
+    async def get(self, action_id: str) -> ModeratorAction | None:
+        found = await self._read(actions.c.id == action_id)
+        return found[0] if found else None
 
     async def pending(self) -> Sequence[ModeratorAction]:
-        return await self._read(actions.c.state == ActionState.REQUESTED)
+        return await self._read(actions.c.state == ActionState.PENDING)
+
+    async def unfinished_ends(self) -> Sequence[ModeratorAction]:
+        confirmed = and_(
+            actions.c.action == RoomAction.END,
+            actions.c.state == ActionState.DONE,
+            actions.c.carrier == Carrier.WEBHOOK,
+        )
+        since = and_(
+            rooms.c.id == actions.c.room_id,
+            rooms.c.state != RoomState.ENDED,
+            rooms.c.joined_at <= actions.c.requested_at,
+        )
+        return await self._read(and_(confirmed, exists().where(since)))
 
     async def of_alert(self, alert_id: str) -> Sequence[ModeratorAction]:
         return await self._read(actions.c.alert_id == alert_id)
@@ -92,6 +117,71 @@ class SqlActions:
         query = select(actions).where(which).order_by(actions.c.requested_at, actions.c.id)
         async with self._database.read() as connection:
             return [_action(row) for row in await connection.execute(query)]
+
+
+async def _store(
+    connection: AsyncConnection, before: ModeratorAction, after: ModeratorAction, clock: Clock
+) -> None:
+    """Store a changed action. A result has its effect and its event in the same transaction."""
+    changed = {name: value for name, value in asdict(after).items() if name in _CHANGES}
+    await connection.execute(update(actions).where(actions.c.id == after.id).values(changed))
+    if _result(before) == _result(after):
+        return
+    if after.state is ActionState.DONE:
+        if await _is_room_open(connection, after):
+            await _take_effect(connection, after)
+        event: ActionDone | ActionFailed = ActionDone(after)
+    else:
+        event = ActionFailed(after)
+    await append(connection, event, after.finished_at or clock())
+
+
+async def _take_effect(connection: AsyncConnection, action: ModeratorAction) -> None:
+    """Store the effect of a confirmed action.
+
+    A mute that is confirmed after a later unmute has none: in doubt, the speaker is heard.
+    """
+    match action.action:
+        case RoomAction.MUTE:
+            if not await _unmuted_later(connection, action):
+                await _mute(connection, action)
+        case RoomAction.UNMUTE:
+            await connection.execute(delete(mutes).where(_is(action)))
+        case RoomAction.REMOVE if action.carrier is Carrier.WEBHOOK:
+            theirs = and_(
+                publish_tokens.c.room_id == action.room_id,
+                publish_tokens.c.speaker_id == action.speaker_id,
+            )
+            await connection.execute(delete(publish_tokens).where(theirs))
+
+
+def _result(action: ModeratorAction) -> tuple[object, ...]:
+    return (action.state, action.finished_at, action.confirmed_by)
+
+
+async def _is_room_open(connection: AsyncConnection, action: ModeratorAction) -> bool:
+    """Return whether the room has not ended since the request, opened again or not."""
+    same = and_(
+        rooms.c.id == action.room_id,
+        rooms.c.state != RoomState.ENDED,
+        rooms.c.joined_at <= action.requested_at,
+    )
+    return (await connection.execute(select(rooms.c.id).where(same))).first() is not None
+
+
+async def _unmuted_later(connection: AsyncConnection, mute: ModeratorAction) -> bool:
+    later = and_(
+        actions.c.room_id == mute.room_id,
+        actions.c.speaker_id == mute.speaker_id,
+        actions.c.action == RoomAction.UNMUTE,
+        actions.c.state == ActionState.DONE,
+        actions.c.requested_at > mute.requested_at,
+    )
+    return (await connection.execute(select(actions.c.id).where(later))).first() is not None
+
+
+async def _is_muted(connection: AsyncConnection, action: ModeratorAction) -> bool:
+    return (await connection.execute(select(mutes.c.at).where(_is(action)))).first() is not None
 
 
 async def _mute(connection: AsyncConnection, action: ModeratorAction) -> None:
@@ -125,13 +215,19 @@ def _lifted(muted: ModeratorAction, clock: Clock) -> ModeratorAction:
         reason="",
         message="",
         requested_at=now,
+        expires_at=now,
         finished_at=now,
         detail="somebody unmuted the speaker there",
+        carrier=muted.carrier,
+        confirmed_by=THE_ROOM_SERVER,
     )
 
 
 def _action(row: Row[Any]) -> ModeratorAction:
     fields = row._asdict()
-    return ModeratorAction(
-        **fields | {"action": RoomAction(fields["action"]), "state": ActionState(fields["state"])}
-    )
+    kinds = {
+        "action": RoomAction(fields["action"]),
+        "state": ActionState(fields["state"]),
+        "carrier": Carrier(fields["carrier"]),
+    }
+    return ModeratorAction(**fields | kinds)

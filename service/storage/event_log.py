@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.alerts.action import ActionDone, ActionRequested
+from service.alerts.action import ActionDone, ActionFailed, ActionRequested
 from service.alerts.alert import AlertRaised, AlertResolved, AlertRetracted, AlertUpdated
 from service.feed.event import Event, data, room_of
 from service.feed.ports import Recorded
@@ -44,7 +44,9 @@ def subject_of(event: Event) -> str | None:
             AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)
         ):
             return alert.id
-        case ActionRequested(action) | ActionDone(action):  # their reasons expire with the alert
+        case (
+            ActionRequested(action) | ActionDone(action) | ActionFailed(action)
+        ):  # their reasons expire with the alert
             return action.alert_id
         case _:
             return None

@@ -189,7 +189,7 @@ steps = Table(
     ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
 )
 
-# Actions that moderators requested because of an alert, and their outcomes.
+# Actions that moderators requested because of an alert, and what became of them.
 actions = Table(
     "actions",
     metadata,
@@ -204,8 +204,13 @@ actions = Table(
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("requested_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("detail", Text, nullable=False),
+    Column("delivered_at", UtcTime),
+    Column("late", Boolean, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("confirmed_by", Text, nullable=False),
     ForeignKeyConstraint(["alert_id"], [alerts.c.id], ondelete="CASCADE"),
 )
 

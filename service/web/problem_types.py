@@ -56,8 +56,13 @@ TYPES: Mapping[tuple[int, str], str] = {
     # Alerts and actions
     (404, "No such alert"): "alert-not-found",
     (409, "Not in this state"): "alert-state-conflict",
+    (404, "No such action"): "action-not-found",
+    (409, "Another result stands"): "action-result-conflict",
+    (409, "Carried out by earshot"): "action-carried-out-by-earshot",
+    (409, "No webhook carries it out"): "no-action-webhook",
     (409, "Not possible here"): "action-not-possible",
-    (409, "Room not listened to"): "room-not-listened-to",
+    (409, "Room has ended"): "action-in-ended-room",
+    (409, "Room is lost"): "action-in-lost-room",
     # Policies
     (404, "No such pack"): "pack-not-found",
     (404, "No such version"): "pack-version-not-found",

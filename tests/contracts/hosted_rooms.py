@@ -12,6 +12,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from service.clock import utc_now
 from service.metrics import Metrics
+from service.rooms.actions import RoomAction
 from service.rooms.connector import CannotHear, RoomConnector, RoomSession
 from service.rooms.janus.connector import JanusConnector
 from service.rooms.janus.dependencies import StayDependencies
@@ -43,6 +44,10 @@ class HostedRoom(Protocol):
 
     def stay_away(self, id_: str) -> None:
         """Stop a speaker from joining again after a removal."""
+        ...
+
+    async def carry_out(self, session: RoomSession, action: RoomAction, person: str) -> None:
+        """Carry out an action, by earshot or by the room server itself, which confirms it."""
         ...
 
     def peers(self) -> int: ...
@@ -85,6 +90,9 @@ class WhipRoom:
     def stay_away(self, id_: str) -> None:
         pass
 
+    async def carry_out(self, session: RoomSession, action: RoomAction, person: str) -> None:
+        await session.apply_confirmed(action, person)
+
     def peers(self) -> int:
         return self.connector.peers()
 
@@ -125,6 +133,10 @@ class JanusRoom:
 
     def stay_away(self, id_: str) -> None:
         self.speakers.stay_away(id_)
+
+    async def carry_out(self, session: RoomSession, action: RoomAction, person: str) -> None:
+        assert await session.act(action, person, "")
+        await session.apply_confirmed(action, person)
 
     def peers(self) -> int:
         return self.connector.peers()

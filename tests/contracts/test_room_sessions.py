@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from service.rooms.actions import RoomAction
-from service.rooms.connector import RoomOver
+from service.rooms.actions import Carrier, RoomAction
 from tests.conftest import left_behind
 from tests.contracts.hosted_rooms import HostedRoom, JanusRoom, WhipRoom, running_session
 from tests.janus import Janus
@@ -51,7 +50,8 @@ async def test_a_session_reports_that_the_room_is_heard(
 ) -> None:
     async with running_session(hosted, audience) as running:
         assert running.states == [""]
-        assert set(hosted.connector.actions(hosted.room)) == set(RoomAction)
+        for action in RoomAction:
+            assert isinstance(hosted.connector.carrier(hosted.room, action), Carrier)
 
 
 async def test_each_speaker_is_announced_and_has_a_stream_of_their_own(
@@ -88,11 +88,11 @@ async def test_a_muted_speaker_is_not_heard_until_they_are_unmuted(
         await hosted.join("bob")
         await running.expect_speakers("ann", "bob")
         running.muted.add("ann")
-        assert await running.session.act(RoomAction.MUTE, "ann", "")
+        await hosted.carry_out(running.session, RoomAction.MUTE, "ann")
         await until(lambda: audience.here["ann"].muted)
         await running.expect_silence("ann", beside="bob")
         running.muted.discard("ann")
-        assert await running.session.act(RoomAction.UNMUTE, "ann", "")
+        await hosted.carry_out(running.session, RoomAction.UNMUTE, "ann")
         await until(lambda: not audience.here["ann"].muted)
         await running.expect_speakers("ann", "bob")
 
@@ -103,7 +103,7 @@ async def test_a_mute_stays_a_mute_when_the_speaker_comes_back(
     async with running_session(hosted, audience) as running:
         await hosted.join("bob")
         running.muted.add("ann")
-        assert await running.session.act(RoomAction.MUTE, "ann", "")
+        await hosted.carry_out(running.session, RoomAction.MUTE, "ann")
         for _ in range(2):
             await hosted.join("ann")
             await until(lambda: "ann" in audience.here and audience.here["ann"].muted)
@@ -118,28 +118,9 @@ async def test_a_removed_speaker_has_left(hosted: HostedRoom, audience: Audience
         await hosted.join("bob")
         await running.expect_speakers("ann", "bob")
         hosted.stay_away("ann")
-        assert await running.session.act(RoomAction.REMOVE, "ann", "")
+        await hosted.carry_out(running.session, RoomAction.REMOVE, "ann")
         await running.expect_speakers("bob")
         assert audience.left == [("ann", "removed by a moderator")]
-
-
-async def test_the_end_of_the_room_ends_the_session(hosted: HostedRoom, audience: Audience) -> None:
-    async with running_session(hosted, audience) as running:
-        await hosted.join("ann")
-        await running.expect_speakers("ann")
-        hosted.stay_away("ann")
-        assert await running.session.act(RoomAction.END, "ann", "")
-        await until(lambda: bool(running.endings))
-        assert isinstance(running.endings[0], RoomOver)
-        assert str(running.endings[0])
-
-
-async def test_a_warning_reaches_the_room_server(hosted: HostedRoom, audience: Audience) -> None:
-    async with running_session(hosted, audience) as running:
-        assert (
-            await running.session.act(RoomAction.WARN, "ann", "please")
-            == "the room server was told"
-        )
 
 
 async def test_a_session_that_ends_leaves_no_peer_and_reports_no_speaker_as_left(

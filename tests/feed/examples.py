@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.alerts.action import ActionDone, ActionRequested, ActionState
+from service.alerts.action import ActionDone, ActionFailed, ActionRequested, ActionState
 from service.alerts.alert import (
     AlertEscalated,
     AlertRaised,
@@ -63,7 +63,18 @@ STORED: tuple[Event, ...] = (
             an_action(),
             state=ActionState.DONE,
             finished_at=NOW + SECOND,
-            detail="the speaker is not heard here; the room server was told",
+            detail="the speaker's microphone is off",
+            delivered_at=NOW + SECOND,
+            confirmed_by="rooms.example",
+        )
+    ),
+    ActionFailed(
+        replace(
+            an_action(),
+            state=ActionState.FAILED,
+            finished_at=NOW + 30 * SECOND,
+            detail="no receiver confirmed it in 30 s; delivered at 12:00:01 UTC",
+            delivered_at=NOW + SECOND,
         )
     ),
     OverloadChanged(Pace.BEHIND, 4.2, 17, "coalesce"),

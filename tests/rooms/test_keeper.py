@@ -55,6 +55,8 @@ class Session:
     async def act(self, action: RoomAction, speaker_id: str, words: str) -> str:
         return "done"
 
+    async def apply_confirmed(self, action: RoomAction, person: str) -> None: ...
+
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return True
 

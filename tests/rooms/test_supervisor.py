@@ -11,7 +11,7 @@ import pytest
 from service.access.sealing import Seal
 from service.errors import Problem
 from service.metrics import Metrics
-from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.actions import CannotAct, Carrier, ImpossibleAction, Obstacle, RoomAction
 from service.rooms.connector import Muted, RoomOver
 from service.rooms.notice import Notice
 from service.rooms.room import Room, RoomState
@@ -49,6 +49,9 @@ class Session:
             raise CannotAct(self.connector.refuses)
         return f"{action} {speaker_id} {words}".strip()
 
+    async def apply_confirmed(self, action: RoomAction, person: str) -> None:
+        self.connector.applied.append((action, person))
+
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return speaker_id == "ann"
 
@@ -61,6 +64,7 @@ class Connector:
         sessions: Running sessions, by room id.
         slow: Id of a room whose session does not end yet.
         refuses: Reason for which actions are refused; empty: they are carried out.
+        applied: Confirmed actions of which a session did earshot's part.
     """
 
     kind: str = "whip"
@@ -69,6 +73,7 @@ class Connector:
     secrets: dict[str, Mapping[str, str]] = field(default_factory=dict)
     slow: str = ""
     refuses: str = ""
+    applied: list[tuple[RoomAction, str]] = field(default_factory=list)
 
     @property
     def joined(self) -> list[str]:
@@ -78,8 +83,10 @@ class Connector:
         self.secrets[room.id] = secrets
         return Session(self, room, muted)
 
-    def actions(self, room: Room) -> Collection[RoomAction]:
-        return (RoomAction.MUTE,)
+    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+        if action is RoomAction.MUTE:
+            return Carrier.CONNECTOR
+        return ImpossibleAction(action, Obstacle.NOT_IN_THIS_ROOM, "It cannot be done here.")
 
     def person(self, speaker_id: str) -> str:
         return speaker_id.partition("=")[0]
@@ -297,17 +304,27 @@ async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again()
         assert (await house.open())[1]
 
 
+def obstacles(house: House, room: Room) -> list[Obstacle]:
+    carriers = [house.supervisor.carrier(room, action) for action in RoomAction]
+    return [one.code for one in carriers if isinstance(one, ImpossibleAction)]
+
+
+async def test_nothing_is_possible_in_a_room_that_is_lost() -> None:
+    async with supervising() as house:
+        assert obstacles(house, a_room()) == [Obstacle.ROOM_LOST] * 5
+
+
 async def test_actions_are_carried_out_in_the_room() -> None:
     async with supervising() as house:
         room, _ = await house.open()
-        assert set(house.supervisor.possible_actions(room.id)) == {RoomAction.MUTE}
+        assert obstacles(house, room) == [Obstacle.NOT_IN_THIS_ROOM] * 4
         done = await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
         assert done == "mute_speaker ann"
         assert await house.supervisor.dismiss("lobby", "ann", "told to")
         assert not await house.supervisor.dismiss("lobby", "bob", "told to")
         assert not await house.supervisor.dismiss("stage", "ann", "told to")
         await house.supervisor.close("lobby")
-        assert list(house.supervisor.possible_actions(room.id)) == []
+        assert obstacles(house, house.store.rooms["lobby"]) == [Obstacle.ROOM_ENDED] * 5
 
 
 async def test_a_session_knows_the_persons_whom_moderators_muted() -> None:
@@ -315,6 +332,8 @@ async def test_a_session_knows_the_persons_whom_moderators_muted() -> None:
         muted = house.connector.sessions["lobby"].muted
         assert ("bob" in muted, "ann" in muted) == (True, False)
         await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
+        assert "ann" not in muted, "until it is on record"
+        house.supervisor.set_muted("lobby", "ann", muted=True)
         await house.supervisor.act("lobby", RoomAction.UNMUTE, "bob", "")
         assert ("bob" in muted, "ann" in muted) == (False, True)
         house.connector.refuses = "wrong secret"
@@ -324,6 +343,20 @@ async def test_a_session_knows_the_persons_whom_moderators_muted() -> None:
         assert ("bob" in muted, "ann" in muted) == (False, True), "as it was before"
         await muted.lifted("ann")
         assert "ann" not in muted
+
+
+async def test_earshot_does_its_part_of_a_confirmed_action() -> None:
+    async with supervising() as house:
+        await house.open()
+        await house.supervisor.apply_confirmed("lobby", RoomAction.REMOVE, "ann")
+        assert house.connector.applied == [(RoomAction.REMOVE, "ann")]
+        await house.supervisor.apply_confirmed("lobby", RoomAction.END, "ann")
+        assert house.state() is RoomState.ENDED
+        assert house.store.rooms["lobby"].reason == "ended by a moderator"
+        assert house.audience.rooms == [("left", "lobby", "ended by a moderator")]
+        for action in (RoomAction.END, RoomAction.MUTE):
+            await house.supervisor.apply_confirmed("lobby", action, "ann")
+        house.supervisor.set_muted("lobby", "ann", muted=True)
 
 
 async def test_a_room_on_record_without_a_keeper_gets_one_when_it_is_requested() -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiortc import RTCSessionDescription
 
 from service.errors import Problem
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, ImpossibleAction, Obstacle, RoomAction
 from service.rooms.peer.intake import Unfit
 from service.rooms.whip_session import WhipSession
 from tests.rooms.calls import offered, publisher, until
@@ -27,7 +27,12 @@ async def refused(house: House, offer: str = OFFER, **speaker: str) -> Problem:
 async def test_a_room_is_heard_as_soon_as_it_is_open() -> None:
     async with connecting() as house:
         assert house.reports == [""]
-        assert set(house.connector.actions(a_room())) == set(RoomAction)
+        for action in RoomAction:
+            impossible = house.connector.carrier(a_room(), action)
+            assert isinstance(impossible, ImpossibleAction)
+            assert impossible.code is Obstacle.NO_WEBHOOK
+        house.routed = True
+        assert {house.connector.carrier(a_room(), one) for one in RoomAction} == {Carrier.WEBHOOK}
 
 
 async def test_a_speaker_is_announced_and_answered() -> None:

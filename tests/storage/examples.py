@@ -11,7 +11,7 @@ from policies.severity import Severity
 from service.alerts.action import ActionState, ModeratorAction
 from service.alerts.alert import Alert, AlertMatch, AlertState
 from service.listening.events import AudioGap, TranscriptHeard
-from service.rooms.actions import RoomAction
+from service.rooms.actions import Carrier, RoomAction
 from service.rooms.room import Room, RoomState, Speaker
 
 EACH_DATABASE = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
@@ -124,6 +124,7 @@ def an_action(
     *,
     alert_id: str = "a1",
     message: str = "",
+    carrier: Carrier = Carrier.WEBHOOK,
 ) -> ModeratorAction:
     return ModeratorAction(
         id=id_,
@@ -132,9 +133,11 @@ def an_action(
         speaker_id="ann",
         speaker_name="Ann 安",
         action=action,
-        state=ActionState.REQUESTED,
+        state=ActionState.PENDING,
         requested_by="Mo",
         reason="asked for codes",
         message=message,
         requested_at=NOW,
+        expires_at=NOW + 30 * SECOND,
+        carrier=carrier,
     )

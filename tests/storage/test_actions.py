@@ -4,8 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from service.alerts.action import ActionState, ModeratorAction
+from service.alerts.action import (
+    ActionOutcome,
+    ActionState,
+    ModeratorAction,
+    apply_result,
+    record_delivery,
+)
+from service.alerts.action import (
+    expire as expire_action,
+)
 from service.alerts.alert import AlertRaised
+from service.errors import Problem
 from service.rooms.actions import RoomAction
 from service.rooms.room import RoomState
 from service.storage.actions import SqlActions
@@ -13,12 +23,13 @@ from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.expiry import expire
-from service.storage.rooms import SqlRooms
+from service.storage.rooms import SqlRooms, SqlTokens
 from tests.storage.examples import (
     NOW,
     SECOND,
     SetClock,
     a_room,
+    a_speaker,
     a_transcript,
     an_action,
     an_alert,
@@ -37,8 +48,19 @@ async def actions(database: Database) -> SqlActions:
     return SqlActions(database, SetClock(NOW + 9 * SECOND))
 
 
-def over(action: ModeratorAction, state: ActionState = ActionState.DONE) -> ModeratorAction:
-    return replace(action, state=state, detail="so it is", finished_at=NOW + SECOND)
+async def finish(
+    actions: SqlActions,
+    action: ModeratorAction,
+    outcome: ActionOutcome = ActionOutcome.DONE,
+    *,
+    after_s: float = 1,
+) -> ModeratorAction:
+    now = NOW + after_s * SECOND
+    change = await actions.change(
+        action.id, lambda known: apply_result(known, outcome, "so it is", "mod bot", now)
+    )
+    assert change is not None
+    return change.after
 
 
 async def types(database: Database) -> list[str]:
@@ -50,14 +72,47 @@ async def test_an_action_is_on_record_before_and_after(
 ) -> None:
     assert await actions.request(MUTE) is MUTE
     assert await actions.pending() == [MUTE]
-    await actions.finish(over(MUTE))
+    done = await finish(actions, MUTE)
+    assert (done.state, done.confirmed_by) == (ActionState.DONE, "mod bot")
     assert await actions.pending() == []
-    assert await actions.of_alert("a1") == [over(MUTE)]
+    assert await actions.of_alert("a1") == [done]
     assert await actions.of_alert("a2") == []
+    assert (await actions.get("ac_1"), await actions.get("ac_2")) == (done, None)
     assert (await types(database))[-2:] == ["action.requested", "action.done"]
 
 
-async def test_what_is_asked_for_twice_is_done_once(
+async def test_a_failure_has_an_event_of_its_own(actions: SqlActions, database: Database) -> None:
+    await actions.request(MUTE)
+    await finish(actions, MUTE, ActionOutcome.FAILED)
+    assert (await types(database))[-2:] == ["action.requested", "action.failed"]
+
+
+async def test_a_delivery_is_on_record_and_has_no_event(
+    actions: SqlActions, database: Database
+) -> None:
+    await actions.request(MUTE)
+    for seconds in (1, 2):
+        at = NOW + seconds * SECOND
+        await actions.change("ac_1", lambda known, at=at: record_delivery(known, at))
+    (action,) = await actions.pending()
+    assert action.delivered_at == NOW + SECOND, "the first"
+    assert (await types(database))[-1] == "action.requested"
+    assert await actions.change("ac_9", lambda known: known) is None
+
+
+async def test_a_change_that_is_refused_writes_nothing(
+    actions: SqlActions, database: Database
+) -> None:
+    await actions.request(MUTE)
+    await finish(actions, MUTE)
+    await finish(actions, MUTE)
+    with pytest.raises(Problem) as problem:
+        await finish(actions, MUTE, ActionOutcome.FAILED)
+    assert problem.value.status == 409
+    assert (await types(database)).count("action.done") == 1
+
+
+async def test_an_action_that_is_requested_twice_is_done_once(
     actions: SqlActions, database: Database
 ) -> None:
     await actions.request(MUTE)
@@ -65,61 +120,108 @@ async def test_what_is_asked_for_twice_is_done_once(
     assert await actions.request(an_action("ac_3", RoomAction.WARN)) != MUTE
     other = an_action("ac_5", RoomAction.WARN, message="in other words")
     assert await actions.request(other) == other
-    await actions.finish(over(MUTE))
+    await finish(actions, MUTE)
     assert (await actions.request(an_action("ac_4"))).id == "ac_4"
     assert (await types(database)).count("action.requested") == 4
 
 
-async def test_whoever_is_to_be_muted_is_muted_from_the_request_on(actions: SqlActions) -> None:
+async def test_a_speaker_is_muted_from_the_confirmation_on(actions: SqlActions) -> None:
     await actions.request(MUTE)
+    assert await actions.muted("lobby") == frozenset()
+    await finish(actions, MUTE)
     assert await actions.muted("lobby") == {"ann"}
     assert await actions.muted("stage") == frozenset()
-    await actions.finish(over(MUTE))
-    assert await actions.muted("lobby") == {"ann"}
 
 
-async def test_a_mute_that_failed_is_none(actions: SqlActions) -> None:
+async def test_a_mute_that_failed_mutes_nobody(actions: SqlActions) -> None:
     await actions.request(MUTE)
-    await actions.finish(over(MUTE, ActionState.FAILED))
+    await finish(actions, MUTE, ActionOutcome.FAILED)
     assert await actions.muted("lobby") == frozenset()
 
 
 async def test_a_second_mute_that_failed_leaves_the_first_one(actions: SqlActions) -> None:
     await actions.request(MUTE)
-    await actions.finish(over(MUTE))
+    await finish(actions, MUTE)
     again = an_action("ac_2")
     await actions.request(again)
-    await actions.finish(over(again, ActionState.FAILED))
+    await finish(actions, again, ActionOutcome.FAILED)
     assert await actions.muted("lobby") == {"ann"}
 
 
-async def test_a_second_mute_that_was_done_outlasts_the_failed_first(actions: SqlActions) -> None:
-    again = an_action("ac_2", message="of another alert")
-    await actions.request(MUTE)
-    await actions.request(again)
-    await actions.finish(over(MUTE, ActionState.FAILED))
-    await actions.finish(over(again))
-    assert await actions.muted("lobby") == {"ann"}
-
-
-@pytest.mark.parametrize("state", [ActionState.DONE, ActionState.FAILED])
-async def test_only_an_unmute_that_was_done_unmutes(
-    actions: SqlActions, state: ActionState
+async def test_a_late_result_has_its_effect_and_its_event(
+    actions: SqlActions, database: Database
 ) -> None:
     await actions.request(MUTE)
-    await actions.finish(over(MUTE))
+    await actions.change("ac_1", lambda known: expire_action(known, NOW + 30 * SECOND))
+    done = await finish(actions, MUTE, after_s=40)
+    assert (done.state, done.late) == (ActionState.DONE, True)
+    assert await actions.muted("lobby") == {"ann"}
+    assert (await types(database))[-2:] == ["action.failed", "action.done"]
+
+
+@pytest.mark.parametrize("outcome", ActionOutcome)
+async def test_only_an_unmute_that_was_done_unmutes(
+    actions: SqlActions, outcome: ActionOutcome
+) -> None:
+    await actions.request(MUTE)
+    await finish(actions, MUTE)
     unmute = an_action("ac_2", RoomAction.UNMUTE)
     await actions.request(unmute)
     assert await actions.muted("lobby") == {"ann"}, "until it is done"
-    await actions.finish(over(unmute, state))
-    assert bool(await actions.muted("lobby")) is (state is ActionState.FAILED)
+    await finish(actions, unmute, outcome)
+    assert bool(await actions.muted("lobby")) is (outcome is ActionOutcome.FAILED)
+
+
+async def test_a_mute_that_is_confirmed_after_a_later_unmute_mutes_nobody(
+    actions: SqlActions,
+) -> None:
+    await actions.request(MUTE)
+    unmute = replace(an_action("ac_2", RoomAction.UNMUTE), requested_at=NOW + SECOND)
+    await actions.request(unmute)
+    await finish(actions, unmute)
+    await finish(actions, MUTE)
+    assert await actions.muted("lobby") == frozenset(), "in doubt, the speaker is heard"
+
+
+async def test_a_removal_that_is_done_revokes_the_speakers_tokens(
+    actions: SqlActions, database: Database
+) -> None:
+    tokens = SqlTokens(database)
+    await tokens.add_token("digest", a_speaker(), NOW + 60 * SECOND)
+    await actions.request(an_action(action=RoomAction.REMOVE))
+    assert await tokens.find_token("digest", NOW) is not None
+    await finish(actions, MUTE)
+    assert await tokens.find_token("digest", NOW) is None
+
+
+async def test_a_result_for_a_room_that_has_ended_meanwhile_has_no_effect(
+    actions: SqlActions, database: Database
+) -> None:
+    await actions.request(MUTE)
+    rooms = SqlRooms(database)
+    await rooms.set_state("lobby", RoomState.ENDED, "")
+    await rooms.add(replace(a_room(), joined_at=NOW + 5 * SECOND))
+    assert (await finish(actions, MUTE, after_s=9)).state is ActionState.DONE
+    assert await actions.muted("lobby") == frozenset()
+
+
+async def test_a_confirmed_end_whose_room_is_open_is_unfinished(
+    actions: SqlActions, database: Database
+) -> None:
+    end = an_action(action=RoomAction.END)
+    await actions.request(end)
+    assert await actions.unfinished_ends() == []
+    done = await finish(actions, end)
+    assert await actions.unfinished_ends() == [done]
+    await SqlRooms(database).set_state("lobby", RoomState.ENDED, "")
+    assert await actions.unfinished_ends() == []
 
 
 async def test_an_unmute_at_the_room_server_is_on_record_in_the_alert_that_muted(
     actions: SqlActions, database: Database
 ) -> None:
     await actions.request(MUTE)
-    await actions.finish(over(MUTE))
+    await finish(actions, MUTE)
     for _ in range(2):
         await actions.lifted("lobby", "ann")
     assert await actions.muted("lobby") == frozenset()
@@ -133,6 +235,7 @@ async def test_nobody_is_muted_in_a_room_that_has_ended(
     actions: SqlActions, database: Database
 ) -> None:
     await actions.request(MUTE)
+    await finish(actions, MUTE)
     await SqlRooms(database).set_state("lobby", RoomState.ENDED, "")
     assert await actions.muted("lobby") == frozenset()
 
@@ -141,7 +244,7 @@ async def test_actions_and_their_reasons_expire_with_their_alert(
     actions: SqlActions, database: Database
 ) -> None:
     await actions.request(MUTE)
-    await actions.finish(over(MUTE))
+    await finish(actions, MUTE)
     await expire(database, NOW + 3600 * 24 * 31 * SECOND, talk_hours=24, alert_days=30)
     assert await actions.of_alert("a1") == []
     assert "action.requested" not in await types(database)

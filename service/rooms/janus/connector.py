@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 from weakref import WeakSet
 
-from service.rooms.actions import CannotAct, RoomAction
+from service.rooms.actions import CannotAct, Carrier, ImpossibleAction, Obstacle, RoomAction
 from service.rooms.connector import Muted, RoomRefused, RoomSession
 from service.rooms.janus.dependencies import StayDependencies
 from service.rooms.janus.identity import person_of
 from service.rooms.janus.server import JanusServer, describe_room
 from service.rooms.janus.stay import JanusStay
 from service.rooms.room import Room, RoomState
+
+_NOBODY_WARNS = (
+    "The room has no text room in which earshot could warn, and no enabled webhook takes"
+    " `action.requested` of it; give `connector.text_room`, or let an administrator add a webhook."
+)
 
 
 class JanusConnector:
@@ -37,11 +42,12 @@ class JanusConnector:
         self._stays.add(stay)
         return stay
 
-    def actions(self, room: Room) -> Collection[RoomAction]:
-        can_warn = room.connector.get("text_room") is not None or self._dependencies.action_route(
-            room.id
-        )
-        return [one for one in RoomAction if can_warn or one is not RoomAction.WARN]
+    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+        if action is not RoomAction.WARN or room.connector.get("text_room") is not None:
+            return Carrier.CONNECTOR
+        if self._dependencies.action_route(room.id):
+            return Carrier.WEBHOOK
+        return ImpossibleAction(action, Obstacle.NO_WEBHOOK, _NOBODY_WARNS)
 
     def person(self, speaker_id: str) -> str:
         return person_of(speaker_id)
@@ -63,6 +69,9 @@ class _UnknownServer:
 
     async def act(self, action: RoomAction, person: str, words: str) -> str:
         raise CannotAct("the room is not joined")
+
+    async def apply_confirmed(self, action: RoomAction, person: str) -> None:
+        pass  # nobody is heard here
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return False

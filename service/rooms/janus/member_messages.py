@@ -40,7 +40,7 @@ class MemberMessages:
         self.problem = ""
 
     async def warn(self, name: str, words: str) -> str:
-        """Warn a speaker in the text room, or leave it to the room server.
+        """Warn a speaker in the text room.
 
         Returns:
             How the warning reached the speaker, for the moderator.
@@ -48,20 +48,15 @@ class MemberMessages:
         Raises:
             CannotAct: Nobody warned the speaker.
         """
-        if self._text_room is not None:
-            try:
-                await self._text_room.announce(f"{name}: {words}")
-            except JanusRefusal as error:
-                raise CannotAct(f"Janus's text room refuses: {str(error)[:200]}") from error
-            except (RoomLost, RoomRefused) as error:
-                raise CannotAct(str(error)) from error
-            return "the room's text room shows it"
-        if self._dependencies.action_route(self._room.id):
-            return "the room server was told"
-        raise CannotAct(
-            "nobody would warn them: the room has no `connector.text_room`, and no webhook takes "
-            "action.requested"
-        )
+        if self._text_room is None:
+            raise CannotAct("the room has no `connector.text_room` in which earshot could warn")
+        try:
+            await self._text_room.announce(f"{name}: {words}")
+        except JanusRefusal as error:
+            raise CannotAct(f"Janus's text room refuses: {str(error)[:200]}") from error
+        except (RoomLost, RoomRefused) as error:
+            raise CannotAct(str(error)) from error
+        return "the room's text room shows it"
 
     async def give_notice(self) -> None:
         """Announce the room's notice once, also across reconnections and restarts."""

@@ -129,6 +129,9 @@ class JanusStay:
                 names = (one.name for one in self._speakers.values() if person_of(one.id) == person)
                 return await self._messages.warn(next(names, person), words)
 
+    async def apply_confirmed(self, action: RoomAction, person: str) -> None:
+        """Do nothing: Janus itself says who is in the room, and who is muted."""
+
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         """Do nothing: Janus itself says who is in the room, whatever a room server adds."""
         return False
