@@ -199,6 +199,12 @@ class Metrics:
             buckets=_LATENCY_S,
             registry=registry,
         )
+        self.action_delivery = Histogram(
+            "earshot_webhook_action_request_to_delivery_seconds",
+            "Time from the request of a moderator's action to an endpoint's 2xx answer",
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
         self.breakers_open = Gauge(
             "earshot_webhook_breakers_open",
             "Webhook endpoints with an open breaker",

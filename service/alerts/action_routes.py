@@ -23,7 +23,6 @@ from service.errors import Problem
 from service.provider import Provider
 from service.rooms.actions import Carrier, Obstacle, RoomAction
 from service.rooms.control import RoomControl
-from service.rooms.room import Room
 
 router = APIRouter(tags=["alerts"])
 
@@ -86,7 +85,7 @@ async def request_alert_action(
     """
     alert = require_alert(alert_id, await parts.alerts.get(alert_id))
     room = await parts.rooms.find(alert.room_id)
-    carrier = _check_possible(room, body.action, parts.rooms)
+    carrier = await _check_possible(room.id, body.action, parts.rooms)
     message = body.message
     if body.action is RoomAction.WARN and not message:
         message = suggest_message(alert.handling, room.languages, parts.helplines)
@@ -127,9 +126,9 @@ async def report_action_result(
     )
 
 
-def _check_possible(room: Room, action: RoomAction, rooms: RoomControl) -> Carrier:
+async def _check_possible(room_id: str, action: RoomAction, rooms: RoomControl) -> Carrier:
     """Return who carries the action out. Raises: Problem 409 where it is not possible."""
-    carrier = rooms.carrier(room, action)
+    carrier = (await rooms.carriers(room_id))[action]
     if isinstance(carrier, Carrier):
         return carrier
     extra = {"code": carrier.code}

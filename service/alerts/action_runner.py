@@ -143,8 +143,10 @@ class ActionRunner:
 
     async def _wait_for_result(self, action: ModeratorAction) -> None:
         """Wait for the room server's result, and fail the action when it expires."""
-        over = self._over[action.id]
-        while (left_s := self._seconds_left(action)) > 0:
+        over, loop = self._over[action.id], asyncio.get_running_loop()
+        # The clock may be set back: the action expires nevertheless.
+        deadline_s = loop.time() + (action.expires_at - action.requested_at).total_seconds()
+        while (left_s := min(self._seconds_left(action), deadline_s - loop.time())) > 0:
             try:
                 async with asyncio.timeout(min(left_s, _LOOK_EVERY_S)):
                     await over.wait()

@@ -166,15 +166,14 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
         alert.speech_started_at - TALK_AROUND,
         alert.speech_ended_at + TALK_AROUND,
     )
-    room = await parts.rooms.find(alert.room_id)
-    carriers = {action: parts.rooms.carrier(room, action) for action in RoomAction}
+    carriers = await parts.rooms.carriers(alert.room_id)
     return Case(
         **_fields(alert),
         talk=await parts.hearing.talk(*shown),
         gaps=await parts.hearing.gaps_between(*shown),
         history=await parts.alerts.history(alert_id),
         actions=await parts.actions.of_alert(alert_id),
-        can=[one for one in RoomAction if isinstance(carriers[one], Carrier)],
+        can=[action for action, one in carriers.items() if isinstance(one, Carrier)],
         cannot=[one for one in carriers.values() if isinstance(one, ImpossibleAction)],
         guidance=guide(alert, await _languages(parts, alert.room_id), parts.helplines),
     )

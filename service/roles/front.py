@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -47,7 +48,7 @@ from service.verdict.overload import OverloadChanged, OverloadWatch, Pace, Verdi
 from service.webhooks import inbound
 from service.webhooks.address import parse_allowed
 from service.webhooks.inbound import Hooks, HookStore
-from service.webhooks.ports import WebhookStore
+from service.webhooks.ports import ActionResults, WebhookStore
 from service.webhooks.relay import Relay
 from service.webhooks.sender import HttpSender
 
@@ -142,6 +143,7 @@ class Front:
     whip: WhipPublishing
     janus: JanusEvents
     action_requests: ActionRequests
+    action_results: ActionResults
     verdict_lag: VerdictLag
 
 
@@ -260,6 +262,7 @@ def build_front(
         whip=ingest.whip,
         janus=ingest.janus,
         action_requests=ingest.action_requests,
+        action_results=ingest.action_results,
         verdict_lag=ingest.verdict_lag,
     )
 
@@ -282,7 +285,7 @@ async def run_front(front: Front, settings: Settings) -> AsyncIterator[None]:
             for name, run in (
                 ("feed", front.broadcaster.run),
                 ("overload", front.overload.run),
-                ("webhooks", front.relay.run),
+                ("webhooks", partial(front.relay.run, front.action_results)),
                 ("policies", watch_policies),
                 ("expiry", expire_words),
             )

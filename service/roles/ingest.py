@@ -77,6 +77,7 @@ class Ingest:
             whip=self.whip,
             janus=self.janus_hook,
             action_requests=self.action_runner,
+            action_results=self.action_runner,
             verdict_lag=self.pipeline,
         )
 

@@ -4,7 +4,7 @@
         │  ForIngest: words, policies in force, live levels, action webhooks
         ▼
     ingest (supervisor, connectors, ears, verdicts)
-        │  ForFront: rooms, speakers, WHIP sessions, actions, Janus events, verdict lag
+        │  ForFront: rooms, speakers, WHIP sessions, actions and results, Janus events, verdict lag
         ▼
     front
 
@@ -29,6 +29,7 @@ from service.rooms.control import (
 )
 from service.rooms.janus.routes import JanusEvents
 from service.verdict.overload import VerdictLag
+from service.webhooks.ports import ActionResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +58,5 @@ class ForFront:
     whip: WhipPublishing
     janus: JanusEvents
     action_requests: ActionRequests
+    action_results: ActionResults
     verdict_lag: VerdictLag

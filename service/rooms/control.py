@@ -58,8 +58,8 @@ class RoomControl(Protocol):
         """Stop hearing one speaker; False where they are not heard."""
         ...
 
-    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
-        """Return who carries the action out in this room, or why it is not possible now."""
+    async def carriers(self, room_id: str) -> Mapping[RoomAction, Carrier | ImpossibleAction]:
+        """Return who carries out each action in the room, or why it is not possible now."""
         ...
 
     def person(self, room_id: str, speaker_id: str) -> str:

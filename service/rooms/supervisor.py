@@ -268,9 +268,13 @@ class Supervisor:
         """Whether the room has ended and its last words are being put on record."""
         return room_id in self._rooms and self._rooms[room_id].keeper.ending
 
-    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
-        """Return who carries the action out in this room, or why it is not possible now."""
-        if room.state is RoomState.ENDED or self.ending(room.id):
+    async def carriers(self, room_id: str) -> Mapping[RoomAction, Carrier | ImpossibleAction]:
+        """Return who carries out each action in the room, or why it is not possible now."""
+        room = await self._store.get(room_id)
+        return {action: self._carrier(room, action) for action in RoomAction}
+
+    def _carrier(self, room: Room | None, action: RoomAction) -> Carrier | ImpossibleAction:
+        if room is None or room.state is RoomState.ENDED or self.ending(room.id):
             return ImpossibleAction(action, Obstacle.ROOM_ENDED, _ENDED)
         opened = self._rooms.get(room.id)
         if opened is None or opened.keeper.state is RoomState.LOST:

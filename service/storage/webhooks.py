@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, exists, func, insert, select, update
 
+from service.alerts.action import ActionRequested
 from service.feed.ports import Recorded
 from service.storage.engine import Database
 from service.storage.expiry import BATCH
@@ -21,6 +22,8 @@ from service.webhooks.retry_schedule import Head
 
 COUNTED = 10_000
 """Most waiting events that are counted."""
+_ACTION_OVER = (Outcome.DELIVERED, Outcome.EXPIRED, Outcome.DROPPED)
+"""Outcomes after which an action is not sent to the endpoint again."""
 
 
 class SqlWebhooks:
@@ -122,6 +125,30 @@ class SqlWebhooks:
         async with self._database.write() as connection:
             await connection.execute(insert(webhook_lanes).values(_queue_columns(queue)))
 
+    async def actions_since(self, at: datetime) -> Sequence[tuple[Recorded, Collection[str]]]:
+        requested = select(
+            events.c.id, events.c.type, events.c.at, events.c.room_id, events.c.data
+        ).where(events.c.at >= at, events.c.type == ActionRequested.type)
+        async with self._database.read() as connection:
+            rows = await connection.execute(requested.order_by(events.c.id))
+            found = [Recorded(*row) for row in rows]
+            over = select(deliveries.c.event_id, deliveries.c.endpoint_id).where(
+                deliveries.c.event_id.in_([event.id for event in found]),
+                deliveries.c.outcome.in_(_ACTION_OVER),
+            )
+            pairs = [(row.event_id, row.endpoint_id) for row in await connection.execute(over)]
+        return [(event, {to for id_, to in pairs if id_ == event.id}) for event in found]
+
+    async def count_actions(self, endpoint: Endpoint, first: int, last: int) -> int:
+        if not endpoint.wants_type(ActionRequested.type):
+            return 0
+        query = select(events.c.room_id).where(
+            events.c.id.between(first, last), events.c.type == ActionRequested.type
+        )
+        async with self._database.read() as connection:
+            rooms = (await connection.scalars(query)).all()
+        return sum(endpoint.wants_room(room_id) for room_id in rooms)
+
     async def span(self, from_at: datetime, to_at: datetime) -> tuple[int, int] | None:
         query = select(func.min(events.c.id), func.max(events.c.id))
         query = query.where(events.c.at >= from_at, events.c.at <= to_at)
@@ -132,7 +159,9 @@ class SqlWebhooks:
     async def waiting(self, endpoint: Endpoint) -> Waiting:
         mine = and_(webhook_lanes.c.webhook_id == endpoint.id, webhook_lanes.c.until.is_(None))
         cursor = select(webhook_lanes.c.cursor).where(mine).scalar_subquery()
-        query = select(events.c.type, events.c.room_id, events.c.at).where(events.c.id > cursor)
+        query = select(events.c.type, events.c.room_id, events.c.at).where(
+            events.c.id > cursor, events.c.type != ActionRequested.type
+        )
         if endpoint.types:
             query = query.where(events.c.type.in_(endpoint.types))
         query = query.order_by(events.c.id).limit(COUNTED)

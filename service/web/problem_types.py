@@ -77,6 +77,7 @@ TYPES: Mapping[tuple[int, str], str] = {
     (404, "No events"): "no-events",
     (404, "No such delivery"): "delivery-not-found",
     (404, "No such webhook"): "webhook-not-found",
+    (409, "Action not redelivered"): "action-not-redelivered",
     (409, "Not an event"): "delivery-without-event",
     (409, "Redelivering already"): "too-many-redeliveries",
     (409, "Secret unreadable"): "secret-unreadable",

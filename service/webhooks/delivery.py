@@ -14,13 +14,15 @@ class Outcome(StrEnum):
 
     REFUSED: nothing was sent, because the address may not be called. DEAD: the last attempt
     failed; the event is a dead letter. GONE: the answer was 410, so the endpoint wants no more.
-    DROPPED: the endpoint was deleted first.
+    EXPIRED: an action was not delivered before it expired, and is never sent again. DROPPED:
+    nothing more is sent, because the endpoint was deleted, or the action was over, first.
     """
 
     DELIVERED = "delivered"
     FAILED = "failed"
     REFUSED = "refused"
     DEAD = "dead"
+    EXPIRED = "expired"
     GONE = "gone"
     DROPPED = "dropped"
 
@@ -52,6 +54,7 @@ class Delivery:
     Attributes:
         message_id: The `webhook-id`, the same for every attempt of one event.
         event_id: Id in the event log; None for a message without an event (a ping, a reset).
+        error: Reason for the missing answer, or a note on the answer, for people.
         attempt: Number from 1; a probe of an open breaker has the number of the attempt before it.
         body: Body of a message without an event. The body of an event is made from the event when
             it is shown, so that no speech is stored here.

@@ -42,11 +42,16 @@ class Ledger:
         self._room = asyncio.Condition()
         self._writing = asyncio.Lock()
 
-    async def record_attempt(self, queue: DeliveryQueue, delivery: Delivery) -> None:
-        """Add a delivery attempt and the progress of its queue; wait while the buffer is full."""
+    async def record_attempt(self, queue: DeliveryQueue | None, delivery: Delivery) -> None:
+        """Add a delivery attempt and the progress of its queue; wait while the buffer is full.
+
+        Args:
+            queue: None for an attempt outside every queue.
+        """
         async with self._room:
             await self._room.wait_for(lambda: len(self._deliveries) < MOST_WAITING)
-            self._queues[queue.id] = queue
+            if queue is not None:
+                self._queues[queue.id] = queue
             self._deliveries.append(delivery)
         self._news.set()
 

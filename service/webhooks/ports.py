@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from service.alerts.action import ActionOutcome, ModeratorAction
 from service.feed.ports import Recorded
 from service.webhooks.delivery import Answer, Delivery, Outcome
 from service.webhooks.endpoint import Endpoint, Sealed
@@ -14,8 +15,22 @@ from service.webhooks.retry_schedule import Head
 
 
 class Sender(Protocol):
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send once. A failure is an answer, never an exception."""
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        total_s: float | None = None,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> Answer:
+        """Send once. A failure is an answer, never an exception.
+
+        Args:
+            total_s: Time for the whole call, if it is shorter than the sender's own limit.
+            may_send: Called on the connection, just before the first byte. Nothing is sent if it
+                returns False.
+        """
         ...
 
     async def check(self, url: str) -> None:
@@ -23,6 +38,28 @@ class Sender(Protocol):
 
         Raises:
             Problem: 422.
+        """
+        ...
+
+
+class ActionResults(Protocol):
+    """Record of what room servers did with moderators' actions."""
+
+    async def pending(self) -> Sequence[ModeratorAction]:
+        """Return the actions that are not over, oldest first."""
+        ...
+
+    async def record_delivery(self, action_id: str, at: datetime) -> None:
+        """Store that an endpoint answered 2xx: the action is delivered, not done."""
+        ...
+
+    async def record_result(
+        self, action_id: str, outcome: ActionOutcome, reason: str, who: str
+    ) -> ModeratorAction:
+        """Store the outcome that a room server reports. Returns: the action as it is now.
+
+        Raises:
+            Problem: 404, there is no such action; 409, another outcome stands already.
         """
         ...
 
@@ -95,6 +132,17 @@ class WebhookStore(Protocol):
 
     async def redeliver(self, queue: DeliveryQueue) -> None:
         """Store a further queue over a range of the log."""
+        ...
+
+    async def actions_since(self, at: datetime) -> Sequence[tuple[Recorded, Collection[str]]]:
+        """Return the `action.requested` events since then, oldest first.
+
+        Each comes with the ids of the endpoints at which its delivery is over.
+        """
+        ...
+
+    async def count_actions(self, endpoint: Endpoint, first: int, last: int) -> int:
+        """Count the `action.requested` events of this range that the endpoint's filter has."""
         ...
 
     async def span(self, from_at: datetime, to_at: datetime) -> tuple[int, int] | None:

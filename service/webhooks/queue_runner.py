@@ -21,6 +21,7 @@ from service.webhooks.ledger import Ledger
 from service.webhooks.message import Message
 from service.webhooks.ports import DeliveryQueue
 from service.webhooks.receiver import Receiver
+from service.webhooks.requested_action import ACTION_REQUESTED
 from service.webhooks.retry_schedule import Head
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ class QueueRunner:
     """Runner of one delivery queue.
 
     Messages behind one that cannot be delivered wait, in order, until it is delivered or a dead
-    letter. None is skipped silently.
+    letter. None is skipped silently. Actions are none of them: `ActionLane` sends those.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class QueueRunner:
         loop = asyncio.get_running_loop()
         read_s = loop.time()
         for event in page:
-            if not self._receiver.endpoint.wants(event):
+            if event.type == ACTION_REQUESTED or not self._receiver.endpoint.wants(event):
                 self._move(event.id)
                 continue
             if loop.time() - read_s > _STALE_S:
@@ -124,11 +125,11 @@ class QueueRunner:
         """
         if self._queue.until is not None or self._checked_expiry:
             return True
-        log_, types = self._feed.log, self._receiver.endpoint.types
+        log_, types = self._feed.log, self._receiver.endpoint.types or sorted(message.LOGGED)
+        asked = [type_ for type_ in types if type_ != ACTION_REQUESTED]
         known = max(self._queue.cursor, self._queue.reset_until)
-        until = await log_.pruned_until(types)
+        until = await log_.pruned_until(asked) if asked else 0
         if until > known:
-            asked = types or sorted(message.LOGGED)
             gone = [type_ for type_ in asked if await log_.pruned_until([type_]) > known]
             sent = message.reset(self._receiver.endpoint.id, known, until, gone, self._clock())
             done = replace(self._queue, reset_until=until, head=Head())

@@ -23,6 +23,10 @@ log = structlog.get_logger()
 CONTENT = {"content-type": "application/json", "user-agent": "earshot"}
 AT_ONCE = 2
 """Concurrent requests to one endpoint: one in order, one of a ping or a redelivery."""
+ACTIONS_AT_ONCE = 32
+"""Concurrent requests with actions to one endpoint, beside all other requests."""
+ACTION_S = 10.0
+"""Time for an answer to an action. A shorter one than for other events leaves time for retries."""
 
 _HEALTHY_AT_ONCE = 64
 _FAILING_AT_ONCE = 32
@@ -67,6 +71,7 @@ class Receiver:
         self._clock = clock
         self._pause = Pause()
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._action_places = asyncio.Semaphore(ACTIONS_AT_ONCE)
 
     async def send(self, sent: Message) -> tuple[Answer, datetime, str]:
         """Send a message once. Returns: the answer, the time of sending and the signature."""
@@ -75,14 +80,35 @@ class Receiver:
             if self._pause.seconds:
                 await asyncio.sleep(self._pause.seconds)
             async with limit:
-                now = self._clock()
-                signed = headers_for(self._secrets(now), sent.id, now, sent.body)
-                answer = await self._sender.post(
-                    self.endpoint.url, {**CONTENT, **signed}, sent.body
-                )
+                now, headers = self._signed(sent)
+                answer = await self._sender.post(self.endpoint.url, headers, sent.body)
         self._pause = self._pause.after(answer)
         self._learn(answer)
-        return answer, now, signed["webhook-signature"]
+        return answer, now, headers["webhook-signature"]
+
+    async def send_action(
+        self, sent: Message, *, may_send: Callable[[], bool]
+    ) -> tuple[Answer, datetime, str]:
+        """Send an action once, beside all other messages and whatever the breaker's state.
+
+        A success closes the breaker; a failure does not count, because it may be the action's own.
+
+        Args:
+            may_send: Called just before the first byte; False: nothing is sent.
+        """
+        async with self._action_places:
+            now, headers = self._signed(sent)
+            answer = await self._sender.post(
+                self.endpoint.url, headers, sent.body, total_s=ACTION_S, may_send=may_send
+            )
+        if outcome_of(answer) is Outcome.DELIVERED:
+            self._learn(answer)
+        return answer, now, headers["webhook-signature"]
+
+    def _signed(self, sent: Message) -> tuple[datetime, dict[str, str]]:
+        now = self._clock()
+        signed = headers_for(self._secrets(now), sent.id, now, sent.body)
+        return now, {**CONTENT, **signed}
 
     def _learn(self, answer: Answer) -> None:
         now, was_open = self._clock(), self.breaker.is_open

@@ -1,7 +1,8 @@
 """Relay of events to webhooks: one task for each delivery queue of an enabled endpoint.
 
-`run` owns every task. Routes change the store and call `refresh`. The queues of a disabled or
-deleted endpoint stop at once; those of an endpoint that is enabled again go on at their cursor.
+Moderators' actions have a lane of their own, beside the queues. `run` owns every task. Routes
+change the store and call `refresh`. The queues of a disabled or deleted endpoint stop at once;
+those of an endpoint that is enabled again go on at their cursor.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from service.errors import StoreAway
 from service.feed.broadcaster import Broadcaster
 from service.metrics import Metrics
 from service.webhooks import message
+from service.webhooks.action_delivery import LaneParts
+from service.webhooks.action_lane import ActionLane
 from service.webhooks.delivery import Delivery, Outcome, outcome_of
 from service.webhooks.endpoint import EndpointState, Sealed, new_id
 from service.webhooks.ledger import Ledger
-from service.webhooks.ports import DeliveryQueue, Sender, WebhookStore
+from service.webhooks.ports import ActionResults, DeliveryQueue, Sender, WebhookStore
 from service.webhooks.queue_runner import EndpointGone, QueueRunner
 from service.webhooks.receiver import Limits, Receiver
 
@@ -75,16 +78,23 @@ class Relay:
         self._updating = asyncio.Lock()
         self._tasks: asyncio.TaskGroup | None = None
         self._ledger = Ledger(store, failed=metrics.failures.labels("webhooks ledger").inc)
+        self._actions: ActionLane | None = None
         metrics.breakers_open.set_function(
             lambda: sum(one.breaker.is_open for one in self._receivers.values())
         )
 
-    async def run(self) -> None:
-        """Deliver until cancelled; then write the progress."""
+    async def run(self, results: ActionResults) -> None:
+        """Deliver until cancelled; then write the progress.
+
+        Args:
+            results: Record of what room servers did with moderators' actions.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                self._actions = self._action_lane(results)
                 tasks.create_task(self._ledger.run(), name="webhooks ledger")
+                tasks.create_task(self._actions.run(), name="webhooks actions")
                 while True:
                     self._changed.clear()
                     wait_s = await self._update_or_retry()
@@ -92,7 +102,7 @@ class Relay:
                         async with asyncio.timeout(wait_s):
                             await self._changed.wait()
         finally:
-            self._tasks = None
+            self._tasks = self._actions = None
             self._runs.clear()
             self._receivers.clear()
             self._sealed.clear()
@@ -183,6 +193,8 @@ class Relay:
                 started.add(kind)
                 if queue.id not in self._runs:
                     await self._begin(queue, sealed)
+            if self._actions is not None:
+                self._actions.offer()
 
     async def _begin(self, queue: DeliveryQueue, sealed: Sealed) -> None:
         try:
@@ -222,6 +234,8 @@ class Relay:
             run.cancel()
         if ending:
             await asyncio.wait(ending)
+        if self._actions is not None:
+            await self._actions.end(endpoint_id)
         self._receivers.pop(endpoint_id, None)
         self._sealed.pop(endpoint_id, None)
         await self._ledger.flush()
@@ -253,11 +267,19 @@ class Relay:
         try:
             await run.run()
         except EndpointGone:
-            await self._ledger.flush()
-            await self._disable(queue.endpoint_id, GONE)
+            await self._end_gone(queue.endpoint_id)
         else:
             await self._ledger.flush()
             await self._store.end_queue(queue.id)
+
+    async def _end_gone(self, endpoint_id: str) -> None:
+        await self._ledger.flush()
+        await self._disable(endpoint_id, GONE)
+        self._changed.set()
+
+    def _action_lane(self, results: ActionResults) -> ActionLane:
+        parts = LaneParts(results, self._ledger, self._metrics, self._clock)
+        return ActionLane(self._store, self._feed, self._receivers, parts, disable=self._end_gone)
 
     async def _disable(self, endpoint_id: str, reason: str) -> None:
         await self._store.disable(endpoint_id, reason)

@@ -28,6 +28,7 @@ from service.webhooks.message import LOGGED, body_of
 from service.webhooks.ports import DeliveryQueue, Sender, Waiting, WebhookStore
 from service.webhooks.receiver import CONTENT
 from service.webhooks.relay import UNREADABLE, Relay, dropped_backlog
+from service.webhooks.requested_action import ACTION_REQUESTED
 from service.webhooks.retry_schedule import Head
 from service.webhooks.signing import make_secret
 
@@ -151,10 +152,16 @@ class Deliveries:
 
 @dataclass(frozen=True, slots=True)
 class RedeliveryRange:
-    """Range of events that are delivered again, as far as the webhook's filter has them."""
+    """Range of events that are delivered again, as far as the webhook's filter has them.
+
+    Attributes:
+        actions_skipped: Requested actions of the range. They are not delivered again, because an
+            action is sent only until it expires.
+    """
 
     first_event_id: int
     last_event_id: int
+    actions_skipped: int
 
 
 @router.post("/v1/webhooks", status_code=201, summary="Create a webhook")
@@ -278,6 +285,8 @@ async def redeliver_events(
 ) -> RedeliveryRange:
     """They are sent in their order, beside new events, each under its earlier `webhook-id`.
 
+    Requested actions are skipped: an action is sent only until it expires.
+
     Give `delivery_id`, or `from` and `to`; `to` is now if it is left out.
     """
     endpoint = (await _find(parts, webhook_id)).endpoint
@@ -292,6 +301,7 @@ async def redeliver_events(
             409, "Redelivering already", f"{MOST_RANGES} redeliveries are under way; wait for them"
         )
     first, last = await _range(parts.webhooks, webhook_id, body, parts.clock())
+    skipped = await parts.webhooks.count_actions(endpoint, first, last)
     queue = DeliveryQueue(
         f"{webhook_id}.{new_id('again')}", webhook_id, first - 1, last, last, Head()
     )
@@ -300,7 +310,7 @@ async def redeliver_events(
     reason = f"events {first} to {last}"
     await record(request, caller, Action.WEBHOOK_REDELIVERED, webhook_id, reason)
     log.info("webhook.redelivers", webhook=webhook_id, first=first, last=last, by=caller.key_id)
-    return RedeliveryRange(first, last)
+    return RedeliveryRange(first, last, skipped)
 
 
 async def _range(
@@ -312,6 +322,13 @@ async def _range(
             raise Problem(404, "No such delivery", "it has expired, or belongs to another webhook")
         if found.event_id is None:
             raise Problem(409, "Not an event", f"a {found.type or 'drop'} cannot be sent again")
+        if found.type == ACTION_REQUESTED:
+            raise Problem(
+                409,
+                "Action not redelivered",
+                "an action is sent only until it expires, and never again: ask a moderator to"
+                " request it once more",
+            )
         return found.event_id, found.event_id
     if body.delivery_id is not None or body.from_ is None:
         raise Problem(422, "What to send", "give either `delivery_id`, or `from` and `to`")
@@ -341,12 +358,13 @@ async def _shown(parts: WebhookParts, endpoint: Endpoint) -> ShownWebhook:
 
 
 def _shown_delivery(delivery: Delivery, event: Recorded | None) -> DeliveryAttempt:
-    headers = dict(CONTENT) if delivery.message_id else {}
-    if delivery.message_id:
+    sent = bool(delivery.message_id and delivery.signature)
+    headers = dict(CONTENT) if sent else {}
+    if sent:
         headers["webhook-id"] = delivery.message_id
         headers["webhook-timestamp"] = str(int(delivery.at.timestamp()))
         headers["webhook-signature"] = delivery.signature
-    body = delivery.body if event is None else body_of(event).decode()
+    body = delivery.body if event is None or not sent else body_of(event).decode()
     fields: dict[str, Any] = asdict(delivery)
     return DeliveryAttempt(**fields, request_headers=headers, request_body=body)
 

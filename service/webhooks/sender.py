@@ -33,15 +33,22 @@ from service.webhooks.delivery import Answer
 CONNECT_S = 5.0
 TOTAL_S = 20.0
 RESPONSE_BYTES = 2_000
+NOT_SENT = "it became too late to send it before the connection was made"
 
 _IDLE_S = 4.0
 """Life of an idle connection. Receivers commonly close theirs after 5 s; ours closes first, so that
 no request meets a closed connection."""
 _KEPT = 200
-_RESOLVERS = 16
+_RESOLVERS = 128
+"""Names resolved at the same time: more than all requests in order, so that names that do not
+resolve delay no others."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 """Host and port -> addresses. Raises: OSError."""
+
+
+class _NotSent(Exception):
+    """The caller withdrew the request before it was written."""
 
 
 class HttpSender:
@@ -93,16 +100,26 @@ class HttpSender:
         except (OSError, TimeoutError):
             return
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        began = time.monotonic()
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        total_s: float | None = None,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> Answer:
+        began, total_s = time.monotonic(), min(total_s or self._total_s, self._total_s)
         try:
             target = parse_target(url, self._allowed)
-            async with asyncio.timeout(self._total_s):
-                answer = await self._send(target, headers, body)
+            async with asyncio.timeout(total_s):
+                answer = await self._send(target, headers, body, may_send)
+        except _NotSent:
+            answer = Answer(error=NOT_SENT)
         except Refused as error:
             answer = Answer(error=str(error), refused=True)
         except TimeoutError:
-            answer = Answer(error=f"no complete answer within {self._total_s:g} s")
+            answer = Answer(error=f"no complete answer within {total_s:g} s")
         except httpcore.ConnectTimeout:
             answer = Answer(error=f"no connection within {self._connect_s:g} s")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
@@ -119,7 +136,17 @@ class HttpSender:
             duration_ms=took_ms,
         )
 
-    async def _send(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _send(
+        self,
+        target: Target,
+        headers: Mapping[str, str],
+        body: bytes,
+        may_send: Callable[[], bool],
+    ) -> Answer:
+        async def check_before_sending(step: str, _: Mapping[str, Any]) -> None:
+            if step.endswith("send_request_headers.started") and not may_send():
+                raise _NotSent
+
         request = httpcore.Request(
             b"POST",
             httpcore.URL(
@@ -135,7 +162,10 @@ class HttpSender:
                 *headers.items(),
             ],
             content=body,
-            extensions={"timeout": {"connect": self._connect_s}},
+            extensions={
+                "timeout": {"connect": self._connect_s},
+                "trace": check_before_sending,
+            },
         )
         response = await self._pools[target.scheme].handle_async_request(request)
         try:

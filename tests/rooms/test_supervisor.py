@@ -304,27 +304,29 @@ async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again()
         assert (await house.open())[1]
 
 
-def obstacles(house: House, room: Room) -> list[Obstacle]:
-    carriers = [house.supervisor.carrier(room, action) for action in RoomAction]
-    return [one.code for one in carriers if isinstance(one, ImpossibleAction)]
+async def obstacles(house: House, room_id: str) -> list[Obstacle]:
+    carriers = await house.supervisor.carriers(room_id)
+    return [one.code for one in carriers.values() if isinstance(one, ImpossibleAction)]
 
 
 async def test_nothing_is_possible_in_a_room_that_is_lost() -> None:
     async with supervising() as house:
-        assert obstacles(house, a_room()) == [Obstacle.ROOM_LOST] * 5
+        assert await obstacles(house, "nowhere") == [Obstacle.ROOM_ENDED] * 5
+        house.store.rooms["lobby"] = a_room()
+        assert await obstacles(house, "lobby") == [Obstacle.ROOM_LOST] * 5
 
 
 async def test_actions_are_carried_out_in_the_room() -> None:
     async with supervising() as house:
         room, _ = await house.open()
-        assert obstacles(house, room) == [Obstacle.NOT_IN_THIS_ROOM] * 4
+        assert await obstacles(house, room.id) == [Obstacle.NOT_IN_THIS_ROOM] * 4
         done = await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
         assert done == "mute_speaker ann"
         assert await house.supervisor.dismiss("lobby", "ann", "told to")
         assert not await house.supervisor.dismiss("lobby", "bob", "told to")
         assert not await house.supervisor.dismiss("stage", "ann", "told to")
         await house.supervisor.close("lobby")
-        assert obstacles(house, house.store.rooms["lobby"]) == [Obstacle.ROOM_ENDED] * 5
+        assert await obstacles(house, "lobby") == [Obstacle.ROOM_ENDED] * 5
 
 
 async def test_a_session_knows_the_persons_whom_moderators_muted() -> None:

@@ -26,6 +26,7 @@ from service.webhooks.relay import Relay
 from service.webhooks.sender import HttpSender
 from service.webhooks.signing import make_secret
 from tests.storage.examples import a_gap
+from tests.webhooks.results import Results
 
 LOOPBACK = parse_allowed(["127.0.0.0/8"])
 
@@ -38,6 +39,7 @@ class Running:
     relay: Relay
     seal: Seal
     metrics: Metrics
+    results: Results
 
     async def add(self, url: str, types: Sequence[str] = (), room: str = "*") -> Sealed:
         endpoint = Endpoint(
@@ -95,6 +97,7 @@ class Running:
 async def relaying(
     database: Database,
     *,
+    results: Results | None = None,
     allowed: Allowed = LOOPBACK,
     seal: Seal | None = None,
     chance: Callable[[], float] = lambda: 0.0,
@@ -103,14 +106,15 @@ async def relaying(
     store, metrics = SqlWebhooks(database), Metrics()
     feed = Broadcaster(SqlEventLog(database))
     sender = HttpSender(allowed, total_s=total_s)
+    results = results or Results(database)
     seal = seal or Seal(secrets.token_bytes(32))
     relay = Relay(store, feed, sender, seal, metrics=metrics, clock=utc_now, chance=chance)
     tasks = [
         asyncio.create_task(_again(feed.run), name="feed"),
-        asyncio.create_task(relay.run(), name="relay"),
+        asyncio.create_task(relay.run(results), name="relay"),
     ]
     try:
-        yield Running(database, store, feed, relay, seal, metrics)
+        yield Running(database, store, feed, relay, seal, metrics, results)
     finally:
         for task in tasks:
             task.cancel()
