@@ -53,6 +53,7 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "resolve_alert": (409,),
     "reopen_alert": (409,),
     "assign_alert": (409,),
+    "escalate_alert": (409,),
     "request_alert_action": (409,),
     "list_webhooks": (403,),
     "create_webhook": (409,),

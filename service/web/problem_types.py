@@ -60,6 +60,7 @@ TYPES: Mapping[tuple[int, str], str] = {
     (409, "Another result stands"): "action-result-conflict",
     (409, "Carried out by earshot"): "action-carried-out-by-earshot",
     (409, "No webhook carries it out"): "no-action-webhook",
+    (422, "Not an outcome of this alert"): "outcome-of-another-handling",
     (409, "Not possible here"): "action-not-possible",
     (409, "Room has ended"): "action-in-ended-room",
     (409, "Room is lost"): "action-in-lost-room",
