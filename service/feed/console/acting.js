@@ -62,7 +62,7 @@ export function makeActing(store, { notice, hint, tell, alertPath, session }) {
     /** Request an action in the room; events report its result. */
     async act(id, action, reason, message) {
       const body = { action, reason, ...(action === "warn" && { message }) };
-      if (await ask(id, body)) store.actions.draft(id, { action: "", act_reason: "", message: "" });
+      if (await ask(id, body)) store.actions.draft(id, { action: "", act_reason: "", message: undefined });
     },
     /** Request a failed action again, with its reason and message. */
     async tryAgain({ alert_id: id, action, reason, message }) {

@@ -127,7 +127,7 @@ function unmask({ actions, state }, id) {
 function pressDigit({ actions, state }, key) {
   const place = Number(key) - 1;
   const { deciding, acting, escalating } = state;
-  if (!SEVERITY_OF[key] && !(acting && place >= 0)) return false;
+  if (!SEVERITY_OF[key] && !((acting || deciding) && place >= 0)) return false;
   if (deciding) {
     const reason = reasonsOf(state.cases.get(deciding.id)?.guidance, deciding.outcome)[place];
     if (reason) actions.draft(deciding.id, { code: reason.code });

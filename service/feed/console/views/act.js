@@ -18,6 +18,7 @@ export function Act({ store, alert, loaded, muted, onDone }) {
   const handling = handlingOf(alert);
   const offered = choices(handling, loaded.can, muted);
   const action = offered.includes(draft.action) ? draft.action : ""; // never an action that was not chosen
+  const suggested = loaded.guidance?.steps.find((step) => step.action === "warn")?.message;
   const named = (one) => html`<${Named} text=${actionWords(one, handling, NAME, t)} name=${alert.speaker_name} />`;
 
   function choose(place) {
@@ -29,7 +30,7 @@ export function Act({ store, alert, loaded, muted, onDone }) {
     const latest = store.state.drafts.get(alert.id) || {}; // the draft may be newer than the rendering
     if (!offered.includes(latest.action)) return t("act.choose");
     if (latest.action === "end_room" && !sure) return t("act.confirm_end");
-    store.actions.act(alert.id, latest.action, latest.act_reason || "", latest.message || "");
+    store.actions.act(alert.id, latest.action, latest.act_reason || "", latest.message ?? suggested ?? "");
     return "";
   }
 
@@ -48,7 +49,7 @@ export function Act({ store, alert, loaded, muted, onDone }) {
         <${Impossible} cannot=${loaded.cannot} handling=${handling} muted=${muted} named=${named} />
       </fieldset>
       ${action === "mute_speaker" && html`<p class="soft act-note">${t("act.stays")}</p>`}
-      ${action === "warn" && html`<${Words} store=${store} alertId=${alert.id} field="message" most=${300}
+      ${action === "warn" && html`<${Words} store=${store} alertId=${alert.id} field="message" most=${300} suggested=${suggested}
         label=${t(handling === "help" ? "act.help.message" : "act.message")} />`}
       ${action === "end_room" && html`
         <label class="reason sure">

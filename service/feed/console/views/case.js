@@ -30,6 +30,8 @@ export function Case({ store, id }) {
     store.actions.seeFailure(id);
   }, [id]);
   const form = useForm(store, id, loaded);
+  const help = handlingOf(alert) === "help";
+  const guidance = alert && html`<${Guidance} alert=${alert} guidance=${loaded?.guidance} />`;
 
   if (!alert) {
     const text = loaded?.error || t(loaded && !loaded.loading ? "case.unknown" : "case.loading");
@@ -45,9 +47,10 @@ export function Case({ store, id }) {
           ${loaded.error}
           <button type="button" class="button quiet" onClick=${() => store.actions.loadCase(id)}>${t("case.again")}</button>
         </p>`}
-        <${Guidance} alert=${alert} guidance=${loaded?.guidance} />
+        ${help && guidance}
         <${Conversation} store=${store} alert=${alert} loaded=${loaded} form=${form} />
         <${Why} store=${store} alert=${alert} talk=${loaded?.talk || NOTHING} />
+        ${!help && guidance}
         <${Earlier} store=${store} alert=${alert} earlier=${loaded?.earlier} />
         <${History} store=${store} alert=${alert} steps=${loaded?.history || NOTHING} guidance=${loaded?.guidance}
           actions=${loaded?.actions || NOTHING} mayAct=${mayDecide(me)} />

@@ -72,13 +72,13 @@ function focusFirst(form) {
   field?.focus({ preventScroll: true });
 }
 
-/** A text of the draft. */
-export function Words({ store, alertId, field, label, most = 2000 }) {
+/** A text of the draft, or the suggested one until the person changes it. */
+export function Words({ store, alertId, field, label, suggested = "", most = 2000 }) {
   const draft = store.state.drafts.get(alertId) || {};
   return html`
     <label class="words">
       <span>${label}</span>
-      <textarea rows="2" maxlength=${most} dir="auto" value=${draft[field] || ""}
+      <textarea rows="2" maxlength=${most} dir="auto" value=${draft[field] ?? suggested}
         onInput=${(event) => store.actions.draft(alertId, { [field]: event.target.value })}></textarea>
     </label>`;
 }

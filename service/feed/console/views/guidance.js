@@ -7,11 +7,12 @@ import { useWords } from "../words.js";
 /** @param {{alert, guidance: object|null}} props */
 export function Guidance({ alert, guidance }) {
   const t = useWords();
-  if (!guidance || handlingOf(alert) !== "help") return null;
+  const help = handlingOf(alert) === "help";
+  if (!guidance || !(help || guidance.helplines.length || guidance.steps.length)) return null;
   return html`
     <section class="case-part guidance" aria-labelledby="case-guidance">
-      <h3 id="case-guidance">${t("guidance.title")}</h3>
-      <${Helplines} guidance=${guidance} />
+      <h3 id="case-guidance">${t(help ? "guidance.title" : "guidance.steps")}</h3>
+      ${(help || guidance.helplines.length > 0) && html`<${Helplines} guidance=${guidance} />`}
       ${guidance.steps.length > 0 && html`<ol class="steps">
         ${guidance.steps.map((step) => html`<li key=${step.text}>${stepWords(step, t)}</li>`)}
       </ol>`}

@@ -88,7 +88,7 @@ export default {
   "undo.acknowledge": "Acknowledged",
   "undo.upheld": "Upheld: it broke the rule",
   "undo.dismissed": "Dismissed: not a violation",
-  "undo.supported": "Supported: help was given",
+  "undo.supported": "Supported: help was offered",
   "undo.not_needed": "Not needed: nobody needs help",
 
   // Nothing to show
