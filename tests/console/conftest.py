@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from tests.console.room_server import RoomServer, room_server
 from tests.console.seeding import Seed, seeding
 from tests.console.visit import Visit
 from tests.needs import CHROMIUM
@@ -20,6 +21,11 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+LOUNGE = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
+HELPLINES = """
+- {name: Example line, contact: "+1 555 0100", languages: [en, zh], hours: day and night}
+- {name: Example chat, contact: "https://chat.example/help", languages: [en]}
+"""
 PATIENCE_MS = 15_000
 """Longest wait for a condition; the machine may be busy with other tests."""
 
@@ -51,8 +57,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Start a server whose rooms come from `seed` alone."""
-    with Server(tmp_path_factory.mktemp("console")) as server:
+    """Start a server whose rooms come from `seed` alone, and that may call `RoomServer`s."""
+    data = tmp_path_factory.mktemp("console")
+    helplines = data / "helplines.yaml"
+    helplines.write_text(HELPLINES)
+    settings = {"EARSHOT_WEBHOOK_ALLOW": "127.0.0.1", "EARSHOT_HELPLINES": str(helplines)}
+    with Server(data, **settings) as server:
         yield server
 
 
@@ -101,10 +111,7 @@ def visit(browser: Browser, served: Server) -> Iterator[Open]:
 
 
 @pytest.fixture
-def lounge(served: Server, seed: Seed) -> Iterator[None]:
-    """Open a room that the server listens to, so that actions are possible in it."""
-    room = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
-    with served.client() as client:
-        assert client.post("/v1/rooms", json=room).status_code == 201
-        yield
-        client.delete("/v1/rooms/lounge")
+def lounge(served: Server, seed: Seed) -> Iterator[RoomServer]:
+    """Open a room that the server listens to; return its room server, which carries actions out."""
+    with served.client() as client, room_server(client, LOUNGE) as lounge:
+        yield lounge

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy import delete, func, insert, select, update
 
+from policies.handling import Handling
 from policies.match import Match, RuleStatus
 from policies.severity import Severity
 from service.access.keys import Role, digest_of, make_key
@@ -51,6 +52,7 @@ SAID = {
     "harassment-insults": "you are a stupid idiot",
     "threat-weapon": "I am bringing a gun to the meeting tomorrow",
     "gambling-promotion": "join the online casino for free spins",
+    "self-harm-help": "some days I want to end my life",
 }
 MARKED = {
     "scam-gift-cards": "send me your gift card codes",
@@ -58,6 +60,7 @@ MARKED = {
     "harassment-insults": "stupid idiot",
     "threat-weapon": "bringing a gun",
     "gambling-promotion": "online casino",
+    "self-harm-help": "end my life",
 }
 RULES = {
     "scam-gift-cards": (Severity.HIGH, "non_violent_crimes"),
@@ -65,8 +68,11 @@ RULES = {
     "harassment-insults": (Severity.MEDIUM, "hate"),
     "threat-weapon": (Severity.CRITICAL, "violent_crimes"),
     "gambling-promotion": (Severity.LOW, "non_violent_crimes"),
+    "self-harm-help": (Severity.HIGH, "suicide_self_harm"),
 }
 """Severity and category of rules in the shipped pack."""
+HELP = "self-harm-help"
+OFFENCES = [rule for rule in RULES if rule != HELP]
 
 _TABLES = (
     tables.actions,
@@ -205,7 +211,7 @@ class Seed:
 
     def alerts(self, number: int, room_id: str = "lounge", *, over_s: float = 3600) -> list[str]:
         """Add many past alerts at once, without events; return their ids, newest first."""
-        rules = list(RULES)
+        rules = OFFENCES
         heard = [
             self._heard(f"{SAID[rule]}, {place}", room_id, ("mallory", "Mallory"), ago_s)
             for place in range(number)
@@ -228,7 +234,7 @@ class Seed:
 
     def burst(self, number: int, room_id: str = "lounge") -> list[Alert]:
         """Raise live alerts, all in one commit."""
-        rules = list(RULES)
+        rules = OFFENCES
         found = []
         for place in range(number):
             rule = rules[place % len(rules)]
@@ -417,6 +423,7 @@ def _alert(heard: TranscriptHeard, rule: str, marked: str, severity: Severity | 
         speech_ended_at=heard.ended_at,
         excerpt=heard.text,
         matches=(match,),
+        handling=Handling.HELP if rule == HELP else Handling.OFFENCE,
     )
 
 

@@ -128,7 +128,7 @@ def test_keys_act_on_the_open_case_after_its_alert_has_left_the_list(
     here.article(mine.id).click()
     here.press("d")
     expect(here.case.get_by_role("radio").first).to_be_focused()
-    here.press("Enter")
+    here.press("2", "Enter")
     expect(here.article(mine.id)).to_have_count(0, timeout=15_000)
     here.case.get_by_role("button", name="Reopen").click()
     expect(here.article(mine.id)).to_have_attribute("data-state", "open")

@@ -151,6 +151,7 @@ FILTERS = st.fixed_dictionaries(
         "severity": st.sampled_from(["low", "medium", "high", "critical"]),
         "category": st.sampled_from(["", "hate"]),
         "state": st.sampled_from(["undecided", "open", "acknowledged", "resolved", "all"]),
+        "escalated": st.sampled_from(["", "true"]),
     }
 )
 

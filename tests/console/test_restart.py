@@ -75,6 +75,7 @@ def test_a_decision_that_cannot_be_sent_is_reported(
     here.connection("lost")
     here.case.get_by_role("button", name="Dismiss").click()
     form = here.case.get_by_role("form").first
+    form.get_by_role("radio").first.check()
     form.get_by_role("textbox").fill("only a joke")
     here.press("Enter")
     said = here.page.get_by_role("alert").filter(

@@ -94,9 +94,11 @@ class Visit:
         expect(self.opened(alert_id)).to_be_visible()
 
     def decide(self, name: str) -> None:
-        """Decide about the open case, without a reason."""
+        """Decide about the open case, with the first reason."""
         self.case.get_by_role("button", name=name, exact=True).click()
-        self.case.get_by_role("form").locator("[type=submit]").first.click()
+        form = self.case.get_by_role("form")
+        form.get_by_role("radio").first.check()
+        form.locator("[type=submit]").first.click()
 
     @contextmanager
     def offline(self) -> Iterator[None]:

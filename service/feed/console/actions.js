@@ -1,25 +1,24 @@
-// Actions of the person on the page. A change shows at once, and is reverted if the server refuses.
+// Actions of the person on the page: moving, opening, filtering, loading, settings.
 
-import { get, post } from "./api.js";
+import { makeActing } from "./acting.js";
+import { get } from "./api.js";
+import { makeDeciding } from "./deciding.js";
 import { withLines } from "./lines.js";
 import { writePrefs } from "./prefs.js";
-import { recorded } from "./reasons.js";
-import { makeSession } from "./session.js";
-import { LEAVES_MS, cutTalk, goesOn, roomOf, swept, withAction, withAlert, withAnswer, withPage, withPending } from "./state.js";
+import { makeSession, partCase } from "./session.js";
+import { cutTalk, goesOn, roomOf, swept, withAlert, withAnswer, withPage, withPending } from "./state.js";
 import { NO_FILTERS, listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 
 const NOTICE_MS = 12_000;
+const HINT_MS = 6000;
 const EARLIER = 20;
 const TOLD = { 403: "refused.403", 409: "refused.409", 429: "refused.busy", 503: "refused.busy" };
 const THEME_COLOURS = { light: "#ffffff", dark: "#1b1f26" };
 
-let notices = 0;
+const NO_FORM = { deciding: null, acting: null, escalating: null };
 
-/** The alert of a `GET /v1/alerts/{id}` answer, without the fields that only the case shows. */
-function parted({ talk, gaps, history, actions, can, ...alert }) {
-  return { alert, talk, gaps, history, actions, can };
-}
+let notices = 0;
 
 function talkPage(path, cursor) {
   return get(`${path}/talk?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
@@ -40,11 +39,20 @@ export function makeActions(store) {
   const { set } = store;
   const alertPath = (id, step) => `/v1/alerts/${encodeURIComponent(id)}${step ? `/${step}` : ""}`;
 
-  function notice(text) {
+  /** @param {{alertId?: string, stays?: boolean}} about the alert it opens; whether it stays until then */
+  function notice(text, { alertId = null, stays = false } = {}) {
+    notices += 1;
+    const one = { id: notices, text, alertId };
+    set({ notices: [...store.state.notices.slice(-3), one] });
+    if (!stays) setTimeout(() => actions.dismissNotice(one.id), NOTICE_MS);
+  }
+
+  /** Say why a key has no effect now. */
+  function hint(text) {
     notices += 1;
     const one = { id: notices, text };
-    set({ notices: [...store.state.notices.slice(-3), one] });
-    setTimeout(() => actions.dismissNotice(one.id), NOTICE_MS);
+    set({ hint: one });
+    setTimeout(() => store.state.hint === one && set({ hint: null }), HINT_MS);
   }
 
   /** Show why an action failed, in the server's words if it sent any. */
@@ -56,47 +64,6 @@ export function makeActions(store) {
 
   function put(alert) {
     set(withAlert(store.state, alert, Date.now()));
-  }
-
-  /** Show the change, ask the server, and keep its answer or revert. Resolves to whether it worked. */
-  async function step(id, name, body, change) {
-    const before = store.state.alerts.get(id);
-    if (!before || !store.canAct) {
-      if (before) notice(store.state.signedOut ?? words("refused.role"));
-      return false;
-    }
-    const shown = { ...before, ...change };
-    put(shown);
-    const overtaken = () => store.state.alerts.get(id) !== shown; // by an event that came first
-    try {
-      const answer = await post(alertPath(id, name), body);
-      if (!overtaken()) put(answer);
-      if (store.state.cases.has(id)) session.readCase(id);
-      return true;
-    } catch (refused) {
-      if (!overtaken()) put(before);
-      tell(refused);
-      if (refused.status === 409) await again(id);
-      return false;
-    }
-  }
-
-  /** Reload the alert after somebody else changed it first. */
-  async function again(id) {
-    try {
-      const before = store.state.alerts.get(id);
-      const { alert, ...rest } = parted(await get(alertPath(id)));
-      if (store.state.alerts.get(id) === before) put(alert);
-      if (store.state.cases.has(id)) session.keepCase(id, rest);
-    } catch (refused) {
-      tell(refused);
-    }
-  }
-
-  function offerUndo(id, what, previous) {
-    const undo = { alert_id: id, what, previous, until: store.now() + LEAVES_MS };
-    set({ undo });
-    setTimeout(() => store.state.undo === undo && set({ undo: null }), LEAVES_MS);
   }
 
   function address(push) {
@@ -124,7 +91,11 @@ export function makeActions(store) {
     return { [name]: new Map(store.state[name]).set(key, value) };
   }
 
+  const page = { notice, hint, tell, put, alertPath, session };
   const actions = {
+    ...makeActing(store, page),
+    ...makeDeciding(store, page),
+    readCase: session.readCase,
     start: session.start,
     signIn: session.signIn,
     signOut: session.signOut,
@@ -136,16 +107,19 @@ export function makeActions(store) {
       const { order, selected } = store.state;
       const at = order.indexOf(selected);
       const to = at < 0 ? 0 : Math.min(Math.max(at + by, 0), order.length - 1);
-      if (!order.length) return;
+      if (!order.length) return hint(words("hint.empty"));
+      if (to === at) hint(words(by > 0 ? "hint.last" : "hint.first"));
       set({ selected: order[to], moved: {} });
       if (store.state.opened && store.state.opened !== order[to]) actions.open(order[to], false);
+      return undefined;
     },
     open(id, push = true) {
-      set({ opened: id, selected: id, room: null, view: "watch", tab: "case", deciding: null, acting: null });
+      set({ opened: id, selected: id, room: null, view: "watch", tab: "case", ...NO_FORM });
+      actions.seeFailure(id);
       address(push);
     },
     close() {
-      set({ opened: null, deciding: null, acting: null, tab: "feed", moved: {} });
+      set({ opened: null, ...NO_FORM, tab: "feed", moved: {} });
       address(true);
     },
     openRoom(id) {
@@ -156,85 +130,21 @@ export function makeActions(store) {
       const { filters, opened, view } = readUrl(search);
       const changed = JSON.stringify(filters) !== JSON.stringify(store.state.filters);
       const selected = opened ?? store.state.selected; // keys act on the open case
-      set({ filters, opened, selected, view, deciding: null, acting: null, tab: opened ? "case" : "feed" });
+      set({ filters, opened, selected, view, ...NO_FORM, tab: opened ? "case" : "feed" });
+      if (opened) actions.seeFailure(opened);
       if (changed) loadList();
     },
     /** Esc: go back one step. */
     back() {
-      const { overlay, view, deciding, acting, opened, room, selected } = store.state;
+      const { overlay, view, deciding, acting, escalating, opened, room, selected } = store.state;
       if (overlay) set({ overlay: null });
       else if (view === "rules") actions.setView("watch");
-      else if (acting) set({ acting: null });
-      else if (deciding) set({ deciding: null });
+      else if (acting || deciding || escalating) set(NO_FORM);
       else if (opened) actions.close();
       else if (room) actions.openRoom(null);
       else if (selected) set({ selected: null });
     },
 
-    async acknowledge(id) {
-      const before = store.state.alerts.get(id);
-      if (before?.state !== "open") return;
-      const change = { state: "acknowledged", owner: store.state.me.name };
-      if (await step(id, "acknowledge", {}, change)) offerUndo(id, "acknowledge", "open");
-    },
-    startDeciding(id, outcome) {
-      if (!store.canAct) return notice(store.state.signedOut ?? words("refused.role"));
-      if (!["open", "acknowledged"].includes(store.state.alerts.get(id)?.state)) return undefined;
-      return set({ deciding: { id, outcome }, acting: null });
-    },
-    decideLater() {
-      set({ deciding: null });
-    },
-    async decide(id, outcome, code, text) {
-      const before = store.state.alerts.get(id);
-      const body = { outcome, reason: recorded(outcome, code, text) };
-      const done = await step(id, "resolve", body, { state: "resolved", outcome });
-      if (!done) return;
-      const { note } = store.state.drafts.get(id) || {};
-      set(withMap("drafts", id, note ? { note } : {}));
-      offerUndo(id, outcome, before.state);
-    },
-    startActing(id) {
-      if (!store.canAct) return notice(store.state.signedOut ?? words("refused.role"));
-      const known = store.state.cases.get(id);
-      if (known?.talk && !known.can?.length) return undefined; // else wait for the actions that are possible
-      return set({ acting: id, deciding: null });
-    },
-    actLater() {
-      set({ acting: null });
-    },
-    /** Request an action in the room; an event reports its result. */
-    async act(id, action, reason, message) {
-      const body = { action, reason, ...(action === "warn" && { message }) };
-      try {
-        const asked = await post(alertPath(id, "actions"), body);
-        const known = store.state.cases.get(id);
-        if (known) session.keepCase(id, { actions: withAction(known.actions, asked) });
-        actions.draft(id, { act_reason: "", message: "" });
-      } catch (refused) {
-        tell(refused);
-      }
-    },
-    tellFailed({ action, speaker_name: name, detail }) {
-      const isolated = `\u2068${name}\u2069`; // the name may run from right to left
-      notice(`${words("acted.failed")}: ${words(`act.${action}`, { name: isolated })}. ${detail}`);
-    },
-    reopen(id) {
-      return step(id, "reopen", { to: "open" }, { state: "open", outcome: null, owner: "" });
-    },
-    undo() {
-      const { undo } = store.state;
-      if (!undo) return;
-      set({ undo: null });
-      const change = { state: undo.previous, outcome: null };
-      step(undo.alert_id, "reopen", { to: undo.previous, reason: "" }, change);
-    },
-    async note(id, text) {
-      if (await step(id, "notes", { text }, {})) actions.draft(id, { note: "" });
-    },
-    assign(id) {
-      return step(id, "assign", {}, { owner: store.state.me.name, state: "acknowledged" });
-    },
     draft(id, patch) {
       set(withMap("drafts", id, { ...store.state.drafts.get(id), ...patch }));
     },
@@ -280,13 +190,13 @@ export function makeActions(store) {
       const goes_on = again ? known?.goes_on : !told || goesOn(told, store.now());
       set(
         withMap("cases", id, {
-          ...{ talk: null, gaps: [], history: [], actions: [], can: [] },
+          ...{ talk: null, gaps: [], history: [], actions: [], can: [], cannot: [], guidance: null },
           ...{ ...known, goes_on, loading: true, error: null },
         }),
       );
       try {
         const before = store.state.alerts.get(id);
-        const { alert, ...rest } = parted(await get(alertPath(id)));
+        const { alert, ...rest } = partCase(await get(alertPath(id)));
         if (!store.state.alerts.has(id)) set(withMap("alerts", id, alert));
         else if (store.state.alerts.get(id) === before) put(alert); // else an event is newer
         session.keepCase(id, told ? rest : { ...rest, goes_on: goesOn(alert, store.now()) });
@@ -350,7 +260,7 @@ export function makeActions(store) {
       const prefs = { ...store.state.prefs, [name]: value };
       set({ prefs });
       writePrefs(prefs);
-      if (name === "language") setLanguage(value);
+      if (name === "language") setLanguage(value).catch(() => notice(words("refused.unreachable")));
       if (name === "theme") actions.applyTheme();
     },
     applyTheme() {
@@ -372,6 +282,7 @@ export function makeActions(store) {
       address(true);
       if (view === "watch") document.querySelector(".rules-button")?.focus();
     },
+    hint,
     setTab(tab) {
       set({ tab });
     },

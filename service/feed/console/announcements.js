@@ -1,5 +1,6 @@
 // Texts of alerts for screen readers and desktop notifications.
 
+import { failedWords, lateWords } from "./acting.js";
 import { roomTitle } from "./state.js";
 import { isReview, marking, maskWords, pieces } from "./text.js";
 import { ruleText } from "./views/shared.js";
@@ -46,5 +47,17 @@ export function announcement(store, raised) {
   return {
     assertive: critical.map((alert) => words("said.critical", names(store, alert))).join(". "),
     polite: others > 0 ? words("said.new", { n: others }) : "",
+  };
+}
+
+/** Sentences about failed and late actions, and about escalated alerts. */
+export function eventWords(store, { failed, late, escalated }) {
+  const results = late.filter((action) => action.state !== "failed");
+  return {
+    assertive: failed.map((action) => failedWords(store, action)),
+    polite: [
+      ...results.map((action) => lateWords(store, action)),
+      ...escalated.map((alert) => words("said.escalated", { ...names(store, alert), to: alert.escalated_to || words("escalate.on_call") })),
+    ],
   };
 }

@@ -13,8 +13,8 @@ export class Refusal extends Error {
  * @returns {Promise<any>} the body, or null if there is none
  * @throws {Refusal}
  */
-export async function call(method, path, body) {
-  const options = { method, credentials: "same-origin", cache: "no-store", headers: {} };
+export async function call(method, path, body, headers = {}) {
+  const options = { method, credentials: "same-origin", cache: "no-store", headers: { ...headers } };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
@@ -41,7 +41,7 @@ export function refusal(status, text) {
 }
 
 export const get = (path) => call("GET", path);
-export const post = (path, body = {}) => call("POST", path, body);
+export const post = (path, body = {}, headers = {}) => call("POST", path, body, headers);
 
 /** The items of a paged list, from at most `most` pages. */
 export async function all(path, most = 20) {

@@ -11,7 +11,7 @@ import { App } from "./views/app.js";
 import { setLanguage, words } from "./words.js";
 
 const store = createStore();
-setLanguage(store.state.prefs.language);
+await setLanguage(store.state.prefs.language).catch(() => {}); // then in English
 store.actions.applyTheme();
 const address = readUrl(location.search);
 store.set({ ...address, tab: address.opened ? "case" : "feed" });

@@ -2,15 +2,20 @@
 
 import { all, call, get, post } from "./api.js";
 import { withLines } from "./lines.js";
-import { applyEvents, withLists } from "./state.js";
+import { applyEvents, withActions, withLists } from "./state.js";
 import { follow } from "./stream.js";
-import { announcement, isUrgent } from "./announcements.js";
+import { announcement, eventWords, isUrgent } from "./announcements.js";
 import { isReview } from "./text.js";
 import { LIVE_ROOMS, listQuery } from "./url.js";
 import { words } from "./words.js";
 
 const CAUGHT_UP_MS = 8000;
 const SAID_EVERY_MS = 3000; // screen readers are told of new alerts together
+
+/** The parts of a `GET /v1/alerts/{id}` answer: the alert, and what only the case shows. */
+export function partCase({ talk, gaps, history, actions, can, cannot = [], guidance = null, ...alert }) {
+  return { alert, talk, gaps, history, actions, can, cannot, guidance };
+}
 
 export function makeSession(store) {
   const { set } = store;
@@ -98,11 +103,11 @@ export function makeSession(store) {
     const told = found.filter((event) => event.type !== "speaker.levels");
     if (!told.length) return;
     if (away !== null) away.missed += told.filter((event) => Date.parse(event.timestamp) - store.offset_ms < away.until).length;
-    const { state, raised, failed, stale } = applyEvents(store.state, told, Date.now());
+    const { state, raised, failed, late, escalated, stale } = applyEvents(store.state, told, Date.now());
     set({ ...state, undo: stillMine(state.undo, state) });
     for (const alert of raised) if (!isReview(alert)) store.alarm?.(alert);
-    saying(raised);
-    for (const action of failed) if (action.requested_by === store.state.me?.name) store.actions.tellFailed(action);
+    saying(raised, eventWords(store, { failed, late, escalated }));
+    for (const action of failed) store.actions.tellFailed(action);
     if (stale.has(store.state.opened)) readCase(store.state.opened);
   }
 
@@ -141,8 +146,8 @@ export function makeSession(store) {
   /** Reload history and talk of a case; the old ones stay until the answer comes. */
   async function readCase(id) {
     try {
-      const { talk, gaps, history, actions, can } = await get(`/v1/alerts/${encodeURIComponent(id)}`);
-      keepCase(id, { talk, gaps, history, actions, can });
+      const { alert: _, ...rest } = partCase(await get(`/v1/alerts/${encodeURIComponent(id)}`));
+      keepCase(id, rest);
     } catch {
       // the page already shows that the server is away; the next event tries again
     }
@@ -152,7 +157,8 @@ export function makeSession(store) {
     const known = store.state.cases.get(id);
     const cases = new Map(store.state.cases);
     const talk = patch.talk && known?.talk ? withLines(known.talk, patch.talk) : patch.talk || known?.talk;
-    cases.set(id, { ...known, ...patch, talk });
+    const actions = patch.actions ? withActions(known?.actions, patch.actions) : known?.actions;
+    cases.set(id, { ...known, ...patch, talk, actions });
     set({ cases });
   }
 
@@ -176,7 +182,7 @@ export function makeSession(store) {
       try {
         const me = await post("/v1/session", { key: key.trim() });
         const before = store.state.me;
-        const mine = before === null || before.name === me.name ? {} : { drafts: new Map(), deciding: null, undo: null };
+        const mine = before === null || before.name === me.name ? {} : { drafts: new Map(), deciding: null, acting: null, escalating: null, undo: null };
         set({ ...mine, me, signedOut: null, signInError: null, asked: true }); // drafts of another person are not shown
         begin();
       } catch (failed) {
@@ -218,19 +224,23 @@ function policiesOf(packs) {
   return { policies, categories: [...categories].sort() };
 }
 
-/** Announce critical alerts at once, the others together every few seconds. */
+/** Announce critical alerts and failed actions at once, the others together every few seconds. */
 function makeSaying(store) {
   let waiting = [];
   let timer = null;
-  return (raised) => {
-    const { assertive } = announcement(store, raised);
+  let others = []; // sentences
+  return (raised, said) => {
+    const assertive = [announcement(store, raised).assertive, ...said.assertive].filter(Boolean).join(". ");
     if (assertive) store.set({ said: { ...store.state.said, assertive } });
     waiting.push(...raised.filter((alert) => !isUrgent(alert)));
-    if (timer !== null || !waiting.length) return;
+    others.push(...said.polite);
+    if (timer !== null || !(waiting.length || others.length)) return;
     timer = setTimeout(() => {
       timer = null;
-      store.set({ said: { ...store.state.said, polite: announcement(store, waiting).polite } });
+      const polite = [announcement(store, waiting).polite, ...others].filter(Boolean).join(". ");
+      store.set({ said: { ...store.state.said, polite } });
       waiting = [];
+      others = [];
     }, SAID_EVERY_MS);
   };
 }

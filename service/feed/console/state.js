@@ -47,8 +47,11 @@ export function initialState() {
     unmasked: new Set(),
     deciding: null,
     acting: null, // the alert whose form for actions in the room is open
+    escalating: null, // the alert whose form for escalation is open
+    failed: new Map(), // alert id -> its newest failed action that nobody here has seen
     undo: null,
     notices: [],
+    hint: null, // why a key had no effect
     said: { polite: "", assertive: "" },
     overlay: null,
     view: "watch", // or "rules"
@@ -74,6 +77,8 @@ class Draft {
     this.copied = new Set();
     this.raised = [];
     this.failed = [];
+    this.late = [];
+    this.escalated = [];
     this.stale = new Set();
   }
 
@@ -90,8 +95,9 @@ class Draft {
 /**
  * @param {Array} events as `stream.follow` delivers them
  * @param {number} now ms
- * @returns {{state: object, raised: Array, failed: Array, stale: Set<string>}} `raised`: new
- *   alerts; `failed`: actions that failed; `stale`: alerts whose open case should be reloaded
+ * @returns {{state: object, raised: Array, failed: Array, late: Array, escalated: Array, stale: Set<string>}}
+ *   `raised`: new alerts; `failed`: actions that failed; `late`: actions whose result came too late;
+ *   `escalated`: alerts; `stale`: alerts whose open case should be reloaded
  */
 export function applyEvents(state, events, now) {
   const draft = new Draft(state);
@@ -105,13 +111,15 @@ function apply(draft, event, now) {
   else if (type.startsWith("alert.")) {
     putAlert(draft, data, now);
     draft.stale.add(data.id);
+    if (type === "alert.escalated") draft.escalated.push(data);
   } else if (type === "transcript.heard") heard(draft, data);
   else if (type === "audio.gap") gap(draft, data);
-  else if (type === "room.joined" || type === "room.state") putRoom(draft, data);
-  else if (type === "room.left") putRoom(draft, { ...data, state: "ended" });
+  else if (type === "room.joined" || type === "room.state") roomChanged(draft, data);
+  else if (type === "room.left") roomChanged(draft, { ...data, state: "ended" });
   else if (type === "speaker.joined") speaker(draft, data, true);
   else if (type === "speaker.left") speaker(draft, data, false);
-  else if (type === "action.requested" || type === "action.done") acted(draft, data);
+  else if (type === "speaker.muted" || type === "speaker.unmuted") muted(draft, data, type === "speaker.muted");
+  else if (type.startsWith("action.")) acted(draft, data);
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
 }
 
@@ -205,14 +213,46 @@ function inOpenCase(draft, roomId, change) {
 function acted(draft, action) {
   const found = draft.state.cases.get(action.alert_id);
   if (found) draft.own("cases").set(action.alert_id, { ...found, actions: withAction(found.actions, action) });
-  if (action.state === "failed") draft.failed.push(action);
+  if (action.state === "failed") {
+    draft.failed.push(action);
+    if (draft.state.opened !== action.alert_id) draft.own("failed").set(action.alert_id, action);
+  } else if (draft.state.failed.get(action.alert_id)?.action === action.action) {
+    draft.own("failed").delete(action.alert_id); // somebody tries again, or it was done after all
+  }
+  if (action.late) draft.late.push(action);
 }
 
-/** The actions with one added or updated; a result replaces a pending request, never the reverse. */
+/** The actions with one added or updated; an older state never replaces a newer one. */
 export function withAction(actions = [], action) {
   const known = actions.find((one) => one.id === action.id);
-  if (known?.finished_at && !action.finished_at) return actions;
+  if (known && isOlder(action, known)) return actions;
   return known ? actions.map((one) => (one === known ? action : one)) : [...actions, action];
+}
+
+function isOlder(action, known) {
+  const steps = (one) => [one.finished_at || "", one.delivered_at || ""];
+  const [[finished, delivered], [lastFinished, lastDelivered]] = [steps(action), steps(known)];
+  return finished === lastFinished ? delivered < lastDelivered : finished < lastFinished;
+}
+
+/** The known actions, updated by a list that the server sent; events may be newer than the list. */
+export function withActions(known = [], listed) {
+  return known.reduce(withAction, listed);
+}
+
+/** Show an action's mark as seen. */
+export function withSeen(state, alertId) {
+  if (!state.failed.has(alertId)) return {};
+  const failed = new Map(state.failed);
+  failed.delete(alertId);
+  return { failed };
+}
+
+/** What is possible in the room may have changed, too: reload the open case. */
+function roomChanged(draft, room) {
+  const { opened, alerts } = draft.state;
+  if (opened && alerts.get(opened)?.room_id === room.id) draft.stale.add(opened);
+  putRoom(draft, room);
 }
 
 function putRoom(draft, room) {
@@ -239,6 +279,11 @@ function speaker(draft, { room_id, id, name, role, muted }, here) {
   draft.own("rooms").set(room_id, { ...room, speakers });
 }
 
+function muted(draft, { room_id, id, speaker_id }, isMuted) {
+  const known = draft.state.rooms.get(room_id)?.speakers.get(id ?? speaker_id);
+  if (known) speaker(draft, { ...known, room_id, muted: isMuted }, true);
+}
+
 /** The page's form of a room that the server lists. */
 export function roomOf(listed, known) {
   const gaps = listed.gaps ? [...listed.gaps].reverse() : known?.gaps || [];
@@ -257,9 +302,29 @@ export function withCoverage(state, listed) {
   return [...rooms].some(([id, room]) => room !== state.rooms.get(id)) ? { rooms } : {};
 }
 
-/** A room's title, or its id where nothing else is known of it. */
-export function roomTitle(state, id) {
-  return state.titles.get(id) || id;
+const COUNTS = new WeakMap(); // a map of titles -> how many rooms have each title
+
+/** Whether another room has the same title, so that its id must tell them apart. */
+export function isNamesake(titles, id) {
+  if (!COUNTS.has(titles)) {
+    const counts = new Map();
+    for (const title of titles.values()) counts.set(title, (counts.get(title) || 0) + 1);
+    COUNTS.set(titles, counts);
+  }
+  return COUNTS.get(titles).get(titles.get(id)) > 1;
+}
+
+/** A room's title, with its id if another room has the same; the id where nothing else is known. */
+export function roomTitle({ titles }, id) {
+  const title = titles.get(id);
+  if (!title) return id;
+  return isNamesake(titles, id) && title !== id ? `${title} (${id})` : title;
+}
+
+/** State of a room as the page may state it: "unknown" while it has no connection. */
+export function shownState(room, lost) {
+  if (!room || lost) return "unknown";
+  return room.listening === false && room.state !== "lost" && room.state !== "ended" ? "paused" : room.state;
 }
 
 /** The state with freshly loaded lists. */

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "./html.js";
 import { makeActions } from "./actions.js";
+import { readFailures } from "./failures.js";
 import { readPrefs } from "./prefs.js";
 import { initialState } from "./state.js";
 
@@ -14,7 +15,7 @@ export function createStore() {
   let drawing = false;
 
   const store = {
-    state: { ...initialState(), prefs: readPrefs() },
+    state: { ...initialState(), prefs: readPrefs(), failed: readFailures() },
     offset_ms: 0, // the server's clock minus the browser's
 
     /** Whether the person may decide about alerts. */

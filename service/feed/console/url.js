@@ -7,7 +7,7 @@ export const CATEGORIES = [
   "sex_related_crimes", "sexual_content", "suicide_self_harm", "violent_crimes",
 ];
 export const LIVE_ROOMS = ["joining", "listening", "degraded", "lost"].map((state) => `state=${state}`).join("&");
-export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided" };
+export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided", escalated: "" };
 
 /** @returns {{filters: object, opened: string|null, view: "watch"|"rules"}} the address's values; bad ones are ignored */
 export function readUrl(search) {
@@ -21,6 +21,7 @@ export function readUrl(search) {
       severity: SEVERITIES.includes(severity) ? severity : NO_FILTERS.severity,
       category: CATEGORIES.includes(category) ? category : NO_FILTERS.category,
       state: STATES.includes(state) ? state : NO_FILTERS.state,
+      escalated: asked.get("escalated") === "true" ? "true" : NO_FILTERS.escalated,
     },
     opened: asked.get("alert") || null,
     view: asked.get("view") === "rules" ? "rules" : "watch",
@@ -30,7 +31,7 @@ export function readUrl(search) {
 /** The address for these values; defaults are left out. */
 export function writeUrl(filters, opened, view = "watch") {
   const said = new URLSearchParams();
-  for (const name of ["room", "severity", "category", "state"]) {
+  for (const name of ["room", "severity", "category", "state", "escalated"]) {
     if (filters[name] && filters[name] !== NO_FILTERS[name]) said.set(name, filters[name]);
   }
   if (opened) said.set("alert", opened);
@@ -45,6 +46,7 @@ export function listQuery(filters) {
   if (filters.room) asked.set("room", filters.room);
   if (filters.category) asked.set("category", filters.category);
   if (filters.severity !== "low") asked.set("severity", filters.severity);
+  if (filters.escalated) asked.set("escalated", filters.escalated);
   for (const state of wantedStates(filters.state)) asked.append("state", state);
   return asked;
 }
@@ -60,6 +62,7 @@ export function passes(alert, filters) {
   return (
     (!filters.room || alert.room_id === filters.room) &&
     (!filters.category || alert.category === filters.category) &&
+    (!filters.escalated || Boolean(alert.escalated_at)) &&
     SEVERITIES.indexOf(alert.severity) >= SEVERITIES.indexOf(filters.severity) &&
     (states.length === 0 || states.includes(alert.state))
   );

@@ -2,9 +2,9 @@
 
 import { useEffect, useState } from "./html.js";
 import en from "./words/en.js";
-import zh from "./words/zh.js";
 
-const TABLES = { en, zh };
+const TABLES = { en };
+const OTHERS = { zh: () => import("./words/zh.js") }; // loaded when the language is chosen
 const listeners = new Set();
 let chosen = "en";
 
@@ -13,10 +13,15 @@ export function language() {
   return chosen;
 }
 
-/** @param {"system"|"en"|"zh"} setting */
-export function setLanguage(setting) {
+/**
+ * @param {"system"|"en"|"zh"} setting
+ * @throws {TypeError} the language could not be loaded; the page keeps the language it has
+ */
+export async function setLanguage(setting) {
   const wanted = setting === "system" ? navigator.language : setting;
-  chosen = wanted.toLowerCase().startsWith("zh") ? "zh" : "en";
+  const name = wanted.toLowerCase().startsWith("zh") ? "zh" : "en";
+  TABLES[name] ??= (await OTHERS[name]()).default;
+  chosen = name;
   document.documentElement.lang = chosen === "zh" ? "zh-Hans" : "en";
   translate = translator(chosen);
   for (const listener of listeners) listener();

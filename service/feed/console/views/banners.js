@@ -4,11 +4,11 @@ import { html, useState } from "../html.js";
 import { useNow, useStore } from "../store.js";
 import { age } from "../time.js";
 import { useWords } from "../words.js";
+import { PATIENCE_MS } from "./offline.js";
 import { Cross } from "./shared.js";
 import { SignInAgain } from "./signin.js";
 
 const DEMO = "demo model: understands only the simulated voices";
-const PATIENCE_MS = 1500; // a shorter interruption shows no banner
 
 /** @param {{store}} props */
 export function Banners({ store }) {

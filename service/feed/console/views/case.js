@@ -1,21 +1,22 @@
 // The open case: speaker, room, conversation, reasons of the match, history and actions.
 
-import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
-import { recorded } from "../reasons.js";
+import { html, useEffect } from "../html.js";
+import { handlingOf, outcomesOf } from "../reasons.js";
 import { roomTitle } from "../state.js";
 import { useNow, useStore } from "../store.js";
-import { isReview, isSevere } from "../text.js";
+import { isReview } from "../text.js";
 import { age, exactTime } from "../time.js";
+import { isMuted } from "../verbs.js";
 import { useWords } from "../words.js";
-import { Act, isMuted } from "./act.js";
+import { Act, ActButton } from "./act.js";
+import { Conversation } from "./conversation.js";
 import { Decide } from "./decide.js";
+import { Escalate, Escalated } from "./escalate.js";
+import { Guidance } from "./guidance.js";
 import { History } from "./history.js";
-import { Lanes } from "./lanes.js";
-import { Cross, Severity, ruleText, useFollow } from "./shared.js";
-import { Talk, useInitials } from "./talk.js";
+import { Outstanding } from "./outstanding.js";
+import { Cross, Severity, ruleText } from "./shared.js";
 import { Why } from "./why.js";
-
-const DECIDED = new Set(["resolved", "retracted"]);
 
 /** @param {{store, id: string}} props */
 export function Case({ store, id }) {
@@ -26,32 +27,70 @@ export function Case({ store, id }) {
   useEffect(() => {
     store.actions.loadCase(id);
     if (!store.state.unmasked.has(id)) store.actions.unmask(id); // opening a case shows its words
+    store.actions.seeFailure(id);
   }, [id]);
+  const form = useForm(store, id, loaded);
+  const help = handlingOf(alert) === "help";
+  const guidance = alert && html`<${Guidance} alert=${alert} guidance=${loaded?.guidance} />`;
 
   if (!alert) {
     const text = loaded?.error || t(loaded && !loaded.loading ? "case.unknown" : "case.loading");
     return html`<div class="case"><${Close} store=${store} /><p class="soft case-wait">${text}</p></div>`;
   }
   return html`
-    <div class="case" key=${id} data-alert=${id} data-severity=${alert.severity} data-state=${alert.state}>
-      <${Top} store=${store} alert=${alert} loaded=${loaded} />
+    <div class="case" key=${id} data-alert=${id} data-severity=${alert.severity} data-state=${alert.state}
+      data-handling=${handlingOf(alert)} data-form=${form ?? undefined}>
+      <${Top} store=${store} alert=${alert} loaded=${loaded} form=${form} />
       <div class="case-scroll">
         ${loaded?.error &&
         html`<p class="case-error" role="alert">
           ${loaded.error}
           <button type="button" class="button quiet" onClick=${() => store.actions.loadCase(id)}>${t("case.again")}</button>
         </p>`}
-        <${Conversation} store=${store} alert=${alert} loaded=${loaded} />
+        ${help && guidance}
+        <${Conversation} store=${store} alert=${alert} loaded=${loaded} form=${form} />
         <${Why} store=${store} alert=${alert} talk=${loaded?.talk || NOTHING} />
+        ${!help && guidance}
         <${Earlier} store=${store} alert=${alert} earlier=${loaded?.earlier} />
-        <${History} store=${store} alertId=${id} steps=${loaded?.history || NOTHING}
+        <${History} store=${store} alert=${alert} steps=${loaded?.history || NOTHING} guidance=${loaded?.guidance}
           actions=${loaded?.actions || NOTHING} mayAct=${mayDecide(me)} />
       </div>
+      ${form && html`<${Forms} store=${store} alert=${alert} loaded=${loaded} form=${form} />`}
     </div>
   `;
 }
 
 const NOTHING = [];
+
+/** The form that is open below the talk: "decide", "act", "escalate", or null. */
+function useForm(store, id, loaded) {
+  const deciding = useStore(store, (state) => state.deciding?.id === id);
+  const acting = useStore(store, (state) => state.acting === id);
+  const escalating = useStore(store, (state) => state.escalating === id);
+  const ready = Boolean(loaded?.talk);
+  const impossible = acting && ready && !loaded.can?.length;
+  useEffect(() => {
+    if (impossible) store.actions.cannotAct(id);
+  }, [impossible]);
+  if (!ready && !loaded?.error) return null; // what may be chosen is not known yet
+  if (deciding) return "decide";
+  if (escalating) return "escalate";
+  return acting && loaded.can?.length ? "act" : null;
+}
+
+function Forms({ store, alert, loaded, form }) {
+  const room = useStore(store, (state) => state.rooms.get(alert.room_id));
+  const outcome = useStore(store, (state) => state.deciding?.outcome);
+  if (form === "decide") {
+    return html`<${Decide} store=${store} alertId=${alert.id} outcome=${outcome} guidance=${loaded.guidance}
+      onDone=${() => store.actions.decideLater()} />`;
+  }
+  if (form === "escalate") {
+    return html`<${Escalate} store=${store} alertId=${alert.id} onDone=${() => store.actions.escalateLater()} />`;
+  }
+  return html`<${Act} store=${store} alert=${alert} loaded=${loaded} muted=${isMuted(room, alert, loaded.actions)}
+    onDone=${() => store.actions.actLater()} />`;
+}
 
 /** Whether the person's role may decide, also while they are signed out. */
 function mayDecide(me) {
@@ -66,16 +105,13 @@ function Close({ store }) {
   </button>`;
 }
 
-function Top({ store, alert, loaded }) {
+function Top({ store, alert, loaded, form }) {
   const t = useWords();
   const now = useNow(1000);
   const room = useStore(store, (state) => roomTitle(state, alert.room_id));
-  const deciding = useStore(store, (state) => state.deciding);
+  const me = useStore(store, (state) => state.me);
   const policies = useStore(store, (state) => state.policies);
-  const acting = useStore(store, (state) => state.acting) === alert.id;
   const here = useStore(store, (state) => state.rooms.get(alert.room_id));
-  const mine = deciding?.id === alert.id ? deciding.outcome : null;
-  const can = loaded?.can || NOTHING;
   const muted = isMuted(here, alert, loaded?.actions);
   return html`
     <header class="case-top">
@@ -83,6 +119,7 @@ function Top({ store, alert, loaded }) {
         <${Severity} severity=${alert.severity} t=${t} />
         <span class="state-word" data-state=${alert.state} data-outcome=${alert.outcome}>${stateWord(alert, t)}</span>
         ${alert.owner && html`<span class="case-owner">${ownerWords(store, alert, t)}</span>`}
+        <${Escalated} alert=${alert} />
         ${isReview(alert) && html`<span class="chip review" title=${t("card.review_why")}>${t("card.review")}</span>`}
         ${alert.repeats > 0 &&
         html`<span class="chip" title=${t("case.repeats", { n: alert.repeats + 1 })}>×${alert.repeats + 1}</span>`}
@@ -99,11 +136,9 @@ function Top({ store, alert, loaded }) {
         </button>
         <span class="case-rule">${ruleText(policies, alert.matches[0], t.language).title}</span>
       </p>
-      ${mine
-        ? html`<${Decide} store=${store} alertId=${alert.id} outcome=${mine} onDone=${() => store.actions.decideLater()} />`
-        : html`<${Actions} store=${store} alert=${alert} can=${acting ? NOTHING : can} />`}
-      ${acting && can.length > 0 &&
-      html`<${Act} store=${store} alert=${alert} can=${can} muted=${muted} onDone=${() => store.actions.actLater()} />`}
+      ${!form && html`
+        <${Outstanding} store=${store} alert=${alert} actions=${loaded?.actions || NOTHING} mayAct=${mayDecide(me)} />
+        <${Actions} store=${store} alert=${alert} loaded=${loaded} />`}
     </header>
   `;
 }
@@ -122,19 +157,17 @@ function ownerWords(store, alert, t) {
     .map((part) => (part === "\u0001" ? html`<bdi>${alert.owner}</bdi>` : part));
 }
 
-function Actions({ store, alert, can }) {
+function Actions({ store, alert, loaded }) {
   const t = useWords();
   const me = useStore(store, (state) => state.me);
   if (alert.state === "retracted") return html`<p class="soft case-said">${t("case.withdrawn")}</p>`;
   if (!mayDecide(me)) return html`<p class="soft case-said">${t("case.readonly")}</p>`;
-  const act = can.length > 0 && html`<button type="button" class="button" onClick=${() => store.actions.startActing(alert.id)}>
-    ${t("action.act")} <kbd aria-hidden="true">M</kbd>
-  </button>`;
+  const act = html`<${ActButton} store=${store} alert=${alert} loaded=${loaded} />`;
   if (alert.state === "resolved") {
     return html`<div class="actions decided">
-      <p class="soft case-said">${t(alert.outcome === "upheld" ? "case.was_upheld" : "case.was_dismissed")}</p>
-      ${act}
+      <p class="soft case-said">${t(`case.was_${alert.outcome || outcomesOf(alert)[0]}`)}</p>
       <button type="button" class="button" onClick=${() => store.actions.reopen(alert.id)}>${t("action.reopen")}</button>
+      ${act}
     </div>`;
   }
   const othersCase = alert.owner && alert.owner !== me.name;
@@ -146,90 +179,17 @@ function Actions({ store, alert, can }) {
       </button>`}
       ${othersCase &&
       html`<button type="button" class="button" onClick=${() => store.actions.assign(alert.id)}>${t("action.take_over")}</button>`}
-      <button type="button" class="button upheld" title=${t("decide.upheld")}
-        onClick=${() => store.actions.startDeciding(alert.id, "upheld")}>
-        ${t("action.uphold")} <kbd aria-hidden="true">U</kbd>
-      </button>
-      <button type="button" class="button" title=${t("decide.dismissed")}
-        onClick=${() => store.actions.startDeciding(alert.id, "dismissed")}>
-        ${t("action.dismiss")} <kbd aria-hidden="true">D</kbd>
+      ${outcomesOf(alert).map((outcome, place) => html`
+        <button key=${outcome} type="button" class=${`button ${outcome}`} title=${t(`decide.${outcome}`)}
+          onClick=${() => store.actions.startDeciding(alert.id, outcome)}>
+          ${t(`action.${outcome}`)} <kbd aria-hidden="true">${"UD"[place]}</kbd>
+        </button>`)}
+      <button type="button" class="button" onClick=${() => store.actions.startEscalating(alert.id)}>
+        ${t("action.escalate")} <kbd aria-hidden="true">E</kbd>
       </button>
       ${act}
     </div>
   `;
-}
-
-function Conversation({ store, alert, loaded }) {
-  const t = useWords();
-  const talk = loaded?.talk || NOTHING;
-  const gaps = loaded?.gaps || NOTHING;
-  const labels = useInitials(talk, alert.speaker_id);
-  const alerts = useStore(store, (state) => state.alerts);
-  const unmasked = useStore(store, (state) => state.unmasked);
-  const marking = useMemo(() => {
-    const heard = new Set(talk.map((line) => line.utterance_id));
-    const others = [...alerts.values()].filter((each) => each.id !== alert.id && heard.has(each.utterance_id));
-    return [alert, ...others];
-  }, [alerts, alert, talk]);
-  const follow = useFollow(talk);
-  const room = useStore(store, (state) => state.rooms.get(alert.room_id));
-  const live = room?.state === "listening";
-  const severe = alert.matches.some((match) => isSevere(match.category));
-  const shown = unmasked.has(alert.id);
-  const heading = useRef(null);
-
-  // Scroll once to the alert's own words; after that the reader scrolls.
-  const placed = useRef(false);
-  useLayoutEffect(() => {
-    const box = follow.box.current;
-    const own = box?.querySelector(".own");
-    if (placed.current || !own) return;
-    placed.current = true;
-    const below = box.scrollHeight - (own.offsetTop + own.offsetHeight);
-    if (below < box.clientHeight / 2) return; // the end of the talk shows them too
-    follow.atEnd.current = false;
-    box.scrollTop = own.offsetTop - box.clientHeight / 2 + own.offsetHeight / 2;
-  }, [talk]);
-
-  return html`
-    <section class="case-part" aria-labelledby="case-talk">
-      <div class="part-head">
-        <h3 id="case-talk" ref=${heading}>${t("case.talk")}</h3>
-        ${severe &&
-        html`<button type="button" class="button quiet small" aria-pressed=${shown}
-          onClick=${() => store.actions.unmask(alert.id)}>
-          ${t(shown ? "action.hide_words" : "action.show_words")} <kbd aria-hidden="true">X</kbd>
-        </button>`}
-      </div>
-      ${!loaded?.talk
-        ? !loaded?.error && html`<${Waiting} />`
-        : !talk.length
-          ? html`<p class="soft">${t("talk.nothing")}</p>`
-          : html`
-              <${Lanes} alert=${alert} talk=${talk} gaps=${gaps} labels=${labels} alerts=${marking}
-                onPick=${(utterance) => follow.box.current?.querySelector(`[data-utterance="${utterance}"]`)?.scrollIntoView({ block: "nearest" })} />
-              <div class="talk-box" ref=${follow.box} onScroll=${follow.onScroll} tabindex="0" role="region"
-                aria-label=${t("talk.label")}>
-                <${Talk} store=${store} talk=${talk} gaps=${gaps} alerts=${marking} focus=${alert} labels=${labels}
-                  shown=${(each) => unmasked.has(each.id)} onOpen=${store.actions.open} />
-                ${live && loaded.goes_on &&
-                html`<p class="live-line soft"><span class="live-dot" aria-hidden="true"></span>${t("talk.live")}</p>`}
-                ${live && !loaded.goes_on &&
-                html`<p class="live-line soft">
-                  <button type="button" class="link" onClick=${() => store.actions.openRoom(alert.room_id)}>
-                    ${t("talk.in_room")}
-                  </button>
-                </p>`}
-              </div>
-              ${follow.away && live && loaded.goes_on &&
-              html`<button type="button" class="pill to-now" onClick=${follow.toEnd}>${t("talk.to_now")}</button>`}
-            `}
-    </section>
-  `;
-}
-
-function Waiting() {
-  return html`<div class="waiting" aria-hidden="true"><i class="bar"></i><i class="bar"></i><i class="bar"></i></div>`;
 }
 
 function Earlier({ store, alert, earlier }) {

@@ -1,10 +1,12 @@
 // The empty feed: no rooms, no alerts, or no alert that matches the filters.
 
 import { html, useState } from "../html.js";
+import { shownState } from "../state.js";
 import { useNow, useStore } from "../store.js";
 import { age } from "../time.js";
 import { useWords } from "../words.js";
 import { ClearFilters, areSet } from "./filters.js";
+import { useLost } from "./offline.js";
 
 /** @param {{store}} props */
 export function Empty({ store }) {
@@ -15,7 +17,7 @@ export function Empty({ store }) {
 }
 
 /** States of rooms in which speech may be missed. */
-const NOT_HEARD = new Set(["lost", "degraded"]);
+const NOT_HEARD = new Set(["lost", "degraded", "paused"]);
 
 /** "3 rooms", "11 speakers". */
 function useCovered(store, t) {
@@ -30,14 +32,15 @@ function Quiet({ store }) {
   const covered = useCovered(store, t);
   const latest = useStore(store, (state) => state.latest_at);
   const rooms = useStore(store, (state) => state.rooms);
-  const deaf = [...rooms.values()].filter((room) => NOT_HEARD.has(room.state)).length;
+  const lost = useLost(store);
+  const deaf = [...rooms.values()].filter((room) => NOT_HEARD.has(shownState(room, false))).length;
   const time = latest && age(now - Date.parse(latest), t);
   return html`
     <div class="empty">
-      <svg class="empty-mark" data-deaf=${deaf ? "" : undefined} viewBox="0 0 120 40" width="120" height="40" aria-hidden="true">
+      <svg class="empty-mark" data-deaf=${deaf || lost ? "" : undefined} viewBox="0 0 120 40" width="120" height="40" aria-hidden="true">
         <path d="M4 20h28l5-5 6 10 6-16 7 24 6-17 5 8 4-4h45" />
       </svg>
-      <p class="empty-title">${t(deaf ? "quiet.not_all" : "quiet.title")}</p>
+      <p class="empty-title">${t(lost ? "quiet.unknown" : deaf ? "quiet.not_all" : "quiet.title")}</p>
       <p>${t(latest ? "quiet.line" : "quiet.yet", { ...covered, time })}</p>
       ${deaf > 0 && html`<p class="empty-deaf">${t("quiet.deaf", { n: deaf })}</p>`}
     </div>

@@ -1,6 +1,7 @@
 // Filters of the feed. The page's address keeps them.
 
 import { html, useMemo, useState } from "../html.js";
+import { roomTitle } from "../state.js";
 import { useStore } from "../store.js";
 import { NO_FILTERS, SEVERITIES, STATES } from "../url.js";
 import { useWords } from "../words.js";
@@ -14,8 +15,7 @@ export function Filters({ store }) {
   const titles = useStore(store, (state) => state.titles);
   const categories = useStore(store, (state) => state.categories);
   const roomOptions = useMemo(() => {
-    const found = [...rooms.values()].map((room) => [room.id, room.title || room.id]);
-    if (filters.room && !rooms.has(filters.room)) found.push([filters.room, titles.get(filters.room) || filters.room]);
+    const found = [...new Set([...rooms.keys(), filters.room])].filter(Boolean).map((id) => [id, roomTitle({ titles }, id)]);
     return found.sort(([, one], [, other]) => one.localeCompare(other));
   }, [rooms, titles, filters.room]);
   const known = new Set([...categories, filters.category].filter(Boolean));
@@ -29,6 +29,7 @@ export function Filters({ store }) {
       <${Choice} store=${store} name="severity" options=${SEVERITIES.map((each) => [each, t(`severity.${each}`)])} />
       <${Choice} store=${store} name="category" options=${[["", t("filter.any_category")], ...categoryOptions]} />
       <${Choice} store=${store} name="state" options=${STATES.map((each) => [each, t(`filter.${each}`)])} />
+      <${Choice} store=${store} name="escalated" options=${[["", t("filter.all")], ["true", t("filter.only_escalated")]]} />
     </div>
   `;
 }

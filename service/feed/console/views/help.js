@@ -6,8 +6,8 @@ import { Dialog } from "./shared.js";
 
 const KEYS = [
   ["help.move", [["J"], ["K"], ["Enter"], ["Esc"]], ["key.next", "key.previous", "key.open", "key.back"]],
-  ["help.decide", [["A"], ["U"], ["D"], ["1", "…", "4"], ["Z"], ["M"]],
-    ["key.acknowledge", "key.upheld", "key.dismiss", "key.reason", "key.undo", "key.act"]],
+  ["help.decide", [["A"], ["U"], ["D"], ["1", "…", "9"], ["E"], ["M"], ["Z"]],
+    ["key.acknowledge", "key.upheld", "key.dismiss", "key.reason", "key.escalate", "key.act", "key.undo"]],
   ["help.look", [["X"], ["/"], ["1", "…", "4"], ["R"], ["P"], ["?"]],
     ["key.unmask", "key.filter", "key.severity", "key.rooms", "key.rules", "key.help"]],
 ];

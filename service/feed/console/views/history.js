@@ -1,17 +1,19 @@
 // History of an alert: who did what, when and why; and a box for notes.
 
 import { html } from "../html.js";
-import { readReason } from "../reasons.js";
+import { handlingOf, readReason, reasonWords } from "../reasons.js";
 import { useStore } from "../store.js";
 import { exactTime, timeOfDay } from "../time.js";
+import { actionWords } from "../verbs.js";
 import { useWords } from "../words.js";
+import { Awaited } from "./outstanding.js";
 import { NAME, Named } from "./shared.js";
 
-/** @param {{store, alertId: string, steps: Array<{at, who, action, reason}>, actions: Array}} props */
-export function History({ store, alertId, steps, actions, mayAct }) {
+/** @param {{store, alert, steps: Array<{at, who, action, reason}>, actions: Array, guidance: object|null}} props */
+export function History({ store, alert, steps, actions, guidance, mayAct }) {
   const t = useWords();
-  const lines = [...steps.map((step) => [step.at, html`<${Line} step=${step} />`]),
-    ...actions.map((one) => [one.requested_at, html`<${Acted} key=${one.id} one=${one} />`])];
+  const lines = [...steps.map((step) => [step.at, html`<${Line} step=${step} guidance=${guidance} />`]),
+    ...actions.map((one) => [one.requested_at, html`<${Acted} key=${one.id} one=${one} handling=${handlingOf(alert)} />`])];
   lines.sort(([one], [other]) => (one < other ? -1 : 1));
   return html`
     <section class="case-part" aria-labelledby="case-history">
@@ -19,16 +21,16 @@ export function History({ store, alertId, steps, actions, mayAct }) {
       ${lines.length
         ? html`<ol class="history">${lines.map(([, line]) => line)}</ol>`
         : html`<p class="soft">${t("history.nothing")}</p>`}
-      ${mayAct && html`<${NoteBox} store=${store} alertId=${alertId} />`}
+      ${mayAct && html`<${NoteBox} store=${store} alertId=${alert.id} />`}
     </section>
   `;
 }
 
-function Line({ step }) {
+function Line({ step, guidance }) {
   const t = useWords();
   const [action, detail] = split(step.action);
-  const { code, text } = readReason(step.reason || "");
-  const reason = [code && t(`reason.${code}`), text].filter(Boolean);
+  const { code, text, record } = readReason(step.reason || "", guidance);
+  const reason = [code && reasonWords({ code, record }, t), text].filter(Boolean);
   return html`
     <li data-action=${action}>
       <time datetime=${step.at} title=${exactTime(step.at)}>${timeOfDay(step.at)}</time>
@@ -42,15 +44,17 @@ function Line({ step }) {
 }
 
 /** An action in the room, with its result. */
-function Acted({ one }) {
+function Acted({ one, handling }) {
   const t = useWords();
   const who = one.requested_by === "the room server" ? t("who.room_server") : one.requested_by;
   return html`
     <li data-action=${one.action} data-state=${one.state}>
       <time datetime=${one.requested_at} title=${exactTime(one.requested_at)}>${timeOfDay(one.requested_at)}</time>
       <div>
-        <span class="did"><bdi class="who">${who}</bdi>${t("act.by")}<${Named} text=${t(`act.${one.action}`, { name: NAME })} name=${one.speaker_name} /></span>
-        <span class="acted" data-state=${one.state}>${t(`acted.${one.state}`)}${one.detail && html` · <bdi>${one.detail}</bdi>`}</span>
+        <span class="did"><bdi class="who">${who}</bdi>${t("act.by")}<${Named} text=${actionWords(one.action, handling, NAME, t)} name=${one.speaker_name} /></span>
+        <span class="acted" data-state=${one.state}>${one.state === "pending"
+          ? html`<${Awaited} one=${one} />`
+          : html`${t(`acted.${one.state}`)}${one.late && html`${" · "}<b>${t("acted.late")}</b>`}${one.detail && html` · <bdi>${one.detail}</bdi>`}`}</span>
         ${(one.reason || one.message) &&
         html`<bdi dir="auto" class="because">${[one.reason, one.message].filter(Boolean).join(" · ")}</bdi>`}
       </div>
@@ -61,7 +65,7 @@ function Acted({ one }) {
 /** "Ann acknowledged it", with the name where the language puts it. */
 function Did({ action, detail, who }) {
   const t = useWords();
-  const key = action === "resolve" ? `did.${detail}` : `did.${action}`;
+  const key = action === "resolve" ? `did.${detail}` : action === "escalate" && !detail ? "did.escalate_on_call" : `did.${action}`;
   const sentence = t(DID.has(key) ? key : "did.other", { who: "\u0001", name: "\u0002", action });
   return sentence
     .split(/([\u0001\u0002])/)
@@ -73,7 +77,8 @@ function Did({ action, detail, who }) {
 }
 
 const DID = new Set([
-  "did.acknowledge", "did.upheld", "did.dismissed", "did.reopen", "did.note", "did.assign", "did.stand", "did.retract",
+  "did.acknowledge", "did.upheld", "did.dismissed", "did.supported", "did.not_needed", "did.reopen", "did.note", "did.assign",
+  "did.escalate", "did.escalate_on_call", "did.stand", "did.retract",
 ]);
 
 /** "resolve: upheld" -> ["resolve", "upheld"]. */

@@ -1,11 +1,12 @@
 // A room's live transcript, with its alerts and gaps.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
-import { roomTitle } from "../state.js";
+import { roomTitle, shownState } from "../state.js";
 import { useStore } from "../store.js";
 import { isSevere } from "../text.js";
 import { useWords } from "../words.js";
 import { StateMark, Unmatched, roomReason } from "./rooms.js";
+import { useLost } from "./offline.js";
 import { Cross, useFollow } from "./shared.js";
 import { Talk, useInitials } from "./talk.js";
 
@@ -17,6 +18,7 @@ export function Room({ store, id }) {
   const room = useStore(store, (state) => state.rooms.get(id));
   const talk = useStore(store, (state) => state.talk.get(id));
   const title = useStore(store, (state) => roomTitle(state, id));
+  const state = shownState(room, useLost(store));
   useEffect(() => {
     if (!store.state.talk.get(id)) store.actions.loadTalk(id);
     return () => store.actions.forgetTalk(id);
@@ -25,7 +27,7 @@ export function Room({ store, id }) {
     <div class="case room-view" key=${id} data-room=${id}>
       <header class="case-top">
         <div class="case-line">
-          ${room && html`<span class="room-state"><${StateMark} state=${room.state} />${t(`room.${room.state}`)}</span>`}
+          ${room && html`<span class="room-state"><${StateMark} state=${state} />${t(`room.${state}`)}</span>`}
           ${room && html`<span class="soft">${t("rooms.speakers", { n: room.speakers.size })}</span>`}
           <button type="button" class="icon-button case-close" aria-label=${t("room.close")}
             title=${`${t("room.close")} (Esc)`} onClick=${() => store.actions.openRoom(null)}>
@@ -36,13 +38,13 @@ export function Room({ store, id }) {
         ${room?.reason && room.state !== "listening" && html`<p class="room-reason">${roomReason(room.reason, t)}</p>`}
         <div role="status">${room && html`<${Unmatched} room=${room} />`}</div>
       </header>
-      ${talk ? html`<${Running} store=${store} room=${room} id=${id} talk=${talk} />`
+      ${talk ? html`<${Running} store=${store} room=${room} live=${state === "listening"} id=${id} talk=${talk} />`
         : html`<p class="soft case-wait">${t("case.loading")}</p>`}
     </div>
   `;
 }
 
-function Running({ store, room, id, talk }) {
+function Running({ store, room, live, id, talk }) {
   const t = useWords();
   const labels = useInitials(talk.items);
   const alerts = useStore(store, (state) => state.alerts);
@@ -95,7 +97,7 @@ function Running({ store, room, id, talk }) {
         ? html`<${Talk} store=${store} talk=${talk.items} gaps=${gaps} alerts=${here} labels=${labels}
             shown=${(alert) => all || unmasked.has(alert.id)} onOpen=${store.actions.open} />`
         : html`<p class="soft">${t(talk.loading ? "case.loading" : "room.nothing")}</p>`}
-      ${room?.state === "listening" &&
+      ${live &&
       html`<p class="live-line soft"><span class="live-dot" aria-hidden="true"></span>${t("talk.live")}</p>`}
     </div>
     ${follow.away && html`<button type="button" class="pill to-now" onClick=${follow.toEnd}>${t("talk.to_now")}</button>`}

@@ -2,9 +2,11 @@
 
 import { html, useEffect, useMemo, useRef } from "../html.js";
 import { initials } from "../lines.js";
+import { isNamesake, roomTitle, shownState } from "../state.js";
 import { useNow, useStore } from "../store.js";
 import { age, exactTime } from "../time.js";
 import { useWords } from "../words.js";
+import { useLost } from "./offline.js";
 import { gapReason } from "./talk.js";
 import { seconds } from "./shared.js";
 
@@ -20,6 +22,7 @@ export function Rooms({ store }) {
   const rooms = useStore(store, (state) => state.rooms);
   const opened = useStore(store, (state) => state.room);
   const alerts = useStore(store, (state) => state.alerts);
+  const lost = useLost(store);
   const flagged = useMemo(() => undecidedByRoom(alerts), [alerts]);
   const shown = useMemo(
     () =>
@@ -38,7 +41,7 @@ export function Rooms({ store }) {
       </div>
       ${shown.length
         ? html`<ul class="room-list">
-            ${shown.map((room) => html`<${RoomCard} key=${room.id} store=${store} room=${room}
+            ${shown.map((room) => html`<${RoomCard} key=${room.id} store=${store} room=${room} lost=${lost}
               opened=${opened === room.id} flagged=${flagged.get(room.id)} />`)}
           </ul>`
         : html`<p class="soft rooms-empty">${t("rooms.empty")}</p>`}
@@ -54,20 +57,24 @@ function undecidedByRoom(alerts) {
   return counts;
 }
 
-function RoomCard({ store, room, opened, flagged }) {
+function RoomCard({ store, room, lost, opened, flagged }) {
   const t = useWords();
   const speakers = [...room.speakers.values()];
   const labels = useMemo(() => initials(speakers), [room.speakers]);
-  const meters = useMeters(store, room.id, t);
+  const meters = useMeters(store, room.id, t, lost);
+  const titles = useStore(store, (state) => state.titles);
+  const state = shownState(room, lost);
   return html`
-    <li class="room-card" data-listed=${room.id} data-state=${room.state} aria-current=${opened ? "true" : undefined}>
+    <li class="room-card" data-listed=${room.id} data-state=${state} aria-current=${opened ? "true" : undefined}>
       <button type="button" class="room-open" onClick=${() => store.actions.openRoom(room.id)}>
-        <span class="room-title" title=${room.title}><bdi>${room.title || room.id}</bdi></span>
-        <span class="room-state"><${StateMark} state=${room.state} />${t(`room.${room.state}`)}</span>
+        <span class="room-title" title=${roomTitle({ titles }, room.id)}><bdi>${room.title || room.id}</bdi>
+          ${isNamesake(titles, room.id) && html`${" "}<span class="soft room-id"><bdi>${room.id}</bdi></span>`}</span>
+        <span class="room-state"><${StateMark} state=${state} />${t(`room.${state}`)}</span>
         ${flagged && html`<span class="count" title=${t("rooms.open_alerts", { n: flagged })}>
           <span aria-hidden="true">${flagged}</span><span class="visually-hidden">${t("rooms.open_alerts", { n: flagged })}</span>
         </span>`}
       </button>
+      ${room.tags?.length > 0 && html`<p class="room-tags">${room.tags.map((tag) => html`<span key=${tag} class="chip"><bdi>${tag}</bdi></span>`)}</p>`}
       ${room.reason && room.state !== "listening" && html`<p class="room-reason">${roomReason(room.reason, t)}</p>`}
       ${speakers.length
         ? html`<ul class="speakers" aria-label=${t("rooms.speakers", { n: speakers.length })}>
@@ -93,7 +100,7 @@ function RoomCard({ store, room, opened, flagged }) {
 
 /** A shape for each state, beside the colour. */
 export function StateMark({ state }) {
-  const marks = { listening: "●", joining: "◌", degraded: "◐", lost: "✕", ended: "■" };
+  const marks = { unknown: "?", paused: "‖", listening: "●", joining: "◌", degraded: "◐", lost: "✕", ended: "■" };
   return html`<span class="state-mark" data-state=${state} aria-hidden="true">${marks[state] || "?"}</span>`;
 }
 
@@ -137,7 +144,7 @@ export function roleWord(role, t) {
 }
 
 /** Write levels straight into the page, twice a second, without rendering. */
-function useMeters(store, roomId, t) {
+function useMeters(store, roomId, t, lost) {
   const rows = useRef(new Map());
   const words = useRef(t);
   words.current = t;
@@ -148,6 +155,9 @@ function useMeters(store, roomId, t) {
       }),
     [roomId],
   );
+  useEffect(() => {
+    if (lost) for (const row of rows.current.values()) show(row, undefined, false, words.current); // not known
+  }, [lost]);
   return {
     keep(id, row) {
       if (row) rows.current.set(id, row);

@@ -10,14 +10,18 @@ export function Toasts({ store }) {
   const t = useWords();
   const undo = useStore(store, (state) => state.undo);
   const notices = useStore(store, (state) => state.notices);
+  const hint = useStore(store, (state) => state.hint);
   return html`
     <div class="toasts">
       ${notices.map((notice) => html`
         <div key=${`n${notice.id}`} class="toast refusal">
           <p role="alert"><bdi>${notice.text}</bdi></p>
+          ${notice.alertId && html`<button type="button" class="button small" onClick=${() => store.actions.open(notice.alertId)}>
+            ${t("action.open_case")}</button>`}
           <button type="button" class="icon-button" aria-label=${t("panel.close")}
             onClick=${() => store.actions.dismissNotice(notice.id)}><${Cross} /></button>
         </div>`)}
+      <div role="status">${hint && html`<p key=${`h${hint.id}`} class="toast hint">${hint.text}</p>`}</div>
       ${undo && html`<${UndoBar} key=${`u${undo.alert_id}${undo.until}`} store=${store} undo=${undo} />`}
     </div>
   `;

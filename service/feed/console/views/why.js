@@ -2,6 +2,7 @@
 
 import { html } from "../html.js";
 import { useStore } from "../store.js";
+import { handlingOf } from "../reasons.js";
 import { isSevere } from "../text.js";
 import { useWords } from "../words.js";
 import { Severity, categoryName, ruleText } from "./shared.js";
@@ -28,7 +29,7 @@ export function Why({ store, alert, talk }) {
             <dl>
               <dt>${t("why.matched")}</dt>
               <dd><${Matched} alert=${alert} match=${match} store=${store} /></dd>
-              <${How} match=${match} t=${t} />
+              <${How} match=${match} help=${handlingOf(alert) === "help"} t=${t} />
               <dt>${t("why.category")}</dt>
               <dd>${categoryName(match.category, t)}</dd>
               <dt>${t("why.rule")}</dt>
@@ -43,11 +44,11 @@ export function Why({ store, alert, talk }) {
 }
 
 /** How the words matched, exceptions, doubts about the transcript, raised severity, suggestions. */
-function How({ match, t }) {
+function How({ match, help, t }) {
   const reasons = match.excused_by || NOTHING;
   const doubts = reasons.filter(isDoubt);
   const exceptions = reasons.filter((each) => !isDoubt(each));
-  const suggested = (match.actions || []).filter((action) => t.has(`suggest.${action}`));
+  const suggested = (match.actions || []).filter((action) => t.has(`suggest.${action}`) && (!help || action === "offer_help"));
   return html`
     ${match.layer && html`<dt>${t("why.how")}</dt><dd>${layerWords(match, t)}</dd>`}
     ${exceptions.length > 0 && html`<dt>${t("why.excused")}</dt><dd>${reasonWords(exceptions, t)}</dd>`}

@@ -61,6 +61,8 @@ export default {
   "filter.resolved": "Resolved",
   "filter.retracted": "Retracted",
   "filter.all": "All",
+  "filter.escalated": "Escalation",
+  "filter.only_escalated": "Escalated",
   "filter.clear": "Clear filters",
 
   // Feed
@@ -79,10 +81,15 @@ export default {
   "card.yours": "assigned to you",
   "card.upheld_by": "upheld by {name}",
   "card.dismissed_by": "dismissed by {name}",
+  "card.supported_by": "supported by {name}",
+  "card.not_needed_by": "no help needed, says {name}",
+  "card.failed": "failed: {action}",
   "action.undo": "Undo",
   "undo.acknowledge": "Acknowledged",
   "undo.upheld": "Upheld: it broke the rule",
   "undo.dismissed": "Dismissed: not a violation",
+  "undo.supported": "Supported: help was offered",
+  "undo.not_needed": "Not needed: nobody needs help",
 
   // Nothing to show
   "empty.title": "No room is listened to yet",
@@ -93,6 +100,7 @@ export default {
   "empty.copy": "Copy",
   "empty.copied": "Copied",
   "quiet.title": "All quiet",
+  "quiet.unknown": "Not connected: nothing is known",
   "quiet.not_all": "Quiet in the rooms that are heard",
   "quiet.deaf": ["{n} room is not fully heard", "{n} rooms are not fully heard"],
   "quiet.line": "{rooms}, {speakers}, no alert for {time}",

@@ -61,6 +61,8 @@ export default {
   "filter.resolved": "已裁定",
   "filter.retracted": "已撤回",
   "filter.all": "全部",
+  "filter.escalated": "上报",
+  "filter.only_escalated": "已上报",
   "filter.clear": "清除筛选",
 
   // Feed
@@ -79,10 +81,15 @@ export default {
   "card.yours": "由你处理",
   "card.upheld_by": "{name} 认定违规",
   "card.dismissed_by": "{name} 已驳回",
+  "card.supported_by": "{name} 已给予帮助",
+  "card.not_needed_by": "{name} 认为无需帮助",
+  "card.failed": "未完成：{action}",
   "action.undo": "撤销",
   "undo.acknowledge": "已确认",
   "undo.upheld": "已认定：违反了规则",
   "undo.dismissed": "已驳回：不构成违规",
+  "undo.supported": "已给予帮助",
+  "undo.not_needed": "无需帮助",
 
   // Nothing to show
   "empty.title": "还没有监听任何房间",
@@ -93,6 +100,7 @@ export default {
   "empty.copy": "复制",
   "empty.copied": "已复制",
   "quiet.title": "一切平静",
+  "quiet.unknown": "未连接：情况不明",
   "quiet.not_all": "听得到的地方都平静",
   "quiet.deaf": "有 {n} 个房间没有完整听到",
   "quiet.line": "{rooms}，{speakers}，已有 {time}没有警报",
