@@ -11,14 +11,18 @@ class RoomWords:
 
     Attributes:
         listener: Name of earshot's listener among the members.
+        listener_paused: The same name while listening is paused.
         notice: Message that software listens, with `{rules}` for one of the next two.
         rules_at: Address of the rules, with `{url}`.
         rules_unknown: Advice where the address is not known.
+        paused: Message that listening is paused.
         warning: Message to a speaker whom a moderator warns.
     """
 
     listener: str
+    listener_paused: str
     notice: str
     rules_at: str
     rules_unknown: str
+    paused: str
     warning: str

@@ -18,6 +18,8 @@ from service.rooms.room import (
     SpeakerJoined,
     SpeakerLeft,
     SpeakerLevels,
+    SpeakerMuted,
+    SpeakerUnmuted,
 )
 from service.rulebook.version import PoliciesChanged
 from service.verdict.overload import OverloadChanged
@@ -28,6 +30,8 @@ Event = (
     | RoomLeft
     | SpeakerJoined
     | SpeakerLeft
+    | SpeakerMuted
+    | SpeakerUnmuted
     | TranscriptHeard
     | AudioGap
     | AlertRaised
@@ -68,7 +72,12 @@ def room_of(event: Event) -> str:
     match event:
         case RoomJoined(room) | RoomStateChanged(room) | RoomLeft(room):
             return room.id
-        case SpeakerJoined(speaker) | SpeakerLeft(speaker):
+        case (
+            SpeakerJoined(speaker)
+            | SpeakerLeft(speaker)
+            | SpeakerMuted(speaker)
+            | SpeakerUnmuted(speaker)
+        ):
             return speaker.room_id
         case (
             AlertRaised(alert) | AlertUpdated(alert) | AlertResolved(alert) | AlertRetracted(alert)

@@ -44,6 +44,7 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "report_rules": (403,),
     "backtest_packs": (409,),
     "open_room": (409,),
+    "change_room": (409,),
     "create_publish_token": (409,),
     "publish_track": (401, 403, 409, 503),
     "add_candidates": (401, 403, 409, 412, 428, 503),

@@ -109,7 +109,7 @@ function apply(draft, event, now) {
   else if (type === "audio.gap") gap(draft, data);
   else if (type === "room.joined" || type === "room.state") putRoom(draft, data);
   else if (type === "room.left") putRoom(draft, { ...data, state: "ended" });
-  else if (type === "speaker.joined") speaker(draft, data, true);
+  else if (["speaker.joined", "speaker.muted", "speaker.unmuted"].includes(type)) speaker(draft, data, true);
   else if (type === "speaker.left") speaker(draft, data, false);
   else if (type === "action.requested" || type === "action.done") acted(draft, data);
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;

@@ -15,7 +15,7 @@ export function Empty({ store }) {
 }
 
 /** States of rooms in which speech may be missed. */
-const NOT_HEARD = new Set(["lost", "degraded"]);
+const NOT_HEARD = new Set(["lost", "degraded", "paused"]);
 
 /** "3 rooms", "11 speakers". */
 function useCovered(store, t) {

@@ -150,6 +150,7 @@ export default {
   "room.listening": "listening",
   "room.joining": "joining",
   "room.degraded": "partly heard",
+  "room.paused": "paused: not heard",
   "room.lost": "not heard",
   "room.ended": "ended",
   "room_reason.closed": "Closed by request",

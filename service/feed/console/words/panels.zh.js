@@ -150,6 +150,7 @@ export default {
   "room.listening": "正在收听",
   "room.joining": "正在加入",
   "room.degraded": "部分可听",
+  "room.paused": "已暂停收听",
   "room.lost": "听不到",
   "room.ended": "已结束",
   "room_reason.closed": "应请求关闭",
