@@ -42,7 +42,7 @@ def allow(*roles: Role) -> Callable[..., Awaitable[Caller]]:
         _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
         _cookie: Annotated[str | None, Security(_COOKIE)],
     ) -> Caller:
-        found = await _caller(request)
+        found = await identify_caller(request)
         require(found, roles)
         return found
 
@@ -55,7 +55,7 @@ async def still_allowed(request: Request, caller: Caller) -> bool:
     True also while the database is unavailable and nobody can say.
     """
     try:
-        return (await _caller(request)).role is caller.role
+        return (await identify_caller(request)).role is caller.role
     except Problem as refused:
         return refused.status >= 500
 
@@ -65,7 +65,12 @@ def door_of(request: Request) -> Door:
     return Door(ACCESS.of(request.app).attempts, address)
 
 
-async def _caller(request: Request) -> Caller:
+async def identify_caller(request: Request) -> Caller:
+    """Return the caller, whatever their role.
+
+    Raises:
+        Problem: 401, 403 or 429.
+    """
     refuse_in_address(request.query_params.keys())
     parts = ACCESS.of(request.app)
     authorization = request.headers.get("authorization")

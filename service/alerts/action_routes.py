@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field, StringConstraints
 
 from policies.languages import words_for_room
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute, claim_of, derive_id
 from service.access.keys import PLAIN, Role
 from service.alerts.action import ModeratorAction, request_action
 from service.alerts.ports import ActionRequests, AlertStore
@@ -21,7 +22,7 @@ from service.rooms.actions import RoomAction
 from service.rooms.control import RoomControl
 from service.rooms.room import Room
 
-router = APIRouter(tags=["alerts"])
+router = APIRouter(tags=["alerts"], route_class=IdempotentRoute)
 
 
 class ActionParts(Protocol):
@@ -49,12 +50,16 @@ class NewAction(Reason):
 
 @router.post("/v1/alerts/{alert_id}/actions", status_code=202, summary="Request an action")
 async def request_alert_action(
-    alert_id: AlertId, body: NewAction, parts: Parts, caller: Acts
+    alert_id: AlertId, body: NewAction, request: Request, parts: Parts, caller: Acts
 ) -> ModeratorAction:
     """Carry out an action in the room. `action.done` tells how it was confirmed or why it failed.
 
     A muted speaker stays muted when they leave and come back, until `unmute_speaker`.
     """
+    action_id = derive_id(request, "ac")
+    if (claim := claim_of(request)) is not None and claim.repeated:
+        if (before := await parts.action_requests.find(action_id)) is not None:
+            return before
     alert = require_alert(alert_id, await parts.alerts.get(alert_id))
     room = await parts.rooms.find(alert.room_id)
     _check_possible(room, body.action, parts.rooms)
@@ -70,6 +75,7 @@ async def request_alert_action(
             parts.clock(),
             reason=body.reason,
             message=message,
+            id_=action_id,
         )
     )
 

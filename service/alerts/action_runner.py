@@ -67,6 +67,10 @@ class ActionRunner:
             self._begin([action])
         return requested
 
+    async def find(self, action_id: str) -> ModeratorAction | None:
+        """Return a stored action."""
+        return await self._store.find(action_id)
+
     def _begin(self, actions: Sequence[ModeratorAction]) -> None:
         if self._tasks is None:  # the server is stopping: the next run carries them out
             return

@@ -143,6 +143,10 @@ class ActionRequests(Protocol):
         """Store the action and begin it. If the same is under way already, return that one."""
         ...
 
+    async def find(self, action_id: str) -> ModeratorAction | None:
+        """Return a stored action."""
+        ...
+
 
 class ActionStore(Protocol):
     async def request(self, action: ModeratorAction) -> ModeratorAction:
@@ -154,6 +158,10 @@ class ActionStore(Protocol):
             The action. If the same action on the same speaker is not over yet, that one, and
             nothing is written.
         """
+        ...
+
+    async def find(self, action_id: str) -> ModeratorAction | None:
+        """Return a stored action."""
         ...
 
     async def finish(self, action: ModeratorAction) -> None:

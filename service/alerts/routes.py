@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from policies.severity import Severity
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step
@@ -26,7 +27,7 @@ from service.provider import Provider
 from service.rooms.actions import RoomAction
 from service.rooms.control import RoomControl
 
-router = APIRouter(tags=["alerts"])
+router = APIRouter(tags=["alerts"], route_class=IdempotentRoute)
 
 
 class AlertParts(Protocol):

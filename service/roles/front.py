@@ -13,6 +13,7 @@ import structlog
 from asr.models import MICRO, MICRO_NOTICE
 from policies.finding import PackInvalid
 from policies.load import Loaded
+from service.access.answers import Answers
 from service.access.attempts import Attempts
 from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.access.sealing import Seal
@@ -105,6 +106,7 @@ class Front:
     kept: Kept
     seal: Seal
     attempts: Attempts
+    answers: Answers
     console: ConsoleFiles
     # Stores
     keys: KeyStore
@@ -212,6 +214,7 @@ def build_front(
         kept=Kept(settings.talk_hours, settings.alert_days),
         seal=common.seal,
         attempts=Attempts(),
+        answers=Answers(stores.answers, common.seal, clock),
         console=ConsoleFiles(),
         keys=stores.keys,
         sessions=stores.sessions,
@@ -299,6 +302,7 @@ async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
     while True:
         now = front.clock()
         await front.webhooks.expire(now - timedelta(days=alert_days))
+        await front.answers.expire()
         await front.hook_store.forget_calls(now - inbound.REMEMBERED_FOR)
         gone = await expire(
             front.database, front.clock(), talk_hours=talk_hours, alert_days=alert_days

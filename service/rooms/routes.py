@@ -14,6 +14,7 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role, digest_of
 from service.access.publish_tokens import make_token
 from service.clock import Clock, Timestamp
@@ -27,7 +28,7 @@ from service.rooms.room import Room, RoomState, Speaker, UnmatchedLanguage
 from service.rooms.room_change import describe_change
 from service.rulebook.ports import PacksInForce
 
-router = APIRouter(tags=["rooms"])
+router = APIRouter(tags=["rooms"], route_class=IdempotentRoute)
 
 
 class RoomParts(Protocol):

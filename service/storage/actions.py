@@ -46,6 +46,10 @@ class SqlActions:
             await append(connection, ActionRequested(action), action.requested_at)
         return action
 
+    async def find(self, action_id: str) -> ModeratorAction | None:
+        found = await self._read(actions.c.id == action_id)
+        return found[0] if found else None
+
     async def finish(self, action: ModeratorAction) -> None:
         over = {
             "state": action.state,

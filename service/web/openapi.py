@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.access.idempotency import HEADER as IDEMPOTENCY_KEY
 from service.access.same_origin import SAFE_METHODS
 from service.feed.schemas import REF, data_schemas
 from service.web.docstrings import describe_properties
@@ -208,6 +209,8 @@ def refusals(path: str, method: str, operation: Mapping[str, Any]) -> list[int]:
         found.add(404)
     if any(one["name"] == "cursor" for one in parameters):
         found.add(400)
+    if any(one["name"] == IDEMPOTENCY_KEY for one in parameters):
+        found |= {400, 409}
     if "requestBody" in operation:
         found |= {400, 413, 415}
     return sorted(found)

@@ -15,6 +15,7 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
 from service.access.sealing import CannotOpen, Seal
 from service.clock import Clock, Moment, Timestamp
@@ -33,7 +34,7 @@ from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()
 
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(tags=["webhooks"], route_class=IdempotentRoute)
 
 
 class WebhookParts(Protocol):
