@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from asr.work_queue import WorkQueue
+from service.access.answers import Answers
 from service.access.attempts import Attempts
 from service.access.keys import Role, digest_of, make_key
 from service.access.parts import ACCESS
@@ -45,6 +46,7 @@ from service.rulebook.ports import PolicyStore, RuleHitStore
 from service.rulebook.rules_page import Kept
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
+from service.storage.answers import SqlAnswers
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.hearing import SqlHearing
@@ -98,6 +100,7 @@ class Parts:
     keys: KeyStore
     sessions: SessionStore
     audit: AuditStore
+    answers: Answers
     alerts: AlertStore
     actions: ActionStore
     hearing: HearingStore
@@ -186,6 +189,7 @@ class Api:
             keys=self.keys,
             sessions=SqlSessions(database),
             audit=self.audit,
+            answers=Answers(SqlAnswers(database), Seal(bytes(32)), clock),
             alerts=self.alerts,
             actions=self.actions,
             hearing=self.hearing,

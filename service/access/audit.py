@@ -19,6 +19,7 @@ SERVER = "server"
 
 class Action(StrEnum):
     ROOM_OPENED = "room.opened"
+    ROOM_CHANGED = "room.changed"
     ROOM_CLOSED = "room.closed"
     PUBLISH_TOKEN_MADE = "publish_token.made"
     KEY_MADE = "key.made"

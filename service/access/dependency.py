@@ -72,7 +72,7 @@ def allow(
         _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
         _cookie: Annotated[str | None, Security(_COOKIE)],
     ) -> Caller:
-        found = await _caller(request)
+        found = await identify_caller(request)
         require(found, roles)
         if found.rooms:
             await in_scope(request, found)
@@ -87,7 +87,7 @@ async def still_allowed(request: Request, caller: Caller) -> bool:
     True also while the database is unavailable and nobody can say.
     """
     try:
-        found = await _caller(request)
+        found = await identify_caller(request)
         return (found.role, found.rooms) == (caller.role, caller.rooms)
     except Problem as refused:
         return refused.status >= 500
@@ -98,7 +98,12 @@ def door_of(request: Request) -> Door:
     return Door(ACCESS.of(request.app).attempts, address)
 
 
-async def _caller(request: Request) -> Caller:
+async def identify_caller(request: Request) -> Caller:
+    """Return the caller, whatever their role.
+
+    Raises:
+        Problem: 401, 403 or 429.
+    """
     refuse_in_address(request.query_params.keys())
     parts = ACCESS.of(request.app)
     authorization = request.headers.get("authorization")

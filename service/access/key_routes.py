@@ -14,13 +14,14 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Key, Role, digest_of, make_key
 from service.access.names import PlainName, describe_same_name
 from service.access.parts import Parts
 from service.access.scope import MOST_GLOBS, RoomGlob
 from service.errors import Problem
 
-router = APIRouter(tags=["access"])
+router = APIRouter(tags=["access"], route_class=IdempotentRoute)
 
 Manages = Annotated[Caller, Depends(allow(Role.ADMIN))]
 KeyId = Annotated[str, Path(pattern=r"^key_[0-9a-f]{12}$")]

@@ -6,6 +6,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends
 
+from service.access.answers import Answers
 from service.access.attempts import Attempts
 from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.clock import Clock
@@ -26,6 +27,8 @@ class AccessParts(Protocol):
 
     @property
     def audit(self) -> AuditStore: ...
+    @property
+    def answers(self) -> Answers: ...
     @property
     def clock(self) -> Clock: ...
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.access.audit import Entry
+from service.access.keyed_request import Claim, StoredClaim
 from service.access.keys import Key
 from service.access.sessions import Session
 
@@ -47,6 +48,41 @@ class SessionStore(Protocol):
         ...
 
     async def end(self, digest: str) -> None: ...
+
+
+class AnswerStore(Protocol):
+    """Claims on requests with an idempotency key, and their answers, sealed."""
+
+    async def claim(
+        self, claim: Claim, caller: str, sealed: str, expired_before: datetime
+    ) -> StoredClaim | None:
+        """Store a claim, unless one with its digest is stored.
+
+        Args:
+            caller: Id of the caller's key.
+            sealed: Sealed fingerprint of the request.
+            expired_before: A claim that was stored until then counts as removed.
+
+        Returns:
+            The stored claim; None where this one is stored now.
+        """
+        ...
+
+    async def answer(self, claim: Claim, sealed: str) -> None:
+        """Store the answer. Args: sealed: The fingerprint and the answer, sealed."""
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """Delete a claim."""
+        ...
+
+    async def expire(self, before: datetime, most: int) -> int:
+        """Delete claims stored until `before`, and all but the newest `most` of each caller.
+
+        Returns:
+            Number of claims deleted.
+        """
+        ...
 
 
 class AuditStore(Protocol):

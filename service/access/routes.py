@@ -17,13 +17,14 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller, find_key, refuse_in_address
 from service.access.dependency import allow, door_of
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import Role, digest_of
 from service.access.parts import Parts
 from service.access.same_origin import refuse_foreign, refuse_other_host
 from service.access.sessions import COOKIE, make_session
 from service.clock import Timestamp
 
-router = APIRouter(tags=["access"])
+router = APIRouter(tags=["access"], route_class=IdempotentRoute)
 
 _PATH = "/v1/session"
 

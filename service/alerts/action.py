@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -107,10 +106,11 @@ def request_action(
     timeout: timedelta,
     reason: str,
     message: str,
+    id_: str,
 ) -> ModeratorAction:
     """Return a new action of moderator `who` on this person, or on the alert's room."""
     return ModeratorAction(
-        id=f"ac_{secrets.token_hex(8)}",
+        id=id_,
         alert_id=alert.id,
         room_id=alert.room_id,
         speaker_id=person,

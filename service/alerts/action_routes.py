@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute, claim_of, derive_id
 from service.access.keys import PLAIN, Role
 from service.access.scope import in_scope
 from service.alerts.action import ActionOutcome, ModeratorAction, request_action
@@ -26,7 +27,7 @@ from service.provider import Provider
 from service.rooms.actions import Carrier, Obstacle, RoomAction
 from service.rooms.control import RoomControl
 
-router = APIRouter(tags=["alerts"])
+router = APIRouter(tags=["alerts"], route_class=IdempotentRoute)
 
 
 class ActionParts(Protocol):
@@ -94,7 +95,7 @@ class NewAction(Reason):
 
 @router.post("/v1/alerts/{alert_id}/actions", status_code=202, summary="Request an action")
 async def request_alert_action(
-    alert_id: AlertId, body: NewAction, parts: Parts, caller: Decides
+    alert_id: AlertId, body: NewAction, request: Request, parts: Parts, caller: Decides
 ) -> ModeratorAction:
     """Request an action in the room. It is `pending` until the room server confirms it.
 
@@ -102,6 +103,10 @@ async def request_alert_action(
     at `expires_at`. A speaker is heard until it is confirmed that they are muted or removed. A
     muted speaker stays muted when they leave and come back, until `unmute_speaker`.
     """
+    action_id = derive_id(request, "ac")
+    if (claim := claim_of(request)) is not None and claim.repeated:
+        if (before := await parts.actions.get(action_id)) is not None:
+            return before
     alert = require_alert(alert_id, await parts.alerts.get(alert_id))
     room = await parts.rooms.find(alert.room_id)
     carrier = await _check_possible(room.id, body.action, parts.rooms)
@@ -119,6 +124,7 @@ async def request_alert_action(
             timeout=parts.action_timeout,
             reason=body.reason,
             message=message,
+            id_=action_id,
         )
     )
 

@@ -16,6 +16,7 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
 from service.access.names import PlainName
 from service.access.scope import in_scope
@@ -33,7 +34,7 @@ from service.provider import Provider
 from service.rooms.actions import Carrier, ImpossibleAction, RoomAction
 from service.rooms.control import RoomControl
 
-router = APIRouter(tags=["alerts"])
+router = APIRouter(tags=["alerts"], route_class=IdempotentRoute)
 
 
 class AlertParts(Protocol):

@@ -24,6 +24,8 @@ from service.rooms.room import (
     SpeakerJoined,
     SpeakerLeft,
     SpeakerLevels,
+    SpeakerMuted,
+    SpeakerUnmuted,
 )
 from service.rulebook.version import PoliciesChanged
 from service.verdict.overload import OverloadChanged
@@ -34,6 +36,8 @@ Event = (
     | RoomLeft
     | SpeakerJoined
     | SpeakerLeft
+    | SpeakerMuted
+    | SpeakerUnmuted
     | TranscriptHeard
     | AudioGap
     | AlertRaised
@@ -76,7 +80,12 @@ def room_of(event: Event) -> str:
     match event:
         case RoomJoined(room) | RoomStateChanged(room) | RoomLeft(room):
             return room.id
-        case SpeakerJoined(speaker) | SpeakerLeft(speaker):
+        case (
+            SpeakerJoined(speaker)
+            | SpeakerLeft(speaker)
+            | SpeakerMuted(speaker)
+            | SpeakerUnmuted(speaker)
+        ):
             return speaker.room_id
         case (
             AlertRaised(alert)

@@ -14,6 +14,7 @@ import structlog
 from asr.models import MICRO, MICRO_NOTICE
 from policies.finding import PackInvalid
 from policies.load import Loaded
+from service.access.answers import Answers
 from service.access.attempts import Attempts
 from service.access.ports import AuditStore, KeyStore, SessionStore
 from service.access.sealing import Seal
@@ -116,6 +117,7 @@ class Front:
     helplines: Sequence[Helpline]
     token_attempts: Attempts
     public_url: str
+    answers: Answers
     console: ConsoleFiles
     # Stores
     keys: KeyStore
@@ -228,6 +230,7 @@ def build_front(
         helplines=load_helplines(settings.helplines),
         token_attempts=Attempts(),
         public_url=settings.public_url or "",
+        answers=Answers(stores.answers, common.seal, clock),
         console=ConsoleFiles(),
         keys=stores.keys,
         sessions=stores.sessions,
@@ -316,6 +319,7 @@ async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
     while True:
         now = front.clock()
         await front.webhooks.expire(now - timedelta(days=alert_days))
+        await front.answers.expire()
         await front.hook_store.forget_calls(now - inbound.REMEMBERED_FOR)
         gone = await expire(
             front.database, front.clock(), talk_hours=talk_hours, alert_days=alert_days

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
+from service.storage.answers import SqlAnswers
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
@@ -23,6 +24,7 @@ from service.storage.webhooks import SqlWebhooks
 @dataclass(frozen=True, slots=True)
 class Stores:
     actions: SqlActions
+    answers: SqlAnswers
     alerts: SqlAlerts
     audit: SqlAudit
     events: SqlEventLog
@@ -43,6 +45,7 @@ def stores_on(database: Database) -> Stores:
     return Stores(
         actions=SqlActions(database),
         alerts=SqlAlerts(database),
+        answers=SqlAnswers(database),
         audit=SqlAudit(database),
         events=SqlEventLog(database),
         hearing=SqlHearing(database),

@@ -56,6 +56,10 @@ class Audience(RoomListener, Protocol):
         """Stop hearing the room: all its speakers leave."""
         ...
 
+    async def room_changed(self, room: Room) -> None:
+        """Apply the room's new description to its speakers; pause or resume listening."""
+        ...
+
 
 class Muted(Protocol):
     """Persons whom the room's moderators muted through us, in the room now or not.
@@ -67,6 +71,10 @@ class Muted(Protocol):
 
     async def lifted(self, person: str) -> None:
         """Honour an unmute made at the room server."""
+        ...
+
+    async def muted_by_room(self, person: str) -> None:
+        """Honour a mute made at the room server."""
         ...
 
 
@@ -107,6 +115,18 @@ class RoomSession(Protocol):
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         """Stop hearing one speaker, who may come again; False where they are not heard."""
+        ...
+
+    async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
+        """Record that the room server muted or unmuted a speaker, who may be absent.
+
+        Returns:
+            False where the room itself says who is muted.
+        """
+        ...
+
+    def room_changed(self, room: Room) -> None:
+        """Note the room's new description, and tell its members of a pause; return at once."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from service.rooms.actions import Carrier, ImpossibleAction, RoomAction
 from service.rooms.room import Room, Speaker, SpeakerLevels, UnmatchedLanguage
+from service.rooms.room_change import RoomChange
 
 LevelsDisplay = Callable[[SpeakerLevels, datetime], None]
 """Receiver of the levels that the live meters show; returns at once. From ingest to front."""
@@ -29,12 +30,24 @@ class RoomControl(Protocol):
         secrets: Mapping[str, str],
         languages: Sequence[str],
         policies: Sequence[str],
+        tags: Sequence[str] = (),
     ) -> tuple[Room, bool]:
         """Begin to listen; return the room, and whether it is new.
+
+        A room that was changed since is the same under both descriptions: the one with which it was
+        opened, and the present one. Neither undoes the change.
 
         Raises:
             Problem: 409 where the id belongs to a room with another description, 422 for an unknown
                 kind of connector, 503 while stopping.
+        """
+        ...
+
+    async def change(self, room_id: str, change: RoomChange) -> tuple[Room, Room]:
+        """Change a room while it is listened to; return it as it was and as it is.
+
+        Raises:
+            Problem: 404 where no room has the id, 409 where it has ended.
         """
         ...
 
@@ -60,6 +73,14 @@ class RoomControl(Protocol):
 
     async def carriers(self, room_id: str) -> Mapping[RoomAction, Carrier | ImpossibleAction]:
         """Return who carries out each action in the room, or why it is not possible now."""
+        ...
+
+    async def record_mute(self, room_id: str, speaker_id: str, *, muted: bool) -> bool:
+        """Record that the room server muted or unmuted a speaker; False where it cannot say so."""
+        ...
+
+    async def record_departure(self, room_id: str, speaker_id: str) -> bool:
+        """Forget the room server's mute of a speaker who left; False where there is none."""
         ...
 
     def person(self, room_id: str, speaker_id: str) -> str:

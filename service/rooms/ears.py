@@ -20,8 +20,11 @@ import structlog
 from service.beat import until_beat
 from service.clock import Clock
 from service.errors import StoreAway
+from service.listening.counters import EarCounters
+from service.listening.ear import INTERRUPTED, Ear
 from service.listening.events import AudioGap, HeardUntil
 from service.listening.packet import Packet
+from service.listening.paused_ear import PausedEar
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.rooms.absentees import Absentees
@@ -34,7 +37,7 @@ from service.rooms.outages import Outages
 from service.rooms.pending_records import Unwritten
 from service.rooms.ports import RoomStore
 from service.rooms.presence import Presences
-from service.rooms.room import Speaker, SpeakerLevels
+from service.rooms.room import Room, Speaker, SpeakerLevels
 
 log = structlog.get_logger()
 
@@ -109,15 +112,16 @@ class Ears:
         Args:
             since: Time of the speaker's arrival, where they could not be heard at once.
         """
-        room = await self._rooms.get(speaker.room_id)
-        if room is None:
-            raise LookupError(f"room {speaker.room_id!r} is not on record")
         key = (speaker.room_id, speaker.id)
-        async with self._absentees.lock(room.id):
+        async with self._absentees.lock(speaker.room_id):
+            room = await self._rooms.get(speaker.room_id)
+            if room is None:
+                raise LookupError(f"room {speaker.room_id!r} is not on record")
             if self._unwritten.is_leaving(speaker):  # record the farewell before the return
                 await self._unwritten.write(room.id)
             now = self._clock()
-            ear = self._make_ear(*key, now, self._gap_start(key, since, now))
+            gap_start = self._gap_start(key, since, now)
+            ear = self._make_ear_in(room, speaker.id, gap_start, now)
             leaving = self._presences.listener(*key)
             if leaving is None:
                 await self._rooms.speaker_joined(speaker, now)
@@ -131,7 +135,28 @@ class Ears:
             before = leaving or self._presences.cut_off(*key)
             if before is not None and before.settled:
                 before = None
+            if isinstance(ear, PausedEar) and gap_start is not None:
+                self._add_gap_before_pause(ear, gap_start)
             self._presences.hear(Listener(ear, speaker, room, before))
+
+    def _make_ear_in(
+        self, room: Room, speaker_id: str, gap_start: datetime | None, now: datetime
+    ) -> Ear | PausedEar:
+        """Make a speaker's ear, or its stand-in in a paused room.
+
+        Args:
+            gap_start: Start of the open gap; None: there is none.
+        """
+        if room.paused_at is None:
+            return self._make_ear(room.id, speaker_id, now, gap_start)
+        since = now if gap_start is None else max(gap_start, room.paused_at)
+        return PausedEar(room.id, speaker_id, since)
+
+    def _add_gap_before_pause(self, ear: PausedEar, gap_start: datetime) -> None:
+        """Record the interruption from `gap_start` to the start of the pause."""
+        if gap_start < (to_at := ear.heard_until()):
+            gap = AudioGap(ear.room_id, ear.speaker_id, gap_start, to_at, INTERRUPTED)
+            self._unwritten.add_gap(gap)
 
     def _gap_start(self, key: Key, since: datetime | None, now: datetime) -> datetime | None:
         unheard_since = self._presences.unheard_since(*key)
@@ -182,6 +207,29 @@ class Ears:
         await self._rooms.speaker_joined(speaker, self._clock())
         listener.speaker = speaker
         return True
+
+    async def room_changed(self, room: Room) -> None:
+        """Apply the room's new description to its speakers; pause or resume listening.
+
+        A pause gives out what was said up to now. The gap of the pause begins and ends with the
+        calls that pause and resume.
+        """
+        async with self._absentees.lock(room.id):  # nobody joins under the old description
+            for listener in self._presences.listeners_in(room.id):
+                listener.room = room
+                if isinstance(listener.ear, PausedEar) is room.listening and not listener.leaving:
+                    self._exchange_ear(listener, self._clock())
+
+    def _exchange_ear(self, listener: Listener, now: datetime) -> None:
+        """Close the listener's ear and give it the one that its room needs now."""
+        self._runner.run(listener, partial(listener.ear.close, now))
+        count_packets(listener, self._metrics)
+        listener.counted, listener.failed = EarCounters(), False
+        listener.ear = (
+            self._make_ear(*listener.key, now, None)
+            if listener.room.listening
+            else PausedEar(*listener.key, now)
+        )
 
     def room_lost(self, room_id: str) -> None:
         """Note that the room cannot be heard: its speakers stay live on record, unheard."""

@@ -23,7 +23,7 @@ from service.rooms.connector import (
 )
 from service.rooms.ports import RoomStore
 from service.rooms.rejoin_backoff import REFUSED, UNREACHABLE, BackOff
-from service.rooms.room import Room, RoomState
+from service.rooms.room import Room, RoomState, state_on_record
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class Keeper:
     """Keeper of one room. `run` ends when the room does.
 
     Attributes:
-        room: The room as it was at the beginning.
+        room: The room with its present description; the store has its present state.
         ending: True once the room has ended and its last words are being put on record.
 
     Args:
@@ -84,7 +84,18 @@ class Keeper:
 
     @property
     def state(self) -> RoomState:
+        return state_on_record(self._state[0], listening=self.room.listening)
+
+    @property
+    def session_state(self) -> RoomState:
+        """State of the session, as if listening were not paused."""
         return self._state[0]
+
+    def change(self, room: Room) -> None:
+        """Note the room's new description and tell its session."""
+        self.room = room
+        if self._session is not None:
+            self._session.room_changed(room)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -142,6 +153,12 @@ class Keeper:
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return self._session is not None and await self._session.dismiss(speaker_id, reason)
+
+    async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
+        """Record a mute or unmute made at the room server; False where it is not known to us."""
+        return self._session is not None and await self._session.record_mute(
+            speaker_id, muted=muted
+        )
 
     async def _run_until_over(self) -> str:
         """Run session after session; return the reason for which the room ended."""
@@ -216,14 +233,14 @@ class Keeper:
                 continue
             current = self._state
             try:
-                await self._store.set_state(self.room.id, *current)
+                room = await self._store.set_state(self.room.id, *current)
             except Exception as error:
                 self._metrics.failures.labels("room state").inc()
                 if not isinstance(error, StoreAway):
                     log.exception("room.state_not_recorded", room=self.room.id)
                 await asyncio.sleep(_RETRY_STORE_S)
             else:
-                log.info("room.state", room=self.room.id, state=current[0])
+                log.info("room.state", room=self.room.id, state=room.state)
                 recorded = current
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from service.listening.counters import EarCounters
 from service.listening.ear import Ear
+from service.listening.paused_ear import PausedEar
 from service.rooms.room import Room, Speaker
 
 Key = tuple[str, str]
@@ -19,6 +20,8 @@ class Listener:
     """A speaker's ear with the utterances that are not settled: neither on record nor a gap.
 
     Attributes:
+        ear: Ear of the track, or its stand-in while listening is paused.
+        room: The room as it is now; a change applies to the next utterance.
         unsettled: Start of each unsettled utterance, by its id.
         before: Earlier listener of a speaker who came back before its words were settled.
         counted: Counters of the ear that the metrics contain already.
@@ -27,7 +30,7 @@ class Listener:
         failed: True once the ear has failed.
     """
 
-    ear: Ear
+    ear: Ear | PausedEar
     speaker: Speaker
     room: Room
     before: Listener | None = None

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from policies.pack import Pack
 from service.access.keys import PLAIN
 from service.errors import Problem
 from service.rooms.janus.identity import SPEAKER_ID_PATTERN
+from service.rooms.room_change import RoomChange
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}$"
 """Ids that room servers may use here: safe in a path, a log and a file name."""
@@ -81,16 +91,56 @@ class OnJanus(_Connector):
         return [f"{self.server}:{each}" for each in dict.fromkeys(used)]
 
 
+Title = Annotated[str, StringConstraints(max_length=200, pattern=PLAIN)]
+Languages = Annotated[
+    list[Language],
+    Field(max_length=20, description="ISO 639-1 codes; empty: the model decides."),
+]
+Policies = Annotated[list[Id], Field(max_length=100, description="Names of packs; empty: all.")]
+Tag = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=PLAIN)
+]
+Tags = Annotated[
+    list[Tag],
+    AfterValidator(lambda tags: list(dict.fromkeys(tags))),
+    Field(max_length=20, description="The room server's own labels; repeated ones count once."),
+]
+
+
 class NewRoom(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Id
-    title: str = Field("", max_length=200, pattern=PLAIN)
+    title: Title = ""
     connector: ByWhip | OnJanus = Field(discriminator="kind")
-    languages: list[Language] = Field(
-        [], max_length=20, description="ISO 639-1 codes; empty: the model decides."
+    languages: Languages = []
+    policies: Policies = []
+    tags: Tags = []
+
+
+class RoomUpdate(BaseModel):
+    """Fields of a room that may change while it is listened to. At least one must be given."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    title: Title = ""
+    languages: Languages = []
+    policies: Policies = []
+    tags: Tags = []
+    listening: bool = Field(
+        True, strict=True, description="False pauses listening; true resumes it at once."
     )
-    policies: list[Id] = Field([], max_length=100, description="Names of packs; empty: all.")
+
+    @model_validator(mode="after")
+    def _has_a_field(self) -> RoomUpdate:
+        if not self.model_fields_set:
+            named = ", ".join(type(self).model_fields)
+            raise PydanticCustomError("empty_change", f"nothing to change; give any of {named}")
+        return self
+
+    def change(self) -> RoomChange:
+        """Return the given fields."""
+        return RoomChange(**{name: getattr(self, name) for name in self.model_fields_set})
 
 
 def check_packs(asked: Sequence[str], loaded: Sequence[Pack]) -> None:

@@ -20,15 +20,18 @@ class Notice:
     rules_url: str
     spoken: bool = True
 
-    def name(self, languages: Sequence[str]) -> str:
+    def name(self, languages: Sequence[str], listening: bool = True) -> str:
         """Return the name of our listener among the room's members."""
-        name = words_for_room(languages).listener
+        words = words_for_room(languages)
+        name = words.listener if listening else words.listener_paused
         return f"{name} {self.rules_url}".strip() if self.spoken else name
 
-    def text(self, languages: Sequence[str]) -> str:
+    def text(self, languages: Sequence[str], listening: bool = True) -> str:
         """Return the message to everybody in the room; empty: send none."""
         if not self.spoken:
             return ""
         words = words_for_room(languages)
+        if not listening:
+            return words.paused
         rules = words.rules_at.format(url=self.rules_url) if self.rules_url else words.rules_unknown
         return words.notice.format(rules=rules)

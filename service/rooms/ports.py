@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from service.rooms.room import Room, RoomState, Speaker
+from service.rooms.room_change import RoomChange
 
 
 class RoomStore(Protocol):
@@ -45,8 +46,30 @@ class RoomStore(Protocol):
         """Return every room that has not ended."""
         ...
 
+    async def opened_with(self, room_id: str) -> RoomChange | None:
+        """Return the description with which the room was opened; None where it is not on record."""
+        ...
+
+    async def change(self, room_id: str, change: Callable[[Room], Room]) -> tuple[Room, Room]:
+        """Change the room's description; append `room.state` where that changes anything.
+
+        A change of `listening` means that its members are to be given the notice again.
+
+        Args:
+            change: Makes the changed room from the room on record.
+
+        Returns:
+            The room before and after the change.
+
+        Raises:
+            Problem: 404 where there is no such room; the problems of `change`.
+        """
+        ...
+
     async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
         """Set the room's state; append `room.state`, or `room.left` where it is ENDED.
+
+        A room that is heard and not listened to is PAUSED, whatever its session says.
 
         The publish tokens of a room that ends admit nobody any more.
         """
@@ -68,14 +91,24 @@ class NoticeStore(Protocol):
 
     async def noticed(self, room_id: str) -> bool: ...
 
-    async def set_noticed(self, room_id: str, now: datetime) -> None: ...
+    async def set_noticed(self, room_id: str, notice: str, now: datetime) -> None:
+        """Record that members were given this notice, unless the room has another one by now."""
+        ...
 
 
 class MuteStore(Protocol):
-    """Persons whom moderators muted through us. The mute is an action: see `service.alerts`."""
+    """Muted persons. The mute of a moderator is an action: see `service.alerts`."""
 
     async def muted(self, room_id: str) -> Collection[str]:
         """Return the muted persons (`RoomConnector.person`), in the room now or not."""
+        ...
+
+    async def record_room_mute(self, room_id: str, speaker_id: str) -> None:
+        """Record a mute made at the room server. A person who is muted already stays so."""
+        ...
+
+    async def end_room_mute(self, room_id: str, speaker_id: str) -> bool:
+        """Delete a mute made at the room server; False where there is none, or a moderator's."""
         ...
 
     async def lifted(self, room_id: str, speaker_id: str) -> None:

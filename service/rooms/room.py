@@ -13,6 +13,7 @@ from service.clock import Timestamp
 class RoomState(StrEnum):
     JOINING = "joining"
     LISTENING = "listening"
+    PAUSED = "paused"
     DEGRADED = "degraded"
     LOST = "lost"
     ENDED = "ended"
@@ -27,8 +28,11 @@ class Room:
         languages: ISO 639-1 codes of the languages that may be spoken; empty: the model decides.
         policies: Names of the packs that apply; empty: all that are loaded.
         reason: Reason for the room's state, for people.
-        notice: Notice to the room's members that it is listened to, and by which rules. Empty where
-            the operator tells them by other means.
+        notice: Notice to the room's members that it is listened to, and by which rules, or that
+            listening is paused. Empty where the operator tells them by other means.
+        tags: The room server's own labels.
+        listening: False while listening is paused.
+        paused_at: Start of the pause; null while the room is listened to.
     """
 
     id: str
@@ -40,6 +44,15 @@ class Room:
     joined_at: Timestamp
     reason: str = ""
     notice: str = ""
+    tags: Sequence[str] = ()
+    listening: bool = True
+    paused_at: Timestamp | None = None
+
+
+def state_on_record(state: RoomState, *, listening: bool) -> RoomState:
+    """Return the state to record for a room whose session is in this state."""
+    heard = state in (RoomState.LISTENING, RoomState.DEGRADED)
+    return RoomState.PAUSED if heard and not listening else state
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class Speaker:
 
     Attributes:
         id: Speaker id of the room server.
-        muted: Whether a moderator muted them: nobody in the room hears them, and neither do we.
+        muted: Whether they are muted: nobody in the room hears them, and neither do we.
     """
 
     room_id: str
@@ -81,6 +94,8 @@ class RoomJoined:
 
 @dataclass(frozen=True, slots=True)
 class RoomStateChanged:
+    """The room's state or description has changed."""
+
     type: ClassVar[str] = "room.state"
     room: Room
 
@@ -102,6 +117,22 @@ class SpeakerLeft:
     type: ClassVar[str] = "speaker.left"
     speaker: Speaker
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerMuted:
+    """The room does not hear the speaker any more, and neither do we."""
+
+    type: ClassVar[str] = "speaker.muted"
+    speaker: Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerUnmuted:
+    """The room hears the speaker again, and so do we."""
+
+    type: ClassVar[str] = "speaker.unmuted"
+    speaker: Speaker
 
 
 @dataclass(frozen=True, slots=True)

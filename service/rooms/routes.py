@@ -14,6 +14,7 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role, digest_of
 from service.access.publish_tokens import make_token
 from service.access.scope import require_new_in_scope
@@ -22,12 +23,13 @@ from service.listening.events import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.provider import Provider
 from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage
-from service.rooms.new_room import ID_PATTERN, Id, NewRoom, check_packs
+from service.rooms.new_room import ID_PATTERN, Id, NewRoom, RoomUpdate, check_packs
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.room import Room, RoomState, Speaker, UnmatchedLanguage
+from service.rooms.room_change import describe_change
 from service.rulebook.ports import PacksInForce
 
-router = APIRouter(tags=["rooms"])
+router = APIRouter(tags=["rooms"], route_class=IdempotentRoute)
 
 
 class RoomParts(Protocol):
@@ -127,7 +129,11 @@ class Talk:
 async def open_room(
     body: NewRoom, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> Room:
-    """201 for a new room, 200 where the same room is listened to already."""
+    """201 for a new room, 200 where the same room is listened to already.
+
+    After a `PATCH` both the body with which the room was opened and its present description are the
+    same room. The call undoes no change: the answer has the room as it is.
+    """
     require_new_in_scope(caller, body.id, what="`id`")
     for place in body.connector.places():
         require_new_in_scope(caller, place, what="the place of `connector`")
@@ -139,6 +145,7 @@ async def open_room(
         secrets=body.connector.secrets(),
         languages=body.languages,
         policies=body.policies,
+        tags=body.tags,
     )
     response.headers["Location"] = f"/v1/rooms/{room.id}"
     if new:
@@ -193,6 +200,27 @@ async def list_talk(
     """Words that have expired are not listed."""
     await parts.rooms.find(room_id)
     return Talk(*await parts.hearing.talk_page(room_id, limit=limit, cursor=cursor))
+
+
+@router.patch(
+    "/v1/rooms/{room_id}",
+    summary="Change a room, or pause listening",
+)
+async def change_room(
+    room_id: RoomId, body: RoomUpdate, request: Request, parts: Parts, caller: Manages
+) -> Room:
+    """Fields that are left out stay as they are. Speakers stay connected and no packet is lost.
+
+    Languages and policies apply to the next utterance. `listening: false` pauses: what was said is
+    finished, then no sound is decoded or transcribed, until `listening: true`. The time between is
+    an `audio.gap` of each speaker. A pause survives a restart of the server.
+    """
+    if "policies" in body.model_fields_set:
+        check_packs(body.policies, parts.policies.packs)
+    before, after = await parts.rooms.change(room_id, body.change())
+    if changed := describe_change(before, after):
+        await record(request, caller, Action.ROOM_CHANGED, room_id, changed)
+    return after
 
 
 @router.delete("/v1/rooms/{room_id}", status_code=204, summary="Stop listening to a room")

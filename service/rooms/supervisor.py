@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
@@ -24,6 +24,7 @@ from service.rooms.muted import MutedSpeakers
 from service.rooms.notice import Notice
 from service.rooms.ports import MuteStore, RoomStore
 from service.rooms.room import Room, RoomState
+from service.rooms.room_change import RoomChange, apply_change, description_of
 from service.rooms.room_secrets import RoomSecrets
 
 log = structlog.get_logger()
@@ -135,10 +136,13 @@ class Supervisor:
         secrets: Mapping[str, str],
         languages: Sequence[str],
         policies: Sequence[str],
+        tags: Sequence[str] = (),
     ) -> tuple[Room, bool]:
         """Begin to listen; return the room, and whether it is new.
 
-        The same call again changes nothing, but a room that is not heard is joined at once.
+        The same call again changes nothing, but a room that is not heard is joined at once. A room
+        that was changed since is the same under both descriptions: the one with which it was
+        opened, and the present one.
 
         Args:
             secrets: Secret fields of the connector.
@@ -156,6 +160,7 @@ class Supervisor:
             state=self._connector(connector).opens_as,
             joined_at=self._clock(),
             notice=self._notice.text(languages),
+            tags=list(tags),
         )
         async with self._one_at_a_time(room_id):
             await self._until_ended(room_id)
@@ -207,6 +212,33 @@ class Supervisor:
                     self._start_keeper(opened.room, opened.secrets, opened.muted)
                 raise
         log.info("room.closed", room=room_id)
+
+    async def change(self, room_id: str, change: RoomChange) -> tuple[Room, Room]:
+        """Change a room while it is listened to; return it as it was and as it is.
+
+        Its speakers stay connected, and no packet is lost. A pause ends open utterances, and what
+        was said is finished. The change is on record before it applies.
+
+        Raises:
+            Problem: 404 where no room has the id, 409 where it has ended.
+        """
+        async with self._one_at_a_time(room_id):
+            if self.ending(room_id):
+                raise Problem(409, "Room ended", f"room {room_id!r} has ended; open it again first")
+            opened = self._rooms.get(room_id)
+
+            def changed(room: Room) -> Room:
+                state = room.state if opened is None else opened.keeper.session_state
+                return apply_change(room, change, state, self._notice.text, self._clock())
+
+            before, after = await self._store.change(room_id, changed)
+            if after != before:
+                if room_id in self._rooms:  # it may have ended meanwhile
+                    self._rooms[room_id] = replace(self._rooms[room_id], room=after)
+                    self._rooms[room_id].keeper.change(after)
+                await self._audience.room_changed(after)
+                log.info("room.changed", room=room_id, listening=after.listening)
+        return before, after
 
     async def act(self, room_id: str, action: RoomAction, person: str, words: str) -> str:
         """Carry out a moderator's action; return the room server's confirmation.
@@ -288,6 +320,16 @@ class Supervisor:
             return False
         return await self._rooms[room_id].keeper.dismiss(speaker_id, reason)
 
+    async def record_mute(self, room_id: str, speaker_id: str, *, muted: bool) -> bool:
+        """Record that the room server muted or unmuted a speaker; False where it cannot say so."""
+        if room_id not in self._rooms:
+            return False
+        return await self._rooms[room_id].keeper.record_mute(speaker_id, muted=muted)
+
+    async def record_departure(self, room_id: str, speaker_id: str) -> bool:
+        """Forget the room server's mute of a speaker who left; False where there is none."""
+        return room_id in self._rooms and await self._rooms[room_id].muted.left_room(speaker_id)
+
     async def find(self, room_id: str) -> Room:
         """Return the room.
 
@@ -305,7 +347,7 @@ class Supervisor:
         connector = self._connector_of(room)
         keeper = Keeper(
             room,
-            lambda: connector.enter(room, secrets, muted),
+            lambda: connector.enter(keeper.room, secrets, muted),
             muted,
             opens_as=connector.opens_as,
             audience=self._audience,
@@ -349,8 +391,11 @@ class Supervisor:
             raise Problem(503, "Stopping", "the server is stopping; try again in a moment")
 
     async def _check_same(self, known: Room, wanted: Room, secrets: Mapping[str, str]) -> None:
+        original = await self._store.opened_with(known.id)
+        asked = description_of(wanted)
         same = await self._secrets.are_on_record(known.id, secrets)
-        if not same or _description(known) != _description(wanted):
+        same = same and dict(known.connector) == dict(wanted.connector)
+        if not same or asked not in (description_of(known), original):
             raise Problem(
                 409,
                 "Room differs",
@@ -376,7 +421,3 @@ class Supervisor:
 
     def _count(self, state: RoomState) -> int:
         return Counter(opened.keeper.state for opened in self._rooms.values())[state]
-
-
-def _description(room: Room) -> tuple[object, ...]:
-    return (room.title, dict(room.connector), list(room.languages), list(room.policies))

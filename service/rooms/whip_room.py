@@ -25,7 +25,7 @@ from service.rooms.connector import Muted, RoomListener
 from service.rooms.peer.contract import CannotAnswer
 from service.rooms.peer.incoming import BadOffer, Peer
 from service.rooms.ports import TokenStore
-from service.rooms.room import Speaker
+from service.rooms.room import Room, Speaker
 from service.rooms.whip_session import WhipSession
 
 log = structlog.get_logger()
@@ -116,6 +116,17 @@ class WhipRoom:
             return False
         await self._drop(session_id, reason)
         return True
+
+    async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
+        if muted:
+            await self._muted.muted_by_room(speaker_id)
+        elif speaker_id in self._muted:
+            await self._muted.lifted(speaker_id)
+        await self._show_muted(speaker_id, muted=muted)
+        return True
+
+    def room_changed(self, room: Room) -> None:
+        """Do nothing: `room.state` tells the room server, whose part it is to tell members."""
 
     async def publish(self, speaker: Speaker, offer: str) -> WhipSession:
         """Answer a speaker's offer.

@@ -15,6 +15,7 @@ from policies.match import RuleStatus
 from policies.matcher import TRIAL_STATUSES
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
 from service.access.scope import about_all_rooms, require_scope
 from service.clock import Clock, Moment
@@ -26,7 +27,7 @@ from service.rulebook.refusals import shown_errors
 from service.rulebook.rule_report import RuleReport, reported_period, rule_report
 from service.rulebook.rules_page import Kept
 
-router = APIRouter(tags=["policies"])
+router = APIRouter(tags=["policies"], route_class=IdempotentRoute)
 
 
 class ReportParts(Protocol):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from policies.load import MAX_BYTES
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import Role
 from service.errors import Problem
 from service.provider import Provider
@@ -21,7 +22,7 @@ from service.rulebook.ports import PolicyStore
 from service.rulebook.refusals import NoSuchPack, NoSuchVersion
 from service.rulebook.version import Author, LivePack, Origin
 
-router = APIRouter(tags=["policies"])
+router = APIRouter(tags=["policies"], route_class=IdempotentRoute)
 
 
 class RulebookParts(Protocol):

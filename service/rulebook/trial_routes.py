@@ -18,6 +18,7 @@ from policies.match import RuleStatus
 from policies.matcher import ROOM_STATUSES, TRIAL_STATUSES
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import Role
 from service.rulebook import jobs
 from service.rulebook.checking import Budget
@@ -25,7 +26,7 @@ from service.rulebook.refusals import ShownError, shown_errors
 from service.rulebook.routes import PREFIX, YAML_BODY, Parts, yaml_body
 from service.rulebook.trial import TrialSentence, Verdict
 
-router = APIRouter(tags=["policies"])
+router = APIRouter(tags=["policies"], route_class=IdempotentRoute)
 
 Tries = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]

@@ -26,6 +26,8 @@ from service.storage.event_log import append
 from service.storage.tables import actions, mutes, publish_tokens, rooms
 
 THE_ROOM_SERVER = "the room server"
+_BY_ROOM_SERVER = ""
+"""Action id of a mute that no moderator requested."""
 
 _CHANGES = ("state", "detail", "finished_at", "delivered_at", "late", "confirmed_by")
 """Columns that a request's later life may change."""
@@ -99,6 +101,24 @@ class SqlActions:
         query = select(mutes.c.speaker_id).where(mutes.c.room_id == room_id)
         async with self._database.read() as connection:
             return frozenset((await connection.execute(query)).scalars())
+
+    async def record_room_mute(self, room_id: str, speaker_id: str) -> None:
+        here = and_(mutes.c.room_id == room_id, mutes.c.speaker_id == speaker_id)
+        values = {
+            "room_id": room_id,
+            "speaker_id": speaker_id,
+            "action_id": _BY_ROOM_SERVER,
+            "at": self._clock(),
+        }
+        async with self._database.write() as connection:
+            if (await connection.execute(select(mutes).where(here))).first() is None:
+                await connection.execute(insert(mutes).values(values))
+
+    async def end_room_mute(self, room_id: str, speaker_id: str) -> bool:
+        here = and_(mutes.c.room_id == room_id, mutes.c.speaker_id == speaker_id)
+        own = and_(here, mutes.c.action_id == _BY_ROOM_SERVER)
+        async with self._database.write() as connection:
+            return bool((await connection.execute(delete(mutes).where(own))).rowcount)
 
     async def lifted(self, room_id: str, speaker_id: str) -> None:
         """End a mute and store the unmute as an action on the alert that led to the mute."""
@@ -186,7 +206,11 @@ async def _is_muted(connection: AsyncConnection, action: ModeratorAction) -> boo
 
 async def _mute(connection: AsyncConnection, action: ModeratorAction) -> None:
     """Store a mute; a speaker who is muted already keeps the first action."""
-    if (await connection.execute(select(mutes).where(_is(action)))).first() is not None:
+    row = (await connection.execute(select(mutes).where(_is(action)))).first()
+    if row is not None:
+        if row.action_id == _BY_ROOM_SERVER and action.state is ActionState.DONE:
+            mine = update(mutes).where(_is(action)).values(action_id=action.id)
+            await connection.execute(mine)  # it outlasts the speaker's departure from now on
         return
     values = {
         "room_id": action.room_id,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,11 @@ from service.rooms.room import (
     Speaker,
     SpeakerJoined,
     SpeakerLeft,
+    SpeakerMuted,
+    SpeakerUnmuted,
+    state_on_record,
 )
+from service.rooms.room_change import RoomChange, description_of
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.paging import cursor_of, older_than
@@ -38,7 +42,12 @@ class SqlRooms:
         self._clock = clock
 
     async def add(self, room: Room, sealed: str | None = None) -> None:
-        columns = _columns(room) | {"sealed": sealed, "noticed_at": None}
+        description = _description(description_of(room))
+        columns = _columns(room) | {
+            "sealed": sealed,
+            "noticed_at": None,
+            "opened_with": description,
+        }
         async with self._database.write() as connection:
             before = await _find(connection, room.id)
             if before is None:
@@ -66,10 +75,31 @@ class SqlRooms:
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none() is not None
 
-    async def set_noticed(self, room_id: str, now: datetime) -> None:
+    async def set_noticed(self, room_id: str, notice: str, now: datetime) -> None:
+        same = and_(rooms.c.id == room_id, rooms.c.notice == notice)
         async with self._database.write() as connection:
-            changed = update(rooms).where(rooms.c.id == room_id).values(noticed_at=now)
-            await connection.execute(changed)
+            await connection.execute(update(rooms).where(same).values(noticed_at=now))
+
+    async def opened_with(self, room_id: str) -> RoomChange | None:
+        query = select(rooms.c.opened_with).where(rooms.c.id == room_id)
+        async with self._database.read() as connection:
+            found = (await connection.execute(query)).scalar_one_or_none()
+        return None if found is None else RoomChange(**found)
+
+    async def change(self, room_id: str, change: Callable[[Room], Room]) -> tuple[Room, Room]:
+        async with self._database.write() as connection:
+            before = await _find(connection, room_id)
+            if before is None:
+                raise Problem(404, "No such room", f"no room has the id {room_id!r}")
+            after = change(before)
+            if _columns(after) == _columns(before):
+                return before, before
+            columns = _columns(after)
+            if after.listening != before.listening:
+                columns["noticed_at"] = None
+            await connection.execute(update(rooms).where(rooms.c.id == room_id).values(columns))
+            await append(connection, RoomStateChanged(after), self._clock())
+        return before, after
 
     async def page(
         self,
@@ -108,6 +138,7 @@ class SqlRooms:
             before = await _find(connection, room_id)
             if before is None:
                 raise no_such_room(room_id)
+            state = state_on_record(state, listening=before.listening)
             after = replace(before, state=state, reason=reason)
             if after == before:
                 return before
@@ -139,6 +170,11 @@ class SqlRooms:
                 if not before.live:
                     columns |= {"joined_at": now, "heard_until": max(now, before.heard_until)}
                 await connection.execute(update(speakers).where(key).values(columns))
+                if before.live and before.muted != speaker.muted:
+                    event = SpeakerMuted(speaker) if speaker.muted else SpeakerUnmuted(speaker)
+                    await append(connection, event, now)
+                    if replace(_speaker(before), muted=speaker.muted) == speaker:
+                        return
             await append(connection, SpeakerJoined(speaker), now)
 
     async def speaker_returned(self, speaker: Speaker, reason: str, now: datetime) -> None:
@@ -240,7 +276,13 @@ def _columns(room: Room) -> dict[str, Any]:
         "reason": room.reason,
         "notice": room.notice,
         "joined_at": room.joined_at,
+        "tags": list(room.tags),
+        "paused_at": room.paused_at,
     }
+
+
+def _description(described: RoomChange) -> dict[str, Any]:
+    return {name: value for name, value in asdict(described).items() if value is not None}
 
 
 def _room(row: Row[Any]) -> Room:
@@ -254,6 +296,9 @@ def _room(row: Row[Any]) -> Room:
         joined_at=row.joined_at,
         reason=row.reason,
         notice=row.notice,
+        tags=tuple(row.tags),
+        listening=row.paused_at is None,
+        paused_at=row.paused_at,
     )
 
 

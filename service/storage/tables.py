@@ -50,7 +50,8 @@ pruned = Table(
 )
 
 # `sealed` holds the secrets of the connector; `noticed_at` is the time at which the room's members
-# were told that it is listened to.
+# were last given its notice; `paused_at` the start of a pause; `opened_with` the description with
+# which the room was opened.
 rooms = Table(
     "rooms",
     metadata,
@@ -66,6 +67,9 @@ rooms = Table(
     Column("notice", Text, nullable=False, server_default=""),
     Column("sealed", Text),
     Column("noticed_at", UtcTime),
+    Column("tags", Json, nullable=False, server_default="[]"),
+    Column("paused_at", UtcTime),
+    Column("opened_with", Json),
     Index(None, "joined_at", "id"),
 )
 
@@ -82,7 +86,8 @@ speakers = Table(
     Column("muted", Boolean, nullable=False, server_default=false()),
 )
 
-# Mutes by moderators. The row of a speaker who left stays, so that they are muted on return.
+# Muted speakers. The mute of a moderator stays when the speaker leaves, so that they are muted on
+# return. `action_id` is empty for a mute made at the room server.
 mutes = Table(
     "mutes",
     metadata,
@@ -373,6 +378,21 @@ hook_secrets = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("rooms", Json, nullable=False, server_default="[]"),
+)
+
+# Answers to requests with an `Idempotency-Key`. `digest` is of caller, method, path and key;
+# `sealed` has the request's fingerprint and, once it was answered, the answer.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("caller", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("claimed_at", UtcTime, nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Index(None, "caller", "claimed_at"),
+    Index(None, "claimed_at"),
 )
 
 # Accepted calls of room servers, so that none is acted on twice.

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.access.idempotency import HEADER as IDEMPOTENCY_KEY
 from service.access.same_origin import SAFE_METHODS
 from service.feed.schemas import REF, data_schemas
 from service.web.docstrings import describe_properties
@@ -44,6 +45,7 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "report_rules": (403,),
     "backtest_packs": (409,),
     "open_room": (409,),
+    "change_room": (409,),
     "create_publish_token": (409,),
     "publish_track": (401, 403, 409, 503),
     "add_candidates": (401, 403, 409, 412, 428, 503),
@@ -208,6 +210,8 @@ def refusals(path: str, method: str, operation: Mapping[str, Any]) -> list[int]:
         found.add(404)
     if any(one["name"] == "cursor" for one in parameters):
         found.add(400)
+    if any(one["name"] == IDEMPOTENCY_KEY for one in parameters):
+        found |= {400, 409}
     if "requestBody" in operation:
         found |= {400, 413, 415}
     return sorted(found)

@@ -14,12 +14,17 @@ UNTYPED = "about:blank"
 
 TYPES: Mapping[tuple[int, str], str] = {
     # Requests
+    (400, "Bad Idempotency-Key"): "bad-idempotency-key",
     (400, "Bad cursor"): "bad-cursor",
     (400, "Cursor of another order"): "cursor-of-another-order",
     (400, "Incomplete body"): "incomplete-body",
+    (409, "Answer not stored"): "answer-not-stored",
+    (409, "Outcome unknown"): "outcome-unknown",
+    (409, "Still running"): "still-running",
     (415, "Wrong content type"): "wrong-content-type",
     (422, "Empty parameter"): "empty-parameter",
     (422, "Empty period"): "empty-period",
+    (422, "Idempotency-Key used before"): "idempotency-key-used-before",
     (422, "Invalid request"): "invalid-request",
     (422, "Text cannot be stored"): "text-not-storable",
     (422, "Unknown event type"): "unknown-event-type",

@@ -15,6 +15,7 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import Role
 from service.access.scope import MOST_GLOBS, RoomGlob
 from service.access.sealing import Seal
@@ -34,7 +35,7 @@ from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()
 
-router = APIRouter(tags=["hooks"])
+router = APIRouter(tags=["hooks"], route_class=IdempotentRoute)
 
 
 class HookParts(Protocol):

@@ -37,7 +37,15 @@ from service.webhooks.signing import BadSignature, VerifiedCall, verify
 log = structlog.get_logger()
 
 MAX_BYTES = 20_000
-TYPES = ("room.started", "room.ended", "speaker.joined", "speaker.left", "speaker.role_changed")
+TYPES = (
+    "room.started",
+    "room.ended",
+    "speaker.joined",
+    "speaker.left",
+    "speaker.role_changed",
+    "speaker.muted",
+    "speaker.unmuted",
+)
 MOST_SECRETS = 2
 """Secrets of one room server: the new one and the one that it replaces."""
 REMEMBERED_FOR = timedelta(days=7)
@@ -231,11 +239,20 @@ class Hooks:
                 sent = _read(_SpeakerData, event.data)
                 reason = "the room server said so"
                 gone = await self._rooms.dismiss(sent.room.id, sent.speaker.id, reason)
+                gone |= await self._rooms.record_departure(sent.room.id, sent.speaker.id)
                 return HookOutcome.DONE if gone else HookOutcome.IGNORED
+            case "speaker.muted" | "speaker.unmuted":
+                sent = _read(_SpeakerData, event.data)
+                known = await self._rooms.record_mute(
+                    sent.room.id, sent.speaker.id, muted=event.type == "speaker.muted"
+                )
+                return HookOutcome.DONE if known else HookOutcome.IGNORED
             case "speaker.joined" | "speaker.role_changed":
                 sent = _read(_SpeakerData, event.data)
                 name = sent.speaker.name or sent.speaker.id
-                speaker = Speaker(sent.room.id, sent.speaker.id, name, sent.speaker.role)
+                here = self._speakers.speakers(sent.room.id)
+                muted = any(one.muted for one in here if one.id == sent.speaker.id)
+                speaker = Speaker(sent.room.id, sent.speaker.id, name, sent.speaker.role, muted)
                 known = await self._speakers.speaker_changed(speaker)
                 return HookOutcome.DONE if known else HookOutcome.IGNORED
             case _:
@@ -259,6 +276,7 @@ class Hooks:
             secrets=room.connector.secrets(),
             languages=room.languages,
             policies=room.policies,
+            tags=room.tags,
         )
         if new:
             await self._record(signer.room_server, Action.ROOM_OPENED, room.id)

@@ -16,6 +16,7 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow
+from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
 from service.access.names import PlainText
 from service.access.scope import RoomGlob, glob_in_scope, require_new_in_scope
@@ -37,7 +38,7 @@ from service.webhooks.signing import make_secret
 
 log = structlog.get_logger()
 
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(tags=["webhooks"], route_class=IdempotentRoute)
 
 
 class WebhookParts(Protocol):

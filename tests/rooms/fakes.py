@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from service.listening.events import AudioGap, HeardUntil, TranscriptHeard
 from service.listening.packet import Packet
 from service.rooms.control import ActionRoute
-from service.rooms.room import Room, RoomState, Speaker
+from service.rooms.room import Room, RoomState, Speaker, state_on_record
+from service.rooms.room_change import RoomChange, description_of
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -46,10 +47,12 @@ class Rooms:
     live: dict[tuple[str, str], Speaker] = field(default_factory=dict)
     left: list[tuple[str, str]] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    original: dict[str, RoomChange] = field(default_factory=dict)
     away: bool = False
 
     async def add(self, room: Room, sealed: str | None = None) -> None:
         self.rooms[room.id] = room
+        self.original[room.id] = description_of(room)
         if sealed is not None:
             self.secrets[room.id] = sealed
 
@@ -72,9 +75,20 @@ class Rooms:
     async def listening(self) -> Sequence[Room]:
         return [room for room in self.rooms.values() if room.state is not RoomState.ENDED]
 
+    async def opened_with(self, room_id: str) -> RoomChange | None:
+        return self.original.get(room_id)
+
+    async def change(self, room_id: str, change: Callable[[Room], Room]) -> tuple[Room, Room]:
+        if self.away:
+            raise Away
+        before = self.rooms[room_id]
+        self.rooms[room_id] = change(before)
+        return before, self.rooms[room_id]
+
     async def set_state(self, room_id: str, state: RoomState, reason: str) -> Room:
         if self.away:
             raise Away
+        state = state_on_record(state, listening=self.rooms[room_id].listening)
         self.rooms[room_id] = replace(self.rooms[room_id], state=state, reason=reason)
         return self.rooms[room_id]
 
@@ -167,9 +181,21 @@ class Mutes:
     """`service.rooms.ports.MuteStore`."""
 
     ids: set[str] = field(default_factory=set)
+    by_room: set[str] = field(default_factory=set)
 
     async def muted(self, room_id: str) -> Collection[str]:
         return frozenset(self.ids)
+
+    async def record_room_mute(self, room_id: str, speaker_id: str) -> None:
+        self.ids.add(speaker_id)
+        self.by_room.add(speaker_id)
+
+    async def end_room_mute(self, room_id: str, speaker_id: str) -> bool:
+        if speaker_id not in self.by_room:
+            return False
+        self.ids.discard(speaker_id)
+        self.by_room.discard(speaker_id)
+        return True
 
     async def lifted(self, room_id: str, speaker_id: str) -> None:
         self.ids.discard(speaker_id)
@@ -184,7 +210,7 @@ class Notices:
     async def noticed(self, room_id: str) -> bool:
         return room_id in self.rooms
 
-    async def set_noticed(self, room_id: str, now: datetime) -> None:
+    async def set_noticed(self, room_id: str, notice: str, now: datetime) -> None:
         self.rooms.append(room_id)
 
 
@@ -266,6 +292,9 @@ class Audience:
     def room_lost(self, room_id: str) -> None:
         self.rooms.append(("lost", room_id))
         self.here.clear()
+
+    async def room_changed(self, room: Room) -> None:
+        self.rooms.append(("changed", room.id))
 
     async def room_left(self, room_id: str, reason: str) -> None:
         await self.leaving.wait()

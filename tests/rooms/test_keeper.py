@@ -41,6 +41,7 @@ class Session:
     """`service.rooms.connector.RoomSession`."""
 
     report: Callable[[str], None] = lambda missing: None
+    room: Room | None = None
     ended: asyncio.Future[Exception] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -59,6 +60,12 @@ class Session:
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return True
+
+    async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
+        return True
+
+    def room_changed(self, room: Room) -> None:
+        self.room = room
 
 
 @dataclass

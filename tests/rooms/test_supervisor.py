@@ -55,6 +55,12 @@ class Session:
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return speaker_id == "ann"
 
+    async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
+        return True
+
+    def room_changed(self, room: Room) -> None:
+        self.room = room
+
 
 @dataclass
 class Connector:

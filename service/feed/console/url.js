@@ -6,7 +6,7 @@ export const CATEGORIES = [
   "child_sexual_exploitation", "hate", "indiscriminate_weapons", "non_violent_crimes", "privacy_violations",
   "sex_related_crimes", "sexual_content", "suicide_self_harm", "violent_crimes",
 ];
-export const LIVE_ROOMS = ["joining", "listening", "degraded", "lost"].map((state) => `state=${state}`).join("&");
+export const LIVE_ROOMS = ["joining", "listening", "paused", "degraded", "lost"].map((state) => `state=${state}`).join("&");
 export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided", escalated: "" };
 
 /** @returns {{filters: object, opened: string|null, view: "watch"|"rules"}} the address's values; bad ones are ignored */

@@ -75,3 +75,8 @@ class _UnknownServer:
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         return False
+
+    async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
+        return False
+
+    def room_changed(self, room: Room) -> None: ...

@@ -20,7 +20,7 @@ class StayDependencies:
     Attributes:
         action_route: Tells whether a webhook sends a room's actions to its room server.
         addresses: Local addresses that media may come to; None: all but loopback.
-        announced: Ids of the rooms whose members were given the notice in this run.
+        announced: Notice that members were given and that is not on record yet, by room id.
     """
 
     listener: RoomListener
@@ -31,4 +31,4 @@ class StayDependencies:
     addresses: Sequence[str] | None
     metrics: Metrics
     clock: Clock
-    announced: set[str] = field(default_factory=set)
+    announced: dict[str, str] = field(default_factory=dict)

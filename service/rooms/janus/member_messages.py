@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NoReturn
 
 from service.errors import StoreAway
 from service.rooms.actions import CannotAct
@@ -37,7 +38,13 @@ class MemberMessages:
         self._text_room = text_room
         self._dependencies = dependencies
         self._on_change = on_change
+        self._changed = asyncio.Event()
         self.problem = ""
+
+    def room_changed(self, room: Room) -> None:
+        """Note the room's new notice; `keep_notice` announces it if members are to be told."""
+        self._room = room
+        self._changed.set()
 
     async def warn(self, name: str, words: str) -> str:
         """Warn a speaker in the text room.
@@ -58,25 +65,38 @@ class MemberMessages:
             raise CannotAct(str(error)) from error
         return "the room's text room shows it"
 
-    async def give_notice(self) -> None:
-        """Announce the room's notice once, also across reconnections and restarts."""
-        text = self._room.notice
-        if self._text_room is None or not text:
-            return
-        notices, announced = self._dependencies.notices, self._dependencies.announced
+    async def keep_notice(self) -> NoReturn:
+        """Announce the room's notice once, also across reconnections and restarts.
+
+        It is announced again when listening is paused or resumed.
+        """
         while True:
+            self._changed.clear()
             try:
-                if await notices.noticed(self._room.id):
-                    return
-                if self._room.id not in announced:
-                    await self._text_room.announce(text)
-                    announced.add(self._room.id)
-                await notices.set_noticed(self._room.id, self._dependencies.clock())
-                announced.discard(self._room.id)
-                return
+                await self._give_notice()
             except JanusRefusal as error:
-                self.problem = f"members could not be told of us: {str(error)[:200]}"
-                self._on_change()
-                return
+                self._set_problem(f"members could not be told of us: {str(error)[:200]}")
             except StoreAway:
                 await asyncio.sleep(_RETRY_S)
+                continue
+            else:
+                self._set_problem("")
+            await self._changed.wait()
+
+    async def _give_notice(self) -> None:
+        room, announced = self._room, self._dependencies.announced
+        if self._text_room is None or not room.notice:
+            return
+        if await self._dependencies.notices.noticed(room.id):
+            return
+        if announced.get(room.id) != room.notice:
+            await self._text_room.announce(room.notice)
+            announced[room.id] = room.notice
+        now = self._dependencies.clock()
+        await self._dependencies.notices.set_noticed(room.id, room.notice, now)
+        announced.pop(room.id, None)
+
+    def _set_problem(self, problem: str) -> None:
+        if self.problem != problem:
+            self.problem = problem
+            self._on_change()

@@ -9,10 +9,11 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
 from service.access.authenticate import Door
 from service.access.dependency import door_of
+from service.access.idempotency import IdempotentRoute
 from service.provider import Provider
 from service.rooms.janus.hook import JanusHookOutcome
 
-router = APIRouter(tags=["hooks"])
+router = APIRouter(tags=["hooks"], route_class=IdempotentRoute)
 
 
 class JanusEvents(Protocol):

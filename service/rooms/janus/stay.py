@@ -18,11 +18,12 @@ from service.errors import StoreAway
 from service.listening.packet import Packet
 from service.rooms.actions import CannotAct, RoomAction
 from service.rooms.connector import Muted, RoomLost, RoomOver, RoomRefused
-from service.rooms.janus.api import JanusRefusal, JanusSession, janus_session
+from service.rooms.janus.api import Handle, JanusRefusal, JanusSession, janus_session
 from service.rooms.janus.dependencies import StayDependencies
 from service.rooms.janus.early_packets import EarlyPackets
 from service.rooms.janus.identity import SpeakerIds, inaudible_reason, person_of, shown_name
 from service.rooms.janus.lines import TrackId
+from service.rooms.janus.listener_name import ListenerName
 from service.rooms.janus.member_messages import MemberMessages
 from service.rooms.janus.moderation import Moderation
 from service.rooms.janus.mute_keeper import MuteKeeper
@@ -64,6 +65,7 @@ class JanusStay:
         self._tasks = asyncio.TaskGroup()
         self._moderation: Moderation | None = None
         self._messages: MemberMessages | None = None
+        self._name: ListenerName | None = None
         self._reception: Reception | None = None
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._reported_heard = False
@@ -82,7 +84,11 @@ class JanusStay:
         async with janus_session(
             server, api_secret=access.api_secret, token=access.token
         ) as session:
-            moderation, messages, private_id = await self._join(session)
+            handle, private_id = await self._join(session)
+            moderation, messages, name = self._moderation, self._messages, self._name
+            assert moderation is not None
+            assert messages is not None
+            assert name is not None
             self._reception = self._silence.reception = reception = Reception(
                 session,
                 self._place,
@@ -96,7 +102,8 @@ class JanusStay:
                 async with self._tasks:
                     self._spawn(self._until_over(), "janus room")
                     self._spawn(reception.until_lost(), "janus media")
-                    self._spawn(messages.give_notice(), "janus notice")
+                    self._spawn(messages.keep_notice(), "janus notice")
+                    self._spawn(name.keep(handle), "janus name")
                     await self._follow(reception, moderation, tell)
             finally:
                 self._silence.close()
@@ -132,6 +139,20 @@ class JanusStay:
     async def apply_confirmed(self, action: RoomAction, person: str) -> None:
         """Do nothing: Janus itself says who is in the room, and who is muted."""
 
+    async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
+        """Do nothing: Janus itself says who is muted, whatever a room server adds."""
+        return False
+
+    def room_changed(self, room: Room) -> None:
+        """Note the room's new description; show its members our name and notice, if they differ."""
+        self._room = room
+        if self._messages is not None and self._name is not None:
+            self._messages.room_changed(room)
+            self._name.change(self._listener_name())
+
+    def _listener_name(self) -> str:
+        return self._dependencies.notice.name(self._room.languages, self._room.listening)
+
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         """Do nothing: Janus itself says who is in the room, whatever a room server adds."""
         return False
@@ -144,31 +165,32 @@ class JanusStay:
         publishers = self._roster.publishers.items()
         return on_record | {feed for feed, one in publishers if self._ids.person(one) == person}
 
-    async def _join(self, session: JanusSession) -> tuple[Moderation, MemberMessages, int]:
+    async def _join(self, session: JanusSession) -> tuple[Handle, int]:
         """Enter as a listener whom everybody in the room sees.
 
         Returns:
-            Moderation and messages, and the number by which Janus recognises our subscription.
+            Our handle, and the number by which Janus recognises our subscription.
         """
         handle = await session.attach(VIDEOROOM, self._on_event)
-        self._moderation = moderation = Moderation(handle, self._place, self._roster)
+        self._moderation = Moderation(handle, self._place, self._roster)
         text_room = None if self._place.text_room is None else TextRoom(session, self._place)
-        self._messages = messages = MemberMessages(
+        self._messages = MemberMessages(
             self._room, text_room, self._dependencies, self._changed.set
         )
         body: dict[str, Any] = {
             "request": "join",
             "ptype": "publisher",
             "room": self._place.room,
-            "display": self._dependencies.notice.name(self._room.languages),
+            "display": self._listener_name(),
         }
+        self._name = ListenerName(self._listener_name(), self._changed.set)
         if self._place.pin:
             body["pin"] = self._place.pin
         try:
             answer = await handle.ask(body)
         except JanusRefusal as error:
             raise _refused(error, self._place) from error
-        return moderation, messages, int(answer.data.get("private_id", 0))
+        return handle, int(answer.data.get("private_id", 0))
 
     def _on_event(self, kind: str, data: Mapping[str, Any], sdp: str | None) -> None:
         if kind in ("detached", "hangup"):
@@ -266,8 +288,8 @@ class JanusStay:
             ),
             *self._mutes.problems,
         ]
-        if self._messages is not None and self._messages.problem:
-            problems.append(self._messages.problem)
+        members = (self._messages, self._name)
+        problems += [one.problem for one in members if one is not None and one.problem]
         beyond = len(problems) - _MOST_PROBLEMS
         return "; ".join(problems[:_MOST_PROBLEMS]) + (f"; and {beyond} more" if beyond > 0 else "")
 

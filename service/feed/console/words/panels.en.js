@@ -225,6 +225,7 @@ export default {
   "room.listening": "listening",
   "room.joining": "joining",
   "room.degraded": "partly heard",
+  "room.paused": "paused: not heard",
   "room.lost": "not heard",
   "room.paused": "paused: nobody is heard",
   "room.unknown": "not known: no connection",

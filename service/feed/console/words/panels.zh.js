@@ -225,6 +225,7 @@ export default {
   "room.listening": "正在收听",
   "room.joining": "正在加入",
   "room.degraded": "部分可听",
+  "room.paused": "已暂停收听",
   "room.lost": "听不到",
   "room.paused": "已暂停：没有收听",
   "room.unknown": "未知：没有连接",
