@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asr.speech import Utterance
 from service.listening.counters import EarCounters
@@ -26,6 +26,7 @@ class PausedEar:
     interrupted = False
     interrupted_at: datetime | None = None
     held_bytes = 0
+    awaited = False
 
     def __init__(self, room_id: str, speaker_id: str, since: datetime) -> None:
         self.room_id = room_id
@@ -36,6 +37,22 @@ class PausedEar:
     @property
     def counters(self) -> EarCounters:
         return EarCounters(packets=self._packets)
+
+    @property
+    def heard_at(self) -> datetime:
+        """Return the start of the gap, as `heard_until`."""
+        return self._since
+
+    def await_sound(self, since: datetime) -> None:
+        """Begin the gap at `since` if that is earlier."""
+        self._since = min(self._since, since)
+
+    def note_outage(self, from_at: datetime, to_at: datetime) -> None:
+        """Do nothing: no sound is awaited."""
+
+    def shift_clock(self, step: timedelta) -> None:
+        """Follow a step forward of the wall clock."""
+        self._since += step
 
     def heard_until(self) -> datetime:
         """Return the start of the gap: nothing after it has been heard."""
