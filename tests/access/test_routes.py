@@ -8,11 +8,14 @@ from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from service.access import routes
-from service.access.attempts import MOST, Attempts
+from service.access.answers import Answers
+from service.access.attempts import MOST
 from service.access.dependency import allow
 from service.access.keys import Key, Role, digest_of, make_key
 from service.access.parts import ACCESS
+from service.access.sealing import Seal
 from service.access.sessions import COOKIE, LIFETIME
+from service.storage.answers import SqlAnswers
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.expiry import expire
@@ -41,7 +44,14 @@ class Page:
         install_problems(self.app)
         self.app.include_router(routes.router)
         ACCESS.provide(
-            self.app, Access(self.keys, self.sessions, self.audit, self.clock, Attempts())
+            self.app,
+            Access(
+                self.keys,
+                self.sessions,
+                self.audit,
+                self.clock,
+                Answers(SqlAnswers(database), Seal(bytes(32)), self.clock),
+            ),
         )
 
         @self.app.post("/act")
