@@ -45,19 +45,19 @@ def guess(client: httpx.Client) -> list[int]:
     ]
 
 
-def test_a_forged_address_counts_for_nothing_and_is_warned_of_once(tenants: Tenants) -> None:
-    with call_from(tenants, "127.0.0.6") as forger:
+def test_a_forged_address_counts_for_nothing_and_is_warned_of_once(unscoped: Tenants) -> None:
+    with call_from(unscoped, "127.0.0.6") as forger:
         statuses = guess(forger)
     assert 429 in statuses, "one address guesses, whatever it says of itself"
-    log = tenants.server.log_file.read_text("utf-8")
+    log = unscoped.server.log_file.read_text("utf-8")
     (warning,) = [
         line for line in log.splitlines() if "forwarded_header" in line and "127.0.0.6" in line
     ]
     assert "FORWARDED_ALLOW_IPS" in warning
 
 
-def test_a_forged_scheme_counts_for_nothing(tenants: Tenants) -> None:
-    with call_from(tenants, "127.0.0.1") as forger:
+def test_a_forged_scheme_counts_for_nothing(unscoped: Tenants) -> None:
+    with call_from(unscoped, "127.0.0.1") as forger:
         forged = {"X-Forwarded-Proto": "https"}
         signed_in = forger.post("/v1/session", json={"key": ADMIN_KEY}, headers=forged)
     assert "Secure" not in signed_in.headers["set-cookie"]

@@ -59,38 +59,38 @@ ALIKE = (
 
 
 @pytest.mark.parametrize("fault", UNCLEAR)
-def test_a_key_with_an_unclear_name_is_refused(tenants: Tenants, fault: str) -> None:
+def test_a_key_with_an_unclear_name_is_refused(unscoped: Tenants, fault: str) -> None:
     body = {"name": UNCLEAR[fault], "role": "moderator"}
-    refused = tenants.admin.post("/v1/keys", json=body)
+    refused = unscoped.admin.post("/v1/keys", json=body)
     assert refused.status_code == 422, refused.text
     assert "name" in refused.text
 
 
 @pytest.mark.parametrize("name", CLEAR)
-def test_a_name_in_any_script_is_taken(tenants: Tenants, name: str) -> None:
-    made = tenants.admin.post("/v1/keys", json={"name": name, "role": "moderator"})
+def test_a_name_in_any_script_is_taken(unscoped: Tenants, name: str) -> None:
+    made = unscoped.admin.post("/v1/keys", json={"name": name, "role": "moderator"})
     assert made.status_code == 201, made.text
     assert made.json()["name"] == name
 
 
 @pytest.mark.parametrize(("first", "second"), ALIKE)
 def test_a_name_that_looks_like_a_valid_keys_is_refused_until_that_is_revoked(
-    tenants: Tenants, first: str, second: str
+    unscoped: Tenants, first: str, second: str
 ) -> None:
-    made = tenants.admin.post("/v1/keys", json={"name": first, "role": "observer"})
+    made = unscoped.admin.post("/v1/keys", json={"name": first, "role": "observer"})
     assert made.status_code == 201, made.text
     again = {"name": second, "role": "observer"}
-    refused = tenants.admin.post("/v1/keys", json=again)
+    refused = unscoped.admin.post("/v1/keys", json=again)
     assert refused.status_code == 409
     assert made.json()["id"] in refused.json()["detail"]
-    assert tenants.admin.delete(f"/v1/keys/{made.json()['id']}").status_code == 204
-    assert tenants.admin.post("/v1/keys", json=again).status_code == 201
+    assert unscoped.admin.delete(f"/v1/keys/{made.json()['id']}").status_code == 204
+    assert unscoped.admin.post("/v1/keys", json=again).status_code == 201
 
 
-def test_a_room_server_has_no_twin(tenants: Tenants) -> None:
+def test_a_room_server_has_no_twin(unscoped: Tenants) -> None:
     def make(name: str) -> int:
         asked = {"room_server": name}
-        return tenants.admin.post("/v1/hooks/secrets", json=asked).status_code
+        return unscoped.admin.post("/v1/hooks/secrets", json=asked).status_code
 
     assert make("janus-1") == 201
     assert make("janus-1") == 201, "its second secret, to rotate them"
@@ -98,11 +98,11 @@ def test_a_room_server_has_no_twin(tenants: Tenants) -> None:
     assert make("janus-2") == 201
 
 
-def test_a_webhooks_description_and_an_owner_hide_nothing(tenants: Tenants) -> None:
+def test_a_webhooks_description_and_an_owner_hide_nothing(unscoped: Tenants) -> None:
     asked = {"url": "https://names.invalid/", "description": "ours\u202e sruo"}
-    assert tenants.admin.post("/v1/webhooks", json=asked).status_code == 422
+    assert unscoped.admin.post("/v1/webhooks", json=asked).status_code == 422
     path = "/v1/alerts/alert-club-1/assign"
-    assert tenants.admin.post(path, json={"owner": "Mo\u200bra"}).status_code == 422
+    assert unscoped.admin.post(path, json={"owner": "Mo\u200bra"}).status_code == 422
 
 
 def test_the_command_refuses_the_same_names(tmp_path: Path) -> None:

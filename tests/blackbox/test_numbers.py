@@ -43,15 +43,15 @@ def is_cursor(name: str) -> bool:
 
 @pytest.mark.parametrize(("method", "path", "place", "name"), list(parameters()))
 def test_a_number_that_is_too_large_is_refused_with_a_remedy(
-    tenants: Tenants, method: str, path: str, place: str, name: str
+    unscoped: Tenants, method: str, path: str, place: str, name: str
 ) -> None:
-    ids = {"room_id": OURS, "webhook_id": tenants.webhooks[OURS], "pack": "demo"}
+    ids = {"room_id": OURS, "webhook_id": unscoped.webhooks[OURS], "pack": "demo"}
     for value in BAD_CURSORS if is_cursor(name) else LARGE:
-        answer = _call(tenants.admin, method, path, {**ids, name: value}, place)
+        answer = _call(unscoped.admin, method, path, {**ids, name: value}, place)
         assert answer.status_code == (400 if is_cursor(name) else 422), (value, answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
     for value in TEXT_CURSORS if name == "cursor" else ():
-        answer = _call(tenants.admin, method, path, {**ids, name: value}, place)
+        answer = _call(unscoped.admin, method, path, {**ids, name: value}, place)
         assert answer.status_code in (200, 400), (value, answer.text)
 
 
@@ -70,16 +70,16 @@ def _call(
 
 @pytest.mark.parametrize("order", ["newest", "severity"])
 def test_every_large_number_in_a_cursor_of_alerts_is_a_bad_cursor(
-    tenants: Tenants, order: str
+    unscoped: Tenants, order: str
 ) -> None:
     for cursor in BAD_CURSORS:
         query = {"cursor": cursor, "order": order}
-        answer = tenants.admin.get("/v1/alerts", params=query)
+        answer = unscoped.admin.get("/v1/alerts", params=query)
         assert answer.status_code == 400, (cursor, answer.text)
 
 
-def test_the_feed_refuses_a_cursor_that_no_event_has(tenants: Tenants) -> None:
+def test_the_feed_refuses_a_cursor_that_no_event_has(unscoped: Tenants) -> None:
     for value in LARGE:
         for sent in ({"params": {"since": value}}, {"headers": {"Last-Event-ID": value}}):
-            with tenants.admin.stream("GET", "/v1/feed", **sent) as answer:
+            with unscoped.admin.stream("GET", "/v1/feed", **sent) as answer:
                 assert answer.status_code == 400
