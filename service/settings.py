@@ -95,7 +95,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s?#]+$",
-        description="URL at which people reach this server. Empty: made of host and port.",
+        description="URL at which people reach this server. Pages may use it at this host only."
+        " Empty: made of host and port, and pages may use any host.",
     )
     notice: bool = Field(
         True, description="Tell the members of a room that it is listened to. False: you tell them."

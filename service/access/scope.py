@@ -86,7 +86,7 @@ def require_new_in_scope(caller: Scoped, named: str, *, what: str) -> None:
             403,
             "Outside the key's rooms",
             f"{what} is {named!r}, and this key is for {describe_scope(caller.rooms)} only; name a"
-            " room of these, or ask an admin for a key with other rooms",
+            " room of these, or ask an admin for a key (a room server: a secret) for other rooms",
         )
 
 

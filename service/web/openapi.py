@@ -17,7 +17,7 @@ from service.web.problems import ProblemResponse
 _REFUSALS: Mapping[int, str] = {
     400: "The body or a cursor cannot be read",
     401: "The request has no valid key, token or signature",
-    403: "The key's role may not do this, or the call comes from another site",
+    403: "The key's role or rooms do not allow this, or the call comes from another site",
     404: "Nothing has this id or name",
     409: "The current state does not allow this; `detail` says which state does",
     412: "It has changed since you read it",
@@ -25,7 +25,7 @@ _REFUSALS: Mapping[int, str] = {
     415: "The body has the wrong content type",
     422: "A parameter or the body is not valid; `errors` says where",
     428: "The header `If-Match` is missing",
-    429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
+    429: "Too many unknown keys or tokens came from this address; see `Retry-After`",
     503: "The database or the transcriber is unavailable; `Retry-After` says when to try again",
 }
 
@@ -34,22 +34,18 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "show_rules": (401,),
     "sign_in": (401, 403, 429, 503),
     "sign_out": (403, 503),
+    "create_key": (409,),
     "revoke_key": (409,),
-    "list_keys": (403,),
-    "list_audit_log": (403,),
     "put_pack": (412,),
-    "show_pack": (403,),
-    "list_pack_versions": (403,),
-    "show_pack_version": (403,),
     "roll_back_pack": (412,),
-    "report_rules": (403,),
+    "report_rules": (404,),
     "backtest_packs": (409,),
     "open_room": (409,),
     "change_room": (409,),
     "create_publish_token": (409,),
-    "publish_track": (401, 403, 409, 503),
-    "add_candidates": (401, 403, 409, 412, 428, 503),
-    "stop_publishing": (401, 403, 503),
+    "publish_track": (401, 403, 409, 429, 503),
+    "add_candidates": (401, 403, 409, 412, 428, 429, 503),
+    "stop_publishing": (401, 403, 429, 503),
     "stream_events": (400,),
     "acknowledge_alert": (409,),
     "resolve_alert": (409,),
@@ -57,14 +53,10 @@ BY_OPERATION: Mapping[str, tuple[int, ...]] = {
     "assign_alert": (409,),
     "escalate_alert": (409,),
     "request_alert_action": (409,),
-    "list_webhooks": (403,),
     "create_webhook": (409,),
-    "show_webhook": (403,),
-    "list_deliveries": (403,),
     "redeliver_events": (409,),
-    "receive_room_event": (401, 409, 422, 503),
+    "receive_room_event": (401, 403, 409, 422, 503),
     "receive_janus_events": (401, 422, 429, 503),
-    "list_hook_secrets": (403,),
     "create_hook_secret": (409,),
 }
 """Refusals that an operation's parameters do not imply: operation id -> statuses."""
@@ -142,10 +134,10 @@ def complete(document: Mapping[str, Any]) -> dict[str, Any]:
     for name in _UNUSED:
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
-    for path, method, operation in operations(whole):
+    for path, _, operation in operations(whole):
         responses = operation["responses"]
         responses.pop("422", None)
-        for status in refusals(path, method, operation):
+        for status in refusals(path, operation):
             responses.setdefault(str(status), _refused(status))
     _describe_events(whole)
     _title_components_only(whole)
@@ -197,13 +189,13 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str
             yield path, method.upper(), operation
 
 
-def refusals(path: str, method: str, operation: Mapping[str, Any]) -> list[int]:
+def refusals(path: str, operation: Mapping[str, Any]) -> list[int]:
     """Return the status of every refusal that a call can get."""
     found = set(BY_OPERATION.get(operation["operationId"], ()))
     parameters = operation.get("parameters", [])
     keyed = {"HTTPBearer": []} in operation.get("security", [])
     if keyed:
-        found |= {401, 403, 429, 503} if method not in SAFE_METHODS else {401, 429, 503}
+        found |= {401, 403, 429, 503}
     if path.startswith("/v1/") or parameters:
         found.add(422)  # paths under `/v1/` refuse unknown parameters
     if any(one["in"] == "path" for one in parameters):

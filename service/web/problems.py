@@ -92,6 +92,9 @@ def _invalid(request: Request, error: RequestValidationError) -> Problem:
     if _has_wrong_type(request, error):
         detail = "the body is not sent as JSON; send `Content-Type: application/json`"
         return Problem(415, "Wrong content type", detail)
+    if any(tuple(fault["loc"]) == ("query", "cursor") for fault in error.errors()):
+        detail = "`cursor` is longer than any of ours; leave it out to begin at the start"
+        return Problem(400, "Bad cursor", detail)
     faults = [_fault(fault) for fault in error.errors()]
     detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults[:5])
     return Problem(422, "Invalid request", detail, extra={"errors": faults[:50]})
@@ -99,7 +102,7 @@ def _invalid(request: Request, error: RequestValidationError) -> Problem:
 
 def _fault(error: Mapping[str, Any]) -> dict[str, str]:
     where = ".".join(str(part) for part in error["loc"])[:_SHOWN]
-    what = str(error["msg"])
+    what = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "json_invalid":
         what = f"not JSON from character {error['loc'][-1]} on: {error['ctx']['error']}"
         where = "body"

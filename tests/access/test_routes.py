@@ -93,6 +93,7 @@ async def test_a_key_is_changed_into_a_cookie_that_no_script_can_read(page: Page
         "role": "moderator",
         "key_id": key.id,
         "expires_at": "2026-05-18T00:00:00.123Z",
+        "rooms": [],
     }
     assert answer.json() == body
     cookie = answer.headers["set-cookie"]

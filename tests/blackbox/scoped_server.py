@@ -46,21 +46,34 @@ class Tenants:
         return str(made.json()["id"])
 
 
+def call_from(tenants: Tenants, address: str, secret: str | None = None) -> httpx.Client:
+    """Make a client at one of this machine's loopback addresses, such as 127.0.0.4."""
+    headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    transport = httpx.HTTPTransport(local_address=address)
+    return httpx.Client(
+        base_url=tenants.server.url, headers=headers, transport=transport, timeout=30
+    )
+
+
 def alert_in(room_id: str) -> str:
     """Return the id of the room's alert."""
     return f"alert-{room_id}"
 
 
 def make_tenants(server: Server, admin: httpx.Client) -> Tenants:
-    """Make the keys, rooms, webhooks and alerts."""
+    """Make the rooms and webhooks."""
     tenants = Tenants(server, admin)
-    for role in ("room_server", "observer", "moderator"):
-        tenants.keys[role] = tenants.make_key(f"Club {role}", role, rooms=SCOPE)
     for room_id in (OURS, THEIRS):
         tenants.open_room(room_id)
         tenants.webhooks[room_id] = tenants.make_webhook(room_id)
-    asyncio.run(_put_alerts(server))
     return tenants
+
+
+def add_scoped_keys(tenants: Tenants) -> None:
+    """Make the keys for `club-*`, and the alerts."""
+    for role in ("room_server", "observer", "moderator"):
+        tenants.keys[role] = tenants.make_key(f"Club {role}", role, rooms=SCOPE)
+    asyncio.run(_put_alerts(tenants.server))
 
 
 async def _put_alerts(server: Server) -> None:

@@ -17,9 +17,8 @@ import httpx
 import pytest
 
 from tests.access.test_every_route import TABLE, Guard
-from tests.blackbox.scoped_server import OURS, THEIRS, Tenants, alert_in, make_tenants
+from tests.blackbox.scoped_server import OURS, THEIRS, Tenants, alert_in
 from tests.e2e.credentials import stored_keys
-from tests.server import Server
 
 
 class Scope(Enum):
@@ -108,25 +107,20 @@ BODIES: Mapping[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def tenants(shared_server: Server) -> Iterator[Tenants]:
-    with shared_server.client() as admin:
-        tenants = make_tenants(shared_server, admin)
-        for role in ROLES:
-            tenants.keys[f"all {role}"] = tenants.make_key(f"Everywhere {role}", role)
-        tenants.keys["admin"] = shared_server.key
-        tenants.keys["wrong"] = "ek_" + "x" * 43
-        stored = stored_keys(shared_server.data)
-        tenants.keys |= {who: stored[who] for who in ("revoked", "expired")}
-        yield tenants
-
-
 class Attacker:
     """Caller of routes who cares only for the status and the problem."""
 
     def __init__(self, tenants: Tenants) -> None:
         self.tenants = tenants
-        self._http = httpx.Client(base_url=tenants.server.url, trust_env=False, timeout=30)
+        self.keys = dict(tenants.keys)
+        for role in ROLES:
+            self.keys[f"all {role}"] = tenants.make_key(f"Everywhere {role}", role)
+        stored = stored_keys(tenants.server.data)
+        self.keys |= {who: stored[who] for who in ("revoked", "expired")}
+        self.keys["wrong"] = "ek_" + "x" * 43
+        # The address guesses keys, and must then wait: other tests call from another address.
+        transport = httpx.HTTPTransport(local_address="127.0.0.3")
+        self._http = httpx.Client(base_url=tenants.server.url, transport=transport, timeout=30)
         self._deleted = 0
 
     def call(
@@ -147,7 +141,7 @@ class Attacker:
             return answer.status_code, text
 
     def called_with_key(self, route: str, who: str, room: str) -> tuple[int, str]:
-        secret = self.tenants.keys.get(who)
+        secret = self.keys.get(who)
         headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
         return self.call(route, self.ids(route, room), headers, room)
 
@@ -256,7 +250,7 @@ def test_a_page_of_another_site_changes_nothing_with_a_persons_cookie(
     if isinstance(TABLE[route], Guard) or route.startswith("GET "):
         return  # no cookie opens these, or they change nothing and no page can read the answer
     with httpx.Client(base_url=tenants.server.url, trust_env=False) as browser:
-        shown = browser.post("/v1/session", json={"key": tenants.keys["all admin"]})
+        shown = browser.post("/v1/session", json={"key": attacker.keys["all admin"]})
         cookie = shown.headers["set-cookie"].partition(";")[0]
     for origin in ("https://evil.example", "null", "http://127.0.0.1:1"):
         headers = {"Cookie": cookie, "Origin": origin}
@@ -276,7 +270,7 @@ def test_wrong_keys_get_in_nowhere_and_then_must_wait(route: str, attacker: Atta
 
 
 def _unknown(attacker: Attacker, route: str, role: str) -> tuple[int, str]:
-    headers = {"Authorization": f"Bearer {attacker.tenants.keys[role]}"}
+    headers = {"Authorization": f"Bearer {attacker.keys[role]}"}
     return attacker.call(route, {**IDS, **UNKNOWN}, headers, OURS)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.processes import Helper
-from tests.server import clean_environment
+from tests.server import PYTHON, clean_environment
 
 START_S = 30.0
 COMMAND_S = 90.0
@@ -35,7 +35,7 @@ class Done:
 def earshot(*arguments: str, **settings: str) -> Done:
     """Run a command until it ends by itself."""
     done = subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [PYTHON, "-P", "-m", "service", *arguments],
         env=clean_environment() | settings,
         stdin=subprocess.DEVNULL,
         capture_output=True,

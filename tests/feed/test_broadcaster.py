@@ -341,3 +341,20 @@ class Client:
                         raise AssertionError
                     case _:
                         assert_never(item)
+
+
+@pytest.mark.anyio
+async def test_a_scoped_subscriber_gets_nothing_of_other_rooms_live_or_from_the_log(
+    database: Database,
+) -> None:
+    broadcaster = Broadcaster(SqlEventLog(database))
+    async with following(broadcaster):
+        with broadcaster.subscribe(0, EventFilter(rooms=("club-*",))) as ours:
+            await write(database, room_id="bar-1")
+            await write(database, room_id="")
+            await write(database, room_id="club-1")
+            assert await read_until(ours, 3) == [3]
+            for room_id in ("bar-1", "", "club-1"):
+                broadcaster.send_live(SpeakerLevels(room_id, {"ann": -20.0}), NOW)
+            live = [item for item in await ours.next(SOON_S) if isinstance(item, LiveEvent)]
+            assert [item.room_id for item in live] == ["club-1"]

@@ -30,7 +30,8 @@ export function maskedExcerpt(alert) {
 export function notificationWords(store, alert) {
   const said = names(store, alert);
   return {
-    title: words("notify.title", said),
+    // The name may run from right to left.
+    title: words("notify.title", { ...said, name: `\u2068${said.name}\u2069` }),
     body: `${said.rule}\n\u201c${[...maskedExcerpt(alert)].slice(0, EXCERPT).join("")}\u201d`,
   };
 }
