@@ -56,7 +56,7 @@ class SqlAnswers:
             gone = (await connection.execute(old)).rowcount
             for caller in (await connection.scalars(crowded)).all():
                 mine = table.caller == caller
-                newest_first = (
+                newest = (
                     select(table.claimed_at).where(mine).order_by(table.claimed_at.desc())
                 )
                 until = await connection.scalar(newest_first.offset(most).limit(1))

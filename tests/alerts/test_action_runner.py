@@ -39,6 +39,9 @@ class Actions:
             raise StoreAway("away")
         self.all[action.id] = action
 
+    async def find(self, action_id: str) -> ModeratorAction | None:
+        return self.all.get(action_id)
+
     async def pending(self) -> Sequence[ModeratorAction]:
         return [one for one in self.all.values() if one.state is ActionState.REQUESTED]
 
