@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,9 +20,15 @@ HEARD_S = 30.0
 SLACK = timedelta(seconds=0.5)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("changes")) as server:
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    return shared_server
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """Start a server that a test may kill, and whose policies it may change."""
+    with Server(tmp_path / "data") as server:
         yield server
 
 
@@ -49,7 +56,7 @@ async def change(server: Server, room: str, **fields: Any) -> dict[str, Any]:
 def spans(feed: Followed, type_: str, start: str, end: str) -> list[tuple[datetime, datetime]]:
     return [
         (datetime.fromisoformat(one[start]), datetime.fromisoformat(one[end]))
-        for one in feed.of(type_)
+        for one in feed.of(type_, room_id="pause")
     ]
 
 
@@ -76,8 +83,8 @@ async def test_a_pause_hears_nothing_loses_nothing_and_keeps_the_speaker(server:
         after = await voice.say("trudy-insult")
         await feed.has("transcript.heard", count=2, speaker_id="mallory", seconds=HEARD_S)
         await feed.has("audio.gap", reason="listening was paused", seconds=HEARD_S)
-        await feed.has("alert.raised", count=2, seconds=HEARD_S)
-        texts = [one["text"] for one in feed.of("transcript.heard")]
+        await feed.has("alert.raised", count=2, room_id="pause", seconds=HEARD_S)
+        texts = [one["text"] for one in feed.of("transcript.heard", room_id="pause")]
         assert "gift card" in texts[0], "words in flight are finished"
         assert "idiot" in texts[1], "it goes on at once"
         assert not any("password" in text for text in texts)
@@ -85,13 +92,15 @@ async def test_a_pause_hears_nothing_loses_nothing_and_keeps_the_speaker(server:
         heard = spans(feed, "transcript.heard", "started_at", "ended_at")
         assert [covered(one, heard) for one in (before, during, after)] == [True, False, True]
         assert [covered(one, gaps) for one in (before, during, after)] == [False, True, False]
-        assert feed.of("speaker.left") == []
+        assert feed.of("speaker.left", room_id="pause") == []
     with server.client() as client:
         client.delete("/v1/rooms/pause").raise_for_status()
 
 
+@pytest.mark.drill
 @pytest.mark.anyio
-async def test_new_policies_apply_to_the_next_utterance_without_a_join(server: Server) -> None:
+async def test_new_policies_apply_to_the_next_utterance_without_a_join(own_server: Server) -> None:
+    server = own_server
     with server.client() as client:
         yaml = {"Content-Type": "application/yaml"}
         client.put("/v1/policies/quiet", content=text_of("quiet"), headers=yaml).raise_for_status()
@@ -108,7 +117,9 @@ async def test_new_policies_apply_to_the_next_utterance_without_a_join(server: S
         assert len(feed.of("speaker.joined", room_id="rules")) == 1
 
 
-def test_a_pause_and_a_description_survive_a_crash_and_the_first_body(server: Server) -> None:
+@pytest.mark.drill
+def test_a_pause_and_a_description_survive_a_crash_and_the_first_body(own_server: Server) -> None:
+    server = own_server
     with server.client() as client:
         first = a_room(client, "kept")
         fields = {"title": "Late", "tags": ["eu", "late night"], "listening": False}
@@ -127,6 +138,14 @@ def test_a_pause_and_a_description_survive_a_crash_and_the_first_body(server: Se
         changes = client.get("/v1/audit", params={"subject": "kept"}).json()["items"]
         reasons = [one["reason"] for one in changes if one["action"] == "room.changed"]
         assert reasons == ["title, tags, listening paused"]
+
+
+def test_the_first_body_again_undoes_no_change(client: httpx.Client) -> None:
+    first = a_room(client, "again", tags=["eu"])
+    client.patch("/v1/rooms/again", json={"title": "Late", "tags": []}).raise_for_status()
+    again = client.post("/v1/rooms", json=first)
+    assert (again.status_code, again.json()["title"], again.json()["tags"]) == (200, "Late", [])
+    assert client.post("/v1/rooms", json={**first, "title": "Neither"}).status_code == 409
 
 
 def test_simultaneous_changes_of_different_fields_both_hold(
