@@ -44,7 +44,7 @@ class Voice(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: list[bytes] = []
+        self._payloads: list[bytes] = []
         self._sent = 0
         self._started_s = time.monotonic()
         self._silent = asyncio.Event()
@@ -53,7 +53,7 @@ class Voice(MediaStreamTrack):
         """Say a clip of the demo; return when its last packet has been sent."""
         packets = [packet.payload for packet in encode(clip_48k(f"{clip}.opus"))]
         self._silent.clear()
-        self._waiting += packets
+        self._payloads += packets
         started = datetime.now(UTC)
         await self._silent.wait()
         return Said(started, datetime.now(UTC))
@@ -61,8 +61,8 @@ class Voice(MediaStreamTrack):
     async def recv(self) -> Any:
         due_s = self._started_s + _FRAME_S * self._sent
         await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-        payload = self._waiting.pop(0) if self._waiting else _silence()
-        if not self._waiting:
+        payload = self._payloads.pop(0) if self._payloads else _silence()
+        if not self._payloads:
             self._silent.set()
         packet = VoicePacket(FRAME * self._sent, payload)
         self._sent += 1
