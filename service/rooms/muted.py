@@ -35,7 +35,7 @@ class MutedSpeakers:
         """Record a mute made at the room server.
 
         Raises:
-            StoreAway: It is not on record; the person is not heard all the same.
+            StoreAway: The mute is not on record, but the person is not heard.
         """
         self.add(person)
         await self._store.record_room_mute(self._room_id, person)

@@ -56,10 +56,8 @@ class SqlAnswers:
             gone = (await connection.execute(old)).rowcount
             for caller in (await connection.scalars(crowded)).all():
                 mine = table.caller == caller
-                newest_first = (
-                    select(table.claimed_at).where(mine).order_by(table.claimed_at.desc())
-                )
-                until = await connection.scalar(newest_first.offset(most).limit(1))
+                newest = select(table.claimed_at).where(mine).order_by(table.claimed_at.desc())
+                until = await connection.scalar(newest.offset(most).limit(1))
                 beyond = delete(idempotency_keys).where(mine, table.claimed_at <= until)
                 gone += (await connection.execute(beyond)).rowcount
         return gone

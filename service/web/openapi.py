@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import FastAPI
 
 from service.access.idempotency import HEADER as IDEMPOTENCY_KEY
-from service.access.same_origin import SAFE_METHODS
 from service.feed.schemas import REF, data_schemas
 from service.web.docstrings import describe_properties
 from service.web.problems import ProblemResponse

@@ -8,7 +8,6 @@ from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from service.access import routes
-from service.access.answers import Answers
 from service.access.attempts import MOST
 from service.access.dependency import allow
 from service.access.keys import Key, Role, digest_of, make_key
@@ -22,7 +21,7 @@ from service.storage.expiry import expire
 from service.storage.keys import SqlKeys
 from service.storage.sessions import SqlSessions
 from service.web.problems import install_problems
-from tests.access.parts import Access
+from tests.access.parts import access_on
 from tests.storage.examples import NOW, SECOND, SetClock
 
 pytestmark = pytest.mark.anyio
@@ -43,16 +42,7 @@ class Page:
         self.app = FastAPI()
         install_problems(self.app)
         self.app.include_router(routes.router)
-        ACCESS.provide(
-            self.app,
-            Access(
-                self.keys,
-                self.sessions,
-                self.audit,
-                self.clock,
-                Answers(SqlAnswers(database), Seal(bytes(32)), self.clock),
-            ),
-        )
+        ACCESS.provide(self.app, access_on(database, self.clock))
 
         @self.app.post("/act")
         async def act(

@@ -23,6 +23,8 @@ from service.rooms.room import (
     SpeakerJoined,
     SpeakerLeft,
     SpeakerLevels,
+    SpeakerMuted,
+    SpeakerUnmuted,
 )
 from service.rulebook.version import ChangeKind, Origin, PoliciesChanged
 from service.verdict.overload import OverloadChanged, Pace
@@ -43,6 +45,8 @@ STORED: tuple[Event, ...] = (
     RoomLeft(replace(a_room(), state=RoomState.ENDED, reason="deleted")),
     SpeakerJoined(a_speaker()),
     SpeakerLeft(a_speaker(), "hung up"),
+    SpeakerMuted(replace(a_speaker(), muted=True)),
+    SpeakerUnmuted(a_speaker()),
     a_transcript(),
     a_gap(),
     AlertRaised(an_alert()),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import pytest
@@ -15,6 +15,7 @@ from service.rooms.actions import CannotAct, Carrier, ImpossibleAction, Obstacle
 from service.rooms.connector import Muted, RoomOver
 from service.rooms.notice import Notice
 from service.rooms.room import Room, RoomState
+from service.rooms.room_change import RoomChange
 from service.rooms.supervisor import Supervisor
 from tests.rooms.calls import until
 from tests.rooms.fakes import NOW, Audience, Away, Mutes, Rooms, SetClock, a_room
@@ -412,3 +413,66 @@ async def test_stopping_leaves_rooms_open_on_record() -> None:
     assert house.connector.joined == []
     assert house.state() is RoomState.LISTENING
     assert house.audience.rooms == []
+
+
+async def test_a_change_is_on_record_and_reaches_session_and_speakers() -> None:
+    async with supervising() as house:
+        await house.open()
+        session = house.connector.sessions["lobby"]
+        before, after = await house.supervisor.change("lobby", RoomChange(title="Late", tags=["a"]))
+        assert (before.title, after.title, after.tags) == ("Lobby", "Late", ["a"])
+        assert house.store.rooms["lobby"] == session.room == after
+        assert house.audience.rooms == [("changed", "lobby")]
+        assert house.supervisor.rooms() == [after]
+
+
+async def test_a_pause_is_the_rooms_state_until_listening_goes_on() -> None:
+    async with supervising() as house:
+        await house.open()
+        _, paused = await house.supervisor.change("lobby", RoomChange(listening=False))
+        assert (paused.state, paused.paused_at) == (RoomState.PAUSED, NOW)
+        assert paused.notice.startswith("Software does not listen")
+        await asyncio.sleep(0)
+        assert house.state() is RoomState.PAUSED
+        _, resumed = await house.supervisor.change("lobby", RoomChange(listening=True))
+        assert (resumed.state, resumed.paused_at) == (RoomState.LISTENING, None)
+        assert resumed.notice.startswith("Software listens")
+
+
+async def test_a_paused_room_is_paused_after_a_restart() -> None:
+    paused = replace(a_room(), state=RoomState.PAUSED, listening=False, paused_at=NOW)
+    async with supervising(paused) as house:
+        await until(lambda: house.connector.joined == ["lobby"])
+        await asyncio.sleep(0)
+        assert house.state() is RoomState.PAUSED
+
+
+async def test_both_descriptions_of_a_changed_room_are_the_same_room() -> None:
+    async with supervising() as house:
+        await house.open()
+        await house.supervisor.change("lobby", RoomChange(title="Late"))
+        for title in ("Lobby", "Late"):
+            room, new = await house.open(title=title)
+            assert (room.title, new) == ("Late", False)
+        with pytest.raises(Problem, match="Room differs"):
+            await house.open(title="Neither")
+
+
+async def test_a_room_that_has_ended_is_not_changed() -> None:
+    async with supervising() as house:
+        await house.open()
+        await house.supervisor.close("lobby")
+        with pytest.raises(Problem, match="Room ended"):
+            await house.supervisor.change("lobby", RoomChange(title="Late"))
+
+
+async def test_the_room_servers_mute_ends_when_the_speaker_leaves() -> None:
+    async with supervising(muted=["bob"]) as house:
+        await house.open()
+        assert await house.supervisor.record_mute("lobby", "ann", muted=True)
+        await house.connector.sessions["lobby"].muted.muted_by_room("ann")
+        assert house.mutes.ids == {"ann", "bob"}
+        assert await house.supervisor.record_departure("lobby", "ann")
+        assert not await house.supervisor.record_departure("lobby", "bob"), "a moderator muted them"
+        assert house.mutes.ids == {"bob"}
+        assert not await house.supervisor.record_mute("nowhere", "ann", muted=True)

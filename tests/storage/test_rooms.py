@@ -8,6 +8,7 @@ import pytest
 from service.errors import Problem
 from service.rooms.ports import RoomStore, TokenStore
 from service.rooms.room import Room, RoomState, Speaker
+from service.rooms.room_change import description_of
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.hearing import SqlHearing
@@ -173,3 +174,57 @@ async def test_a_token_for_an_unknown_room_is_a_404(database: Database) -> None:
     with pytest.raises(Problem) as caught:
         await SqlTokens(database).add_token("digest", a_speaker(), NOW)
     assert caught.value.status == 404
+
+
+async def test_a_change_is_stored_with_its_event_and_no_change_is_none(
+    rooms: RoomStore, database: Database
+) -> None:
+    await rooms.add(a_room())
+    opened = await rooms.opened_with("lobby")
+    assert opened == description_of(a_room())
+    for _ in range(2):
+        _, after = await rooms.change("lobby", lambda room: replace(room, tags=["eu"]))
+    assert list(after.tags) == ["eu"]
+    assert await types(database) == ["room.joined", "room.state"]
+    assert await rooms.opened_with("lobby") == opened
+    with pytest.raises(Problem, match="No such room"):
+        await rooms.change("nowhere", lambda room: room)
+
+
+async def test_a_paused_room_that_is_heard_is_paused_and_members_are_told_anew(
+    database: Database,
+) -> None:
+    rooms = SqlRooms(database, SetClock())
+    await rooms.add(replace(a_room(), notice="listens"))
+    await rooms.set_noticed("lobby", "another notice", NOW)
+    assert not await rooms.noticed("lobby"), "the room has another notice by now"
+    await rooms.set_noticed("lobby", "listens", NOW)
+    assert await rooms.noticed("lobby")
+    _, paused = await rooms.change(
+        "lobby", lambda room: replace(room, listening=False, paused_at=NOW)
+    )
+    assert not await rooms.noticed("lobby")
+    for state in (RoomState.LISTENING, RoomState.DEGRADED):
+        assert (await rooms.set_state("lobby", state, "")).state is RoomState.PAUSED
+    assert (await rooms.set_state("lobby", RoomState.LOST, "gone")).state is RoomState.LOST
+    found = await rooms.get("lobby")
+    assert found is not None
+    assert (found.listening, found.paused_at) == (False, NOW)
+    assert paused.id == "lobby"
+
+
+async def test_a_mute_and_an_unmute_are_events_of_their_own(
+    rooms: RoomStore, database: Database
+) -> None:
+    await rooms.add(a_room())
+    for muted in (False, True, True, False):
+        await rooms.speaker_joined(replace(a_speaker(), muted=muted), NOW)
+    await rooms.speaker_joined(replace(a_speaker(), name="Other", muted=True), NOW)
+    assert await types(database) == [
+        "room.joined",
+        "speaker.joined",
+        "speaker.muted",
+        "speaker.unmuted",
+        "speaker.muted",
+        "speaker.joined",
+    ]

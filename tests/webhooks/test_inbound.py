@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -112,3 +113,22 @@ async def test_what_a_room_server_opens_and_ends_is_on_record_under_its_name(
         ("rooms", "room_server", "room.closed"),
         ("rooms", "room_server", "room.opened"),
     ]
+
+
+async def test_a_mute_at_the_room_server_is_shown_and_outlasts_a_new_role(
+    database: Database, api: Api, rooms: RoomServer
+) -> None:
+    room = {"id": "lobby", "connector": {"kind": "whip"}}
+    await rooms.tell("room.started", {"room": room})
+    await asyncio.sleep(0)  # its session begins
+    await api.ears.speaker_joined(Speaker("lobby", "ann", "Ann"))
+    assert await rooms.tell("speaker.muted", about()) is HookOutcome.DONE
+    assert await api.actions.muted("lobby") == {"ann"}
+    await api.ears.speaker_changed(Speaker("lobby", "ann", "Ann", muted=True))
+    await rooms.tell("speaker.role_changed", about(role="host"))
+    assert api.ears.speakers("lobby") == [Speaker("lobby", "ann", "ann", "host", muted=True)]
+    assert await rooms.tell("speaker.unmuted", about()) is HookOutcome.DONE
+    assert await api.actions.muted("lobby") == set()
+    await rooms.tell("speaker.muted", about())
+    assert await rooms.tell("speaker.left", about()) is HookOutcome.DONE
+    assert await api.actions.muted("lobby") == set()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Self
 
@@ -254,8 +254,17 @@ class Listening:
     muted: MutedSpeakers
     notices: Notices
     metrics: Metrics
+    room: Room
+    notice: Notice
     reports: list[str] = field(default_factory=list)
     over: list[BaseException] = field(default_factory=list)
+
+    def listen(self, listening: bool) -> None:
+        """Pause or resume listening, as the room's keeper does."""
+        text = self.notice.text(self.room.languages, listening)
+        self.room = replace(self.room, listening=listening, notice=text)
+        self.notices.rooms.clear()
+        self.stay.room_changed(self.room)
 
     async def hears(self, *ids: str, seconds: float = 10.0) -> None:
         """Wait until exactly these speakers are present and new packets come from each."""
@@ -306,7 +315,8 @@ async def listening(
     muted_speakers = MutedSpeakers("lobby", muted, Mutes(set(muted)))
     stay = janus_connector.enter(joining, secrets, muted_speakers)
     assert isinstance(stay, JanusStay)
-    ours = Listening(audience, stay, muted_speakers, notices, metrics)
+    notice = dependencies.notice
+    ours = Listening(audience, stay, muted_speakers, notices, metrics, joining, notice)
 
     async def run() -> None:
         try:

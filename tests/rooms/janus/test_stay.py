@@ -291,6 +291,25 @@ async def test_members_get_the_notice_once(janus: Janus, room: str) -> None:
         assert reader.read[1] == "ann: please"
 
 
+async def test_members_see_and_read_that_listening_is_paused(janus: Janus, room: str) -> None:
+    def shown() -> str:
+        (ours,) = janus.participants(room).values()
+        return str(ours["display"]).partition(" https")[0]
+
+    async with Reader(janus, "lounge") as reader:
+        wanted = {"text_room": "lounge", "text_room_secret": TEXT_ROOM_SECRET}
+        async with listening(janus, room, connector=wanted) as ours:
+            await until(lambda: ours.notices.rooms == ["lobby"])
+            for on in (False, True):
+                ours.listen(on)
+                await until(lambda: ours.notices.rooms == ["lobby"])
+                name = "Moderation (listening)" if on else "Moderation (paused)"
+                await until(lambda name=name: shown() == name)  # type: ignore[misc]
+        await until(lambda: len(reader.read) == 3)
+        assert reader.read[1].startswith("Software does not listen to this room for now.")
+        assert reader.read[2] == reader.read[0]
+
+
 async def test_a_notice_that_cannot_be_given_is_reported(janus: Janus, room: str) -> None:
     wanted = {"text_room": "lounge", "text_room_secret": "wrong"}
     async with listening(janus, room, connector=wanted) as ours:
