@@ -113,7 +113,7 @@ class Desk:
     http: httpx.Client
     receiver: Receiver
 
-    def alert(self, rule_id: str, **wanted: object) -> dict[str, Any]:
+    def alert(self, rule_id: str, **wanted: str) -> dict[str, Any]:
         items = self.http.get("/v1/alerts", params=wanted).json()["items"]
         (found,) = [each for each in items if each["matches"][0]["rule_id"] == rule_id]
         return dict(found)

@@ -185,11 +185,12 @@ def test_decisions_about_despair_of_an_earlier_release_become_those_of_help(url:
     def add(connection: Connection) -> None:
         found = {table.name: table for table in tables(connection)}
         for id_, (category, rule_id, outcome) in rows.items():
-            own = {"id": id_, "utterance_id": id_, "category": category, "outcome": outcome}
-            own |= {"matches": [{"rule_id": rule_id}]}
-            connection.execute(found["alerts"].insert().values(a_row(found["alerts"]) | own))
-            own = {"utterance_id": id_, "category": category, "rule_id": rule_id}
-            connection.execute(found["rule_hits"].insert().values(a_row(found["rule_hits"]) | own))
+            alert, hit = a_row(found["alerts"]), a_row(found["rule_hits"])
+            alert |= {"id": id_, "utterance_id": id_, "category": category, "outcome": outcome}
+            alert |= {"matches": [{"rule_id": rule_id}]}
+            hit |= {"utterance_id": id_, "category": category, "rule_id": rule_id}
+            connection.execute(found["alerts"].insert().values(alert))
+            connection.execute(found["rule_hits"].insert().values(hit))
 
     on(url, add)
     migrate(url)
