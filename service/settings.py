@@ -79,6 +79,15 @@ class Settings(BaseSettings):
             "that a webhook cannot reach into your network."
         ),
     )
+    action_timeout_s: float = Field(
+        30,
+        ge=1,
+        le=600,
+        description=(
+            "Seconds in which a room server confirms a moderator's action. Then it has failed, and "
+            "is not carried out any more: people act on what happens now."
+        ),
+    )
     listen_to: Annotated[list[str], NoDecode] = Field(
         [],
         description=("Rooms that a room server's events may open: ids or globs, comma-separated."),
