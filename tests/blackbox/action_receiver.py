@@ -129,11 +129,15 @@ def add_webhook(client: httpx.Client, url: str, *types: str) -> str:
     return str(made.json()["id"])
 
 
-def act(client: httpx.Client, alert: str, action: str = "mute_speaker") -> dict[str, Any]:
-    """Request an action. A webhook that was made just now may take a moment to be known."""
+def warn(client: httpx.Client, alert: str) -> dict[str, Any]:
+    """Request a warning, each time another one.
+
+    A webhook that was made just now may take a moment to be known.
+    """
+    body = {"action": "warn", "message": f"Please stop. ({time.monotonic_ns()})"}
     deadline_s = time.monotonic() + _PATIENCE_S
     while True:
-        asked = client.post(f"/v1/alerts/{alert}/actions", json={"action": action})
+        asked = client.post(f"/v1/alerts/{alert}/actions", json=body)
         if asked.status_code != 409 or time.monotonic() > deadline_s:
             break
         time.sleep(0.05)
