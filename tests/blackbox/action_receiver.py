@@ -65,6 +65,9 @@ class Receiver(ThreadingHTTPServer):
     def of_type(self, type_: str) -> list[Received]:
         return [one for one in self.received if one.type == type_]
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Let a server go that has closed its connection."""
+
     def until(self, found: Callable[[], bool]) -> None:
         """Wait until a condition holds that changes only with received events."""
         with self.news:
