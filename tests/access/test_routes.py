@@ -12,9 +12,7 @@ from service.access.attempts import MOST
 from service.access.dependency import allow
 from service.access.keys import Key, Role, digest_of, make_key
 from service.access.parts import ACCESS
-from service.access.sealing import Seal
 from service.access.sessions import COOKIE, LIFETIME
-from service.storage.answers import SqlAnswers
 from service.storage.audit import SqlAudit
 from service.storage.engine import Database
 from service.storage.expiry import expire
