@@ -101,6 +101,7 @@ class Actions(RuleBasedStateMachine):
             person,
             "Mo",
             self.clock(),
+            id_=new_id("ac"),
             carrier=carrier,
             timeout=30 * SECOND,
             reason="",
