@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
@@ -66,6 +67,7 @@ class Actions(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.folder = tempfile.TemporaryDirectory()
         self.clock = SetClock()
+        self.numbers = itertools.count()
         self.ids: set[str] = set()
         self.confirmed: dict[str, set[ActionOutcome]] = {}
         self.refuses = False
@@ -101,7 +103,7 @@ class Actions(RuleBasedStateMachine):
             person,
             "Mo",
             self.clock(),
-            id_=new_id("ac"),
+            id_=f"ac_{next(self.numbers)}",
             carrier=carrier,
             timeout=30 * SECOND,
             reason="",
