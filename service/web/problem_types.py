@@ -56,7 +56,6 @@ TYPES: Mapping[tuple[int, str], str] = {
     # Alerts and actions
     (404, "No such alert"): "alert-not-found",
     (409, "Not in this state"): "alert-state-conflict",
-    (404, "No such action"): "action-not-found",
     (409, "Not possible here"): "action-not-possible",
     (409, "Room not listened to"): "room-not-listened-to",
     # Policies
