@@ -33,7 +33,7 @@ PHRASES = [
     ("mallory-verification", "read me the verification code"),
     ("walt-password", "what is your bank password"),
 ]
-TIMEOUT_S = 7
+TIMEOUT_S = 4
 SOON_S = 30.0
 
 Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
@@ -48,8 +48,8 @@ def script(*phrases: tuple[str, str], apart_s: float = 3.8) -> Script:
 
 
 @cache
-def settings() -> dict[str, str]:
-    """Return the settings of a server; a build that knows no limit for actions gets none."""
+def impatient() -> dict[str, str]:
+    """Return the setting of a short limit for actions; a build that knows no limit gets none."""
     shown = subprocess.run(
         [PYTHON, "-P", "-m", "service", "settings"],
         env=clean_environment(),
@@ -58,8 +58,11 @@ def settings() -> dict[str, str]:
         check=True,
     ).stdout
     known = "EARSHOT_ACTION_TIMEOUT_S" in shown
-    limit = {"EARSHOT_ACTION_TIMEOUT_S": str(TIMEOUT_S)} if known else {}
-    return {"EARSHOT_WEBHOOK_ALLOW": "127.0.0.1", **limit}
+    return {"EARSHOT_ACTION_TIMEOUT_S": str(TIMEOUT_S)} if known else {}
+
+
+def serve(data: Path, **settings: str) -> Server:
+    return Server(data, EARSHOT_WEBHOOK_ALLOW="127.0.0.1", **settings)
 
 
 @dataclass
@@ -202,8 +205,14 @@ async def play(at: Desk, room: str, answer: Answer, settled: threading.Event) ->
 
 @dataclass(frozen=True)
 class Evening:
-    """Two rooms on one server: the room server of one ignores actions, the other's confirms."""
+    """Two rooms: the room server of one ignores actions, that of the other confirms them.
 
+    Attributes:
+        impatient: Server of the first room, with a short limit for actions.
+        server: Server of the second room, with the limit that is the default.
+    """
+
+    impatient: Server
     server: Server
     ignored: Scene
     confirmed: Scene
@@ -219,11 +228,12 @@ async def evening(
         second_phrase.wait(SOON_S)
         return says("done", "microphone off")(body)
 
-    with Server(tmp_path_factory.mktemp("actions") / "data", **settings()) as server:
-        async with desk(server) as at, asyncio.TaskGroup() as tasks:
+    folder = tmp_path_factory.mktemp("actions")
+    with serve(folder / "first", **impatient()) as first, serve(folder / "second") as second:
+        async with desk(first) as at, desk(second) as other, asyncio.TaskGroup() as tasks:
             ignored = tasks.create_task(play(at, "lobby", nothing, threading.Event()))
-            confirmed = tasks.create_task(play(at, "stage", confirm, second_phrase))
-        yield Evening(server, ignored.result(), confirmed.result())
+            confirmed = tasks.create_task(play(other, "stage", confirm, second_phrase))
+        yield Evening(first, second, ignored.result(), confirmed.result())
 
 
 async def test_a_receiver_that_answers_200_and_does_nothing_silences_nobody(
@@ -235,7 +245,7 @@ async def test_a_receiver_that_answers_200_and_does_nothing_silences_nobody(
     assert f"no receiver confirmed it in {TIMEOUT_S} s; delivered at" in scene.end["detail"]
     assert scene.end["delivered_at"] is not None
     assert (scene.report.missed, scene.report.raised) == (0, len(PHRASES))
-    with evening.server.client() as http:
+    with evening.impatient.client() as http:
         room = http.get("/v1/rooms/lobby").json()
     assert [one for one in room["speakers"] if one["muted"]] == []
 
@@ -254,7 +264,7 @@ async def test_a_speaker_is_heard_until_the_receiver_says_that_the_mute_is_done(
 async def test_without_a_webhook_nothing_is_possible_and_the_case_says_why(
     evening: Evening,
 ) -> None:
-    alert_id = evening.ignored.alert_id
+    alert_id = evening.confirmed.alert_id
     with evening.server.client() as http:
         refused = http.post(f"/v1/alerts/{alert_id}/actions", json={"action": "warn"})
         case = http.get(f"/v1/alerts/{alert_id}").json()
@@ -270,9 +280,9 @@ async def test_without_a_webhook_nothing_is_possible_and_the_case_says_why(
 async def test_a_receiver_that_answers_failed_fails_the_action_with_its_reason(
     evening: Evening,
 ) -> None:
-    alert_id = evening.ignored.alert_id
+    alert_id = evening.confirmed.alert_id
     with receiving(says("failed", "the stage is locked")) as receiver:
-        async with desk(evening.server) as at, at.hooked(receiver, "lobby"):
+        async with desk(evening.server) as at, at.hooked(receiver, "stage"):
             end = await at.end(await at.act(alert_id, "warn"))
     assert (end["type"], end["state"], end["detail"]) == (
         "action.failed",
@@ -285,9 +295,9 @@ async def test_a_receiver_that_answers_failed_fails_the_action_with_its_reason(
 
 
 async def test_a_room_server_reports_a_result_by_http(evening: Evening) -> None:
-    alert_id = evening.ignored.alert_id
+    alert_id = evening.confirmed.alert_id
     with receiving(nothing) as receiver:
-        async with desk(evening.server) as at, at.hooked(receiver, "lobby"):
+        async with desk(evening.server) as at, at.hooked(receiver, "stage"):
             asked = await at.act(alert_id, "unmute_speaker")
             path = f"/v1/actions/{asked['id']}"
             done = {"outcome": "done", "reason": "on again"}
@@ -308,7 +318,7 @@ async def test_a_room_server_reports_a_result_by_http(evening: Evening) -> None:
 
 async def test_a_late_result_is_taken_and_shown_as_late(evening: Evening) -> None:
     asked, body = evening.ignored.asked, {"outcome": "done", "reason": "off at last"}
-    async with desk(evening.server) as at:
+    async with desk(evening.impatient) as at:
         taken = await at.http.post(f"/v1/actions/{asked['id']}/result", json=body)
         assert taken.status_code == 200, taken.text
         assert taken.json()["late"] is True
@@ -324,7 +334,7 @@ async def test_a_late_result_is_taken_and_shown_as_late(evening: Evening) -> Non
 async def test_a_pending_action_survives_a_crash_and_fails_when_its_time_is_over(
     action: str, tmp_path: Path
 ) -> None:
-    with Server(tmp_path / "data", **settings()) as server:
+    with serve(tmp_path / "data", **impatient()) as server:
         async with desk(server) as at:
             await at.speak("lobby", script(PHRASES[0]))
             alert = await at.feed.has("alert.raised", room_id="lobby", seconds=SOON_S)
@@ -351,7 +361,7 @@ async def test_the_last_words_before_a_confirmed_removal_or_end_are_heard(
         second_phrase.wait(SOON_S)
         return says("done", "gone")(body)
 
-    with Server(tmp_path / "data", **settings()) as server:
+    with serve(tmp_path / "data") as server:
         async with desk(server) as at:
             with receiving(confirm) as receiver:
                 async with at.hooked(receiver, "lobby"):
@@ -359,7 +369,7 @@ async def test_the_last_words_before_a_confirmed_removal_or_end_are_heard(
                     first = await at.feed.has("alert.raised", room_id="lobby", seconds=SOON_S)
                     asked = await at.act(first["id"], action)
                     try:
-                        await at.feed.has("alert.raised", room_id="lobby", count=2, seconds=10)
+                        await at.feed.has("alert.raised", room_id="lobby", count=2, seconds=SOON_S)
                     finally:
                         second_phrase.set()
                     assert (await at.end(asked))["state"] == "done"

@@ -185,6 +185,10 @@ def test_openapi_shows_every_event_that_is_sent(tmp_path: Path) -> None:
     for type_, item in shown.items():
         content = item["post"]["requestBody"]["content"]["application/json"]
         assert content["example"]["type"] == type_
+    answer = shown["action.requested"]["post"]["responses"]["200"]["content"]["application/json"]
+    said = parse_action_answer(json.dumps(answer["example"]))
+    assert said.outcome is ActionOutcome.DONE
+    assert said.reason == "muted at the mixer"
 
 
 if __name__ == "__main__":

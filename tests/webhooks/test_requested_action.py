@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.alerts.action import ActionRequested
 from service.feed.event import data
 from service.feed.ports import Recorded
 from service.webhooks.delivery import Answer
 from service.webhooks.requested_action import (
     MOST_RETRY_AFTER_S,
     RETRY_S,
-    ActionRequested,
     RequestedAction,
     requested_action,
     retry_wait_s,
