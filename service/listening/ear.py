@@ -149,7 +149,7 @@ class Ear:
         return self._sound_at or self._joined_at
 
     @property
-    def awaited(self) -> bool:
+    def awaits_sound(self) -> bool:
         """Whether a gap ends with the first sound, which has not come."""
         return self._awaited_since is not None
 

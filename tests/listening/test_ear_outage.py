@@ -37,7 +37,9 @@ def test_lost_packets_are_a_gap_with_the_reason_of_the_loss(stood_still: bool) -
 def test_silence_after_lost_packets_is_no_part_of_their_gap() -> None:
     ear = an_ear()
     ear.note_outage(START + at(3), START + at(TO_S))
-    packets = [each for each in arrivals(talk(2.5, 4.0, 30.0, until_s=33)) if each.arrived_s < 1_500]
+    packets = [
+        each for each in arrivals(talk(2.5, 4.0, 30.0, until_s=33)) if each.arrived_s < 1_500
+    ]
     later = [each for each in packets if each.arrived_s - 1_000 > 29.9]
     before = [each for each in packets if each.arrived_s - 1_000 < 3]
     [gap] = listen(ear, before + later, until_s=34).gaps
@@ -49,13 +51,13 @@ def test_silence_after_lost_packets_is_no_part_of_their_gap() -> None:
 def test_a_speaker_who_came_back_unheard_has_a_gap_until_their_first_sound() -> None:
     ear = an_ear()
     ear.await_sound(START - at(5))
-    assert ear.awaited
+    assert ear.awaits_sound
     heard = listen(ear, arrivals(talk(1.0, until_s=3)), until_s=4)
     [gap] = heard.gaps
     assert (seconds(gap.from_at), gap.reason) == (-5, STOOD_STILL)
     assert seconds(gap.to_at) == pytest.approx(NETWORK_S, abs=0.05)
     assert_on_time(heard.utterances, 1.0)
-    assert not ear.awaited
+    assert not ear.awaits_sound
 
 
 def test_a_speaker_who_leaves_before_their_first_sound_has_a_gap_until_then() -> None:

@@ -12,7 +12,10 @@ FIRST = Reading(loop_s=100.0, boot_s=150.0, wall_s=5_000.0, busy_s=9.0)
 def passed(seconds: float, *, busy_s: float = 0.0) -> Reading:
     """Return the reading after a time in which no clock was odd."""
     return Reading(
-        FIRST.loop_s + seconds, FIRST.boot_s + seconds, FIRST.wall_s + seconds, FIRST.busy_s + busy_s
+        FIRST.loop_s + seconds,
+        FIRST.boot_s + seconds,
+        FIRST.wall_s + seconds,
+        FIRST.busy_s + busy_s,
     )
 
 

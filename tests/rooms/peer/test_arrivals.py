@@ -27,7 +27,7 @@ async def test_a_loop_that_was_busy_knows_when_each_datagram_came() -> None:
     async with line() as one:
         poller.add_transport(one.transport)
 
-        def note(data: bytes, address: object) -> None:
+        def note(data: bytes, addr: tuple[str, int]) -> None:
             arrived.append((data, poller.arrival_s(), poller.read_until_s(loop.time())))
 
         one.receiver.datagram_received = note  # type: ignore[method-assign]
