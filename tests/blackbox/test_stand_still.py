@@ -19,9 +19,9 @@ from tests.server import Server
 
 pytestmark = pytest.mark.anyio
 
-_BETWEEN_S = 3.0
+_BETWEEN_S = 2.0
 """Time from the script's start to the first stop, and from the end of a stop to the next."""
-_AFTER_S = 4.0
+_AFTER_S = 3.0
 """Time in which lines begin after the last stop."""
 _EXACT_S = 0.5
 _LEAD_S = 0.4
