@@ -31,7 +31,7 @@ from service.listening.vad import FRAME_MS, Vad
 INTERRUPTED = "listening was interrupted"
 """Reason of the gap that a stop of the server or the loss of a room leaves."""
 
-STOOD_STILL = "earshot stood still"
+STOOD_STILL = "the server stood still"
 """Reason of a gap that a stand-still of this process leaves."""
 LOST_ON_THE_WAY = "packets lost on the way"
 
