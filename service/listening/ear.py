@@ -307,6 +307,7 @@ class Ear:
         hole = self._hole(passed.packet)
         lost = min(hole or 0, self._missing * samples)
         out: list[Utterance | AudioGap] = []
+        copied = 0
         if self._filled - (hole or 0) > _HOLD_S * SAMPLE_RATE:  # it is late: there was no silence
             self._steady_since = self._segmenter.position
         if hole:
@@ -318,7 +319,10 @@ class Ear:
             out += self._hear_sound(guess) if guess else []
             out += self._hear_silence(max(0, silence))
             out += self._hear_sound(copy) if copy else []
-        begins = self._timeline.place_packet(self._segmenter.position, samples, arrived, after=hole)
+            copied = len(copy) // 2
+        begins = self._timeline.place_packet(
+            self._segmenter.position, samples, arrived, after=hole, lead=copied
+        )
         if hole and lost >= _REPORT_LOSS_S * SAMPLE_RATE:
             out.append(self._loss(begins - timedelta(seconds=hole / SAMPLE_RATE), begins, lost))
         if self._awaited_since is not None:

@@ -83,3 +83,15 @@ def test_words_after_a_step_forward_of_the_clock_are_dated_by_the_new_time(step_
         heard += ear.push(packet, START + at(packet.arrived_s - 1_000 + step_s))
     heard += ear.close(START + at(9 + step_s))
     assert_on_time(heard, 1.0, 6.0 + step_s)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lost_s", [3.0, 6.0, 90.0])
+def test_a_word_that_goes_on_after_a_gap_is_dated_when_it_was_said(lost_s: float) -> None:
+    ear = an_ear()
+    ear.note_outage(START + at(FROM_S), START + at(FROM_S + lost_s))
+    packets = without(arrivals(monologue(FROM_S + lost_s + 3)), FROM_S, FROM_S + lost_s)
+    heard = listen(ear, packets, until_s=FROM_S + lost_s + 4)
+    [gap] = heard.gaps
+    assert seconds(gap.to_at) == pytest.approx(FROM_S + lost_s, abs=0.1)
+    later = [each for each in heard.utterances if seconds(each.ended_at) > FROM_S + 1]
+    assert seconds(later[0].started_at) == pytest.approx(FROM_S + lost_s - 0.4, abs=0.2)
