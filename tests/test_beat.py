@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.beat import BEAT_S, next_beat, until_beat
+from service.beat import BEAT_S, next_beat, sleep_awake, until_beat
 
 NOW_S = st.floats(0, 1e6)
 
@@ -31,3 +34,14 @@ def test_all_who_wait_for_the_next_one_wake_up_at_once(now_s: float) -> None:
 def test_whoever_was_woken_a_moment_early_is_not_woken_again_for_it(now_s: float) -> None:
     woken_s = next_beat(now_s) - 1e-6
     assert until_beat(woken_s) > 0.5 * BEAT_S
+
+
+@pytest.mark.anyio
+async def test_a_sleep_of_people_does_not_count_a_stand_still() -> None:
+    sleeping = asyncio.create_task(sleep_awake(1.2))
+    await asyncio.sleep(0.05)
+    time.sleep(1.5)  # noqa: ASYNC251 - the process stands still
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not sleeping.done()
+    await sleeping

@@ -31,7 +31,7 @@ from service.listening.vad import FRAME_MS, Vad
 INTERRUPTED = "listening was interrupted"
 """Reason of the gap that a stop of the server or the loss of a room leaves."""
 
-STOOD_STILL = "earshot stood still"
+STOOD_STILL = "the server stood still"
 """Reason of a gap that a stand-still of this process leaves."""
 LOST_ON_THE_WAY = "packets lost on the way"
 
@@ -149,7 +149,7 @@ class Ear:
         return self._sound_at or self._joined_at
 
     @property
-    def awaited(self) -> bool:
+    def awaits_sound(self) -> bool:
         """Whether a gap ends with the first sound, which has not come."""
         return self._awaited_since is not None
 
@@ -307,6 +307,7 @@ class Ear:
         hole = self._hole(passed.packet)
         lost = min(hole or 0, self._missing * samples)
         out: list[Utterance | AudioGap] = []
+        copied = 0
         if self._filled - (hole or 0) > _HOLD_S * SAMPLE_RATE:  # it is late: there was no silence
             self._steady_since = self._segmenter.position
         if hole:
@@ -318,7 +319,10 @@ class Ear:
             out += self._hear_sound(guess) if guess else []
             out += self._hear_silence(max(0, silence))
             out += self._hear_sound(copy) if copy else []
-        begins = self._timeline.place_packet(self._segmenter.position, samples, arrived, after=hole)
+            copied = len(copy) // 2
+        begins = self._timeline.place_packet(
+            self._segmenter.position, samples, arrived, after=hole, lead=copied
+        )
         if hole and lost >= _REPORT_LOSS_S * SAMPLE_RATE:
             out.append(self._loss(begins - timedelta(seconds=hole / SAMPLE_RATE), begins, lost))
         if self._awaited_since is not None:

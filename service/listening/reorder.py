@@ -12,7 +12,10 @@ from service.listening.packet import Packet
 
 _SEQUENCES = 1 << 16
 _RESYNC = 3_000
-"""Jump ahead, in packets, that begins a new stream (one minute); a smaller one is a loss."""
+"""Jump ahead, in packets, that begins a new stream (one minute); a smaller one is a loss. So is a
+larger one after a time in which nothing arrived and so many may have been sent."""
+_MOST_PER_S = 250.0
+"""Most packets per second of a working sender."""
 _MISORDER = 100
 """Jump back, in packets, after which two packets in a row begin a new stream (RFC 3550, A.1). Two
 packets in a row from another source (SSRC) do as well."""
@@ -39,6 +42,7 @@ class Reorder:
         self._next: int | None = None
         self._ssrc = 0
         self._held: dict[int, Packet] = {}
+        self._arrived_s = 0.0  # arrival of the last packet
         self._stray: Packet | None = None  # the first packet of what may be a new stream
         self.late = 0
         self.duplicate = 0
@@ -51,12 +55,13 @@ class Reorder:
     def push(self, packet: Packet) -> list[Packet | Missing]:
         """Add a packet; return the packets and losses that can be played now, in order."""
         number = self._unwrap(packet.sequence)
+        quiet_s, self._arrived_s = packet.arrived_s - self._arrived_s, packet.arrived_s
         if number == self._next and packet.ssrc == self._ssrc and not self._held:
             self._next = number + 1
             return [packet]
         if self._next is not None and packet.ssrc != self._ssrc:
             return self._from_far_back(number, packet)
-        if self._next is None or number - self._next > _RESYNC:
+        if self._next is None or number - self._next > _RESYNC + max(0.0, quiet_s) * _MOST_PER_S:
             return self._begin_anew(number, [packet])
         if number < self._next - _MISORDER:
             return self._from_far_back(number, packet)

@@ -59,7 +59,7 @@ class Timeline:
             self._ended += step
 
     def place_packet(
-        self, position: int, samples: int, arrived: datetime, *, after: int | None
+        self, position: int, samples: int, arrived: datetime, *, after: int | None, lead: int = 0
     ) -> datetime:
         """Put a packet's samples on the timeline; return the wall time of the first.
 
@@ -68,6 +68,7 @@ class Timeline:
             samples: Samples in the packet.
             after: Samples of media time between the packet before and this one; None where media
                 time began anew.
+            lead: Samples right before the packet that belong to it: the copy of a lost one.
         """
         length = _length(samples)
         begins = arrived - length
@@ -77,7 +78,7 @@ class Timeline:
                 begins = min(begins, due + _DRIFT)
         self._ended = begins + length
         if abs(begins - self.wall_time(position)) > _SLACK:
-            self._anchors.append(_Anchor(position, begins))
+            self._anchors.append(_Anchor(position - lead, begins - _length(lead)))
         return begins
 
 

@@ -188,7 +188,7 @@ class Ears:
         """Give out a leaving speaker's last words."""
         self._observe_clocks()
         ear, now = listener.ear, self._clock()
-        told_to_now = cut_off or ear.awaited
+        told_to_now = cut_off or ear.awaits_sound
         self._runner.run(listener, partial(ear.close, now, cut_off=cut_off))
         count_packets(listener, self._metrics)
         self._outages.note_left(listener.key, ear.heard_at, now if told_to_now else ear.heard_at)
@@ -330,7 +330,7 @@ class Ears:
         marks = [
             HeardUntil(*listener.key, listener.heard_until())
             for listener in listeners
-            if not (listener.ear.interrupted or listener.ear.awaited)
+            if not (listener.ear.interrupted or listener.ear.awaits_sound)
         ]
         measure_held_bytes(listeners, self._metrics)
         failed = await self._unwritten.write_all()

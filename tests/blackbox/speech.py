@@ -60,7 +60,8 @@ def make_voices(*, until_s: float, giving_up: Sequence[str] = ()) -> list[Voice]
     """
     voices = []
     for number, speaker in enumerate(load_script(DEMO_SCRIPT).speakers):
-        lines, at_s = [], 0.5 + 0.4 * number
+        lines: list[Line] = []
+        at_s = 0.5 + 0.4 * number
         while at_s < until_s:
             line = speaker.lines[(len(lines) + number) % len(speaker.lines)]
             lines.append(Line(round(at_s, 2), line.clip, line.text, line.alerts, line.rule))
@@ -155,7 +156,7 @@ async def _speak_patiently(
 
 @dataclass(frozen=True)
 class Record:
-    """What is on record about one speaker, in seconds of the script."""
+    """Transcripts, gaps and alerts of one speaker, in seconds of the script."""
 
     heard: Sequence[tuple[Span, str]]
     gaps: Sequence[tuple[Span, str]]

@@ -19,13 +19,13 @@ from tests.server import Server
 
 pytestmark = pytest.mark.anyio
 
-_BETWEEN_S = 3.0
+_BETWEEN_S = 2.0
 """Time from the script's start to the first stop, and from the end of a stop to the next."""
-_AFTER_S = 4.0
+_AFTER_S = 3.0
 """Time in which lines begin after the last stop."""
 _EXACT_S = 0.5
-_LEAD_S = 0.5
-"""Sound before a word that belongs to its utterance (400 ms), and a little."""
+_LEAD_S = 0.4
+"""Sound before the first word that belongs to an utterance."""
 _PATIENCE_S = 30.0
 
 
@@ -98,7 +98,7 @@ def _check_dates(record: Record, voice: Voice) -> None:
     ]:
         (first, _), what = dated
         if times:  # else it is a line whose begin fell into a gap
-            off_s = min((abs(first + _LEAD_S - at) for at in times))
+            off_s = min(abs(first + _LEAD_S - at) for at in times)
             assert off_s <= _EXACT_S, f"{voice.speaker.id}: {what} at {first:.2f}, not {times}"
 
 

@@ -193,3 +193,13 @@ def test_held_packets_are_played_before_a_jump() -> None:
     reorder.push(a_packet(0))
     reorder.push(a_packet(2))
     assert numbers(reorder.push(a_packet(9_000))) == [2, 9_000]
+
+
+@given(st.integers(0, 65_535), st.integers(3_001, 30_000))
+def test_a_jump_far_ahead_after_as_long_a_silence_is_a_loss(first: int, jump: int) -> None:
+    reorder = Reorder()
+    assert numbers(reorder.push(a_packet(first))) == [first]
+    now_s = jump * 0.02
+    assert reorder.push(a_packet(first + jump, now_s)) == []
+    played = reorder.expire(now_s + UP_S)
+    assert (missing(played), numbers(played)) == (jump - 1, [first + jump])

@@ -101,3 +101,13 @@ def test_it_remembers_a_bounded_number_of_places() -> None:
         place(timeline, number * PACKET, 10.0 * number, after=None)
     assert seconds(timeline.wall_time(1_999 * PACKET)) == pytest.approx(19_989.98)
     assert timeline.wall_time(0) < at(19_990)
+
+
+def test_the_copy_of_a_lost_packet_is_dated_with_the_packet_that_brought_it() -> None:
+    """The hole before it may be longer than the silence that fills it."""
+    timeline = Timeline(START)
+    timeline.place_packet(0, 320, START + timedelta(seconds=0.02), after=None)
+    arrived = START + timedelta(seconds=4.52)
+    begins = timeline.place_packet(32_640, 320, arrived, after=72_000 - 320, lead=320)
+    assert begins == arrived - timedelta(seconds=0.02)
+    assert timeline.wall_time(32_320) == begins - timedelta(seconds=0.02)

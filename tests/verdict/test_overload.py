@@ -164,3 +164,14 @@ async def test_the_step_of_an_earlier_run_is_reported_to_be_over() -> None:
     floor.now += AGAIN_AFTER
     await floor.watch.check_lag()
     assert [(event.state, event.measure) for event in floor.recorded] == [(Pace.NORMAL, "none")]
+
+
+@pytest.mark.anyio
+async def test_a_time_in_which_the_process_stood_still_is_no_overload() -> None:
+    floor = Floor()
+    floor.now = at(20)
+    floor.watch.note_outage(at(5), at(17))
+    for floor.behind_s in (18.0, 14.0, 3.5):  # since 2, 6 and 16.5 s
+        await floor.watch.check_lag()
+    assert floor.measured == [6.0, 3.0, 3.0]
+    assert [event.behind_s for event in floor.recorded] == [6.0]

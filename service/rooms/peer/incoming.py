@@ -28,6 +28,7 @@ from service.rooms.peer.guard import guard_transport
 from service.rooms.peer.health import Health
 from service.rooms.peer.intake import Intake, Unfit
 from service.rooms.peer.link import Link
+from service.rooms.peer.poller import get_poller
 from service.rooms.peer.private_names import Use, resolve_name
 from service.rooms.peer.tap import (
     OPUS,
@@ -167,7 +168,7 @@ class Peer:
 
     async def _check_health(self, health: Health, datagrams: int) -> str:
         """Report troubles; return the reason to close the connection, if there is one."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = get_poller().read_until_s(asyncio.get_running_loop().time())
         quiet = self._receiver is not None and health.is_quiet(now_s)
         sent = await packets_sent(self._receiver) if quiet else None
         return health.check(datagrams, sent, now_s)

@@ -59,7 +59,7 @@ class Poller:
         """asyncio's transports by descriptor."""
         self._next: asyncio.Handle | None = None
         self._dropped: dict[int, tuple[int, float]] = {}
-        """Number of datagrams that the kernel dropped, and the time it was noticed, by descriptor."""
+        """Datagrams that the kernel dropped, and when it was noticed, by descriptor."""
         self._clock = ArrivalClock()
         self._sweep: deque[int] = deque()  # descriptors that this sweep has still to read
         self._read_until_s = 0.0

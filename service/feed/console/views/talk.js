@@ -171,6 +171,7 @@ export function gapReason(reason, t) {
 const GAP_REASONS = [
   [/verdict_backlog/, "backlog"],
   [/connection was lost|connection lost/i, "connection"],
+  [/stood still/i, "stillness"],
   [/interrupted/i, "interrupted"],
   [/packets/i, "packets"],
   [/queue|overload|behind|too much|full|in time/i, "overload"],

@@ -49,6 +49,7 @@ export default {
   "gap.line": "{time} not heard: {reason}",
   "gap.connection": "connection lost",
   "gap.interrupted": "listening was interrupted",
+  "gap.stillness": "the server stood still",
   "gap.packets": "packets lost on the network",
   "gap.overload": "transcription fell too far behind",
   "gap.model": "transcription failed",

@@ -49,6 +49,7 @@ export default {
   "gap.line": "{time}未听到：{reason}",
   "gap.connection": "连接中断",
   "gap.interrupted": "收听中断",
+  "gap.stillness": "服务器曾停顿",
   "gap.packets": "声音在途中丢失",
   "gap.overload": "转写跟不上",
   "gap.model": "无法转写",
