@@ -41,7 +41,7 @@ from service.rulebook.version import Origin
 from service.settings import Settings
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
-from service.storage.expiry import expire
+from service.storage.expiry import Expired, expire
 from service.verdict.overload import OverloadChanged, OverloadWatch, Pace, VerdictLag
 from service.webhooks import inbound
 from service.webhooks.address import parse_allowed
@@ -296,6 +296,8 @@ async def _resume_overload(front: Front) -> None:
 
 
 async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
+    """Remove what has expired, and say so once the files have nothing of it any more."""
+    removed = Expired()
     while True:
         now = front.clock()
         await front.webhooks.expire(now - timedelta(days=alert_days))
@@ -303,5 +305,11 @@ async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
         gone = await expire(
             front.database, front.clock(), talk_hours=talk_hours, alert_days=alert_days
         )
-        log.info("words.expired", talk=gone.talk, alerts=gone.alerts, events=gone.events)
+        removed = removed.plus(gone)
+        counts = {"talk": removed.talk, "alerts": removed.alerts, "events": removed.events}
+        if await front.database.erase_removed(front.clock()):
+            log.info("words.expired", **counts)
+            removed = Expired()
+        else:
+            log.info("words.removed_from_tables", **counts)
         await asyncio.sleep(_EXPIRE_EVERY_S)

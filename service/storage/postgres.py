@@ -141,6 +141,26 @@ def is_away(error: BaseException) -> bool:
     return False
 
 
+def explain_away(error: BaseException) -> str:
+    """Return why a write failed, with the remedy and without names of hosts, users or databases."""
+    match _state(error):
+        case "25006":
+            return (
+                "the database server is read-only or in recovery; let EARSHOT_DATABASE_URL name "
+                "the primary, or several hosts with target_session_attrs=read-write"
+            )
+        case "53100":
+            return "the disk of the database server is full; free some space on it"
+        case "53300":
+            return "the database server has no connection left; raise its max_connections"
+        case "55P03":
+            return "another session holds the write lock of the database; end it"
+        case "28000" | "28P01" | "3D000" | "42501":
+            return "the database server lets this server in no longer; see the log of both"
+        case _:
+            return "the database does not answer; start it, or see its log"
+
+
 def is_unstorable(error: BaseException) -> bool:
     """Return whether a text contains NUL or half a surrogate pair."""
     if not isinstance(error, DBAPIError):
