@@ -147,6 +147,8 @@ async def build_services(
     files: Sequence[Loaded],
     workers: PolicyWorkers,
     common: Common,
+    *,
+    most_feeds: int,
 ) -> Services:
     """Bring the policies into force and wire what ingest is given; nothing runs yet.
 
@@ -167,7 +169,9 @@ async def build_services(
         allowed = parse_allowed(settings.webhook_allow)
     except ValueError as error:
         raise ConfigurationError(f"EARSHOT_WEBHOOK_ALLOW: {error}") from error
-    broadcaster = Broadcaster(stores.events, dropped=metrics.feed_dropped.inc)
+    broadcaster = Broadcaster(
+        stores.events, dropped=metrics.feed_dropped.inc, most_subscriptions=most_feeds
+    )
     sender = HttpSender(allowed)
     return Services(
         recogniser=recogniser,
