@@ -21,6 +21,7 @@ from service.errors import ConfigurationError, Problem, StoreAway
 from service.storage import postgres, sqlite
 from service.storage.compaction import Compaction, must_run
 from service.storage.maintenance import COMPACTION, PROBE, last_time, record_task
+from service.storage.postgres_url import parse_postgres_url
 from service.storage.probe import Probe
 from service.storage.sqlite_file import DatabaseFile
 
@@ -212,24 +213,28 @@ def parse_url(url: str) -> URL:
         ConfigurationError: It is not the URL of a database that this version can use.
     """
     remedy = f"give one such as {_EXAMPLES}"
-    try:
-        parsed = make_url(url)
-        kind = parsed.get_backend_name()
-    except (ArgumentError, ValueError):  # the error's text may contain the password
-        raise ConfigurationError(f"EARSHOT_DATABASE_URL is not a database URL; {remedy}") from None
+    kind = url.strip().partition("://")[0].partition("+")[0].lower()
     match kind:
         case "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                raise ConfigurationError(f"EARSHOT_DATABASE_URL names no file; {remedy}")
-            return parsed.set(drivername="sqlite+aiosqlite")
+            return _parse_sqlite(url.strip(), remedy)
         case "postgresql" | "postgres":
-            if not parsed.database:
-                raise ConfigurationError(f"EARSHOT_DATABASE_URL names no database; {remedy}")
-            return parsed.set(drivername="postgresql+asyncpg")
-        case _:
+            return parse_postgres_url(url.strip())
+        case _ if "://" in url and kind.isalnum():
             raise ConfigurationError(
                 f"EARSHOT_DATABASE_URL: this version cannot use {kind}; {remedy}"
             )
+        case _:
+            raise ConfigurationError(f"EARSHOT_DATABASE_URL is not a database URL; {remedy}")
+
+
+def _parse_sqlite(url: str, remedy: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(f"EARSHOT_DATABASE_URL is not a database URL; {remedy}") from None
+    if parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError(f"EARSHOT_DATABASE_URL names no file; {remedy}")
+    return parsed.set(drivername="sqlite+aiosqlite")
 
 
 def hide_password(url: str) -> str:
@@ -238,9 +243,7 @@ def hide_password(url: str) -> str:
     if is_sqlite(parsed):
         return url
     user = f"{parsed.username}:***@" if parsed.username else ""
-    host = parsed.host or ""
-    port = f":{parsed.port}" if parsed.port else ""
-    return f"postgresql://{user}{host}{port}/{parsed.database}"
+    return f"postgresql://{user}{postgres.describe_hosts(parsed)}/{parsed.database}"
 
 
 def _compact(value: Any) -> str:
