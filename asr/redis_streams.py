@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from hashlib import sha1, sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -15,6 +14,7 @@ from redis.backoff import NoBackoff
 
 from asr import redis_scripts as scripts
 from asr.overload_ladder import Rung
+from asr.redis_address import ENCODE, address_without_password, has_raw_delimiters
 from asr.speech import Utterance, WorkClass
 from asr.stream_records import (
     Enqueued,
@@ -56,6 +56,8 @@ class Streams:
 
     def __init__(self, url: str, model: str, *, answer_s: float = _ANSWER_S) -> None:
         self.where = address_without_password(url)
+        if has_raw_delimiters(url):
+            raise StreamsRefused(ENCODE)
         self._answer_s = answer_s
         self.prefix = f"earshot:{VERSION}:{model}:"
         try:
@@ -66,11 +68,11 @@ class Streams:
                 socket_timeout=None,  # `_do` has one: redis's may swallow a cancellation on 3.11
                 retry=Retry(NoBackoff(), 0),  # the caller knows how long to wait
             )
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError):  # the error's text may contain the password
             raise StreamsRefused(
                 f"{self.where} is no address of a Redis; use redis://host:6379/0, rediss:// or "
                 "unix:///path"
-            ) from error
+            ) from None
 
     async def check(self) -> None:
         """Ask Redis for an answer.
@@ -253,13 +255,3 @@ def _pair_up(flat: Sequence[bytes]) -> dict[bytes, bytes]:
 def _first_line(error: Exception) -> str:
     """Return Redis's own words, cut short. They repeat no argument."""
     return (str(error) or type(error).__name__).splitlines()[0][:200]
-
-
-def address_without_password(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-        place = f"{host}:{parts.port or 6379}" if host else ""
-    except ValueError:
-        return "EARSHOT_REDIS_URL"
-    return f"{parts.scheme}://{place}{parts.path}" if parts.scheme else "EARSHOT_REDIS_URL"

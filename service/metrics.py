@@ -21,6 +21,16 @@ class Metrics:
             ["why"],
             registry=registry,
         )
+        self.http_connections = Gauge(
+            "earshot_http_connections", "Open HTTP connections", registry=registry
+        )
+        self.http_closed = Counter(
+            "earshot_http_connections_closed",
+            "Connections closed or refused for want of places, by reason: idle, with an unread "
+            "answer, refused, or no file descriptor was left",
+            ["why"],
+            registry=registry,
+        )
         self.tasks = Gauge("earshot_tasks", "Tasks on the event loop", registry=registry)
         self.stood_still_seconds = Counter(
             "earshot_stood_still_seconds",

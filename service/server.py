@@ -26,6 +26,7 @@ from service.rulebook.folder import load_policies
 from service.settings import Settings
 from service.storage.database_lock import DatabaseLock, lock_database
 from service.storage.schema import open_database
+from service.web.descriptors import MOST_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,15 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def run_roles(app: FastAPI, settings: Settings) -> AsyncIterator[RunningServer]:
+async def run_roles(
+    app: FastAPI, settings: Settings, *, most_feeds: int = MOST_CONNECTIONS
+) -> AsyncIterator[RunningServer]:
     """Run both roles in this process and give `app` the parts of the front.
 
     Opens the database, loads the model and the policies, and owns every task.
+
+    Args:
+        most_feeds: Most streams of the feed at once.
 
     Raises:
         ConfigurationError: A setting, file or model is unusable.
@@ -67,7 +73,9 @@ async def run_roles(app: FastAPI, settings: Settings) -> AsyncIterator[RunningSe
             backtests=await stack.enter_async_context(ChildProcess("backtest")),
         )
         common = Common(seal=seal, metrics=metrics, clock=clock)
-        services = await build_services(settings, stores, words, files, workers, common)
+        services = await build_services(
+            settings, stores, words, files, workers, common, most_feeds=most_feeds
+        )
         ingest = build_ingest(settings, stores, services.for_ingest(), common)
         front = build_front(settings, database, stores, services, ingest.for_front(), common)
         metrics.tasks.set_function(lambda: len(asyncio.all_tasks()))

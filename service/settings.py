@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None,
+        repr=False,
         description=(
             "Database: postgresql://..., or sqlite:////... for another file. Empty: SQLite in the "
             "data folder, which needs no server."
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(
         None,
+        repr=False,
         description=(
             "Redis through which workers transcribe (redis://...). Empty: this process transcribes."
         ),
@@ -55,6 +57,7 @@ class Settings(BaseSettings):
     )
     admin_key: str | None = Field(
         None,
+        repr=False,
         min_length=16,
         description="First admin key. Empty: the first start makes one and prints it.",
     )
@@ -67,6 +70,7 @@ class Settings(BaseSettings):
     )
     secret: str | None = Field(
         None,
+        repr=False,
         min_length=16,
         description=(
             "Passphrase that seals the secrets in the database. Empty: a file in the data folder."

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,15 +31,19 @@ class Server:
         url: URL of the server; restarts keep the port.
         key: Admin key.
         log_file: File with its standard error.
+
+    Args:
+        prefix: Program and arguments that run the server, `prlimit --nofile=128` for example.
     """
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, *, prefix: Sequence[str] = (), **settings: str) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self.data = data
         self.key = ADMIN_KEY
         self.url = ""
         self.log_file = data / "server.log"
         self.process: Helper | None = None
+        self._prefix = prefix
         self._settings = settings
         self._port = "0"
 
@@ -62,7 +67,7 @@ class Server:
         """Start the server and wait until it listens."""
         self.process = Helper(
             "earshot serve",
-            [PYTHON, "-P", "-m", "service", "serve"],
+            [*self._prefix, PYTHON, "-P", "-m", "service", "serve"],
             self.log_file,
             piped=True,
             env=clean_environment()

@@ -9,6 +9,8 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import click
 import structlog
@@ -16,18 +18,21 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.app import create_app
-from service.commands.request_timeout import TimedProtocol
+from service.commands.connections import Closed, Connections
+from service.commands.request_timeout import bound_protocol
 from service.errors import ConfigurationError, Failed
 from service.server import RunningServer, run_roles
 from service.settings import Settings
 from service.storage.database_lock import DatabaseLock
 from service.web import forwarded
+from service.web.descriptors import HttpShare, http_share, raise_descriptor_limit
 from service.web.forwarded import ForwardedHeaders
 
 log = structlog.get_logger()
 
 _GRACE_S = 2
 _BACKLOG = 2048
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 async def run_server(settings: Settings) -> None:
@@ -37,12 +42,14 @@ async def run_server(settings: Settings) -> None:
         ConfigurationError: the address cannot be listened on, or a part cannot start.
         Failed: another server took the database while it was away.
     """
-    app = create_app()
+    app, loop = create_app(), asyncio.get_running_loop()
     outside = ForwardedHeaders(app, os.environ.get(forwarded.VARIABLE, ""))
+    share = http_share(raise_descriptor_limit())
     with _listen(settings.host, settings.port) as listener:
-        async with run_roles(app, settings) as parts:
-            server = _Server(outside, parts, settings, listener)
-            loop = asyncio.get_running_loop()
+        async with run_roles(app, settings, most_feeds=share.feeds) as parts:
+            connections = Connections(share.connections, parts.front.metrics, loop.time)
+            loop.set_exception_handler(partial(_handle_loop_error, connections))
+            server = _Server(outside, parts, settings, listener, connections, share)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, server.stop)
             async with asyncio.TaskGroup() as tasks:
@@ -62,16 +69,34 @@ async def _stop_when_lost(hold: DatabaseLock, server: _Server) -> None:
     server.stop()
 
 
+def _handle_loop_error(
+    connections: Connections, loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    """Count connections that found no descriptor, which asyncio would log one by one."""
+    error = context.get("exception")
+    if context.get("socket") and getattr(error, "errno", None) in _NO_DESCRIPTOR:
+        connections.count(Closed.NO_DESCRIPTOR)
+    else:
+        loop.default_exception_handler(context)
+
+
 class _Server(uvicorn.Server):
     """Server that prints its address, and closes the feed before it waits for open requests."""
 
     def __init__(
-        self, app: ASGIApp, parts: RunningServer, settings: Settings, listener: socket.socket
+        self,
+        app: ASGIApp,
+        parts: RunningServer,
+        settings: Settings,
+        listener: socket.socket,
+        connections: Connections,
+        share: HttpShare,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=TimedProtocol,
+                http=bound_protocol(connections),
+                backlog=share.accepted_at_once,
                 ws="none",
                 lifespan="off",
                 proxy_headers=False,  # `ForwardedHeaders` does it: uvicorn would trust loopback
@@ -82,6 +107,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._parts = parts
+        self._listener = listener
         host, port = settings.host, listener.getsockname()[1]
         shown = "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host
         self._url = f"http://{shown}:{port}"
@@ -93,6 +119,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # `backlog` bounds how many connections asyncio accepts at once. The kernel may hold more.
+        self._listener.listen(_BACKLOG)
         click.echo(f"listening on {self._url}")
         if self._parts.first_key:
             click.echo(f"console {self._console}/#key={self._parts.first_key}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from asr.redis_streams import address_without_password as address_shown
+from asr.redis_address import address_without_password as address_shown
 from service.settings import Settings, load_settings
 from service.storage.engine import hide_password
 

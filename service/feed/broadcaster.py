@@ -78,6 +78,7 @@ class Broadcaster:
 
     Args:
         dropped: Called with the number of transient events that slow subscribers missed.
+        most_subscriptions: Most subscriptions at once; None for no bound.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class Broadcaster:
         ring_events: int = RING_EVENTS,
         page_events: int = PAGE_EVENTS,
         dropped: Callable[[int], None] = lambda count: None,
+        most_subscriptions: int | None = None,
     ) -> None:
         self.log = log
+        self._most = most_subscriptions
         self.page_events = page_events
         self._ring: deque[Recorded] = deque()
         self._ring_events = ring_events
@@ -103,6 +106,11 @@ class Broadcaster:
     @property
     def subscribers(self) -> int:
         return len(self._subscriptions)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further subscription has a place."""
+        return self._most is not None and len(self._subscriptions) >= self._most
 
     @property
     def closed(self) -> bool:

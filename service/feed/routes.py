@@ -86,6 +86,14 @@ async def stream_events(
     A key that is scoped to rooms gets the events of these rooms only.
     """
     broadcaster = parts.broadcaster
+    if broadcaster.full:
+        raise Problem(
+            503,
+            "Too many feeds",
+            "the server has no place for another stream; close one, or raise its limit of open "
+            "files",
+            headers={"Retry-After": "10"},
+        )
     filter_ = EventFilter(room, _known(types or ()), caller.rooms)
     cursor = _cursor("Last-Event-ID", last_event_id) if last_event_id else _cursor("since", since)
     if cursor is None:

@@ -44,7 +44,7 @@ from service.rulebook.version import Origin
 from service.settings import Settings
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
-from service.storage.expiry import expire
+from service.storage.expiry import Expired, expire
 from service.verdict.overload import OverloadChanged, OverloadWatch, Pace, VerdictLag
 from service.webhooks import inbound
 from service.webhooks.address import parse_allowed
@@ -161,6 +161,8 @@ async def build_services(
     files: Sequence[Loaded],
     workers: PolicyWorkers,
     common: Common,
+    *,
+    most_feeds: int,
 ) -> Services:
     """Bring the policies into force and wire what ingest is given; nothing runs yet.
 
@@ -181,7 +183,9 @@ async def build_services(
         allowed = parse_allowed(settings.webhook_allow)
     except ValueError as error:
         raise ConfigurationError(f"EARSHOT_WEBHOOK_ALLOW: {error}") from error
-    broadcaster = Broadcaster(stores.events, dropped=metrics.feed_dropped.inc)
+    broadcaster = Broadcaster(
+        stores.events, dropped=metrics.feed_dropped.inc, most_subscriptions=most_feeds
+    )
     sender = HttpSender(allowed)
     return Services(
         recogniser=recogniser,
@@ -316,6 +320,8 @@ async def _resume_overload(front: Front) -> None:
 
 
 async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
+    """Remove what has expired, and say so once the files have nothing of it any more."""
+    removed = Expired()
     while True:
         now = front.clock()
         await front.webhooks.expire(now - timedelta(days=alert_days))
@@ -324,5 +330,11 @@ async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
         gone = await expire(
             front.database, front.clock(), talk_hours=talk_hours, alert_days=alert_days
         )
-        log.info("words.expired", talk=gone.talk, alerts=gone.alerts, events=gone.events)
+        removed = removed.plus(gone)
+        counts = {"talk": removed.talk, "alerts": removed.alerts, "events": removed.events}
+        if await front.database.erase_removed(front.clock()):
+            log.info("words.expired", **counts)
+            removed = Expired()
+        else:
+            log.info("words.removed_from_tables", **counts)
         await asyncio.sleep(_EXPIRE_EVERY_S)

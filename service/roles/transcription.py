@@ -154,4 +154,4 @@ def _streams(redis_url: str, model: str) -> Streams:
     try:
         return Streams(redis_url, model)
     except StreamsRefused as error:
-        raise ConfigurationError(f"EARSHOT_REDIS_URL: {error}") from error
+        raise ConfigurationError(f"EARSHOT_REDIS_URL: {error}") from None

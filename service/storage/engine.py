@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, make_url
@@ -13,8 +16,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from service.clock import utc_now
 from service.errors import ConfigurationError, Problem, StoreAway
 from service.storage import postgres, sqlite
+from service.storage.compaction import Compaction, must_run
+from service.storage.maintenance import COMPACTION, PROBE, last_time, record_task
+from service.storage.postgres_url import parse_postgres_url
+from service.storage.probe import Probe
+from service.storage.sqlite_file import DatabaseFile
 
 _EXAMPLES = "sqlite:////var/lib/earshot/earshot.db or postgresql://user:password@host/earshot"
 
@@ -37,7 +46,10 @@ class Database:
         self._may_write = may_write
         self._writing = asyncio.Lock()
         self._committed = asyncio.Event()
-        self._write_failed = False
+        self._probe = Probe(self._write_probe)
+        self._file = DatabaseFile(sqlite.file_of(parsed)) if self._is_sqlite else None
+        self._compaction: Compaction | None = None
+        self._holds_removed = True  # an earlier run may have left something
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -51,17 +63,14 @@ class Database:
                 changes are most likely not committed; the caller must be able to repeat them.
             Problem: 422, a text cannot be stored.
         """
+        if self._compaction is not None:
+            self._compaction.let_writer_in()
         async with self._writing:
             if reason := self._may_write():
                 raise StoreAway(reason)
-            try:
-                with self._answering():
-                    async with self._writer.begin() as connection:
-                        yield connection
-            except StoreAway:
-                self._write_failed = True
-                raise
-            self._write_failed = False
+            with self._answering():
+                async with self._writer.begin() as connection:
+                    yield connection
         self._committed.set()
         self._committed = asyncio.Event()
 
@@ -81,28 +90,68 @@ class Database:
         return self._committed
 
     async def check(self) -> None:
-        """Check that the database works.
+        """Check that the database takes a write, and that it is the one of this server's start.
+
+        Cheap enough for a call every second; it never waits for long (`service.storage.probe`).
 
         Raises:
-            StoreAway: It cannot be read; or the last write failed, and a new one fails too.
+            StoreAway: It does not; the text has the remedy, and names no host, user or file.
         """
-        async with self.read() as connection:
-            await connection.exec_driver_sql("SELECT 1")
-        if self._write_failed or self._may_write():
-            async with self.write():
-                pass
+        await self._probe.check()
 
-    async def forget_deleted(self) -> None:
-        """Remove deleted speech from the files beside a SQLite database.
+    async def erase_removed(self, now: datetime) -> bool:
+        """Remove deleted speech from a SQLite file and its log (`service.storage.compaction`).
 
-        PostgreSQL manages its own files: vacuuming frees the space, which is overwritten later.
+        Call it after each removal. PostgreSQL manages its own files: vacuuming frees the space,
+        which is overwritten later.
+
+        Returns:
+            Whether nothing of it is left in the files. If not, a later call will do it.
         """
-        if self._is_sqlite:
-            with self._answering():
-                await sqlite.empty_log(self._engine)
+        if self._file is None:
+            return True
+        with self._answering():
+            if self._holds_removed and not await self._compact(self._file.path, now):
+                return False
+            return await sqlite.empty_log(self._engine)
+
+    def note_removal(self) -> None:
+        """Remember that rows with words were deleted, so that `erase_removed` has work to do."""
+        self._holds_removed = True
 
     async def close(self) -> None:
+        await self._probe.close()
         await (sqlite.dispose(self._engine) if self._is_sqlite else self._engine.dispose())
+
+    async def _compact(self, path: Path, now: datetime) -> bool:
+        async with self.read() as connection:
+            last = await last_time(connection, COMPACTION)
+        attempt = Compaction(path, yields=not must_run(path.stat().st_size, last, now))
+        self._compaction = attempt  # before the lock, so that writers who wait already are seen
+        try:
+            async with self._writing:
+                done = await _run_compaction(attempt)
+        finally:
+            self._compaction = None
+        if done:
+            self._holds_removed = False
+            async with self.write() as connection:
+                await record_task(connection, COMPACTION, now)
+        return done
+
+    async def _write_probe(self) -> str:
+        """Write once. Returns: why the database cannot be used; empty if it can."""
+        if self._compaction is not None:
+            return ""  # it writes the whole file now
+        if self._file is not None and (fault := self._file.find_fault()):
+            return fault
+        try:
+            async with self.write() as connection:
+                await record_task(connection, PROBE, utc_now())
+        except Exception as error:  # any error means that it cannot be used
+            explain = sqlite.explain_away if self._is_sqlite else postgres.explain_away
+            return explain(error.__cause__ or error)
+        return "" if self._file is None else self._file.find_fault_after_write()
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -113,7 +162,7 @@ class Database:
             yield
         except NoConnection:
             raise StoreAway("the database answers too slowly; ask again later") from None
-        except (DBAPIError, OSError, UnicodeEncodeError) as error:
+        except (DBAPIError, OSError, sqlite3.Error, UnicodeEncodeError) as error:
             if unstorable(error):
                 raise Problem(
                     422,
@@ -123,6 +172,16 @@ class Database:
             if away(error):
                 raise StoreAway("the database does not answer; ask again later") from error
             raise
+
+
+async def _run_compaction(attempt: Compaction) -> bool:
+    running = asyncio.create_task(asyncio.to_thread(attempt.run), name="compaction")
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        attempt.stop()
+        await asyncio.wait([running])
+        raise
 
 
 def make_engine(url: URL, *, migrating: bool = False) -> AsyncEngine:
@@ -154,24 +213,28 @@ def parse_url(url: str) -> URL:
         ConfigurationError: It is not the URL of a database that this version can use.
     """
     remedy = f"give one such as {_EXAMPLES}"
-    try:
-        parsed = make_url(url)
-        kind = parsed.get_backend_name()
-    except (ArgumentError, ValueError):  # the error's text may contain the password
-        raise ConfigurationError(f"EARSHOT_DATABASE_URL is not a database URL; {remedy}") from None
+    kind = url.strip().partition("://")[0].partition("+")[0].lower()
     match kind:
         case "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                raise ConfigurationError(f"EARSHOT_DATABASE_URL names no file; {remedy}")
-            return parsed.set(drivername="sqlite+aiosqlite")
+            return _parse_sqlite(url.strip(), remedy)
         case "postgresql" | "postgres":
-            if not parsed.database:
-                raise ConfigurationError(f"EARSHOT_DATABASE_URL names no database; {remedy}")
-            return parsed.set(drivername="postgresql+asyncpg")
-        case _:
+            return parse_postgres_url(url.strip())
+        case _ if "://" in url and kind.isalnum():
             raise ConfigurationError(
                 f"EARSHOT_DATABASE_URL: this version cannot use {kind}; {remedy}"
             )
+        case _:
+            raise ConfigurationError(f"EARSHOT_DATABASE_URL is not a database URL; {remedy}")
+
+
+def _parse_sqlite(url: str, remedy: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(f"EARSHOT_DATABASE_URL is not a database URL; {remedy}") from None
+    if parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError(f"EARSHOT_DATABASE_URL names no file; {remedy}")
+    return parsed.set(drivername="sqlite+aiosqlite")
 
 
 def hide_password(url: str) -> str:
@@ -180,9 +243,7 @@ def hide_password(url: str) -> str:
     if is_sqlite(parsed):
         return url
     user = f"{parsed.username}:***@" if parsed.username else ""
-    host = parsed.host or ""
-    port = f":{parsed.port}" if parsed.port else ""
-    return f"postgresql://{user}{host}{port}/{parsed.database}"
+    return f"postgresql://{user}{postgres.describe_hosts(parsed)}/{parsed.database}"
 
 
 def _compact(value: Any) -> str:

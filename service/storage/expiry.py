@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any, TypeAlias, TypeVar
@@ -37,6 +37,8 @@ BATCH = 200
 """Alerts or utterances removed in one transaction, so that other writers wait only milliseconds."""
 _PAGE = 2_000
 """Utterances read at a time."""
+LONGEST_TALK = timedelta(hours=1)
+"""More than the time around any alert. An alert is of one utterance, of some seconds."""
 HOURS_KEPT = timedelta(days=400)
 """Retention of the hours of speech. They identify nobody, and show one year beside the next."""
 
@@ -51,11 +53,15 @@ class Expired:
     gaps: int = 0
     rooms: int = 0
 
+    def plus(self, other: Expired) -> Expired:
+        """Return the sum of two calls."""
+        return Expired(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
 
 async def expire(
     database: Database, now: datetime, *, talk_hours: float, alert_days: float
 ) -> Expired:
-    """Remove everything past its retention, and its words from the files.
+    """Remove everything past its retention. `Database.erase_removed` then clears the files.
 
     - Talk that is not near a stored alert: `talk_hours` after it was spoken, with its
       `transcript.heard`.
@@ -72,26 +78,56 @@ async def expire(
     before = now - timedelta(days=alert_days)
     old_alerts, alert_events = await _drop_alerts(database, before)
     old_talk, talk_events = await _drop_talk(database, talk_before)
+    other_events = await _drop_events(database, before)
+    old_gaps = await delete_in_batches(database, gaps.c.id, gaps.c.to_at < before)
+    await delete_in_batches(database, rule_hits.c.utterance_id, rule_hits.c.at < before)
     async with database.write() as connection:
-        other_events = await _prune(connection, events.c.at < before)
-        old_gaps = await connection.execute(delete(gaps).where(gaps.c.to_at < before))
         ended = (rooms.c.state == RoomState.ENDED) & (rooms.c.ended_at < before)
         old_rooms = await connection.execute(delete(rooms).where(ended))
         left = ~speakers.c.live & (speakers.c.joined_at < before)
         await connection.execute(delete(speakers).where(left & (speakers.c.heard_until < before)))
-        await connection.execute(delete(rule_hits).where(rule_hits.c.at < before))
         await connection.execute(delete(heard_hours).where(heard_hours.c.hour < now - HOURS_KEPT))
         await remove_expired_tokens(connection, now)
         await remove_expired_sessions(connection, now)
         await remove_expired_entries(connection, now, timedelta(days=alert_days))
-    await database.forget_deleted()
-    return Expired(
+    expired = Expired(
         talk=old_talk,
         alerts=old_alerts,
         events=alert_events + talk_events + other_events,
-        gaps=old_gaps.rowcount,
+        gaps=old_gaps,
         rooms=old_rooms.rowcount,
     )
+    if expired != Expired():
+        database.note_removal()
+    return expired
+
+
+async def delete_in_batches(
+    database: Database, id_: Column[Any], where: ColumnElement[bool]
+) -> int:
+    """Delete rows, at most `BATCH` ids in one transaction. Returns: the number of rows.
+
+    Args:
+        id_: Column that names rows of the table; rows with the same id must all match.
+    """
+    count = 0
+    async with database.read() as connection:
+        ids = (await connection.scalars(select(id_).where(where).distinct())).all()
+    for batch in _batches(ids):
+        async with database.write() as connection:
+            these = delete(id_.table).where(id_.in_(batch) & where)
+            count += (await connection.execute(these)).rowcount
+    return count
+
+
+async def _drop_events(database: Database, before: datetime) -> int:
+    count = 0
+    async with database.read() as connection:
+        ids = (await connection.scalars(select(events.c.id).where(events.c.at < before))).all()
+    for batch in _batches(ids):
+        async with database.write() as connection:
+            count += await _prune(connection, events.c.id.in_(batch))
+    return count
 
 
 async def _drop_alerts(database: Database, before: datetime) -> tuple[int, int]:
@@ -156,14 +192,27 @@ async def _outside_cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> 
 async def _cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> dict[str, _Spans]:
     """Return the time around alerts, by room, that may overlap this talk."""
     by_room: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    if talk:
+        for room_id, *span in await _read_cases(connection, talk):
+            by_room[room_id].append(tuple(span))
+    return {row.room_id: _Spans(by_room[row.room_id]) for row in talk}
+
+
+async def _read_cases(
+    connection: AsyncConnection, talk: Sequence[_Talk]
+) -> Sequence[Row[tuple[str, datetime, datetime]]]:
+    """Read the alerts near this talk.
+
+    Both bounds are on `talk_from`, which has an index with the room. With `talk_to` alone below,
+    every earlier alert of the room would be read for each batch.
+    """
+    first, last = min(row.started_at for row in talk), max(row.ended_at for row in talk)
     query = select(alerts.c.room_id, alerts.c.talk_from, alerts.c.talk_to).where(
         alerts.c.room_id.in_({row.room_id for row in talk}),
-        alerts.c.talk_from <= max(row.ended_at for row in talk),
-        alerts.c.talk_to >= min(row.started_at for row in talk),
+        alerts.c.talk_from.between(first - LONGEST_TALK, last),
+        alerts.c.talk_to >= first,
     )
-    for room_id, *span in (await connection.execute(query)).all():
-        by_room[room_id].append(tuple(span))
-    return {row.room_id: _Spans(by_room[row.room_id]) for row in talk}
+    return (await connection.execute(query)).all()
 
 
 class _Spans:

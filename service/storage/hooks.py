@@ -11,6 +11,7 @@ from sqlalchemy import and_, delete, func, insert, select, update
 from service.access.names import look_alike
 from service.errors import Problem
 from service.storage.engine import Database
+from service.storage.expiry import delete_in_batches
 from service.storage.tables import hook_messages, hook_secrets
 from service.webhooks.inbound import MOST_SECRETS, HookSecret, SealedHookSecret
 from service.webhooks.signing import VerifiedCall
@@ -87,6 +88,5 @@ class SqlHooks:
             )
 
     async def forget_calls(self, before: datetime) -> None:
-        async with self._database.write() as connection:
-            old = hook_messages.c.received_at < before
-            await connection.execute(delete(hook_messages).where(old))
+        old = hook_messages.c.received_at < before
+        await delete_in_batches(self._database, hook_messages.c.id, old)

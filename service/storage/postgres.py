@@ -8,6 +8,7 @@ stay true until its commit, and ids grow in commit order (`docs/decisions/0007`)
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from service.errors import ConfigurationError
+from service.storage.postgres_url import CONNECT_TIMEOUT
 
 WRITES = "earshot_writes"
 """Execution option of a transaction that may write."""
@@ -35,8 +37,11 @@ LOCK_MS = 5_000
 ANSWER_S = 30.0
 """Longest duration of a statement, in seconds."""
 
+OUR_NAME = "earshot"
+"""Name of our sessions, unless the address has an `application_name`."""
+
 _SESSION = {
-    "application_name": "earshot",
+    "application_name": OUR_NAME,
     "client_min_messages": "warning",
     "timezone": "UTC",
     "lock_timeout": str(LOCK_MS),
@@ -72,21 +77,27 @@ _UNSTORABLE = frozenset({"22021", "22P05"})
 
 def dsn_of(url: URL) -> str:
     """The address as PostgreSQL's own tools write it. Holds the password."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    bare = url.set(drivername="postgresql").difference_update_query([CONNECT_TIMEOUT])
+    return bare.render_as_string(hide_password=False)
 
 
-async def connect(url: URL, *, name: str = "earshot", answer_s: float | None = ANSWER_S) -> Any:
+async def connect(url: URL, *, name: str = OUR_NAME, answer_s: float | None = ANSWER_S) -> Any:
     """A connection of asyncpg's own.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: see `explain_failure`.
     """
+    wait_s = int(str(url.query.get(CONNECT_TIMEOUT, 0)))
+    settings = {**_SESSION, "application_name": name}
+    for setting in settings.keys() & url.query.keys():
+        if setting != "application_name" or name == OUR_NAME:
+            settings[setting] = str(url.query[setting])
     connecting = asyncio.create_task(
         asyncpg.connect(
             dsn_of(url),
-            timeout=CONNECT_S,
+            timeout=wait_s or CONNECT_S,
             command_timeout=answer_s,
-            server_settings={**_SESSION, "application_name": name},
+            server_settings=settings,
         ),
         name="connect to PostgreSQL",
     )
@@ -97,6 +108,8 @@ async def connect(url: URL, *, name: str = "earshot", answer_s: float | None = A
         with suppress(Exception):
             (await connecting).terminate()
         raise
+    except asyncpg.exceptions.TargetServerAttributeNotMatched:
+        raise ConnectionError("none of the hosts takes writes") from None
 
 
 def make_engine(
@@ -139,6 +152,26 @@ def is_away(error: BaseException) -> bool:
             return isinstance(_cause(error), asyncpg.InterfaceError) and not is_unstorable(error)
         return state in _AWAY or state.startswith(_AWAY_CLASSES)
     return False
+
+
+def explain_away(error: BaseException) -> str:
+    """Return why a write failed, with the remedy and without names of hosts, users or databases."""
+    match _state(error):
+        case "25006":
+            return (
+                "the database server is read-only or in recovery; let EARSHOT_DATABASE_URL name "
+                "the primary, or several hosts with target_session_attrs=read-write"
+            )
+        case "53100":
+            return "the disk of the database server is full; free some space on it"
+        case "53300":
+            return "the database server has no connection left; raise its max_connections"
+        case "55P03":
+            return "another session holds the write lock of the database; end it"
+        case "28000" | "28P01" | "3D000" | "42501":
+            return "the database server lets this server in no longer; see the log of both"
+        case _:
+            return "the database does not answer; start it, or see its log"
 
 
 def is_unstorable(error: BaseException) -> bool:
@@ -207,14 +240,28 @@ def sort_by_bytes(connection: Connection) -> None:
 
 def describe_location(url: URL) -> str:
     """Return the host and name of the database for a message, without user and password."""
-    host = url.host or next(iter(_listed(url.query.get("host"))), "") or "this machine"
-    port = f":{url.port}" if url.port else ""
-    return f"{url.database or url.username or ''!r} on {host}{port}"
+    return f"{url.database or url.username or ''!r} on {describe_hosts(url) or 'this machine'}"
+
+
+def describe_hosts(url: URL) -> str:
+    """Return the hosts with their ports, comma-separated; empty if the address names none."""
+    hosts = [f"[{url.host}]" if ":" in url.host else url.host] if url.host else str(url.query.get("host", "")).split(",")
+    ports = [str(url.port or "")] if url.host else str(url.query.get("port", "")).split(",")
+    return ",".join(
+        f"{host}:{port}" if port and not host.startswith("/") else host
+        for host, port in zip(hosts, ports, strict=False)
+    )
 
 
 def explain_failure(url: URL, error: BaseException) -> str:
     """Return why the database cannot be used, with the remedy and without the password."""
     where = describe_location(url)
+    if isinstance(_cause(error), ssl.SSLError):
+        return (
+            f"the TLS connection to the database {where} fails: {_reason(error)}; give "
+            "EARSHOT_DATABASE_URL the sslrootcert that signed the server's certificate, and the "
+            "host that the certificate names"
+        )
     match _state(error):
         case "28P01" | "28000":
             return (
@@ -272,5 +319,3 @@ def _reason(error: BaseException) -> str:
     return str(getattr(cause, "message", None) or cause).splitlines()[0]
 
 
-def _listed(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else value or ()

@@ -24,7 +24,8 @@ from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, StoreAway
+from service.storage import sqlite_file
 
 BUSY_MS = 5_000
 """Longest wait of a statement for another process's write lock, in milliseconds."""
@@ -67,8 +68,11 @@ def make_engine(
             that refer to it; call `check_references` before the commit.
     """
     threads: WeakSet[threading.Thread] = WeakSet()
+    file = sqlite_file.DatabaseFile(file_of(url))
 
     def connect(*args: Any, **options: Any) -> aiosqlite.Connection:
+        if not file.is_in_place():  # SQLite would make an empty one
+            raise StoreAway(sqlite_file.REPLACED)
         connection = aiosqlite.connect(*args, **options)
         parts: list[object] = [connection, *vars(connection).values()]  # before 0.22 it is a thread
         for thread in parts:
@@ -127,10 +131,27 @@ def file_of(url: URL) -> Path:
 
 def is_away(error: BaseException) -> bool:
     """Return whether the file is locked or the disk fails, so that a retry may succeed."""
-    if isinstance(error, DBAPIError):
-        code = getattr(error.orig, "sqlite_errorcode", None)
-        return code is not None and code & _PRIMARY in _AWAY
-    return isinstance(error, OSError)
+    return _code(error) in _AWAY or isinstance(error, OSError)
+
+
+def explain_away(error: BaseException) -> str:
+    """Return why a write failed, with the remedy and without the name of the file."""
+    match _code(error):
+        case sqlite3.SQLITE_FULL:
+            return sqlite_file.FULL
+        case sqlite3.SQLITE_READONLY:
+            return sqlite_file.READ_ONLY
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "another program holds the database's write lock; end it"
+        case _:
+            return "the database file cannot be read or written; see the system's log of its disk"
+
+
+def _code(error: BaseException) -> int | None:
+    """Return the kind of an error of SQLite; None for another error."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code: int | None = getattr(cause, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY
 
 
 def is_unstorable(error: BaseException) -> bool:
@@ -222,13 +243,18 @@ def prepare_file(path: Path) -> None:
         connection.execute("PRAGMA schema_version")
 
 
-async def empty_log(engine: AsyncEngine) -> None:
+async def empty_log(engine: AsyncEngine) -> bool:
     """Copy the write-ahead log into the file and empty it, so that it has no expired words.
 
-    While others read or write it does a part, and the next call does the rest.
+    Returns:
+        False if a reader was in the way for longer than `BUSY_MS`; the next call does the rest.
     """
     async with engine.execution_options(**{BEGIN: "NONE"}).connect() as connection:
-        await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        # This one lets writers go on, so that the next has little to copy.
+        await connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)"))
+        found = await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        busy: int = found.scalar_one()
+    return not busy
 
 
 def _on_connect(connection: Any, _record: object) -> None:

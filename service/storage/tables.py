@@ -405,3 +405,11 @@ hook_messages = Table(
     Column("received_at", UtcTime, nullable=False, index=True),
     Column("outcome", Text, nullable=False),
 )
+
+# Last time of each task: `probe` (the readiness check wrote), `compaction` (the file was rebuilt).
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+)

@@ -12,7 +12,7 @@ from sqlalchemy import Row, and_, delete, exists, func, insert, select, update
 from service.alerts.action import ActionRequested
 from service.feed.ports import Recorded
 from service.storage.engine import Database
-from service.storage.expiry import BATCH
+from service.storage.expiry import delete_in_batches
 from service.storage.paging import cursor_of, older_than
 from service.storage.tables import deliveries, events, pruned, webhook_lanes, webhooks
 from service.webhooks.delivery import Delivery, Outcome
@@ -202,15 +202,14 @@ class SqlWebhooks:
 
     async def expire(self, before: datetime) -> int:
         logged = exists().where(events.c.id == deliveries.c.event_id)
-        old = (deliveries.c.at < before) | (deliveries.c.event_id.is_not(None) & ~logged)
         gone = and_(webhooks.c.state == EndpointState.DELETED, webhooks.c.deleted_at < before)
-        async with self._database.read() as connection:
-            ids = (await connection.scalars(select(deliveries.c.id).where(old))).all()
-        count = 0
-        for at in range(0, len(ids), BATCH):
-            batch = deliveries.c.id.in_(ids[at : at + BATCH])
-            async with self._database.write() as connection:
-                count += (await connection.execute(delete(deliveries).where(batch))).rowcount
+        removed = select(webhooks.c.id).where(gone)
+        old = (
+            (deliveries.c.at < before)
+            | (deliveries.c.event_id.is_not(None) & ~logged)
+            | deliveries.c.endpoint_id.in_(removed)
+        )
+        count = await delete_in_batches(self._database, deliveries.c.id, old)
         async with self._database.write() as connection:
             await connection.execute(delete(webhooks).where(gone))
         return count

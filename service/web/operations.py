@@ -16,7 +16,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow, refuse_scoped
 from service.access.keys import Role
 from service.clock import Clock, Timestamp
-from service.errors import Problem
+from service.errors import Problem, StoreAway
 from service.metrics import Metrics
 from service.provider import Provider
 from service.verdict.overload import VerdictLag
@@ -46,10 +46,10 @@ class Recogniser(Protocol):
 
 class Checked(Protocol):
     async def check(self) -> None:
-        """Use the database once.
+        """Check that the database takes a write.
 
         Raises:
-            Exception: It cannot be used now.
+            StoreAway: It does not; the text says why and names the remedy.
         """
         ...
 
@@ -114,6 +114,8 @@ async def check_health() -> dict[str, str]:
 async def check_readiness(parts: Parts) -> dict[str, Any]:
     try:
         await parts.database.check()
+    except StoreAway as error:
+        raise Problem(503, "Not ready", error.detail, headers=error.headers) from error
     except Exception as error:  # any error means not ready
         raise Problem(503, "Not ready", "the database does not answer; see the log") from error
     recogniser = parts.recogniser

@@ -110,6 +110,8 @@ TYPES: Mapping[tuple[int, str], str] = {
     (500, "Internal error"): "internal-error",
     (503, "Database away"): "database-unavailable",
     (503, "Not ready"): "not-ready",
+    (503, "Too many connections"): "too-many-connections",
+    (503, "Too many feeds"): "too-many-feeds",
     (503, "Stopping"): "server-stopping",
 }
 """Status and title -> last part of the type URI."""

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from asr.redis_streams import Streams, StreamsAway, StreamsRefused, address_without_password, job_id
+from asr.redis_address import address_without_password
+from asr.redis_streams import Streams, StreamsAway, StreamsRefused, job_id
 from tests.asr.examples import an_utterance
 from tests.asr.redis_stage import (
     Stage,

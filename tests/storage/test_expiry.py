@@ -1,21 +1,25 @@
 from __future__ import annotations
 
+import asyncio
 import random
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from service.alerts.alert import TALK_AROUND, AlertRaised
 from service.alerts.decisions import Person
 from service.rooms.room import RoomState
-from service.storage import expiry
+from service.storage import compaction, expiry
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
 from service.storage.expiry import BATCH, Expired, expire
 from service.storage.hearing import SqlHearing
 from service.storage.rooms import SqlRooms, SqlTokens
+from service.storage.tables import transcripts
 from tests.storage.examples import (
     NOW,
     SECOND,
@@ -52,8 +56,15 @@ class Stores:
     async def expire(self) -> Expired:
         return await expire(self.database, self.clock(), talk_hours=24, alert_days=30)
 
+    async def erase(self) -> bool:
+        return await self.database.erase_removed(self.clock())
+
     async def types(self) -> list[str]:
         return [event.type for event in await self.log.read(0, 100)]
+
+    async def texts(self) -> list[str]:
+        async with self.database.read() as connection:
+            return list((await connection.scalars(select(transcripts.c.text))).all())
 
     async def talk(self) -> list[str]:
         found = await self.hearing.talk("lobby", NOW - 99 * DAY, NOW + 99 * DAY)
@@ -221,7 +232,72 @@ async def test_no_expired_word_is_left_in_the_files(stores: Stores, tmp_path: Pa
     assert secret.encode() in contents(tmp_path)
     stores.clock.now += 2 * DAY
     await stores.expire()
+    assert await stores.erase()
     assert secret.encode() not in contents(tmp_path)
+
+
+@only_sqlite
+async def test_words_that_stood_beside_expired_ones_leave_the_file_when_they_expire(
+    stores: Stores, tmp_path: Path
+) -> None:
+    """SQLite moves rows as others go, and leaves copies of them even with `secure_delete`."""
+    dice = random.Random(3)
+    for number in range(600):
+        words = f"word{number:04d} " + "blah " * dice.randrange(2, 60)
+        raised = [AlertRaised(an_alert(f"a{number}", stores.clock(), utterance_id=f"u{number}"))]
+        heard = a_transcript(f"u{number}", stores.clock(), text=words)
+        await stores.alerts.commit(heard, raised if number % 97 == 0 else [])
+        stores.clock.now += 200 * SECOND
+        if number % 100 == 99:
+            await stores.expire()
+    await stores.expire()
+    assert await stores.erase()
+    found = set(re.findall(rb"word\d{4}", contents(tmp_path)))
+    kept = {text.split()[0].encode() for text in await stores.texts()}
+    assert found == kept
+
+
+@only_sqlite
+async def test_a_writer_interrupts_the_rebuilding_of_a_large_file_until_it_is_overdue(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await stores.erase(), "the first start rebuilds the file"
+    for number in range(300):
+        await stores.alerts.commit(a_transcript(f"u{number}", text="word " * 400), [])
+    monkeypatch.setattr(compaction, "SMALL_BYTES", 0)
+    monkeypatch.setattr(compaction, "_INTERRUPTIBLE_EVERY", 1)
+    stores.clock.now += 2 * HOUR
+
+    async def write_all_the_time() -> None:
+        while True:
+            async with stores.database.write():
+                pass
+
+    stores.database.note_removal()
+    writing = asyncio.create_task(write_all_the_time())
+    try:
+        assert not await stores.erase()
+        stores.clock.now += DAY
+        assert await stores.erase()
+    finally:
+        writing.cancel()
+        await asyncio.wait([writing])
+    stores.database.note_removal()
+    stores.clock.now += HOUR
+    assert await stores.erase(), "nobody writes"
+
+
+async def test_talk_beside_many_alerts_of_its_room_reads_only_the_alerts_near_it(
+    stores: Stores,
+) -> None:
+    for number in range(300):
+        raised = [AlertRaised(an_alert(f"a{number}", stores.clock(), utterance_id=f"u{number}"))]
+        await stores.alerts.commit(a_transcript(f"u{number}", stores.clock()), raised)
+        stores.clock.now += 1200 * SECOND
+    async with stores.database.read() as connection:
+        rows = (await connection.execute(select(transcripts).limit(3))).all()
+        found = await expiry._read_cases(connection, rows)
+    assert len(found) <= 8
 
 
 def contents(folder: Path) -> bytes:
