@@ -92,9 +92,6 @@ def _invalid(request: Request, error: RequestValidationError) -> Problem:
     if _has_wrong_type(request, error):
         detail = "the body is not sent as JSON; send `Content-Type: application/json`"
         return Problem(415, "Wrong content type", detail)
-    if any(tuple(fault["loc"]) == ("query", "cursor") for fault in error.errors()):
-        detail = "`cursor` is longer than any of ours; leave it out to begin at the start"
-        return Problem(400, "Bad cursor", detail)
     faults = [_fault(fault) for fault in error.errors()]
     detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults[:5])
     return Problem(422, "Invalid request", detail, extra={"errors": faults[:50]})

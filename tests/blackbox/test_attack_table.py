@@ -129,12 +129,12 @@ class Attacker:
         """Return the status and, of a refusal, the body. Sends the body of `BODIES` or `{}`."""
         method, _, path = route.partition(" ")
         path = re.sub(r"{([a-z_]+)}", lambda found: ids.get(found[1], "nowhere"), path)
-        body = BODIES.get(route)
+        body = dict(BODIES.get(route, {}))
         if route == "POST /v1/rooms":
-            body = {**body, "id": room}
+            body["id"] = room
         elif route == "POST /v1/webhooks":
-            body = {**body, "room": room}
-        sent: dict[str, Any] = {"json": body or {}} if method in ("POST", "PATCH", "PUT") else {}
+            body["room"] = room
+        sent: dict[str, Any] = {"json": body} if method in ("POST", "PATCH", "PUT") else {}
         with self._http.stream(method, path, headers=dict(headers), **sent) as answer:
             refused = answer.status_code >= 400
             text = answer.read().decode() if refused else ""

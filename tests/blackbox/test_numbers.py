@@ -13,7 +13,7 @@ import pytest
 from service.app import create_app
 from tests.blackbox.scoped_server import OURS, Tenants
 
-LARGE = ("9223372036854775808", "-9223372036854775809", "2147483648" * 3, "9" * 100, "9" * 400)
+LARGE = ("9223372036854775808", "-9223372036854775809", "2147483648" * 3, "9" * 30, "9" * 100)
 
 
 def encoded(*forms: str) -> list[str]:
@@ -80,6 +80,6 @@ def test_every_large_number_in_a_cursor_of_alerts_is_a_bad_cursor(
 
 def test_the_feed_refuses_a_cursor_that_no_event_has(unscoped: Tenants) -> None:
     for value in LARGE:
-        for sent in ({"params": {"since": value}}, {"headers": {"Last-Event-ID": value}}):
-            with unscoped.admin.stream("GET", "/v1/feed", **sent) as answer:
-                assert answer.status_code == 400
+        assert unscoped.admin.get("/v1/feed", params={"since": value}).status_code == 400
+        resumed = unscoped.admin.get("/v1/feed", headers={"Last-Event-ID": value})
+        assert resumed.status_code == 400

@@ -18,7 +18,7 @@ from tests.storage.examples import NOW, a_room, a_transcript, an_alert
 pytestmark = pytest.mark.anyio
 
 ROOMS = ["club-1", "club-12", "Club-1", "club_1", "clubx1", "a%b", "a.b", "bar"]
-SCOPES = (
+SCOPES: Sequence[Sequence[str]] = (
     ["club-*"],
     ["club-?"],
     ["club_?"],
