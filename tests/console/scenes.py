@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from playwright.sync_api import expect
@@ -13,8 +14,9 @@ from policies.severity import Severity
 from service.access.keys import Role
 from service.alerts.alert import Outcome
 from service.rooms.room import RoomState
-from tests.console.conftest import Open
-from tests.console.seeding import Seed, a_hit
+from tests.console.conftest import LOUNGE, Open
+from tests.console.room_server import SILENT, RoomServer, room_server
+from tests.console.seeding import HELP, Seed, a_hit
 from tests.console.visit import GONE, REFUSED_401, Visit
 from tests.server import Server
 
@@ -95,9 +97,7 @@ def deciding(stage: Stage) -> Visit:
 
 def acting(stage: Stage) -> Visit:
     """Actions in the room of a muted speaker."""
-    room = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
-    with stage.served.client() as client:
-        assert client.post("/v1/rooms", json=room).status_code == 201
+    with in_lounge(stage):
         talk(stage.seed)
         opened = stage.seed.alert("scam-gift-cards", ago_s=34).id
         here = stage.visit(stage.seed.key("Ann Moderator"))
@@ -111,7 +111,49 @@ def acting(stage: Stage) -> Visit:
         expect(here.page.get_by_role("radio").first).to_be_focused()
         here.press("4")
         expect(here.page.get_by_role("checkbox")).to_be_visible()
+    return here
+
+
+@contextmanager
+def in_lounge(stage: Stage) -> Iterator[RoomServer]:
+    """Open a live room with a room server, until the scene is complete."""
+    with stage.served.client() as client, room_server(client) as lounge:
+        assert client.post("/v1/rooms", json=LOUNGE).status_code == 201
+        yield lounge
         client.delete("/v1/rooms/lounge")
+
+
+def failing(stage: Stage) -> Visit:
+    """A failed action and a pending one; a card with the mark of a failure; two escalated."""
+    talk(stage.seed)
+    opened = stage.seed.alert(ago_s=34).id
+    seen = stage.seed.alert("harassment-insults", speaker=("walt", "Walter Moreau")).id
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    with in_lounge(stage) as lounge, stage.served.client() as client:
+        lounge.answer = {"outcome": "failed", "reason": "the member has left the room"}
+        client.post(f"/v1/alerts/{seen}/actions", json={"action": "warn"})
+        client.post(f"/v1/alerts/{opened}/actions", json={"action": "warn"})
+        expect(here.page.locator(".chip.failed")).to_have_count(2)
+        lounge.answer = SILENT
+        client.post(f"/v1/alerts/{opened}/actions", json={"action": "mute_speaker"})
+        client.post(f"/v1/alerts/{opened}/escalate", json={"to": "Night team", "reason": "again"})
+        here.open(opened)
+        expect(here.page.locator("[data-outstanding]")).to_have_count(2)
+        expect(here.page.locator(".chip.escalated")).to_have_count(2)
+    return here
+
+
+def helping(stage: Stage) -> Visit:
+    """Help for a person who may be at risk, with the form for actions."""
+    talk(stage.seed)
+    opened = stage.seed.alert(HELP, speaker=("walt", "Walter Moreau"), ago_s=20).id
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    with in_lounge(stage):
+        here.open(opened)
+        here.press("m")
+        expect(here.page.get_by_role("radio").first).to_be_focused()
+        here.press("1")
+        expect(here.page.locator(".act textarea")).to_have_count(2)
     return here
 
 
@@ -300,6 +342,8 @@ SCENES: tuple[Scene, ...] = (
     case,
     deciding,
     acting,
+    failing,
+    helping,
     undo,
     room,
     lost,
@@ -321,6 +365,7 @@ IN_CHINESE: tuple[Scene, ...] = (
     feed,
     case,
     acting,
+    helping,
     room,
     keyboard_map,
     settings,
