@@ -178,7 +178,7 @@ def test_an_alert_is_escalated_to_somebody_from_the_page(
     expect(here.article(alerts["walt"])).to_contain_text("escalated to Night team")
     expect(here.case.locator(".history")).to_contain_text("he needs somebody now")
     assert alert_of(client, alerts["walt"])["escalated_to"] == "Night team"
-    here.page.get_by_label("Escalation").select_option("Escalated")
+    here.page.get_by_label("State").select_option("Escalated")
     expect(here.articles).to_have_count(1)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from playwright.sync_api import expect
@@ -31,6 +31,7 @@ class Stage:
     seed: Seed
     served: Server
     locale: str
+    stack: ExitStack
 
     def visit(self, key: str | None = "", path: str = "/") -> Visit:
         return self.open_page(key, path, locale=self.locale, reduced_motion="reduce")
@@ -97,30 +98,30 @@ def deciding(stage: Stage) -> Visit:
 
 def acting(stage: Stage) -> Visit:
     """Actions in the room of a muted speaker."""
-    with in_lounge(stage):
-        talk(stage.seed)
-        opened = stage.seed.alert("scam-gift-cards", ago_s=34).id
-        here = stage.visit(stage.seed.key("Ann Moderator"))
-        here.open(opened)
-        here.press("m")
-        expect(here.page.get_by_role("radio").first).to_be_focused()
-        here.press("1", "Enter")
-        expect(here.page.locator("[data-action=mute_speaker][data-state=done]")).to_be_visible()
-        stage.seed.joins("lounge", "mallory", "Mallory", muted=True)
-        here.press("m")
-        expect(here.page.get_by_role("radio").first).to_be_focused()
-        here.press("4")
-        expect(here.page.get_by_role("checkbox")).to_be_visible()
+    lounge(stage)
+    talk(stage.seed)
+    opened = stage.seed.alert("scam-gift-cards", ago_s=34).id
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    here.open(opened)
+    here.press("m")
+    expect(here.page.get_by_role("radio").first).to_be_focused()
+    here.press("1", "Enter")
+    expect(here.page.locator("[data-action=mute_speaker][data-state=done]")).to_be_visible()
+    stage.seed.joins("lounge", "mallory", "Mallory", muted=True)
+    here.press("m")
+    expect(here.page.get_by_role("radio").first).to_be_focused()
+    here.press("4")
+    expect(here.page.get_by_role("checkbox")).to_be_visible()
     return here
 
 
-@contextmanager
-def in_lounge(stage: Stage) -> Iterator[RoomServer]:
-    """Open a live room with a room server, until the scene is complete."""
-    with stage.served.client() as client, room_server(client) as lounge:
-        assert client.post("/v1/rooms", json=LOUNGE).status_code == 201
-        yield lounge
-        client.delete("/v1/rooms/lounge")
+def lounge(stage: Stage) -> RoomServer:
+    """Open a live room; return its room server."""
+    client = stage.stack.enter_context(stage.served.client())
+    found = stage.stack.enter_context(room_server(client))
+    assert client.post("/v1/rooms", json=LOUNGE).status_code == 201
+    stage.stack.callback(client.delete, "/v1/rooms/lounge")
+    return found
 
 
 def failing(stage: Stage) -> Visit:
@@ -129,12 +130,13 @@ def failing(stage: Stage) -> Visit:
     opened = stage.seed.alert(ago_s=34).id
     seen = stage.seed.alert("harassment-insults", speaker=("walt", "Walter Moreau")).id
     here = stage.visit(stage.seed.key("Ann Moderator"))
-    with in_lounge(stage) as lounge, stage.served.client() as client:
-        lounge.answer = {"outcome": "failed", "reason": "the member has left the room"}
+    with stage.served.client() as client:
+        host = lounge(stage)
+        host.answer = {"outcome": "failed", "reason": "the member has left the room"}
         client.post(f"/v1/alerts/{seen}/actions", json={"action": "warn"})
         client.post(f"/v1/alerts/{opened}/actions", json={"action": "warn"})
         expect(here.page.locator(".chip.failed")).to_have_count(2)
-        lounge.answer = SILENT
+        host.answer = SILENT
         client.post(f"/v1/alerts/{opened}/actions", json={"action": "mute_speaker"})
         client.post(f"/v1/alerts/{opened}/escalate", json={"to": "Night team", "reason": "again"})
         here.open(opened)
@@ -145,15 +147,15 @@ def failing(stage: Stage) -> Visit:
 
 def helping(stage: Stage) -> Visit:
     """Help for a person who may be at risk, with the form for actions."""
+    lounge(stage)
     talk(stage.seed)
     opened = stage.seed.alert(HELP, speaker=("walt", "Walter Moreau"), ago_s=20).id
     here = stage.visit(stage.seed.key("Ann Moderator"))
-    with in_lounge(stage):
-        here.open(opened)
-        here.press("m")
-        expect(here.page.get_by_role("radio").first).to_be_focused()
-        here.press("1")
-        expect(here.page.locator(".act textarea")).to_have_count(2)
+    here.open(opened)
+    here.press("m")
+    expect(here.page.get_by_role("radio").first).to_be_focused()
+    here.press("1")
+    expect(here.page.locator(".act textarea")).to_have_count(2)
     return here
 
 

@@ -93,12 +93,12 @@ def test_a_failed_action_is_told_to_everybody_until_somebody_has_seen_it(
     here.press("2")
     here.case.get_by_label(re.compile("Message to the speaker")).fill("Please stop")
     here.case.get_by_role("button", name=re.compile("Warn Mallory")).click()
-    expect(here.case.locator("[data-outstanding=warn]")).to_contain_text("failed. no such member")
+    expect(here.case.locator("[data-outstanding=warn]")).to_contain_text("failed · no such member")
     line = here.case.get_by_role("listitem").filter(has_text="Warn Mallory").last
     expect(line).to_contain_text("failed · no such member")
     expect(line).to_contain_text("Please stop")
 
-    said = "Failed: Warn \u2068Mallory\u2069 in Late Night Lounge. no such member"
+    said = "Failed: Warn \u2068Mallory\u2069 in Late Night Lounge: no such member"
     for one in (here, other):
         expect(one.page.locator("[aria-live=assertive]")).to_have_text(said)
         expect(one.page.get_by_role("alert").filter(has_text="no such member").last).to_be_visible()

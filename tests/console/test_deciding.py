@@ -135,7 +135,7 @@ def test_an_alert_is_escalated_by_key_and_everybody_sees_to_whom(visit: Open, se
     expect(here.case.locator(".case-top")).to_contain_text("escalated to Night team")
     expect(here.case.locator(".history")).to_contain_text("escalated it to Night team")
     expect(here.case.locator(".history")).to_contain_text("she knows the victim")
-    watching.page.get_by_label("Escalation").select_option("Escalated")
+    watching.page.get_by_label("State").select_option("Escalated")
     expect(watching.article(other.id)).to_have_count(0)
     expect(watching.article(alert.id)).to_have_count(1)
     watching.page.reload()
