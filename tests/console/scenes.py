@@ -195,11 +195,12 @@ def report(stage: Stage) -> Visit:
         insult = seed.alert("harassment-insults", ago_s=ago_s)
         if number < 3:
             seed.decide(insult, Outcome.DISMISSED)
+    seed.decide(seed.alert(HELP, ago_s=40), Outcome.SUPPORTED)
     seed.hit(tried, ago_s=30)
     seed.hit(a_hit("threat-violence", excused_by=("reported",), review=True), ago_s=30)
     seed.hit(a_hit("gambling-promotion", rule_version="0.9.0"), ago_s=20)
     here = stage.visit(seed.key("Ann Moderator"), "/?view=rules")
-    expect(here.page.locator(".rule-table tbody tr")).to_have_count(4)
+    expect(here.page.locator(".rule-table tbody tr")).to_have_count(5)
     return here
 
 

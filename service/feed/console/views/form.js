@@ -58,7 +58,7 @@ export function Form({ kind, label, confirmWords, onDigit, onConfirm, onDone, st
       <div class="decide-foot">
         ${missing && html`<p class="missing" role="alert">${missing}</p>`}
         <div class="decide-buttons">
-          <button type="submit" class="button primary">${confirmWords} <kbd aria-hidden="true">Enter</kbd></button>
+          <button type="submit" class="button primary"><span>${confirmWords}</span> <kbd aria-hidden="true">Enter</kbd></button>
           <button type="button" class="button quiet" onClick=${onDone}>${t("decide.back")} <kbd aria-hidden="true">Esc</kbd></button>
         </div>
       </div>
