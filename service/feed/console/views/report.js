@@ -2,6 +2,7 @@
 
 import { get } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { roomTitle } from "../state.js";
 import { useStore } from "../store.js";
 import { exactTime } from "../time.js";
 import { useWords } from "../words.js";
@@ -71,7 +72,7 @@ function Choices({ store, days, setDays, room, setRoom }) {
   const t = useWords();
   const titles = useStore(store, (state) => state.titles);
   const rooms = useMemo(
-    () => [...titles].map(([id, title]) => [id, title || id]).sort(([, one], [, other]) => one.localeCompare(other)),
+    () => [...titles.keys()].map((id) => [id, roomTitle({ titles }, id)]).sort(([, one], [, other]) => one.localeCompare(other)),
     [titles],
   );
   return html`
