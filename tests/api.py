@@ -59,6 +59,7 @@ from service.verdict.unmatched_languages import UnmatchedLanguages
 from service.web import operations
 from service.web.operations import Overload, Recogniser
 from tests.listening.sound import loud
+from tests.rooms.fakes import routing
 from tests.rulebook.child import CHILD
 
 
@@ -154,7 +155,7 @@ class Api:
             self.ears,
             self.tokens,
             addresses=["127.0.0.1"],
-            action_route=lambda room_id: self.routed,
+            action_route=routing(lambda: self.routed),
             metrics=self.metrics,
         )
         self.actions = SqlActions(database, clock)

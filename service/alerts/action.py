@@ -24,7 +24,7 @@ class ActionState(StrEnum):
 
 
 class ActionOutcome(StrEnum):
-    """What a room server says has become of an action."""
+    """Outcome of an action, as the room server reports it."""
 
     DONE = "done"
     FAILED = "failed"
@@ -43,7 +43,7 @@ class ModeratorAction:
         detail: Confirmation of the room server, or the reason of a failure.
         delivered_at: Time of the first answer 2xx of a webhook: it arrived, and is not done by it.
         late: True if its result came after `expires_at`.
-        carrier: Who carries it out: `webhook`, the room server; `connector`, earshot itself.
+        carrier: Part that carries it out: `webhook`, the room server; `connector`, earshot itself.
         confirmed_by: Name of the key or webhook that gave the result; empty while nobody has.
     """
 

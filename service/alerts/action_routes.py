@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.access.authenticate import Caller
 from service.access.dependency import allow
@@ -48,22 +48,21 @@ ACTIONS = Provider[ActionParts]()
 Parts = Annotated[ActionParts, Depends(ACTIONS)]
 
 Acts = Annotated[Caller, Depends(allow(Role.MODERATOR, Role.ADMIN))]
+ResultReason = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=500, pattern=PLAIN)
+]
 Message = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300, pattern=PLAIN)]
 
 
 ActionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Confirms = Annotated[Caller, Depends(allow(Role.ROOM_SERVER, Role.ADMIN))]
 
-_TITLES = {
-    Obstacle.ROOM_ENDED: "Room has ended",
-    Obstacle.ROOM_LOST: "Room is lost",
-    Obstacle.NO_WEBHOOK: "No webhook carries it out",
-    Obstacle.NOT_IN_THIS_ROOM: "Not possible here",
-}
 
+class ActionResult(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
-class ActionResult(Reason):
     outcome: ActionOutcome
+    reason: ResultReason = Field("", description="Shown to moderators.")
 
 
 class NewAction(Reason):
@@ -132,4 +131,12 @@ async def _check_possible(room_id: str, action: RoomAction, rooms: RoomControl) 
     if isinstance(carrier, Carrier):
         return carrier
     extra = {"code": carrier.code}
-    raise Problem(409, _TITLES[carrier.code], carrier.reason, extra=extra)
+    match carrier.code:
+        case Obstacle.ROOM_ENDED:
+            raise Problem(409, "Room has ended", carrier.reason, extra=extra)
+        case Obstacle.ROOM_LOST:
+            raise Problem(409, "Room is lost", carrier.reason, extra=extra)
+        case Obstacle.NO_WEBHOOK:
+            raise Problem(409, "No webhook carries it out", carrier.reason, extra=extra)
+        case Obstacle.NOT_IN_THIS_ROOM:
+            raise Problem(409, "Not possible here", carrier.reason, extra=extra)

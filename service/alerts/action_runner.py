@@ -217,9 +217,10 @@ class ActionRunner:
     def _note_result(self, change: ActionChange) -> None:
         action = change.after
         if action.state is ActionState.DONE and change.room_open:
-            if action.action in (RoomAction.MUTE, RoomAction.UNMUTE):
+            mutes = action.action in (RoomAction.MUTE, RoomAction.UNMUTE)
+            if mutes:
                 self._rooms.set_muted(action.room_id, action.speaker_id, muted=change.muted)
-            if action.carrier is Carrier.WEBHOOK:
+            if mutes or action.carrier is Carrier.WEBHOOK:  # else the connector sees it itself
                 self._spawn_effect(action)
         if (over := self._over.get(action.id)) is not None:
             over.set()

@@ -15,7 +15,7 @@ class RoomAction(StrEnum):
 
 
 class Carrier(StrEnum):
-    """Who carries an action out, and confirms it."""
+    """The part that carries an action out, and from which its confirmation comes."""
 
     CONNECTOR = "connector"
     """earshot itself, at a room server that it can moderate."""
@@ -24,7 +24,7 @@ class Carrier(StrEnum):
 
 
 class Obstacle(StrEnum):
-    """Why an action is not possible in a room now."""
+    """Reason for which an action is not possible in a room now."""
 
     ROOM_ENDED = "room_ended"
     ROOM_LOST = "room_lost"

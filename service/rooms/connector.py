@@ -129,7 +129,7 @@ class RoomConnector(Protocol):
         """
         ...
 
-    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+    async def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
         """Return who carries the action out in this room, or why that is not possible."""
         ...
 

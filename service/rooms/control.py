@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,8 +13,8 @@ from service.rooms.room import Room, Speaker, SpeakerLevels, UnmatchedLanguage
 LevelsDisplay = Callable[[SpeakerLevels, datetime], None]
 """Receiver of the levels that the live meters show; returns at once. From ingest to front."""
 
-ActionRoute = Callable[[str], bool]
-"""Whether a webhook carries this room's `action.requested` to its room server."""
+ActionRoute = Callable[[str], Awaitable[bool]]
+"""Whether an enabled webhook carries this room's `action.requested` to its room server."""
 
 
 class RoomControl(Protocol):

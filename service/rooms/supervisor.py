@@ -271,15 +271,15 @@ class Supervisor:
     async def carriers(self, room_id: str) -> Mapping[RoomAction, Carrier | ImpossibleAction]:
         """Return who carries out each action in the room, or why it is not possible now."""
         room = await self._store.get(room_id)
-        return {action: self._carrier(room, action) for action in RoomAction}
+        return {action: await self._carrier(room, action) for action in RoomAction}
 
-    def _carrier(self, room: Room | None, action: RoomAction) -> Carrier | ImpossibleAction:
+    async def _carrier(self, room: Room | None, action: RoomAction) -> Carrier | ImpossibleAction:
         if room is None or room.state is RoomState.ENDED or self.ending(room.id):
             return ImpossibleAction(action, Obstacle.ROOM_ENDED, _ENDED)
         opened = self._rooms.get(room.id)
         if opened is None or opened.keeper.state is RoomState.LOST:
             return ImpossibleAction(action, Obstacle.ROOM_LOST, _LOST)
-        return self._connector_of(opened.room).carrier(opened.room, action)
+        return await self._connector_of(opened.room).carrier(opened.room, action)
 
     async def dismiss(self, room_id: str, speaker_id: str, reason: str) -> bool:
         """Stop hearing one speaker; False where they are not heard."""

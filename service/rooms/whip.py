@@ -62,8 +62,8 @@ class WhipConnector:
             return_s=self._return_s,
         )
 
-    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
-        if self._action_route(room.id):
+    async def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+        if await self._action_route(room.id):
             return Carrier.WEBHOOK
         return ImpossibleAction(action, Obstacle.NO_WEBHOOK, NO_WEBHOOK)
 

@@ -1,4 +1,4 @@
-"""What a receiver's 2xx answer says about an action. Pure."""
+"""Receivers' 2xx answers to an action. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _BAD_OUTCOME = (
 
 @dataclass(frozen=True, slots=True)
 class ActionAnswer:
-    """
+    """Outcome of an action, as a receiver reports it.
+
     Attributes:
         outcome: Reported outcome; None if the answer reports none.
         note: Fault of the answer, for people; empty for none.

@@ -28,7 +28,7 @@ _RETRY_STORE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LaneParts:
-    """What each delivery of an action needs."""
+    """Parts that all deliveries of actions share."""
 
     results: ActionResults
     ledger: Ledger

@@ -8,6 +8,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from service.alerts.action import ActionOutcome, ActionRequested
+from service.webhooks.action_answer import LONGEST_REASON
+
 EXAMPLES = Path(__file__).parent / "examples.json"
 """Example of each body: event type -> body. A test compares them with what is sent."""
 
@@ -15,6 +18,25 @@ _HEADERS = {
     "webhook-id": "The same for every delivery attempt of one event",
     "webhook-timestamp": "Time of this delivery attempt, in Unix seconds",
     "webhook-signature": "`v1,` and base64 of HMAC-SHA256; in a rotation two, separated by a space",
+}
+
+_ACTION_RESPONSES = {
+    "200": {
+        "description": "What became of the action; any other body means that it was delivered",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["outcome"],
+                    "properties": {
+                        "outcome": {"enum": list(ActionOutcome)},
+                        "reason": {"type": "string", "maxLength": LONGEST_REASON},
+                    },
+                },
+                "example": {"outcome": "done", "reason": "muted at the mixer"},
+            }
+        },
+    }
 }
 
 
@@ -30,7 +52,7 @@ def describe(app: FastAPI) -> None:
 
 
 async def _receiver() -> None:
-    """Answer with 2xx within 20 s; see docs/webhooks.md."""
+    """Answer with 2xx within 20 s, to an action within 10 s; see docs/webhooks.md."""
 
 
 def _request(type_: str, example: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +65,8 @@ def _request(type_: str, example: dict[str, Any]) -> dict[str, Any]:
             "data": {"type": "object"},
         },
     }
-    return {
+    extra = {"responses": _ACTION_RESPONSES} if type_ == ActionRequested.type else {}
+    return extra | {
         "parameters": [
             {
                 "name": name,

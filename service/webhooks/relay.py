@@ -109,14 +109,18 @@ class Relay:
             with suppress(StoreAway):  # unwritten messages are sent again, under the same ids
                 await self._ledger.flush()
 
-    def delivers(self, type_: str, room_id: str) -> bool:
-        """Return whether some endpoint receives events of this type in this room."""
-        endpoints = (sealed.endpoint for sealed in self._sealed.values())
-        return any(one.wants_type(type_) and one.wants_room(room_id) for one in endpoints)
+    async def delivers_actions(self, room_id: str) -> bool:
+        """Return whether an enabled endpoint receives the requested actions of this room.
 
-    def delivers_actions(self, room_id: str) -> bool:
-        """Return whether some endpoint receives the requested actions of this room."""
-        return self.delivers(ActionRequested.type, room_id)
+        The store says so, because a new endpoint's queue may not run yet.
+        """
+        endpoints = [sealed.endpoint for sealed in await self._store.all()]
+        return any(
+            one.state is EndpointState.ENABLED
+            and one.wants_type(ActionRequested.type)
+            and one.wants_room(room_id)
+            for one in endpoints
+        )
 
     async def refresh(self, endpoint_id: str) -> None:
         """Restart the queues of a changed endpoint at their cursors; stop a disabled one."""

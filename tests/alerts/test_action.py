@@ -43,7 +43,7 @@ def test_a_late_result_replaces_the_failure_by_time(outcome: ActionOutcome) -> N
     expired = expire(an_action(), NOW + 30 * SECOND)
     assert expired.state is ActionState.FAILED
     result = apply_result(expired, outcome, "here it is", "bot", LATE)
-    assert (result.state, result.late, result.detail) == (outcome, True, "here it is")
+    assert (result.state, result.late, result.detail) == (ActionState(outcome), True, "here it is")
 
 
 def test_a_late_result_before_the_failure_by_time_is_late_too() -> None:

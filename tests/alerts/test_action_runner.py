@@ -50,7 +50,7 @@ async def test_an_action_of_a_connector_is_done_when_that_confirms_it(database: 
         assert (done.state, done.detail) == (ActionState.DONE, "so it is")
         assert done.finished_at is not None
         await until(lambda: house.rooms.muted == {"ann"})
-        assert house.rooms.applied == []
+        await until(lambda: house.rooms.applied == [("mute_speaker", "ann")])
         assert b'action="mute_speaker",outcome="done"} 1.0' in house.metrics.render()
 
 

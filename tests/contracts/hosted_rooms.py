@@ -23,7 +23,7 @@ from service.rooms.room import Room, Speaker
 from service.rooms.whip import WhipConnector
 from tests.janus import ROOM_SECRET, Janus
 from tests.rooms.calls import LOOPBACK, offered, publisher, until
-from tests.rooms.fakes import NOW, Audience, Mutes, Notices, Tokens
+from tests.rooms.fakes import NOW, Audience, Mutes, Notices, Tokens, routing
 from tests.rooms.janus.stage import Speakers
 
 
@@ -68,7 +68,7 @@ class WhipRoom:
             self.audience,
             Tokens(),
             addresses=LOOPBACK,
-            action_route=lambda room_id: True,
+            action_route=routing(lambda: True),
             metrics=Metrics(),
         )
 
@@ -114,7 +114,7 @@ class JanusRoom:
             access=JanusAccess(room_secret=ROOM_SECRET),
             notice=Notice("https://rooms.example/rules"),
             notices=Notices(),
-            action_route=lambda room_id: True,
+            action_route=routing(lambda: True),
             addresses=None,
             metrics=Metrics(),
             clock=utc_now,

@@ -51,7 +51,7 @@ async def test_a_session_reports_that_the_room_is_heard(
     async with running_session(hosted, audience) as running:
         assert running.states == [""]
         for action in RoomAction:
-            assert isinstance(hosted.connector.carrier(hosted.room, action), Carrier)
+            assert isinstance(await hosted.connector.carrier(hosted.room, action), Carrier)
 
 
 async def test_each_speaker_is_announced_and_has_a_stream_of_their_own(

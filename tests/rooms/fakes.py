@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from service.listening.events import AudioGap, HeardUntil, TranscriptHeard
 from service.listening.packet import Packet
+from service.rooms.control import ActionRoute
 from service.rooms.room import Room, RoomState, Speaker
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -265,3 +266,12 @@ class Audience:
         await self.leaving.wait()
         self.rooms.append(("left", room_id, reason))
         self.here.clear()
+
+
+def routing(routed: Callable[[], bool]) -> ActionRoute:
+    """Make an `ActionRoute` for all rooms."""
+
+    async def route(room_id: str) -> bool:
+        return routed()
+
+    return route

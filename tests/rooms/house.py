@@ -17,7 +17,7 @@ from service.rooms.whip import WhipConnector
 from service.rooms.whip_room import WhipRoom
 from service.rooms.whip_session import WhipSession
 from tests.rooms.calls import LOOPBACK, SOON_S, corpus, offered, publisher, until
-from tests.rooms.fakes import Audience, Mutes, Tokens, a_room, a_speaker
+from tests.rooms.fakes import Audience, Mutes, Tokens, a_room, a_speaker, routing
 
 OFFER = corpus("chromium.sdp")
 
@@ -46,7 +46,7 @@ class House:
             self.audience,
             self.tokens,
             addresses=LOOPBACK,
-            action_route=lambda room_id: self.routed,
+            action_route=routing(lambda: self.routed),
             metrics=self.metrics,
             return_s=0.05,
         )

@@ -83,7 +83,7 @@ class Connector:
         self.secrets[room.id] = secrets
         return Session(self, room, muted)
 
-    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+    async def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
         if action is RoomAction.MUTE:
             return Carrier.CONNECTOR
         return ImpossibleAction(action, Obstacle.NOT_IN_THIS_ROOM, "It cannot be done here.")

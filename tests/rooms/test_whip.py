@@ -28,11 +28,13 @@ async def test_a_room_is_heard_as_soon_as_it_is_open() -> None:
     async with connecting() as house:
         assert house.reports == [""]
         for action in RoomAction:
-            impossible = house.connector.carrier(a_room(), action)
+            impossible = await house.connector.carrier(a_room(), action)
             assert isinstance(impossible, ImpossibleAction)
             assert impossible.code is Obstacle.NO_WEBHOOK
         house.routed = True
-        assert {house.connector.carrier(a_room(), one) for one in RoomAction} == {Carrier.WEBHOOK}
+        assert {await house.connector.carrier(a_room(), one) for one in RoomAction} == {
+            Carrier.WEBHOOK
+        }
 
 
 async def test_a_speaker_is_announced_and_answered() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -92,8 +93,7 @@ async def test_a_delivery_is_on_record_and_has_no_event(
 ) -> None:
     await actions.request(MUTE)
     for seconds in (1, 2):
-        at = NOW + seconds * SECOND
-        await actions.change("ac_1", lambda known, at=at: record_delivery(known, at))
+        await actions.change("ac_1", partial(record_delivery, at=NOW + seconds * SECOND))
     (action,) = await actions.pending()
     assert action.delivered_at == NOW + SECOND, "the first"
     assert (await types(database))[-1] == "action.requested"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -103,6 +104,21 @@ def test_what_is_stored_under_any_earlier_schema_is_there_under_the_newest(
     after = on(url, contents)
     for table, row in before.items():
         assert row.items() <= after[table].items(), table
+
+
+def test_an_action_that_was_requested_is_pending_and_its_mute_waits_for_the_confirmation(
+    url: str,
+) -> None:
+    migrate(url, "0007")
+    on(url, fill)
+    execute(url, "UPDATE actions SET state = 'requested'")
+    execute(url, "UPDATE mutes SET action_id = 'x'")
+    migrate(url)
+    after = on(url, contents)
+    action = after["actions"]
+    assert (action["state"], action["late"], action["delivered_at"]) == ("pending", False, None)
+    assert action["expires_at"] - action["requested_at"] == timedelta(seconds=30)
+    assert "mutes" not in after
 
 
 def test_the_migrations_go_down_with_data_step_by_step_and_up_again(url: str) -> None:

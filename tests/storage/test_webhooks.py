@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.alerts.action import ActionRequested
 from service.errors import Problem
 from service.storage.engine import Database
 from service.storage.event_log import append
@@ -18,7 +19,7 @@ from service.webhooks.ports import DeliveryQueue, Waiting
 from service.webhooks.relay import dropped_backlog
 from service.webhooks.retry_schedule import Head
 from service.webhooks.signing import VerifiedCall
-from tests.storage.examples import NOW, SECOND, a_gap, a_transcript
+from tests.storage.examples import NOW, SECOND, a_gap, a_transcript, an_action
 
 pytestmark = pytest.mark.anyio
 
@@ -238,3 +239,54 @@ async def test_a_call_is_remembered_by_its_newest_signature_for_a_while(database
     assert await hooks.signed_at("rooms", "msg_1") == 105
     await hooks.forget_calls(NOW + SECOND)
     assert await hooks.signed_at("rooms", "msg_1") is None
+
+
+async def request(
+    database: Database, id_: str, *, seconds: int = 0, room_id: str = "lobby"
+) -> None:
+    at = NOW + seconds * SECOND
+    action = replace(an_action(id_), room_id=room_id, requested_at=at)
+    async with database.write() as connection:
+        await append(connection, ActionRequested(action), at)
+
+
+async def test_requested_actions_are_read_with_the_endpoints_that_are_done_with_them(
+    database: Database, store: SqlWebhooks
+) -> None:
+    for id_ in ("wh_1", "wh_2", "wh_3", "wh_4"):
+        await store.add(an_endpoint(id_))
+    await request(database, "ac_old", seconds=-60)
+    await write(database)
+    await request(database, "ac_1")
+    await request(database, "ac_2", seconds=1)
+    outcomes = {
+        "wh_1": Outcome.DELIVERED,
+        "wh_2": Outcome.FAILED,
+        "wh_3": Outcome.EXPIRED,
+        "wh_4": Outcome.DROPPED,
+    }
+    tried = [
+        replace(a_delivery(number, event_id=3, endpoint=id_), outcome=outcome)
+        for number, (id_, outcome) in enumerate(outcomes.items())
+    ]
+    await store.write([], tried)
+    first, second = await store.actions_since(NOW)
+    assert (first[0].data["id"], set(first[1])) == ("ac_1", {"wh_1", "wh_3", "wh_4"})
+    assert (second[0].data["id"], set(second[1])) == ("ac_2", set())
+    assert await store.actions_since(NOW + 5 * SECOND) == []
+
+
+async def test_requested_actions_do_not_wait_in_the_queue_and_are_counted_apart(
+    database: Database, store: SqlWebhooks
+) -> None:
+    sealed = an_endpoint(room="lob*")
+    await store.add(sealed)
+    await request(database, "ac_1")
+    await write(database)
+    await request(database, "ac_2", room_id="cellar")
+    await request(database, "ac_3")
+    assert (await store.waiting(sealed.endpoint)).events == 1
+    assert await store.count_actions(sealed.endpoint, 1, 4) == 2
+    assert await store.count_actions(sealed.endpoint, 2, 3) == 0
+    gaps_only = replace(sealed.endpoint, types=("audio.gap",))
+    assert await store.count_actions(gaps_only, 1, 4) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,7 +31,14 @@ class Results:
     database: Database
     actions: dict[str, ModeratorAction] = field(default_factory=dict)
     delivered: list[str] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
     reported: list[tuple[str, ActionOutcome, str, str]] = field(default_factory=list)
+
+    async def until_delivered(self, *ids: str) -> None:
+        async with asyncio.timeout(30):
+            while not set(ids) <= set(self.delivered):
+                self.news.clear()
+                await self.news.wait()
 
     async def request(
         self,
@@ -66,6 +74,7 @@ class Results:
 
     async def record_delivery(self, action_id: str, at: datetime) -> None:
         self.delivered.append(action_id)
+        self.news.set()
 
     async def record_result(
         self, action_id: str, outcome: ActionOutcome, reason: str, who: str

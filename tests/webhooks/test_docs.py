@@ -19,8 +19,10 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from service.alerts.action import ActionOutcome
 from service.feed.event import body, data
 from service.webhooks import message
+from service.webhooks.action_answer import ActionAnswer, parse_action_answer
 from service.webhooks.message import LOGGED
 from service.webhooks.openapi import EXAMPLES
 from service.webhooks.signing import headers_for, make_secret
@@ -109,8 +111,32 @@ def check_receiver(command: Sequence[str], log: Path) -> None:
         assert post(old) == 401
         assert process.stdout is not None
         assert [process.stdout.readline() for _ in range(2)] == ["alert.raised al_1\n"] * 2
+        check_actions(client, url, secret)
+        assert [process.stdout.readline() for _ in range(2)] == [
+            "action.requested ac_1\n",
+            "action.requested ac_2\n",
+        ]
         process.terminate()
         assert process.stdout.read() == ""
+
+
+def check_actions(client: httpx.Client, url: str, secret: str) -> None:
+    """Check that the receiver answers each action with its outcome, and the same again."""
+    action = {**examples()["action.requested"]["data"], "id": "ac_1"}
+    for number, (named, outcome, reason) in enumerate(
+        [
+            ("mute_speaker", "done", ""),
+            ("end_room", "failed", "this room server has no end_room"),
+        ],
+        1,
+    ):
+        asked = {**action, "id": f"ac_{number}", "action": named}
+        text = json.dumps(body("action.requested", datetime.now(UTC), asked)).encode()
+        for _ in range(2):
+            headers = headers_for([secret], f"msg_action_{number}", datetime.now(UTC), text)
+            answer = client.post(url, headers=headers, content=text)
+            assert answer.status_code == 200
+            assert parse_action_answer(answer.text) == ActionAnswer(ActionOutcome(outcome), reason)
 
 
 def _listens(url: str) -> bool:
@@ -159,6 +185,10 @@ def test_openapi_shows_every_event_that_is_sent(tmp_path: Path) -> None:
     for type_, item in shown.items():
         content = item["post"]["requestBody"]["content"]["application/json"]
         assert content["example"]["type"] == type_
+    answer = shown["action.requested"]["post"]["responses"]["200"]["content"]["application/json"]
+    said = parse_action_answer(json.dumps(answer["example"]))
+    assert said.outcome is ActionOutcome.DONE
+    assert said.reason == "muted at the mixer"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from service.errors import Problem
 from service.webhooks.address import Address, Allowed, parse_allowed
 from service.webhooks.delivery import Answer
-from service.webhooks.sender import RESPONSE_BYTES, HttpSender
+from service.webhooks.sender import NOT_SENT, RESPONSE_BYTES, HttpSender
 from tests.webhooks.conftest import LOOPBACK
 from tests.webhooks.receivers import (
     Behaviour,
@@ -70,6 +70,28 @@ async def test_the_answer_of_a_receiver_is_read_up_to_its_bound() -> None:
     ).text == ("\ufffda?")
     throttled = await answer_of(answers(429, Retry_After="7"))
     assert throttled.retry_after == "7"
+
+
+async def test_a_call_that_became_too_late_writes_nothing() -> None:
+    sender = HttpSender(LOOPBACK)
+    allowed = [True, False]
+    async with receiver(answers(204)) as there:
+        try:
+            for _ in range(2):
+                answer = await sender.post(there.url, {}, b"{}", may_send=lambda: allowed.pop(0))
+            assert (answer.status, answer.error) == (None, NOT_SENT)
+            assert (await sender.post(there.url, {}, b"{}")).status == 204
+            assert len(there.calls) == 2
+        finally:
+            await sender.close()
+
+
+async def test_a_call_may_have_less_time_than_the_others() -> None:
+    sender = HttpSender(LOOPBACK)
+    async with receiver(says_nothing) as there:
+        answer = await sender.post(there.url, {}, b"{}", total_s=0.2)
+        assert answer.error == "no complete answer within 0.2 s"
+    await sender.close()
 
 
 async def test_an_answer_of_ten_gigabytes_costs_next_to_nothing() -> None:

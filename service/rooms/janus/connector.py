@@ -42,10 +42,10 @@ class JanusConnector:
         self._stays.add(stay)
         return stay
 
-    def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
+    async def carrier(self, room: Room, action: RoomAction) -> Carrier | ImpossibleAction:
         if action is not RoomAction.WARN or room.connector.get("text_room") is not None:
             return Carrier.CONNECTOR
-        if self._dependencies.action_route(room.id):
+        if await self._dependencies.action_route(room.id):
             return Carrier.WEBHOOK
         return ImpossibleAction(action, Obstacle.NO_WEBHOOK, _NOBODY_WARNS)
 

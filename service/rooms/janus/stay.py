@@ -130,7 +130,8 @@ class JanusStay:
                 return await self._messages.warn(next(names, person), words)
 
     async def apply_confirmed(self, action: RoomAction, person: str) -> None:
-        """Do nothing: Janus itself says who is in the room, and who is muted."""
+        """Renew mutes now: somebody may have come back since Janus confirmed the mute."""
+        self._changed.set()
 
     async def dismiss(self, speaker_id: str, reason: str) -> bool:
         """Do nothing: Janus itself says who is in the room, whatever a room server adds."""

@@ -37,7 +37,7 @@ from service.simulation.voice import VoicePacket
 from tests.janus import ROOM_SECRET, Janus
 from tests.listening.sound import clip_48k, encode, silence
 from tests.rooms.calls import until
-from tests.rooms.fakes import NOW, Audience, Mutes, Notices
+from tests.rooms.fakes import NOW, Audience, Mutes, Notices, routing
 
 
 @cache
@@ -290,7 +290,7 @@ async def listening(
         access=JanusAccess(api_secret=api_secret, room_secret=secret),
         notice=Notice(rules_url),
         notices=notices,
-        action_route=lambda room_id: action_webhook,
+        action_route=routing(lambda: action_webhook),
         addresses=None,
         metrics=metrics,
         clock=utc_now,
