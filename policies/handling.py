@@ -8,7 +8,7 @@ from policies.taxonomy import Category
 
 
 class Handling(StrEnum):
-    """What people do about words that match a rule."""
+    """Kind of answer to words that match a rule."""
 
     OFFENCE = "offence"
     """Words against somebody: a moderator upholds or dismisses them."""

@@ -110,7 +110,7 @@ class Alert:
         repeats: Further hits within the rule's cool-down.
         owner: Name of the person who works on it or decided it; empty for nobody.
         outcome: Decision of a moderator; null until it is resolved.
-        handling: What the alert is about: an offence, or somebody who may need help. It decides
+        handling: An offence, or somebody who may need help. It decides
             which outcomes the alert may have.
         escalated_at: Time at which it was last escalated; null if it never was.
         escalated_to: Person or team whom it was escalated to; empty for the operator's on-call.

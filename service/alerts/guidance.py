@@ -165,7 +165,7 @@ STEPS: Mapping[str, tuple[SuggestedStep, ...]] = MappingProxyType(
 )
 """Steps for offences, by category. Those of `suicide_self_harm` are for words against others."""
 
-HELP_STEPS = (
+HELP_STEPS: Sequence[SuggestedStep] = (
     SuggestedStep("send_support", "Send a message of support.", RoomAction.WARN),
     SuggestedStep("give_helplines", "Name a helpline that the person can reach."),
     SuggestedStep("speak", "Speak with the person, or ask somebody whom they trust to do so."),

@@ -189,7 +189,7 @@ class RuleFigures:
         excused: Hits to which an exception applied.
         review: Hits for review, without an alarm.
         alerts: Alerts that it raised, alone or with other rules.
-        handling: What its matches are about: an offence, or somebody who may need help. Outcomes of
+        handling: An offence, or somebody who may need help. Outcomes of
             the other handling, of alerts that it raised with other rules, do not count for it.
         precision: Share of upheld alerts; null before the first decision, and for a rule about
             somebody who may need help: nothing that they said is held against them.

@@ -6,7 +6,17 @@ from functools import partial
 
 import pytest
 
-from service.alerts.alert import Alert, AlertResolved, AlertState, AlertUpdated, Outcome, Step
+from policies.handling import Handling
+from service.alerts.alert import (
+    OUTCOMES,
+    Alert,
+    AlertEscalated,
+    AlertResolved,
+    AlertState,
+    AlertUpdated,
+    Outcome,
+    Step,
+)
 from service.alerts.decisions import Decide, Decision, Person, ReopenTo
 from service.errors import Problem
 from tests.storage.examples import NOW, an_alert
@@ -133,3 +143,67 @@ def test_a_refusal_says_who_did_what_and_when(action: str, past: str) -> None:
         "owner": "Ann",
         "last": {"who": "Ann", "action": action, "at": "2026-05-17T12:00:00.123Z"},
     }
+
+
+@pytest.mark.parametrize("handling", list(Handling))
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_an_alert_has_only_the_outcomes_of_its_handling(
+    handling: Handling, outcome: Outcome
+) -> None:
+    alert = replace(OPEN, handling=handling)
+    if outcome in OUTCOMES[handling]:
+        assert after(ANN.resolve(alert, [], outcome))[2] == outcome
+        return
+    with pytest.raises(Problem) as refused:
+        ANN.resolve(alert, [], outcome)
+    assert refused.value.status == 422
+    right = " or ".join(OUTCOMES[handling])
+    assert refused.value.detail.endswith(f"its outcome is {right}, not {outcome}")
+
+
+@pytest.mark.parametrize("alert", [OPEN, TAKEN])
+def test_escalating_keeps_state_and_owner(alert: Alert) -> None:
+    decision = BOB.escalate(alert, [], "night shift", "a child")
+    assert after(decision) == (alert.state, alert.owner, None, "escalate: night shift")
+    assert decision is not None
+    escalated = replace(alert, escalated_at=BOB.now, escalated_to="night shift")
+    assert decision.event == AlertEscalated(escalated, "a child")
+
+
+def test_an_alert_is_escalated_to_the_operators_on_call_by_default() -> None:
+    decision = BOB.escalate(OPEN, [])
+    assert after(decision) == ("open", "", None, "escalate")
+    assert decision is not None
+    assert decision.event.alert.escalated_at == BOB.now
+
+
+def test_the_same_escalation_again_changes_nothing_and_another_one_does() -> None:
+    first = ANN.escalate(OPEN, [], "Cy")
+    assert first is not None
+    alert, history = first.event.alert, [first.step]
+    assert ANN.escalate(alert, history, "Cy") is None
+    assert ANN.escalate(alert, history, "Di") is not None
+    assert BOB.escalate(alert, history, "Cy") is not None
+    reopened = BOB.reopen(replace(alert, state=AlertState.RESOLVED), history, AlertState.OPEN)
+    assert reopened.event.alert.escalated_to == "Cy"
+    assert ANN.escalate(reopened.event.alert, [*history, reopened.step], "Cy") is not None
+
+
+@pytest.mark.parametrize("alert", [DECIDED, WITHDRAWN])
+def test_an_alert_that_is_over_cannot_be_escalated(alert: Alert) -> None:
+    with pytest.raises(Problem, match="to escalate it, it must be open or acknowledged"):
+        BOB.escalate(alert, [], "Cy")
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        ("escalate: Cy", "escalated it to Cy"),
+        ("escalate", "escalated it"),
+        ("resolve: supported", "resolved it as supported"),
+        ("resolve: not_needed", "resolved it as not needed"),
+    ],
+)
+def test_a_refusal_says_what_was_done_before(done: str, said: str) -> None:
+    with pytest.raises(Problem, match=f"since Ann {said} at"):
+        BOB.acknowledge(DECIDED, [Step("a1", NOW, "Ann", done)])

@@ -193,3 +193,47 @@ async def test_the_api_describes_its_lists(api: Api) -> None:
     assert {"owner", "outcome"} <= set(schemas["Alert"]["properties"])
     assert {"talk", "gaps", "history"} <= set(schemas["Case"]["properties"])
     assert "speakers" in schemas["ListedRoom"]["properties"]
+
+
+async def test_an_escalation_is_on_record_once(api: Api) -> None:
+    async with api.caller("Mo") as mo, api.caller("Ada", Role.ADMIN) as admin:
+        body = {"to": "  night shift ", "reason": "the host is away"}
+        first = await do(mo, "escalate", **body)
+        assert (first["state"], first["escalated_to"]) == ("open", "night shift")
+        assert await do(mo, "escalate", **body) == first
+        assert (await do(mo, "escalate"))["escalated_to"] == ""
+        assert await actions(mo) == [
+            ("Mo", "escalate: night shift", "the host is away"),
+            ("Mo", "escalate", ""),
+        ]
+        audit = (await admin.get("/v1/audit?subject=a1")).json()["items"]
+        assert {(entry["action"], entry["who"], entry["reason"]) for entry in audit} == {
+            ("alert.escalated", "Mo", "to night shift"),
+            ("alert.escalated", "Mo", "to the operator's on-call"),
+        }
+        assert len(audit) == 2
+
+
+@pytest.mark.parametrize(
+    "body", [{"to": "x" * 201}, {"to": "two\nlines"}, {"to": None}, {"too": "Cy"}, {"to": 7}]
+)
+async def test_an_escalation_to_no_name_is_refused(api: Api, body: dict[str, Any]) -> None:
+    async with api.caller("Mo") as mo:
+        assert (await mo.post("/v1/alerts/a1/escalate", json=body)).status_code == 422
+        assert (await mo.post("/v1/alerts/a2/escalate", json={})).status_code == 404
+        assert (await mo.get("/v1/alerts?escalated=perhaps")).status_code == 422
+
+
+@pytest.mark.parametrize("role", [Role.OBSERVER, Role.ROOM_SERVER])
+async def test_only_moderators_and_admins_escalate(api: Api, role: Role) -> None:
+    async with api.caller("Who", role) as who:
+        assert (await who.post("/v1/alerts/a1/escalate")).status_code == 403
+
+
+async def test_a_case_of_a_room_that_is_gone_has_guidance(api: Api) -> None:
+    async with api.caller("Mo") as mo:
+        guidance = (await mo.get("/v1/alerts/a1")).json()["guidance"]
+    assert guidance["outcomes"] == ["upheld", "dismissed"]
+    assert guidance["reasons"].keys() == {"upheld", "dismissed"}
+    assert guidance["helplines"] == []
+    assert {"code", "text", "action", "message"} == guidance["steps"][0].keys()

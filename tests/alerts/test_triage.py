@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.handling import Handling
 from policies.match import Match
 from policies.severity import Severity
 from service.alerts.alert import AlertState
@@ -176,3 +177,15 @@ def test_a_hit_whose_severity_repetition_has_just_raised_is_new_within_the_cool_
     assert triage([raised], [a_hit(ago_s=1)], NOW).fresh == [raised]
     again = replace(raised, reached=False)
     assert triage([again], [a_hit(ago_s=1)], NOW).repeated == ["al_1"]
+
+
+def test_of_two_equally_grave_matches_that_of_somebody_at_risk_decides() -> None:
+    threat = a_match("a-threat", category="violent_crimes")
+    despair = a_match("despair", category="suicide_self_harm")
+    alert = raise_alert(HEARD, "text", [threat, despair], NOW)
+    assert (alert.category, alert.handling) == ("suicide_self_harm", Handling.HELP)
+    graver = replace(threat, severity=Severity.HIGH)
+    alert = raise_alert(HEARD, "text", [graver, despair], NOW)
+    assert (alert.category, alert.handling) == ("violent_crimes", Handling.OFFENCE)
+    to_others = replace(despair, subcategory="encouragement")
+    assert raise_alert(HEARD, "text", [to_others], NOW).handling is Handling.OFFENCE

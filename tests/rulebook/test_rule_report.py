@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.handling import Handling
 from policies.match import RuleStatus
 from service.errors import Problem
+from service.rulebook.precision import Precision, precision
 from service.rulebook.rule_report import (
     Beside,
     Counted,
@@ -16,10 +19,8 @@ from service.rulebook.rule_report import (
     Difference,
     HitCount,
     Period,
-    Precision,
     RuleKey,
     ShadowCount,
-    precision,
     reported_period,
     rule_report,
 )
@@ -139,3 +140,35 @@ def test_a_shadow_rule_shows_what_it_would_change() -> None:
     (found,) = rule_report(TODAY, counted, []).rules
     assert found.difference == Difference(NOW, 3, 2, beside, 1, beside)
     assert found.hits_per_hour is None, "hours are not known of one room"
+
+
+DESPAIR = RuleKey("a-pack", "despair", "1.2.3")
+
+
+def test_a_rule_about_somebody_at_risk_has_counts_of_help_and_no_precision() -> None:
+    despair = rule("despair", ["end my life"], category="suicide_self_harm", subcategory="ideation")
+    decided = DecisionCount(alerts=9, undecided=1, upheld=1, dismissed=1, supported=4, not_needed=2)
+    counted = replace(NOTHING, decisions={DESPAIR: decided})
+    (figures,) = rule_report(TODAY, counted, [pack(despair)]).rules
+    assert figures.handling is Handling.HELP
+    assert (figures.supported, figures.not_needed) == (4, 2)
+    assert (figures.upheld, figures.dismissed, figures.precision) == (0, 0, None)
+
+
+def test_outcomes_of_help_do_not_count_for_an_offence_raised_with_it() -> None:
+    insult = rule("insult", ["you fool"])
+    decided = DecisionCount(alerts=9, undecided=1, upheld=1, dismissed=1, supported=4, not_needed=2)
+    counted = replace(NOTHING, decisions={INSULT: decided})
+    (figures,) = rule_report(TODAY, counted, [pack(insult)]).rules
+    assert (figures.upheld, figures.dismissed) == (1, 1)
+    assert (figures.supported, figures.not_needed) == (0, 0)
+    assert figures.precision == precision(1, 1)
+
+
+@pytest.mark.parametrize("version", ["1.2.3", "", "0.9.0"])
+def test_the_handling_of_a_rule_is_known_after_it_has_gone(version: str) -> None:
+    key = replace(DESPAIR, version=version)
+    hits = {DESPAIR: HitCount(live=3, handling=Handling.HELP)}
+    counted = replace(NOTHING, hits=hits, decisions={key: DecisionCount(2, supported=2)})
+    found = rule_report(TODAY, counted, []).rules
+    assert {each.handling for each in found} == {Handling.HELP}

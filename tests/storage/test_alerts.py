@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 from sqlalchemy import update
 
+from policies.handling import Handling
 from policies.severity import Severity
 from service.alerts.alert import (
     UNDECIDED,
@@ -391,3 +393,50 @@ async def test_a_provisional_alert_whose_end_never_comes_stands(alerts: AlertSto
     await alerts.decide("a1", let_stand(NOW, "its end was not heard"))
     assert await alerts.get("a1") == replace(PROVISIONAL, provisional=False)
     assert await alerts.provisional_ids() == []
+
+
+async def test_escalated_alerts_are_listed_apart_and_page_by_page(alerts: AlertStore) -> None:
+    for number in range(5):
+        utterance = f"u{number}"
+        alert = an_alert(f"a{number}", NOW + number * SECOND, utterance_id=utterance)
+        await alerts.commit(a_transcript(utterance), [AlertRaised(alert)])
+    for id_ in ("a0", "a1", "a3"):
+        after = await alerts.decide(id_, partial(MO.escalate, to="night shift", reason=""))
+        assert after is not None
+        assert await alerts.get(id_) == after
+        assert (after.escalated_at, after.escalated_to) == (NOW, "night shift")
+    for order in Order:
+        wanted = AlertFilter(escalated=True)
+        page, cursor = await alerts.page(wanted, limit=2, order=order)
+        assert [alert.id for alert in page] == ["a3", "a1"]
+        page, cursor = await alerts.page(wanted, limit=2, cursor=cursor, order=order)
+        assert ([alert.id for alert in page], cursor) == (["a0"], None)
+    assert await ids(alerts, AlertFilter(escalated=False)) == ["a4", "a2"]
+
+
+async def test_a_provisional_alert_keeps_its_escalation_when_it_is_confirmed(
+    alerts: AlertStore, database: Database
+) -> None:
+    await alerts.raise_provisional(replace(an_alert(), provisional=True))
+    await alerts.decide("a1", partial(MO.escalate, to="Cy", reason=""))
+    await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    after = await alerts.get("a1")
+    assert after is not None
+    assert (after.escalated_at, after.escalated_to) == (NOW, "Cy")
+    assert await types(database) == [
+        "alert.raised", "alert.escalated", "transcript.heard", "alert.updated",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("decided", [True, False])
+async def test_a_decided_alert_keeps_the_handling_that_it_was_decided_under(
+    alerts: AlertStore, decided: bool
+) -> None:
+    despair = replace(an_alert(), provisional=True, handling=Handling.HELP)
+    await alerts.raise_provisional(despair)
+    if decided:
+        await alerts.decide("a1", partial(MO.resolve, outcome=Outcome.SUPPORTED))
+    await alerts.commit(a_transcript(), [AlertRaised(an_alert())])
+    after = await alerts.get("a1")
+    assert after is not None
+    assert after.handling is (Handling.HELP if decided else Handling.OFFENCE)

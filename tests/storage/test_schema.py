@@ -186,3 +186,44 @@ def test_an_unusable_address_is_refused_without_repeating_it(address: str, reaso
     with pytest.raises(ConfigurationError, match=reason) as caught:
         Database(address)
     assert "secret" not in str(caught.value)
+
+
+def test_decisions_about_despair_of_an_earlier_release_become_those_of_help(url: str) -> None:
+    migrate(url, "0007")
+    rows = {
+        "despair": ("suicide_self_harm", "self-harm-means", "upheld"),
+        "open": ("suicide_self_harm", "self-harm-means", None),
+        "no": ("suicide_self_harm", "of-the-operator", "dismissed"),
+        "to-others": ("suicide_self_harm", "self-harm-encouraging", "upheld"),
+        "offence": ("hate", "slur", "upheld"),
+    }
+
+    def add(connection: Connection) -> None:
+        found = {table.name: table for table in tables(connection)}
+        for id_, (category, rule_id, outcome) in rows.items():
+            alert, hit = a_row(found["alerts"]), a_row(found["rule_hits"])
+            alert |= {"id": id_, "utterance_id": id_, "category": category, "outcome": outcome}
+            alert |= {"matches": [{"rule_id": rule_id}]}
+            hit |= {"utterance_id": id_, "category": category, "rule_id": rule_id}
+            connection.execute(found["alerts"].insert().values(alert))
+            connection.execute(found["rule_hits"].insert().values(hit))
+
+    on(url, add)
+    migrate(url)
+
+    def handlings(connection: Connection) -> list[tuple[str, str, str | None, str]]:
+        found = connection.execute(
+            text(
+                "SELECT alerts.id, alerts.handling, alerts.outcome, rule_hits.handling FROM alerts"
+                " JOIN rule_hits ON rule_hits.utterance_id = alerts.id ORDER BY alerts.id"
+            )
+        )
+        return [tuple(row) for row in found]
+
+    assert on(url, handlings) == [
+        ("despair", "help", "supported", "help"),
+        ("no", "help", "not_needed", "help"),
+        ("offence", "offence", "upheld", "offence"),
+        ("open", "help", None, "help"),
+        ("to-others", "offence", "upheld", "offence"),
+    ]
