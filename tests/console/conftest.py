@@ -113,5 +113,7 @@ def visit(browser: Browser, served: Server) -> Iterator[Open]:
 @pytest.fixture
 def lounge(served: Server, seed: Seed) -> Iterator[RoomServer]:
     """Open a room that the server listens to; return its room server, which carries actions out."""
-    with served.client() as client, room_server(client, LOUNGE) as lounge:
+    with served.client() as client, room_server(client) as lounge:
+        assert client.post("/v1/rooms", json=LOUNGE).status_code == 201
         yield lounge
+        client.delete("/v1/rooms/lounge")

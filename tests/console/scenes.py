@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from playwright.sync_api import expect
@@ -13,8 +14,9 @@ from policies.severity import Severity
 from service.access.keys import Role
 from service.alerts.alert import Outcome
 from service.rooms.room import RoomState
-from tests.console.conftest import Open
-from tests.console.seeding import Seed, a_hit
+from tests.console.conftest import LOUNGE, Open
+from tests.console.room_server import SILENT, RoomServer, room_server
+from tests.console.seeding import HELP, Seed, a_hit
 from tests.console.visit import GONE, REFUSED_401, Visit
 from tests.server import Server
 
@@ -29,6 +31,7 @@ class Stage:
     seed: Seed
     served: Server
     locale: str
+    stack: ExitStack
 
     def visit(self, key: str | None = "", path: str = "/") -> Visit:
         return self.open_page(key, path, locale=self.locale, reduced_motion="reduce")
@@ -95,23 +98,64 @@ def deciding(stage: Stage) -> Visit:
 
 def acting(stage: Stage) -> Visit:
     """Actions in the room of a muted speaker."""
-    room = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}
+    lounge(stage)
+    talk(stage.seed)
+    opened = stage.seed.alert("scam-gift-cards", ago_s=34).id
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    here.open(opened)
+    here.press("m")
+    expect(here.page.get_by_role("radio").first).to_be_focused()
+    here.press("1", "Enter")
+    expect(here.page.locator("[data-action=mute_speaker][data-state=done]")).to_be_visible()
+    stage.seed.joins("lounge", "mallory", "Mallory", muted=True)
+    here.press("m")
+    expect(here.page.get_by_role("radio").first).to_be_focused()
+    here.press("4")
+    expect(here.page.get_by_role("checkbox")).to_be_visible()
+    return here
+
+
+def lounge(stage: Stage) -> RoomServer:
+    """Open a live room; return its room server."""
+    client = stage.stack.enter_context(stage.served.client())
+    found = stage.stack.enter_context(room_server(client))
+    assert client.post("/v1/rooms", json=LOUNGE).status_code == 201
+    stage.stack.callback(client.delete, "/v1/rooms/lounge")
+    return found
+
+
+def failing(stage: Stage) -> Visit:
+    """A failed action and a pending one; a card with the mark of a failure; two escalated."""
+    talk(stage.seed)
+    opened = stage.seed.alert(ago_s=34).id
+    seen = stage.seed.alert("harassment-insults", speaker=("walt", "Walter Moreau")).id
+    here = stage.visit(stage.seed.key("Ann Moderator"))
     with stage.served.client() as client:
-        assert client.post("/v1/rooms", json=room).status_code == 201
-        talk(stage.seed)
-        opened = stage.seed.alert("scam-gift-cards", ago_s=34).id
-        here = stage.visit(stage.seed.key("Ann Moderator"))
+        host = lounge(stage)
+        host.answer = {"outcome": "failed", "reason": "the member has left the room"}
+        client.post(f"/v1/alerts/{seen}/actions", json={"action": "warn"})
+        client.post(f"/v1/alerts/{opened}/actions", json={"action": "warn"})
+        expect(here.page.locator(".chip.failed")).to_have_count(2)
+        host.answer = SILENT
+        client.post(f"/v1/alerts/{opened}/actions", json={"action": "mute_speaker"})
+        client.post(f"/v1/alerts/{opened}/escalate", json={"to": "Night team", "reason": "again"})
         here.open(opened)
-        here.press("m")
-        expect(here.page.get_by_role("radio").first).to_be_focused()
-        here.press("1", "Enter")
-        expect(here.page.locator("[data-action=mute_speaker][data-state=done]")).to_be_visible()
-        stage.seed.joins("lounge", "mallory", "Mallory", muted=True)
-        here.press("m")
-        expect(here.page.get_by_role("radio").first).to_be_focused()
-        here.press("4")
-        expect(here.page.get_by_role("checkbox")).to_be_visible()
-        client.delete("/v1/rooms/lounge")
+        expect(here.page.locator("[data-outstanding]")).to_have_count(2)
+        expect(here.page.locator(".chip.escalated")).to_have_count(2)
+    return here
+
+
+def helping(stage: Stage) -> Visit:
+    """Help for a person who may be at risk, with the form for actions."""
+    lounge(stage)
+    talk(stage.seed)
+    opened = stage.seed.alert(HELP, speaker=("walt", "Walter Moreau"), ago_s=20).id
+    here = stage.visit(stage.seed.key("Ann Moderator"))
+    here.open(opened)
+    here.press("m")
+    expect(here.page.get_by_role("radio").first).to_be_focused()
+    here.press("1")
+    expect(here.page.locator(".act textarea")).to_have_count(2)
     return here
 
 
@@ -151,11 +195,12 @@ def report(stage: Stage) -> Visit:
         insult = seed.alert("harassment-insults", ago_s=ago_s)
         if number < 3:
             seed.decide(insult, Outcome.DISMISSED)
+    seed.decide(seed.alert(HELP, ago_s=40), Outcome.SUPPORTED)
     seed.hit(tried, ago_s=30)
     seed.hit(a_hit("threat-violence", excused_by=("reported",), review=True), ago_s=30)
     seed.hit(a_hit("gambling-promotion", rule_version="0.9.0"), ago_s=20)
     here = stage.visit(seed.key("Ann Moderator"), "/?view=rules")
-    expect(here.page.locator(".rule-table tbody tr")).to_have_count(4)
+    expect(here.page.locator(".rule-table tbody tr")).to_have_count(5)
     return here
 
 
@@ -300,6 +345,8 @@ SCENES: tuple[Scene, ...] = (
     case,
     deciding,
     acting,
+    failing,
+    helping,
     undo,
     room,
     lost,
@@ -321,6 +368,7 @@ IN_CHINESE: tuple[Scene, ...] = (
     feed,
     case,
     acting,
+    helping,
     room,
     keyboard_map,
     settings,

@@ -250,6 +250,15 @@ class Seed:
         self._do(write)
         return found
 
+    def expire_actions(self) -> None:
+        """Let the time of every pending action be over."""
+
+        async def write() -> None:
+            async with self._database.write() as connection:
+                await connection.execute(update(tables.actions).values(expires_at=_ago(1)))
+
+        self._do(write)
+
     def confirm(self, alert: Alert) -> Alert:
         """Confirm a provisional alert."""
         confirmed = replace(alert, provisional=False)

@@ -150,8 +150,7 @@ FILTERS = st.fixed_dictionaries(
         "room": st.sampled_from(["", "lounge", "a b&c=d", "你好"]),
         "severity": st.sampled_from(["low", "medium", "high", "critical"]),
         "category": st.sampled_from(["", "hate"]),
-        "state": st.sampled_from(["undecided", "open", "acknowledged", "resolved", "all"]),
-        "escalated": st.sampled_from(["", "true"]),
+        "state": st.sampled_from(["undecided", "escalated", "open", "resolved", "all"]),
     }
 )
 

@@ -184,3 +184,29 @@ def test_a_room_closed_before_its_talk_was_loaded_can_be_opened_again(
     name.click()
     expect(talk).to_contain_text("said before")
     expect(talk).to_contain_text("said meanwhile")
+
+
+def test_two_rooms_of_one_title_can_be_told_apart(visit: Open, seed: Seed) -> None:
+    seed.room("night-1")
+    seed.room("night-2")
+    seed.room("chess", "Chess Corner")
+    alert = seed.alert(room_id="night-2")
+    here = visit()
+    for one in ("night-1", "night-2"):
+        expect(here.rooms.get_by_role("button", name=f"Late Night Lounge {one}")).to_be_visible()
+    expect(here.rooms).not_to_contain_text("Chess Corner chess")
+    expect(here.article(alert.id)).to_contain_text("Late Night Lounge (night-2)")
+    expect(here.page.get_by_label("Room", exact=True)).to_contain_text("Late Night Lounge (night-1)")
+
+
+def test_no_room_looks_heard_while_the_page_has_no_connection(visit: Open, seed: Seed) -> None:
+    seed.room()
+    here = visit()
+    card = here.page.locator("[data-listed=lounge]")
+    expect(card).to_have_attribute("data-state", "listening")
+    expect(here.page.get_by_text("All quiet")).to_be_visible()
+    with here.offline():
+        expect(card).to_have_attribute("data-state", "unknown")
+        expect(card).to_contain_text("not known: no connection")
+        expect(here.page.get_by_text("All quiet")).to_have_count(0)
+    expect(card).to_have_attribute("data-state", "listening")

@@ -5,6 +5,8 @@ Screenshots go to `build/screenshots/`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,20 @@ THEMES = ("light", "dark")
 ALL = [(scene, ENGLISH) for scene in SCENES] + [(scene, CHINESE) for scene in IN_CHINESE]
 
 
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """Return a stack of what a scene keeps open."""
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.mark.parametrize(
     ("scene", "locale"), ALL, ids=[f"{scene.__name__}-{locale[:2]}" for scene, locale in ALL]
 )
 def test_the_page_is_accessible_in_all_themes_and_widths(
-    scene: Scene, locale: str, visit: Open, seed: Seed, served: Server
+    scene: Scene, locale: str, visit: Open, seed: Seed, served: Server, stack: ExitStack
 ) -> None:
-    here = scene(Stage(visit, seed, served, locale))
+    here = scene(Stage(visit, seed, served, locale, stack))
     found = []
     for theme in THEMES:
         here.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]

@@ -58,7 +58,11 @@ export function makeDeciding(store, { notice, hint, tell, put, alertPath, sessio
   /** The alert if its state is one of these; otherwise say what is in the way. */
   function ready(id, states) {
     const alert = store.state.alerts.get(id);
-    if (!alert || !mayStep()) return null;
+    if (!mayStep()) return null;
+    if (!alert) {
+      hint(words("case.loading"));
+      return null;
+    }
     if (states.includes(alert.state)) return alert;
     hint(words(`hint.${alert.state}`));
     return null;

@@ -1,13 +1,13 @@
 // The filters and the open alert in the page's address, so that it can be reloaded and shared.
 
 export const SEVERITIES = ["low", "medium", "high", "critical"];
-export const STATES = ["undecided", "open", "acknowledged", "resolved", "retracted", "all"];
+export const STATES = ["undecided", "escalated", "open", "acknowledged", "resolved", "retracted", "all"];
 export const CATEGORIES = [
   "child_sexual_exploitation", "hate", "indiscriminate_weapons", "non_violent_crimes", "privacy_violations",
   "sex_related_crimes", "sexual_content", "suicide_self_harm", "violent_crimes",
 ];
 export const LIVE_ROOMS = ["joining", "listening", "paused", "degraded", "lost"].map((state) => `state=${state}`).join("&");
-export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided", escalated: "" };
+export const NO_FILTERS = { room: "", severity: "low", category: "", state: "undecided" };
 
 /** @returns {{filters: object, opened: string|null, view: "watch"|"rules"}} the address's values; bad ones are ignored */
 export function readUrl(search) {
@@ -21,7 +21,6 @@ export function readUrl(search) {
       severity: SEVERITIES.includes(severity) ? severity : NO_FILTERS.severity,
       category: CATEGORIES.includes(category) ? category : NO_FILTERS.category,
       state: STATES.includes(state) ? state : NO_FILTERS.state,
-      escalated: asked.get("escalated") === "true" ? "true" : NO_FILTERS.escalated,
     },
     opened: asked.get("alert") || null,
     view: asked.get("view") === "rules" ? "rules" : "watch",
@@ -31,7 +30,7 @@ export function readUrl(search) {
 /** The address for these values; defaults are left out. */
 export function writeUrl(filters, opened, view = "watch") {
   const said = new URLSearchParams();
-  for (const name of ["room", "severity", "category", "state", "escalated"]) {
+  for (const name of ["room", "severity", "category", "state"]) {
     if (filters[name] && filters[name] !== NO_FILTERS[name]) said.set(name, filters[name]);
   }
   if (opened) said.set("alert", opened);
@@ -46,13 +45,13 @@ export function listQuery(filters) {
   if (filters.room) asked.set("room", filters.room);
   if (filters.category) asked.set("category", filters.category);
   if (filters.severity !== "low") asked.set("severity", filters.severity);
-  if (filters.escalated) asked.set("escalated", filters.escalated);
+  if (filters.state === "escalated") asked.set("escalated", "true");
   for (const state of wantedStates(filters.state)) asked.append("state", state);
   return asked;
 }
 
 function wantedStates(state) {
-  if (state === "undecided") return ["open", "acknowledged"];
+  if (state === "undecided" || state === "escalated") return ["open", "acknowledged"];
   return state === "all" ? [] : [state];
 }
 
@@ -62,7 +61,7 @@ export function passes(alert, filters) {
   return (
     (!filters.room || alert.room_id === filters.room) &&
     (!filters.category || alert.category === filters.category) &&
-    (!filters.escalated || Boolean(alert.escalated_at)) &&
+    (filters.state !== "escalated" || Boolean(alert.escalated_at)) &&
     SEVERITIES.indexOf(alert.severity) >= SEVERITIES.indexOf(filters.severity) &&
     (states.length === 0 || states.includes(alert.state))
   );

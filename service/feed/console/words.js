@@ -55,6 +55,8 @@ export function words(key, values) {
   return translate(key, values);
 }
 
+words.has = (key) => translate.has(key);
+
 /** The translator of a component, which renders again when the language changes. */
 export function useWords() {
   const [, again] = useState(0);

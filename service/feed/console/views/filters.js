@@ -29,7 +29,6 @@ export function Filters({ store }) {
       <${Choice} store=${store} name="severity" options=${SEVERITIES.map((each) => [each, t(`severity.${each}`)])} />
       <${Choice} store=${store} name="category" options=${[["", t("filter.any_category")], ...categoryOptions]} />
       <${Choice} store=${store} name="state" options=${STATES.map((each) => [each, t(`filter.${each}`)])} />
-      <${Choice} store=${store} name="escalated" options=${[["", t("filter.all")], ["true", t("filter.only_escalated")]]} />
     </div>
   `;
 }

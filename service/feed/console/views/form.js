@@ -41,7 +41,7 @@ export function Form({ kind, label, confirmWords, onDigit, onConfirm, onDone, st
     } else if (plain && !typing && onDigit(Number(event.key) - 1)) {
       take(event);
       setMissing("");
-      requestAnimationFrame(() => form.current?.querySelector("input:checked")?.focus({ preventScroll: true }));
+      form.current.querySelectorAll("input[type=radio]")[Number(event.key) - 1]?.focus({ preventScroll: true });
     } else if (plain && event.key.length === 1) {
       event.stopPropagation(); // the page's keys are off in this form
       if (!typing && /[a-z/?]/.test(event.key)) store.actions.hint(t("hint.form"));
@@ -49,7 +49,7 @@ export function Form({ kind, label, confirmWords, onDigit, onConfirm, onDone, st
   }
 
   return html`
-    <form ref=${form} class=${`decide ${kind}`} aria-label=${label} novalidate onKeyDown=${keydown} onInput=${() => setMissing("")}
+    <form ref=${form} class=${`decide ${kind}`} aria-label=${label} novalidate onKeyDown=${keydown} onChange=${() => setMissing("")}
       onSubmit=${(event) => {
         event.preventDefault();
         confirm();
@@ -58,7 +58,7 @@ export function Form({ kind, label, confirmWords, onDigit, onConfirm, onDone, st
       <div class="decide-foot">
         ${missing && html`<p class="missing" role="alert">${missing}</p>`}
         <div class="decide-buttons">
-          <button type="submit" class="button primary">${confirmWords} <kbd aria-hidden="true">Enter</kbd></button>
+          <button type="submit" class="button primary"><span>${confirmWords}</span> <kbd aria-hidden="true">Enter</kbd></button>
           <button type="button" class="button quiet" onClick=${onDone}>${t("decide.back")} <kbd aria-hidden="true">Esc</kbd></button>
         </div>
       </div>

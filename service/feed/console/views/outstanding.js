@@ -29,7 +29,7 @@ function One({ store, alert, one, mayAct }) {
   }
   return html`
     <div class="outstanding" data-outstanding=${one.action} data-state="failed">
-      <p role="alert"><${Warning} />${what}: ${t("acted.failed")}${one.late && html` (${t("acted.late")})`}.${" "}<bdi>${one.detail}</bdi></p>
+      <p role="alert"><${Warning} />${what}${" · "}${t("acted.failed")}${one.late && ` · ${t("acted.late")}`}${one.detail && html` · <bdi>${one.detail}</bdi>`}</p>
       ${mayAct && html`<button type="button" class="button small" onClick=${() => store.actions.tryAgain(one)}>${t("action.try_again")}</button>`}
     </div>`;
 }

@@ -2,6 +2,7 @@
 
 import { get } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { roomTitle } from "../state.js";
 import { useStore } from "../store.js";
 import { exactTime } from "../time.js";
 import { useWords } from "../words.js";
@@ -71,7 +72,7 @@ function Choices({ store, days, setDays, room, setRoom }) {
   const t = useWords();
   const titles = useStore(store, (state) => state.titles);
   const rooms = useMemo(
-    () => [...titles].map(([id, title]) => [id, title || id]).sort(([, one], [, other]) => one.localeCompare(other)),
+    () => [...titles.keys()].map((id) => [id, roomTitle({ titles }, id)]).sort(([, one], [, other]) => one.localeCompare(other)),
     [titles],
   );
   return html`
@@ -92,7 +93,7 @@ function Choices({ store, days, setDays, room, setRoom }) {
 function Found({ store, report }) {
   const t = useWords();
   const policies = useStore(store, (state) => state.policies);
-  const { live, quiet, shadows } = useMemo(() => parted(report.rules), [report]);
+  const { live, help, quiet, shadows } = useMemo(() => parted(report.rules), [report]);
   const title = (rule) => ruleText(policies, rule, t.language).title;
   return html`
     ${report.hours !== null &&
@@ -100,7 +101,13 @@ function Found({ store, report }) {
     ${live.length
       ? html`<${Live} rules=${live} title=${title} hourly=${report.hours !== null} />
           <p class="soft report-note">${t("report.share_note")}</p>`
-      : html`<p class="report-none">${t("report.none")}</p>`}
+      : !help.length && html`<p class="report-none">${t("report.none")}</p>`}
+    ${help.length > 0 &&
+    html`<section class="report-part" aria-labelledby="report-help">
+      <h3 id="report-help">${t("report.help")}</h3>
+      <p class="soft">${t("report.help_how")}</p>
+      <${Live} rules=${help} title=${title} hourly=${report.hours !== null} help />
+    </section>`}
     ${shadows.length > 0 &&
     html`<section class="report-part" aria-labelledby="report-shadows">
       <h3 id="report-shadows">${t("report.shadows")}</h3>
@@ -115,14 +122,16 @@ function Found({ store, report }) {
   `;
 }
 
-/** Split the rules: live ones with matches, shadow rules, and rules without a match. */
+/** Split the rules: live ones with matches, those about help, shadow rules, and rules without a match. */
 export function parted(rules) {
   const isShadow = (rule) => rule.status === "shadow" || (rule.status === null && rule.difference && !rule.hits_live);
   const hasMore = (one, other) => other.alerts - one.alerts || hits(other) - hits(one);
   const shadows = rules.filter(isShadow).sort(hasMore);
   const others = rules.filter((rule) => !isShadow(rule));
+  const matched = others.filter((rule) => hits(rule) + rule.alerts > 0).sort(hasMore);
   return {
-    live: others.filter((rule) => hits(rule) + rule.alerts > 0).sort(hasMore),
+    live: matched.filter((rule) => rule.handling !== "help"),
+    help: matched.filter((rule) => rule.handling === "help"),
     quiet: others.filter((rule) => hits(rule) + rule.alerts === 0),
     shadows,
   };
@@ -143,11 +152,13 @@ function Name({ rule }) {
   return html`<span class="soft report-name"><code>${rule.pack}/${rule.rule_id}</code>${said.map((each) => ` · ${each}`)}</span>`;
 }
 
-const COLUMNS = ["hits", "hourly", "alerts", "undecided", "upheld", "dismissed"];
+const COLUMNS = ["hits", "hourly", "alerts", "undecided"];
+const OUTCOMES = { offence: ["upheld", "dismissed"], help: ["supported", "not_needed"] };
 
-function Live({ rules, title, hourly }) {
+/** A table of rules; those about help have no precision. */
+function Live({ rules, title, hourly, help = false }) {
   const t = useWords();
-  const columns = COLUMNS.filter((name) => name !== "hourly" || hourly);
+  const columns = [...COLUMNS.filter((name) => name !== "hourly" || hourly), ...OUTCOMES[help ? "help" : "offence"]];
   const value = { hits, hourly: (rule) => (rule.hits_per_hour === null ? "–" : number(rule.hits_per_hour, t, 2)) };
   const shown = (name, rule) => {
     const found = value[name] ? value[name](rule) : rule[name];
@@ -158,7 +169,7 @@ function Live({ rules, title, hourly }) {
       <thead role="rowgroup"><tr role="row">
         <th role="columnheader" scope="col">${t("report.rule")}</th>
         ${columns.map((name) => html`<th key=${name} role="columnheader" scope="col" class="figure">${t(`report.${name}`)}</th>`)}
-        <th role="columnheader" scope="col">${t("report.share")}</th>
+        ${!help && html`<th role="columnheader" scope="col">${t("report.share")}</th>`}
       </tr></thead>
       <tbody role="rowgroup">
         ${rules.map((rule) => html`
@@ -168,7 +179,7 @@ function Live({ rules, title, hourly }) {
               <${Name} rule=${rule} />
             </th>
             ${columns.map((name) => html`<td key=${name} role="cell" class="figure" data-label=${t(`report.${name}`)}>${shown(name, rule)}</td>`)}
-            <td role="cell" class="share" data-label=${t("report.share")}><${Share} found=${rule.precision} /></td>
+            ${!help && html`<td role="cell" class="share" data-label=${t("report.share")}><${Share} found=${rule.precision} /></td>`}
           </tr>`)}
       </tbody>
     </table>

@@ -61,8 +61,7 @@ export default {
   "filter.resolved": "Resolved",
   "filter.retracted": "Retracted",
   "filter.all": "All",
-  "filter.escalated": "Escalation",
-  "filter.only_escalated": "Escalated",
+  "filter.escalated": "Escalated",
   "filter.clear": "Clear filters",
 
   // Feed

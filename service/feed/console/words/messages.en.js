@@ -8,7 +8,7 @@ export default {
   "refused.busy": "The server is busy. Try again in a moment.",
   "refused.other": "The request failed.",
   "said.critical": "Critical: {name} in {room}: {rule}",
-  "said.failed": "Failed: {action} in {room}. {why}",
+  "said.failed": "Failed: {action} in {room}: {why}",
   "said.late": "Late: {action} in {room}: {result}",
   "said.escalated": "Escalated to {to}: {name} in {room}",
   "hint.choose": "Choose an alert first.",

@@ -8,7 +8,7 @@ export default {
   "refused.busy": "服务器正忙，请稍后再试。",
   "refused.other": "未能完成。",
   "said.critical": "危急：{name}，{room}：{rule}",
-  "said.failed": "未完成：{action}，{room}。{why}",
+  "said.failed": "未完成：{action}，{room}：{why}",
   "said.late": "迟到的结果：{action}，{room}：{result}",
   "said.escalated": "已上报给{to}：{name}，{room}",
   "hint.choose": "请先选择一条警报。",

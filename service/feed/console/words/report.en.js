@@ -16,6 +16,10 @@ export default {
   "report.undecided": "Undecided",
   "report.upheld": "Upheld",
   "report.dismissed": "Dismissed",
+  "report.supported": "Supported",
+  "report.not_needed": "Not needed",
+  "report.help": "Somebody may need help",
+  "report.help_how": "Nothing of this is held against anyone: these rules have no precision.",
   "report.share": "Precision",
   "report.share_note":
     "Precision: the share of the decided alerts that were upheld. The band is the 95 % confidence interval; it narrows with every decision. Per hour: matches in an hour of speech.",

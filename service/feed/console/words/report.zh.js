@@ -16,6 +16,10 @@ export default {
   "report.undecided": "待处理",
   "report.upheld": "认定违规",
   "report.dismissed": "驳回",
+  "report.supported": "已帮助",
+  "report.not_needed": "无需帮助",
+  "report.help": "有人可能需要帮助",
+  "report.help_how": "这些话绝不会受到追究，因此这些规则没有准确率。",
   "report.share": "准确率",
   "report.share_note":
     "准确率：已裁定的警报中有多少被认定违规。色带表示真实比例最可能所在的范围（95%），裁定越多，范围越窄。每小时：每小时语音的命中数。",

@@ -61,8 +61,7 @@ export default {
   "filter.resolved": "已裁定",
   "filter.retracted": "已撤回",
   "filter.all": "全部",
-  "filter.escalated": "上报",
-  "filter.only_escalated": "已上报",
+  "filter.escalated": "已上报",
   "filter.clear": "清除筛选",
 
   // Feed
