@@ -26,7 +26,7 @@ class PausedEar:
     interrupted = False
     interrupted_at: datetime | None = None
     held_bytes = 0
-    awaited = False
+    awaits_sound = False
 
     def __init__(self, room_id: str, speaker_id: str, since: datetime) -> None:
         self.room_id = room_id
