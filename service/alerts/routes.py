@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from policies.severity import Severity
 from service.access.authenticate import Caller
-from service.access.dependency import allow
+from service.access.dependency import allow, require_room_in_scope
 from service.access.keys import PLAIN, Role
 from service.access.names import PlainName
 from service.access.scope import in_scope
@@ -60,7 +60,9 @@ async def require_alert_in_scope(request: Request, caller: Caller) -> None:
     Raises:
         Problem: 404.
     """
-    alert_id = str(request.path_params.get("alert_id", ""))
+    if "alert_id" not in request.path_params:
+        return await require_room_in_scope(request, caller)
+    alert_id = request.path_params["alert_id"]
     if re.fullmatch(_ALERT_ID, alert_id, re.ASCII):
         alert = await ALERTS.of(request.app).alerts.get(alert_id)
         if alert is None or not in_scope(caller, alert.room_id):
