@@ -37,11 +37,16 @@ ScopeCheck = Callable[[Request, Caller], Awaitable[None]]
 async def require_room_in_scope(request: Request, caller: Caller) -> None:
     """Refuse a path whose `room_id` is outside the caller's scope, as an unknown room.
 
+    A path that names anything else is refused as well: a route that must tell a scoped caller
+    about it has a check of its own.
+
     Raises:
-        Problem: 404.
+        Problem: 404; 403 for a path that names something else than a room.
     """
     if "room_id" in request.path_params:
         require_scope(caller, request.path_params["room_id"])
+    elif request.path_params:
+        raise about_all_rooms(caller)
 
 
 async def refuse_scoped(request: Request, caller: Caller) -> None:

@@ -15,7 +15,7 @@ from policies.severity import Severity
 from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
-from service.access.dependency import allow
+from service.access.dependency import allow, require_room_in_scope
 from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
 from service.access.names import PlainName
@@ -67,7 +67,9 @@ async def require_alert_in_scope(request: Request, caller: Caller) -> None:
     Raises:
         Problem: 404.
     """
-    alert_id = str(request.path_params.get("alert_id", ""))
+    if "alert_id" not in request.path_params:
+        return await require_room_in_scope(request, caller)
+    alert_id = request.path_params["alert_id"]
     if re.fullmatch(_ALERT_ID, alert_id, re.ASCII):
         alert = await ALERTS.of(request.app).alerts.get(alert_id)
         if alert is None or not in_scope(caller, alert.room_id):
@@ -84,7 +86,9 @@ _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=_TEXT)]
 
-ToWhom = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)]
+ToWhom = Annotated[
+    PlainText, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)
+]
 
 Shown = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]
 """Value that a list of alerts is filtered by."""

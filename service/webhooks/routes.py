@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.authenticate import Caller
-from service.access.dependency import allow
+from service.access.dependency import allow, require_room_in_scope
 from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
 from service.access.names import PlainText
@@ -73,7 +73,9 @@ async def require_webhook_in_scope(request: Request, caller: Caller) -> None:
     Raises:
         Problem: 404.
     """
-    webhook_id = str(request.path_params.get("webhook_id", ""))
+    if "webhook_id" not in request.path_params:
+        return await require_room_in_scope(request, caller)
+    webhook_id = request.path_params["webhook_id"]
     if re.fullmatch(_WEBHOOK_ID, webhook_id, re.ASCII):
         found = await WEBHOOKS.of(request.app).webhooks.get(webhook_id)
         if found is None or not glob_in_scope(caller, found.endpoint.room):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from fastapi import Depends, FastAPI, Request
@@ -34,6 +34,8 @@ def make_app(database: Database) -> FastAPI:
         ("/admin", (Role.ADMIN,)),
         ("/moderate", (Role.MODERATOR, Role.ADMIN)),
         ("/any", tuple(Role)),
+        ("/rooms/{room_id}", tuple(Role)),
+        ("/things/{thing_id}", tuple(Role)),
     ):
         permitted = Depends(allow(*roles))
 
@@ -51,8 +53,8 @@ async def client(database: Database) -> AsyncIterator[AsyncClient]:
         yield client
 
 
-async def header(database: Database, role: Role) -> dict[str, str]:
-    key, secret = make_key("Mo", role, NOW)
+async def header(database: Database, role: Role, rooms: Sequence[str] = ()) -> dict[str, str]:
+    key, secret = make_key("Mo", role, NOW, rooms=rooms)
     await SqlKeys(database).add(key, digest_of(secret))
     return {"Authorization": f"Bearer {secret}"}
 
@@ -106,3 +108,22 @@ async def test_openapi_shows_that_a_key_or_a_session_is_needed(client: AsyncClie
         {"APIKeyCookie": []},
     ]
     assert "422" not in document["paths"]["/any"]["get"]["responses"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/any", 200),
+        ("/rooms/club-1", 200),
+        ("/rooms/bar-1", 404),
+        ("/things/club-1", 403),
+    ],
+)
+async def test_a_scoped_key_is_for_its_rooms_and_for_nothing_that_has_no_check(
+    client: AsyncClient, database: Database, path: str, expected: int
+) -> None:
+    headers = await header(database, Role.OBSERVER, ["club-*"])
+    assert (await client.get(path, headers=headers)).status_code == expected
+    assert (
+        await client.get(path, headers=await header(database, Role.OBSERVER))
+    ).status_code == 200

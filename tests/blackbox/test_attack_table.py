@@ -22,7 +22,7 @@ from tests.e2e.credentials import stored_keys
 
 
 class Scope(Enum):
-    """What a route is about, and the answer about rooms outside the scope of the key."""
+    """Subject of a route, and the answer about rooms outside the scope of the key."""
 
     NOTHING = "no room: the scope changes nothing"
     ROOM = "the room in the path: 404, as for an unknown room"
@@ -122,6 +122,9 @@ class Attacker:
         transport = httpx.HTTPTransport(local_address="127.0.0.3")
         self._http = httpx.Client(base_url=tenants.server.url, transport=transport, timeout=30)
         self._deleted = 0
+        shown = self._http.post("/v1/session", json={"key": self.keys["all admin"]})
+        self.cookie = shown.headers["set-cookie"].partition(";")[0]
+        self._http.cookies.clear()
 
     def call(
         self, route: str, ids: Mapping[str, str], headers: Mapping[str, str], room: str
@@ -246,14 +249,10 @@ def test_a_key_without_a_scope_is_for_the_rooms_of_all(route: str, attacker: Att
 def test_a_page_of_another_site_changes_nothing_with_a_persons_cookie(
     route: str, attacker: Attacker
 ) -> None:
-    tenants = attacker.tenants
     if isinstance(TABLE[route], Guard) or route.startswith("GET "):
         return  # no cookie opens these, or they change nothing and no page can read the answer
-    with httpx.Client(base_url=tenants.server.url, trust_env=False) as browser:
-        shown = browser.post("/v1/session", json={"key": attacker.keys["all admin"]})
-        cookie = shown.headers["set-cookie"].partition(";")[0]
     for origin in ("https://evil.example", "null", "http://127.0.0.1:1"):
-        headers = {"Cookie": cookie, "Origin": origin}
+        headers = {"Cookie": attacker.cookie, "Origin": origin}
         status, text = attacker.call(route, attacker.ids(route, OURS), headers, OURS)
         assert status == 403, origin
         assert json.loads(text)["type"] == "urn:earshot:problem:cross-site-request"
