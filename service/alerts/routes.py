@@ -18,7 +18,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow, require_room_in_scope
 from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role
-from service.access.names import PlainName
+from service.access.names import PlainName, PlainText
 from service.access.scope import in_scope
 from service.alerts.action import ModeratorAction
 from service.alerts.alert import TALK_AROUND, Alert, AlertState, Outcome, Step

@@ -1,4 +1,4 @@
-"""A server with two tenants: rooms `club-*` and `bar-*`, each with a webhook and an alert."""
+"""A server with two tenants: rooms `club-*` and `bar-*`, each with a webhook, an alert and an action."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import httpx
 
 from service.alerts.alert import AlertRaised
 from service.clock import utc_now
+from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
 from service.storage.schema import open_database
 from tests.server import Server
-from tests.storage.examples import a_transcript, an_alert
+from tests.storage.examples import a_transcript, an_action, an_alert
 
 OURS, THEIRS = "club-1", "bar-1"
 SCOPE = ["club-*"]
@@ -60,6 +61,11 @@ def alert_in(room_id: str) -> str:
     return f"alert-{room_id}"
 
 
+def action_in(room_id: str) -> str:
+    """Return the id of an action in the room."""
+    return f"action-{room_id}"
+
+
 def make_tenants(server: Server, admin: httpx.Client) -> Tenants:
     """Make the rooms and webhooks."""
     tenants = Tenants(server, admin)
@@ -70,7 +76,7 @@ def make_tenants(server: Server, admin: httpx.Client) -> Tenants:
 
 
 def add_scoped_keys(tenants: Tenants) -> None:
-    """Make the keys for `club-*`, and the alerts."""
+    """Make the keys for `club-*`, the alerts and the actions."""
     for role in ("room_server", "observer", "moderator"):
         tenants.keys[role] = tenants.make_key(f"Club {role}", role, rooms=SCOPE)
     asyncio.run(_put_alerts(tenants.server))
@@ -97,5 +103,7 @@ async def _put_alerts(server: Server) -> None:
                 raised_at=now,
             )
             await SqlAlerts(database).commit(heard, [AlertRaised(alert)])
+            action = an_action(action_in(room_id), alert_id=alert.id)
+            await SqlActions(database).request(replace(action, room_id=room_id))
     finally:
         await database.close()

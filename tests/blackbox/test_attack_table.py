@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.access.test_every_route import TABLE, Guard
-from tests.blackbox.scoped_server import OURS, THEIRS, Tenants, alert_in
+from tests.blackbox.scoped_server import OURS, THEIRS, Tenants, action_in, alert_in
 from tests.e2e.credentials import stored_keys
 
 
@@ -27,6 +27,7 @@ class Scope(Enum):
     NOTHING = "no room: the scope changes nothing"
     ROOM = "the room in the path: 404, as for an unknown room"
     ALERT = "the alert in the path: 404, as for an unknown alert"
+    ACTION = "the action in the path: 404, as for an unknown action"
     WEBHOOK = "the webhook in the path: 404, as for an unknown webhook"
     NEW = "rooms in the body: 403, which names the key's rooms"
     LIST = "a list or a stream: what is outside is left out"
@@ -60,6 +61,7 @@ SCOPES: Mapping[str, Scope] = {
     "POST /v1/rooms": Scope.NEW,
     "GET /v1/rooms": Scope.LIST,
     "GET /v1/rooms/{room_id}": Scope.ROOM,
+    "PATCH /v1/rooms/{room_id}": Scope.ROOM,
     "DELETE /v1/rooms/{room_id}": Scope.ROOM,
     "GET /v1/rooms/{room_id}/talk": Scope.ROOM,
     "POST /v1/rooms/{room_id}/publish-tokens": Scope.ROOM,
@@ -73,9 +75,12 @@ SCOPES: Mapping[str, Scope] = {
     "POST /v1/alerts/{alert_id}/acknowledge": Scope.ALERT,
     "POST /v1/alerts/{alert_id}/actions": Scope.ALERT,
     "POST /v1/alerts/{alert_id}/assign": Scope.ALERT,
+    "POST /v1/alerts/{alert_id}/escalate": Scope.ALERT,
     "POST /v1/alerts/{alert_id}/notes": Scope.ALERT,
     "POST /v1/alerts/{alert_id}/reopen": Scope.ALERT,
     "POST /v1/alerts/{alert_id}/resolve": Scope.ALERT,
+    "GET /v1/actions/{action_id}": Scope.ACTION,
+    "POST /v1/actions/{action_id}/result": Scope.ACTION,
     "GET /v1/webhooks": Scope.LIST,
     "POST /v1/webhooks": Scope.NEW,
     "GET /v1/webhooks/{webhook_id}": Scope.WEBHOOK,
@@ -99,7 +104,12 @@ IDS = {
     "key_id": "key_" + "0" * 12,
     "version_id": "1",
 }
-UNKNOWN = {"room_id": "bar-none", "alert_id": "alert-none", "webhook_id": "wh_" + "0" * 16}
+UNKNOWN = {
+    "room_id": "bar-none",
+    "alert_id": "alert-none",
+    "action_id": "action-none",
+    "webhook_id": "wh_" + "0" * 16,
+}
 """Valid ids of nothing. A scoped key may not tell what is outside its scope from these."""
 BODIES: Mapping[str, Any] = {
     "POST /v1/rooms": {"connector": {"kind": "whip"}},
@@ -154,6 +164,7 @@ class Attacker:
             **IDS,
             "room_id": room,
             "alert_id": alert_in(room),
+            "action_id": action_in(room),
             "webhook_id": self.tenants.webhooks[room],
         }
         tenant = room.partition("-")[0]
@@ -275,5 +286,5 @@ def _unknown(attacker: Attacker, route: str, role: str) -> tuple[int, str]:
 
 def _without_ids(answer: tuple[int, str]) -> tuple[int, str]:
     """Return an answer without the ids that the caller sent, and without the request's own id."""
-    sent = r"(club|bar|alert|wh)[-_][A-Za-z0-9-]+"
+    sent = r"(club|bar|alert|action|wh)[-_][A-Za-z0-9-]+"
     return answer[0], re.sub(sent, "ID", answer[1])
