@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import math
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TypeVar
 
 import structlog
 
+from asr.awake_clock import AwakeClock
 from asr.batch_runner import (
     BatchRunner,
     ModelBroken,
@@ -72,7 +72,8 @@ class LocalQueue:
         self._load = load
         self._on_batch = on_batch
         self._lanes = settings.lanes
-        self._scheduler = Scheduler(settings, now_s=time.monotonic())
+        self._now_s = AwakeClock()
+        self._scheduler = Scheduler(settings, now_s=self._now_s())
         self._order = ResultOrder()
         self._changed = threading.Condition()
         self._closing = False
@@ -120,7 +121,7 @@ class LocalQueue:
             if self._closing:
                 gone = [Unheard(utterance, STOPPING)]
             else:
-                gone = self._scheduler.put(utterance, time.monotonic())
+                gone = self._scheduler.put(utterance, self._now_s())
                 self._changed.notify()
         for each in gone:
             self._finished.put_nowait(each)
@@ -136,7 +137,7 @@ class LocalQueue:
     def rung(self) -> Rung:
         """Current step of the overload ladder."""
         with self._changed:
-            return self._scheduler.update_rung(time.monotonic())
+            return self._scheduler.update_rung(self._now_s())
 
     def alive(self) -> bool:
         """Whether the threads of all lanes run."""
@@ -148,7 +149,7 @@ class LocalQueue:
             return "the recogniser has stopped; restart the server"
         with self._changed:
             first_s = min((began_s for began_s, _ in self._running.values()), default=math.inf)
-        slowest_s = time.monotonic() - first_s
+        slowest_s = self._now_s() - first_s
         if slowest_s > self._deadline_s:
             return (
                 f"the model has been at one batch for {slowest_s:.0f} s; restart the server, and "
@@ -166,11 +167,11 @@ class LocalQueue:
             return
         with self._changed:
             self._closing = True
-            self._drain_until = time.monotonic() + drain_s
+            self._drain_until = self._now_s() + drain_s
             self._changed.notify_all()
         until = self._drain_until + _HUNG_S
         while self._threads:
-            left_s = min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
+            left_s = min(max(0.0, until - self._now_s()), threading.TIMEOUT_MAX)
             await asyncio.to_thread(self._threads.pop().join, left_s)
         with self._changed:
             self._over = True
@@ -209,7 +210,7 @@ class LocalQueue:
         """Return the next batch; None once the queue is closed."""
         with self._changed:
             while True:
-                now_s = time.monotonic()
+                now_s = self._now_s()
                 if self._closing and (not len(self._scheduler) or now_s >= self._drain_until):
                     return None
                 batch, late = self._scheduler.next_batch(now_s)
@@ -222,18 +223,18 @@ class LocalQueue:
 
     def _run_batch(self, transcriber: Transcriber, batch: Batch) -> None:
         assert self._loop is not None
-        lane, started_s = threading.get_ident(), time.monotonic()
+        lane, started_s = threading.get_ident(), self._now_s()
         with self._changed:
             self._running[lane] = started_s, batch
         shared = any(len(window) > 1 for window in batch.windows)
         transcribe = choose_decoding(transcriber, greedy=batch.greedy, coalesce=shared)
         results = self._transcribe(batch.utterances, transcribe)
-        seconds = time.monotonic() - started_s
+        seconds = self._now_s() - started_s
         with self._changed:
             del self._running[lane]
             if self._over:
                 return
-            self._scheduler.finish_batch(batch, time.monotonic())
+            self._scheduler.finish_batch(batch, self._now_s())
             self._loop.call_soon_threadsafe(self._on_batch, len(results), seconds)
             found = zip(batch.utterances, results, strict=True)
             self._emit(self._order.add_results(found))  # with no other lane between the two
@@ -258,7 +259,7 @@ class LocalQueue:
         while True:
             await asyncio.sleep(_TICK_S)
             with self._changed:
-                self._emit(self._scheduler.drop_late(time.monotonic()))
+                self._emit(self._scheduler.drop_late(self._now_s()))
 
     def _emit(self, results: Iterable[Transcript | Unheard]) -> None:
         assert self._loop is not None

@@ -43,12 +43,9 @@ class Voice:
     gives_up: bool = False
 
     @property
-    def said(self) -> Sequence[tuple[Span, Line]]:
-        """The audible part of each line."""
-        return [
-            ((one.first / SAMPLE_RATE, one.last / SAMPLE_RATE), one.line)
-            for one in self.encoded.lines
-        ]
+    def spans(self) -> Sequence[Span]:
+        """The audible part of each line, as the script has it."""
+        return [(one.first / SAMPLE_RATE, one.last / SAMPLE_RATE) for one in self.encoded.lines]
 
 
 def make_voices(*, until_s: float, giving_up: Sequence[str] = ()) -> list[Voice]:
@@ -91,6 +88,17 @@ class Room:
     def seconds(self, at: str) -> float:
         """Return the script's time of a time in an event."""
         return (datetime.fromisoformat(at) - self.started).total_seconds()
+
+    def said(self, voice: Voice) -> Sequence[tuple[Span, Line]]:
+        """Return the audible part of each line: as it was sent, or as it would have been."""
+        lines = []
+        for (first_s, last_s), sent in zip(voice.spans, voice.encoded.lines, strict=True):
+            if sent.started is not None:  # a busy machine may have been late
+                first_s = sent.started.monotonic_s - self.start_s
+            if sent.ended is not None:
+                last_s = sent.ended.monotonic_s - self.start_s
+            lines.append(((first_s, max(first_s, last_s)), sent.line))
+        return lines
 
 
 @contextlib.asynccontextmanager

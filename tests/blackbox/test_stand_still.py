@@ -6,13 +6,24 @@ five seconds without a word from the server, and connect anew.
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.blackbox.speech import Record, Room, Voice, make_voices, record_of, talking, uncovered_s
+from service.simulation.script import Line
+from tests.blackbox.speech import (
+    Record,
+    Room,
+    Span,
+    Voice,
+    make_voices,
+    record_of,
+    talking,
+    uncovered_s,
+)
 from tests.e2e.following import Followed, following
 from tests.e2e.resources import metrics
 from tests.server import Server
@@ -48,26 +59,29 @@ async def test_what_is_said_to_a_stopped_server_is_heard_or_a_gap(
             for voice in voices:
                 await _until_all_is_on_record(followed, room, voice)
                 record = record_of(followed, room, voice.speaker.id)
-                _check_alerts(record, voice)
-                _check_dates(record, voice)
+                said = room.said(voice)
+                _check_alerts(record, said)
+                _check_dates(record, said)
                 _check_nothing_is_double(record)
         with server.client() as client:
             counted = metrics(client.get("/metrics").text)
-        told = [line for line in server.log_file.read_text().splitlines() if "stood_still" in line]
+        log = [json.loads(line) for line in server.log_file.read_text().splitlines()]
+    told_s = [line["seconds"] for line in log if line["event"] == "ears.stood_still"]
+    assert [seconds for seconds in told_s if seconds > 1.9] == pytest.approx(stops_s, abs=0.5)
     stood_still_s = counted['earshot_stood_still_seconds_total{cause="stopped"}']
-    assert stood_still_s == pytest.approx(sum(stops_s), abs=1)
-    assert len(told) == len(stops_s)
-    assert not followed.of("overload.changed")
+    assert stood_still_s >= sum(stops_s) - 0.5
+    behind_s = [event["behind_s"] for event in followed.of("overload.changed")]
+    assert all(seconds < max(stops_s) / 2 for seconds in behind_s)  # a busy machine may be behind
 
 
 async def _until_all_is_on_record(followed: Followed, room: Room, voice: Voice) -> None:
     """Wait until every line is heard or a gap, to half a second."""
-    await room.until(voice.said[-1][0][1] + 1)
+    await room.until(voice.spans[-1][1] + 1)
 
     def missing() -> Sequence[tuple[str, float]]:
         record = record_of(followed, room, voice.speaker.id)
         covers = [span for span, _ in [*record.heard, *record.gaps]]
-        lines = [(line.text, uncovered_s(span, covers)) for span, line in voice.said]
+        lines = [(line.text, uncovered_s(span, covers)) for span, line in room.said(voice)]
         return [(text, left_s) for text, left_s in lines if left_s > _EXACT_S]
 
     try:
@@ -76,30 +90,30 @@ async def _until_all_is_on_record(followed: Followed, room: Room, voice: Voice) 
         pytest.fail(f"{voice.speaker.id}: neither heard nor a gap, in seconds: {missing()}")
 
 
-def _check_alerts(record: Record, voice: Voice) -> None:
+def _check_alerts(record: Record, said: Sequence[tuple[Span, Line]]) -> None:
     """Every line that was heard whole, and breaks a rule, raised its alert or repeated one."""
     gaps = [span for span, _ in record.gaps]
     raised = {rule for _, rule in record.alerts}
-    for span, line in voice.said:
+    for span, line in said:
         whole = uncovered_s(span, gaps) >= span[1] - span[0]
         assert not (whole and line.alerts) or line.rule in raised, line.text
 
 
-def _check_dates(record: Record, voice: Voice) -> None:
+def _check_dates(record: Record, said: Sequence[tuple[Span, Line]]) -> None:
     """Words and alerts have the time at which they were said."""
-    said = {line.text: [] for _, line in voice.said}  # type: dict[str, list[float]]
-    rules = {line.rule: [] for _, line in voice.said}  # type: dict[str, list[float]]
-    for (first, _), line in voice.said:
-        said[line.text].append(first)
+    texts: dict[str, list[float]] = {line.text: [] for _, line in said}
+    rules: dict[str, list[float]] = {line.rule: [] for _, line in said}
+    for (first, _), line in said:
+        texts[line.text].append(first)
         rules[line.rule].append(first)
     for dated, times in [
-        *((each, said.get(each[1], [])) for each in record.heard),
+        *((each, texts.get(each[1], [])) for each in record.heard),
         *((each, rules[each[1]]) for each in record.alerts),
     ]:
         (first, _), what = dated
         if times:  # else it is a line whose begin fell into a gap
             off_s = min(abs(first + _LEAD_S - at) for at in times)
-            assert off_s <= _EXACT_S, f"{voice.speaker.id}: {what} at {first:.2f}, not {times}"
+            assert off_s <= _EXACT_S, f"{what} at {first:.2f}, not {times}"
 
 
 def _check_nothing_is_double(record: Record) -> None:
