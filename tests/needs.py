@@ -125,7 +125,13 @@ BROWSER = Need(
 POSTGRES = Need(
     "postgresql",
     "postgres",
-    ("tests/storage", "tests/test_processes.py", "tests/drills", "tests/e2e"),
+    (
+        "tests/storage",
+        "tests/test_processes.py",
+        "tests/drills",
+        "tests/e2e",
+        "tests/blackbox",
+    ),
     (
         Part("postgresql", "PostgreSQL's server", lambda: _has_postgres("initdb")),
         Part("postgresql-client", "psql", lambda: _has_postgres("psql")),

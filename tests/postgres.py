@@ -105,6 +105,29 @@ class Postgres:
     def url(self, name: str, *, password: str = _QUOTED) -> str:
         return f"postgresql://{USER}:{password}@127.0.0.1:{self._port}/{name}"
 
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def socket_folder(self) -> Path:
+        """Folder of the Unix socket, which lets everybody in."""
+        return self._folder
+
+    def serve_tls(self, certificate: bytes, key: bytes) -> None:
+        """Serve TLS, beside connections without it, with a certificate and its key in PEM."""
+        for name, content in (("server.crt", certificate), ("server.key", key)):
+            path = self._folder / "data" / name
+            path.write_bytes(content)
+            path.chmod(0o600)
+            if _as_postgres():
+                shutil.chown(path, "postgres", "postgres")
+        self.sql("ALTER SYSTEM SET ssl = on")
+        self.sql("SELECT pg_reload_conf()")
+        process = self._process
+        assert process is not None
+        process.wait_until(lambda: self.sql("SHOW ssl") == "on", _START_S, every_s=0.05)
+
     @contextmanager
     def database(self, *, migrated: bool = False) -> Iterator[str]:
         """Yield the URL of a new database, without tables or with all, and drop it afterwards."""

@@ -112,6 +112,14 @@ def test_each_way_to_write_the_address_will_do(url: str, scheme: str) -> None:
     migrate(url + "?sslmode=prefer")
 
 
+def test_several_hosts_and_the_folder_of_a_socket_will_do(postgres: Postgres, url: str) -> None:
+    address, _, name = url.rpartition("/")
+    userinfo = address.rpartition("@")[0]
+    migrate(f"{userinfo}@127.0.0.1:1,127.0.0.1:{postgres.port}/{name}?channel_binding=prefer")
+    folder = f"host={postgres.socket_folder}&port={postgres.port}&user=earshot"
+    migrate(f"postgres:///{name}?{folder}&keepalives_idle=20&application_name=ours")
+
+
 def test_the_address_is_shown_without_its_password() -> None:
     shown = hide_password("postgresql://me:secret@db.example:5433/ear?password=secret")
     assert shown == "postgresql://me:***@db.example:5433/ear"
