@@ -17,8 +17,8 @@ from tests.feed.examples import STORED
 from tests.storage.examples import NOW
 
 IMPERATIVES = frozenset(
-    """Acknowledge Add Assign Back-test Bring Check Create Delete Deliver Enable Export List Match
-    Publish Receive Reopen Report Request Resolve Revoke Rotate Send Show Sign Start Stop
+    """Acknowledge Add Assign Back-test Bring Change Check Create Delete Deliver Enable Export List
+    Match Publish Receive Reopen Report Request Resolve Revoke Rotate Send Show Sign Start Stop
     Stream""".split()
 )
 
