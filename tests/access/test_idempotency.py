@@ -78,8 +78,12 @@ async def test_the_same_request_gets_the_first_answer(answers: Answers, clock: S
     assert await answers.begin(NOTE) == DONE
     with pytest.raises(Problem, match="used before"):
         await answers.begin(replace(NOTE, fingerprint="another"))
-    for other in ({"caller": "key_2"}, {"path": "/v1/other"}, {"key": "j"}):
-        await begun(answers, replace(NOTE, **other))
+    for other in (
+        replace(NOTE, caller="key_2"),
+        replace(NOTE, path="/v1/other"),
+        replace(NOTE, key="j"),
+    ):
+        await begun(answers, other)
     clock.now += KEPT_FOR
     await begun(answers)
 
