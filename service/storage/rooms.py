@@ -97,7 +97,11 @@ class SqlRooms:
             columns = _columns(after)
             if after.listening != before.listening:
                 columns["noticed_at"] = None
-            await connection.execute(update(rooms).where(rooms.c.id == room_id).values(columns))
+            is_it = rooms.c.id == room_id
+            await connection.execute(update(rooms).where(is_it).values(columns))
+            first = {"opened_with": _description(description_of(before))}
+            unknown = and_(is_it, rooms.c.opened_with.is_(None))  # opened by an earlier version
+            await connection.execute(update(rooms).where(unknown).values(first))
             await append(connection, RoomStateChanged(after), self._clock())
         return before, after
 

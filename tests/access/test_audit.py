@@ -114,7 +114,7 @@ CHANGES = (
     Change(
         "POST /v1/rooms/{room_id}/publish-tokens", Action.PUBLISH_TOKEN_MADE, {"speaker_id": "a"}
     ),
-    Change("PATCH /v1/rooms/{room_id}", Action.ROOM_CHANGED, {"title": "Late"}),
+    Change("PATCH /v1/rooms/{room_id}", Action.ROOM_CHANGED, {"listening": False}),
     Change("DELETE /v1/rooms/{room_id}", Action.ROOM_CLOSED),
     Change("POST /v1/keys", Action.KEY_MADE, {"name": "Mo", "role": "observer"}, "key_id"),
     Change("DELETE /v1/keys/{key_id}", Action.KEY_REVOKED),

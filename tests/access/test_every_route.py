@@ -67,6 +67,7 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "POST /v1/rooms": MANAGES,
     "GET /v1/rooms": EVERY,
     "GET /v1/rooms/{room_id}": EVERY,
+    "PATCH /v1/rooms/{room_id}": MANAGES,
     "DELETE /v1/rooms/{room_id}": MANAGES,
     "GET /v1/rooms/{room_id}/talk": EVERY,
     "POST /v1/rooms/{room_id}/publish-tokens": MANAGES,

@@ -1,11 +1,9 @@
 """Requests with an `Idempotency-Key`: claims, answers, and the routes that take the header."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Annotated
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -13,6 +11,7 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
 
 from service.access.answers import KEPT_FOR, MOST_BYTES, Answers
+from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.idempotency import (
     EXEMPT,
@@ -79,8 +78,12 @@ async def test_the_same_request_gets_the_first_answer(answers: Answers, clock: S
     assert await answers.begin(NOTE) == DONE
     with pytest.raises(Problem, match="used before"):
         await answers.begin(replace(NOTE, fingerprint="another"))
-    for other in ({"caller": "key_2"}, {"path": "/v1/other"}, {"key": "j"}):
-        await begun(answers, replace(NOTE, **other))
+    for other in (
+        replace(NOTE, caller="key_2"),
+        replace(NOTE, path="/v1/other"),
+        replace(NOTE, key="j"),
+    ):
+        await begun(answers, other)
     clock.now += KEPT_FOR
     await begun(answers)
 
@@ -139,7 +142,7 @@ class Site:
 
         @router.post("/v1/acts", status_code=201)
         async def act(
-            body: Body, request: Request, _: Any = Depends(allow(Role.ADMIN))
+            body: Body, request: Request, _: Annotated[Caller, Depends(allow(Role.ADMIN))]
         ) -> dict[str, str]:
             if self.failure is not None:
                 raise self.failure
@@ -147,7 +150,7 @@ class Site:
             return {"id": self.acts[-1], "what": body.what}
 
         @router.post("/v1/long")
-        async def long(_: Any = Depends(allow(Role.ADMIN))) -> str:
+        async def long(_: Annotated[Caller, Depends(allow(Role.ADMIN))]) -> str:
             self.acts.append("long")
             return "x" * MOST_BYTES
 

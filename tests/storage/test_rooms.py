@@ -228,3 +228,16 @@ async def test_a_mute_and_an_unmute_are_events_of_their_own(
         "speaker.muted",
         "speaker.joined",
     ]
+
+
+async def test_a_room_of_an_earlier_version_keeps_the_description_of_its_first_change(
+    database: Database,
+) -> None:
+    rooms = SqlRooms(database, SetClock())
+    await rooms.add(a_room())
+    async with database.write() as connection:
+        await connection.exec_driver_sql("UPDATE rooms SET opened_with = NULL")
+    assert await rooms.opened_with("lobby") is None
+    for title in ("Late", "Later"):
+        await rooms.change("lobby", lambda room, title=title: replace(room, title=title))  # type: ignore[misc]
+    assert await rooms.opened_with("lobby") == description_of(a_room())
