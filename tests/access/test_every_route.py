@@ -79,7 +79,6 @@ TABLE: Mapping[str, Collection[Role] | Guard] = {
     "GET /v1/actions/{action_id}": EVERY,
     "POST /v1/actions/{action_id}/result": MANAGES,
     "POST /v1/alerts/{alert_id}/escalate": DECIDES,
-    "PATCH /v1/rooms/{room_id}": MANAGES,
     "GET /v1/alerts": EVERY,
     "GET /v1/alerts/{alert_id}": EVERY,
     "POST /v1/alerts/{alert_id}/acknowledge": DECIDES,

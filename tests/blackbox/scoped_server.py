@@ -1,4 +1,4 @@
-"""A server with two tenants: rooms `club-*` and `bar-*`, each with a webhook, an alert and an action."""
+"""A server with two tenants: rooms `club-*` and `bar-*`, each with webhook, alert and action."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.console.visit import GONE, Visit
 from tests.needs import CHROMIUM
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.drill, pytest.mark.timeout(240)]
 
 PATIENCE_MS = 30_000
 ROOM = {"id": "lounge", "title": "Late Night Lounge", "connector": {"kind": "whip"}}

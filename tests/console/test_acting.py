@@ -145,9 +145,7 @@ def test_ending_a_room_needs_a_confirmation(visit: Open, seed: Seed) -> None:
     here.press("4")
     end = here.case.get_by_role("button", name=re.compile("End the room"))
     here.press("Enter")
-    expect(here.case.get_by_role("alert")).to_have_text(
-        "Confirm that the room ends for everybody."
-    )
+    expect(here.case.get_by_role("alert")).to_have_text("Confirm that the room ends for everybody.")
     expect(end).to_be_visible()
     here.case.get_by_role("checkbox").check()
     end.click()

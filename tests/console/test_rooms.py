@@ -196,7 +196,8 @@ def test_two_rooms_of_one_title_can_be_told_apart(visit: Open, seed: Seed) -> No
         expect(here.rooms.get_by_role("button", name=f"Late Night Lounge {one}")).to_be_visible()
     expect(here.rooms).not_to_contain_text("Chess Corner chess")
     expect(here.article(alert.id)).to_contain_text("Late Night Lounge (night-2)")
-    expect(here.page.get_by_label("Room", exact=True)).to_contain_text("Late Night Lounge (night-1)")
+    choice = here.page.get_by_label("Room", exact=True)
+    expect(choice).to_contain_text("Late Night Lounge (night-1)")
 
 
 def test_no_room_looks_heard_while_the_page_has_no_connection(visit: Open, seed: Seed) -> None:

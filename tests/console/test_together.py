@@ -48,6 +48,7 @@ def test_a_late_decision_names_the_first_and_keeps_the_draft(
     bo.allow(*REFUSED_409)
     bo.open(alert.id)
     bo.case.get_by_role("button", name="Dismiss").click()
+    bo.case.get_by_role("radio").first.check()
     bo.case.get_by_role("form").first.get_by_role("textbox").fill("only a joke")
     bo.press("Enter")
     expect(bo.page.get_by_text(re.compile("Ann.*upheld", re.IGNORECASE)).first).to_be_visible()

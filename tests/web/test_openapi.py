@@ -17,9 +17,9 @@ from tests.feed.examples import STORED
 from tests.storage.examples import NOW
 
 IMPERATIVES = frozenset(
-    """Acknowledge Add Assign Back-test Bring Change Check Create Delete Deliver Enable Escalate Export
-    List Match Publish Receive Reopen Report Request Resolve Revoke Rotate Send Show Sign Start Stop
-    Stream""".split()
+    """Acknowledge Add Assign Back-test Bring Change Check Create Delete Deliver Enable Escalate
+    Export List Match Publish Receive Reopen Report Request Resolve Revoke Rotate Send Show Sign
+    Start Stop Stream""".split()
 )
 
 
