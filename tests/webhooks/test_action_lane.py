@@ -127,7 +127,7 @@ async def test_an_action_that_expired_is_never_sent_again(
         there.behave = behave  # type: ignore[assignment]
         async with relaying(database, results=results, seal=seal, total_s=0.5) as running:
             sealed = await running.add(there.url, types=["action.requested"])
-            await results.request("ac_1", lives_s=1.5)
+            await results.request("ac_1", lives_s=1.2)
             await until_last(running, sealed, Outcome.EXPIRED)
         there.behave = answers(204)
         count = len(there.calls)
