@@ -135,6 +135,7 @@ def forget_latest_answers(path: Path, count: int) -> None:
         database.execute(f"UPDATE idempotency_keys SET answered = 0 WHERE digest IN ({latest})")
 
 
+@pytest.mark.drill
 def test_an_answer_survives_a_crash_and_no_secret_is_readable(server: Server, alert: str) -> None:
     """A crash may come after an answer was stored, or between the act and its answer.
 

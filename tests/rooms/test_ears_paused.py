@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.listening.ear import INTERRUPTED
 from service.listening.paused_ear import PAUSED
 from service.rooms.ears import Ears
-from tests.rooms.fakes import NOW, a_room, a_speaker
+from tests.rooms.fakes import a_room, a_speaker
 from tests.rooms.floor import CUT_OFF_AT, Floor, cut_off, seconds
 
 pytestmark = pytest.mark.anyio
@@ -123,4 +126,43 @@ async def test_new_languages_and_policies_reach_the_next_utterance(floor: Floor)
     floor.say(ears, 0.5, until_s=3.0)
     ((listener, _),) = floor.cut
     assert listener.room == changed
-    assert NOW < floor.clock.now
+
+
+@given(st.lists(st.sampled_from(["pause", "resume", "come", "go"]), max_size=12))
+def test_every_second_that_a_present_speaker_is_not_listened_to_is_in_one_gap(
+    steps: list[str],
+) -> None:
+    """A second passes after each step."""
+    floor = Floor()
+    unheard = asyncio.run(_follow(floor, steps))
+    covered = [
+        second
+        for start, end, reason in gaps(floor)
+        if reason == PAUSED
+        for second in range(round(start), round(end))
+    ]
+    assert covered == unheard
+    assert len(floor.hearing.written) == len({gap.from_at for gap in floor.hearing.written})
+
+
+async def _follow(floor: Floor, steps: list[str]) -> list[int]:
+    """Take the steps; return the seconds in which the speaker was there, and not listened to."""
+    ears, here, listening, unheard = floor.open(), False, True, []
+    for second, step in enumerate(steps):
+        match step:
+            case "pause" | "resume":
+                if listening is (step == "pause"):
+                    listening = not listening
+                    await listen(floor, ears, listening)
+            case "come" if not here:
+                await ears.speaker_joined(a_speaker())
+                here = True
+            case "go" if here:
+                await ears.speaker_left(a_speaker(), "left")
+                here = False
+        if here and not listening:
+            unheard.append(second)
+        floor.clock.now += timedelta(seconds=1)
+    await ears.finish()
+    await ears.flush()
+    return unheard
