@@ -12,8 +12,8 @@ from service.listening.packet import Packet
 
 _SEQUENCES = 1 << 16
 _RESYNC = 3_000
-"""Jump ahead, in packets, that begins a new stream (one minute); a smaller one is a loss. So is a
-larger one after a time in which nothing arrived and so many may have been sent."""
+"""Jump ahead, in packets, that begins a new stream (one minute); a smaller one is a loss. A larger
+one is a loss too if nothing has arrived for as long as it takes to send these packets."""
 _MOST_PER_S = 250.0
 """Most packets per second of a working sender."""
 _MISORDER = 100

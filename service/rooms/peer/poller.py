@@ -163,7 +163,7 @@ class Poller:
 
     def _note_sweep(self, now_s: float) -> None:
         self._earliest_s = now_s
-        before, self._late = self._late, now_s - self._read_until_s > _LATE_S
+        before, self._late = self._late, self._late or now_s - self._read_until_s > _LATE_S
         if self._late:
             self._clock.begin_reading(now_s)
         if self._late and not before:
@@ -171,7 +171,10 @@ class Poller:
                 self._note_dropped(descriptor, now_s)
 
     def _note_dropped(self, descriptor: int, now_s: float) -> None:
-        count = count_dropped(self._transports[descriptor]._sock)
+        transport = self._transports[descriptor]
+        if transport.is_closing():  # it may have no socket any more
+            return
+        count = count_dropped(transport._sock)
         before, at_s = self._dropped.get(descriptor, (0, 0.0))
         self._dropped[descriptor] = (count, now_s if count > before else at_s)
 
