@@ -40,7 +40,7 @@ REFUSAL = (
 
 
 class Closed(StrEnum):
-    """Why a connection was closed or refused; the label of the metric."""
+    """Reason to close or refuse a connection; the label of the metric."""
 
     IDLE = "idle"
     UNREAD = "unread"
