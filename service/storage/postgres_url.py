@@ -128,7 +128,8 @@ def _parse_hosts(text: str) -> list[tuple[str, str]]:
         match = _HOST.fullmatch(one)
         if match is None:
             raise _refusal(
-                "the part between // and the name of the database is no host:port; " + ENCODE
+                "this is not a database URL: between // and the name of the database stands no "
+                "host:port; " + ENCODE
             )
         places.append((unquote(match[1] or match[2]), match[3] or ""))
     return places
