@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from service.errors import Problem
 from service.metrics import Metrics
 from service.web.problem_types import type_of
 
@@ -23,24 +24,29 @@ log = structlog.get_logger()
 WARN_EVERY_S = 60.0
 """Time between two warnings, in seconds."""
 
-_TITLE = "Too many connections"
+_PROBLEM = Problem(
+    503,
+    "Too many connections",
+    "the server has no place for another connection; close idle ones or raise its limit of open "
+    "files, then try again",
+)
 _BODY = json.dumps(
     {
-        "type": type_of(503, _TITLE),
-        "title": _TITLE,
-        "status": 503,
-        "detail": "the server has no place for another connection; close idle ones or raise its "
-        "limit of open files, then try again",
+        "type": type_of(_PROBLEM.status, _PROBLEM.title),
+        "title": _PROBLEM.title,
+        "status": _PROBLEM.status,
+        "detail": _PROBLEM.detail,
     }
 ).encode()
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n"
     b"content-length: %d\r\nretry-after: 2\r\nconnection: close\r\n\r\n%s" % (len(_BODY), _BODY)
 )
+"""Bytes of the answer to a refused connection; it is sent before any request is read."""
 
 
 class Closed(StrEnum):
-    """Why a connection was closed or refused; the label of the metric."""
+    """Reason to close or refuse a connection; the label of the metric."""
 
     IDLE = "idle"
     UNREAD = "unread"

@@ -59,7 +59,7 @@ class Compaction:
         if self._yields:
             self._stopped = True
 
-    def stop(self) -> None:
+    def interrupt(self) -> None:
         """Interrupt the attempt."""
         self._stopped = True
 

@@ -8,11 +8,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -111,7 +110,7 @@ class Database:
         if self._file is None:
             return True
         with self._answering():
-            if self._holds_removed and not await self._compact(self._file.path, now):
+            if self._holds_removed and not await self._compact(self._file, now):
                 return False
             return await sqlite.empty_log(self._engine)
 
@@ -123,10 +122,10 @@ class Database:
         await self._probe.close()
         await (sqlite.dispose(self._engine) if self._is_sqlite else self._engine.dispose())
 
-    async def _compact(self, path: Path, now: datetime) -> bool:
+    async def _compact(self, file: DatabaseFile, now: datetime) -> bool:
         async with self.read() as connection:
             last = await last_time(connection, COMPACTION)
-        attempt = Compaction(path, yields=not must_run(path.stat().st_size, last, now))
+        attempt = Compaction(file.path, yields=not must_run(file.size_bytes(), last, now))
         self._compaction = attempt  # before the lock, so that writers who wait already are seen
         try:
             async with self._writing:
@@ -148,7 +147,7 @@ class Database:
         try:
             async with self.write() as connection:
                 await record_task(connection, PROBE, utc_now())
-        except Exception as error:  # any error means that it cannot be used
+        except (StoreAway, SQLAlchemyError, OSError) as error:
             explain = sqlite.explain_away if self._is_sqlite else postgres.explain_away
             return explain(error.__cause__ or error)
         return "" if self._file is None else self._file.find_fault_after_write()
@@ -179,7 +178,7 @@ async def _run_compaction(attempt: Compaction) -> bool:
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        attempt.stop()
+        attempt.interrupt()
         await asyncio.wait([running])
         raise
 

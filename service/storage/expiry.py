@@ -193,14 +193,14 @@ async def _cases(connection: AsyncConnection, talk: Sequence[_Talk]) -> dict[str
     """Return the time around alerts, by room, that may overlap this talk."""
     by_room: defaultdict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     if talk:
-        for room_id, *span in await _read_cases(connection, talk):
-            by_room[room_id].append(tuple(span))
+        for room_id, start, end in await _read_cases(connection, talk):
+            by_room[room_id].append((start, end))
     return {row.room_id: _Spans(by_room[row.room_id]) for row in talk}
 
 
 async def _read_cases(
     connection: AsyncConnection, talk: Sequence[_Talk]
-) -> Sequence[Row[tuple[str, datetime, datetime]]]:
+) -> list[tuple[str, datetime, datetime]]:
     """Read the alerts near this talk.
 
     Both bounds are on `talk_from`, which has an index with the room. With `talk_to` alone below,
@@ -212,7 +212,7 @@ async def _read_cases(
         alerts.c.talk_from.between(first - LONGEST_TALK, last),
         alerts.c.talk_to >= first,
     )
-    return (await connection.execute(query)).all()
+    return [(row[0], row[1], row[2]) for row in await connection.execute(query)]
 
 
 class _Spans:

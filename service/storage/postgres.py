@@ -245,7 +245,11 @@ def describe_location(url: URL) -> str:
 
 def describe_hosts(url: URL) -> str:
     """Return the hosts with their ports, comma-separated; empty if the address names none."""
-    hosts = [f"[{url.host}]" if ":" in url.host else url.host] if url.host else str(url.query.get("host", "")).split(",")
+    hosts = (
+        [f"[{url.host}]" if ":" in url.host else url.host]
+        if url.host
+        else str(url.query.get("host", "")).split(",")
+    )
     ports = [str(url.port or "")] if url.host else str(url.query.get("port", "")).split(",")
     return ",".join(
         f"{host}:{port}" if port and not host.startswith("/") else host
@@ -317,5 +321,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return str(getattr(cause, "message", None) or cause).splitlines()[0]
-
-

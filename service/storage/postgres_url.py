@@ -48,7 +48,9 @@ _UNSUPPORTED = frozenset(
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _FILES = ("sslcert", "sslkey", "sslrootcert", "sslcrl", "passfile")
 _DELIMITERS = frozenset(":/?#[]@")
-_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%25[\w.~-]+)?)\]|([\w.~%-]*))(?::(\d{1,5})?)?", re.ASCII)
+_HOST = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]+(?:%25[\w.~-]+)?)\]|([\w.~%-]*))(?::(\d{1,5})?)?", re.ASCII
+)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 ENCODE = (
@@ -126,7 +128,8 @@ def _parse_hosts(text: str) -> list[tuple[str, str]]:
         match = _HOST.fullmatch(one)
         if match is None:
             raise _refusal(
-                "the part between // and the name of the database is no host:port; " + ENCODE
+                "this is not a database URL: between // and the name of the database stands no "
+                "host:port; " + ENCODE
             )
         places.append((unquote(match[1] or match[2]), match[3] or ""))
     return places
@@ -193,7 +196,9 @@ def _check_role(mapped: dict[str, str], hosts: int) -> None:
     """Take only a server that can be written; with several hosts, look for it."""
     role = mapped.get("target_session_attrs", "any")
     if role not in ("any", "read-write", "primary"):
-        raise _refusal("target_session_attrs can only be read-write, primary or any: earshot writes")
+        raise _refusal(
+            "target_session_attrs can only be read-write, primary or any: earshot writes"
+        )
     if role == "any" and hosts > 1:
         mapped["target_session_attrs"] = "read-write"
 

@@ -1,7 +1,7 @@
 """Check that the database takes a write, cheap enough for a probe every second.
 
-Any number of callers share one write, and its success is good for `GOOD_FOR_S`. A database that does
-not answer holds up no caller for more than `PATIENCE_S`, and never more than one task.
+Any number of callers share one write, and its success is good for `GOOD_FOR_S`. A database that
+does not answer holds up no caller for more than `PATIENCE_S`, and never more than one task.
 """
 
 from __future__ import annotations

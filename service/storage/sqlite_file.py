@@ -40,6 +40,10 @@ class DatabaseFile:
             self._first = _identity(self.path)
         return self._first == _identity(self.path)
 
+    def size_bytes(self) -> int:
+        """Return the size of the file without its log."""
+        return self.path.stat().st_size
+
     def find_fault(self) -> str:
         """Return why the file cannot be used, with the remedy; empty if it can."""
         if not self.is_in_place():

@@ -68,6 +68,12 @@ def warnings(server: Server) -> list[dict[str, object]]:
     return [line for text in lines if (line := json.loads(text))["level"] != "info"]
 
 
+def open_files_of(pid: int) -> list[str]:
+    """Return the soft and the hard limit of open files of a process."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line for line in lines if line.startswith("Max open files")).split()[3:5]
+
+
 async def test_speech_goes_on_in_time_beside_300_idle_connections(tmp_path: Path) -> None:
     limited = ["prlimit", "--nofile=160:160", "--"]
     with Server(tmp_path / "data", prefix=limited) as server:
@@ -92,12 +98,4 @@ async def test_the_limit_is_raised_to_what_the_system_allows(tmp_path: Path) -> 
     limited = ["prlimit", "--nofile=100:4000", "--"]
     with Server(tmp_path / "data", prefix=limited) as server:
         assert server.process is not None
-        limits = Path(f"/proc/{server.process.pid}/limits").read_text()
-        (line,) = [line for line in limits.splitlines() if line.startswith("Max open files")]
-        assert line.split()[3:5] == ["4000", "4000"]
-        async with idle_connections(server, IDLE):
-            with server.client() as client:
-                assert client.get("/healthz").status_code == 200
-        assert server.log_file.stat().st_size < LOG_BYTES
-        loud = [line for line in warnings(server) if line["event"] != "asr.demo_model"]
-        assert loud == [], "there is room for all"
+        assert open_files_of(server.process.pid) == ["4000", "4000"]

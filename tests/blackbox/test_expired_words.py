@@ -8,7 +8,7 @@ import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.server import Server
 
 LIMIT_S = 30.0
 WORDS = re.compile(rb"secret\d{5}")
-SOME = 6_000
+SOME = 12_000
 
 
 def rows(now: datetime) -> Iterator[tuple[int, datetime, str, str]]:
@@ -39,24 +39,36 @@ def fill(path: Path, now: datetime) -> None:
         database.execute("PRAGMA secure_delete=ON")
         database.execute("BEGIN")
         for number, at, id_, words in rows(now):
-            heard = (id_, "lobby", "ann", "Ann", stored(at), stored(at), "en", words)
-            database.execute(
-                "INSERT INTO transcripts VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', 'micro', 0)", heard
-            )
-            database.execute(
-                "INSERT INTO events (type, at, room_id, subject, data)"
-                " VALUES ('transcript.heard', ?, 'lobby', ?, ?)",
-                (stored(at), id_, json.dumps({"text": words})),
-            )
+            add(database, stored(at), id_, words, alert=number % 10 == 0)
             if number % 300 == 299:
                 expire(database, stored(at - timedelta(hours=24)))
         database.execute("COMMIT")
 
 
+def add(database: sqlite3.Connection, at: str, id_: str, words: str, *, alert: bool) -> None:
+    who = {"room_id": "lobby", "speaker_id": "ann", "speaker_name": "Ann", "utterance_id": id_}
+    spoken = {"started_at": at, "ended_at": at, "language": "en", "text": words, "marks": "[]"}
+    insert(database, "transcripts", who | spoken | {"model": "micro", "provisional": 0})
+    event = {"type": "transcript.heard", "at": at, "room_id": "lobby", "subject": id_}
+    insert(database, "events", event | {"data": json.dumps({"text": words})})
+    if alert:  # it keeps its talk among that which expires
+        about = {"id": f"al_{id_}", "severity": "low", "category": "fraud", "state": "resolved"}
+        more = {"provisional": 0, "repeats": 0, "excerpt": "", "matches": "[]"}
+        times = ("raised_at", "speech_started_at", "speech_ended_at", "talk_from", "talk_to")
+        insert(database, "alerts", who | about | more | dict.fromkeys(times, at))
+
+
+def insert(database: sqlite3.Connection, table: str, values: Mapping[str, object]) -> None:
+    places = ", ".join("?" for _ in values)
+    names = ", ".join(values)
+    database.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values.values()))
+
+
 def expire(database: sqlite3.Connection, before: str) -> None:
-    old = "SELECT utterance_id FROM transcripts WHERE ended_at < ?"
+    lone = "ended_at < ? AND utterance_id NOT IN (SELECT utterance_id FROM alerts)"
+    old = f"SELECT utterance_id FROM transcripts WHERE {lone}"
     database.execute(f"DELETE FROM events WHERE subject IN ({old})", (before,))
-    database.execute("DELETE FROM transcripts WHERE ended_at < ?", (before,))
+    database.execute(f"DELETE FROM transcripts WHERE {lone}", (before,))
 
 
 def found_in_files(data: Path) -> set[bytes]:
@@ -67,7 +79,9 @@ def found_in_files(data: Path) -> set[bytes]:
 
 def in_tables(path: Path) -> set[bytes]:
     with closing(sqlite3.connect(path)) as database:
-        return {text.split()[0].encode() for (text,) in database.execute("SELECT text FROM transcripts")}
+        return {
+            text.split()[0].encode() for (text,) in database.execute("SELECT text FROM transcripts")
+        }
 
 
 def count_expiries(server: Server) -> int:

@@ -93,6 +93,7 @@ def test_a_deleted_database_file_is_not_ready_until_it_is_back(tmp_path: Path) -
         answer_of(server, is_ready)
 
 
+@pytest.mark.drill
 def test_a_database_that_another_program_holds_delays_no_probe_for_long(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         answer_of(server, is_ready)
@@ -106,6 +107,7 @@ def test_a_database_that_another_program_holds_delays_no_probe_for_long(tmp_path
         answer_of(server, is_ready)
 
 
+@pytest.mark.drill
 @needs_mount
 def test_a_file_that_may_not_be_written_is_not_ready(tmp_path: Path) -> None:
     nobody_special = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
@@ -118,6 +120,7 @@ def test_a_file_that_may_not_be_written_is_not_ready(tmp_path: Path) -> None:
         answer_of(server, is_ready)
 
 
+@pytest.mark.drill
 @pytest.mark.postgres
 def test_a_postgresql_that_takes_no_writes_is_not_ready(
     own_postgres: Postgres, tmp_path: Path
