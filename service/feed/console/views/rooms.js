@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useRef } from "../html.js";
 import { initials } from "../lines.js";
-import { isNamesake, roomTitle, shownState } from "../state.js";
+import { isNamesake, roomTitle, shownState } from "../rooms.js";
 import { useNow, useStore } from "../store.js";
 import { age, exactTime } from "../time.js";
 import { useWords } from "../words.js";
