@@ -39,6 +39,5 @@ export function roomTitle({ titles }, id) {
 
 /** State of a room as the page may state it: "unknown" while it has no connection. */
 export function shownState(room, lost) {
-  if (!room || lost) return "unknown";
-  return room.listening === false && room.state !== "lost" && room.state !== "ended" ? "paused" : room.state;
+  return !room || lost ? "unknown" : room.state;
 }

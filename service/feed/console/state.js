@@ -115,9 +115,8 @@ function apply(draft, event, now) {
   else if (type === "audio.gap") gap(draft, data);
   else if (type === "room.joined" || type === "room.state") roomChanged(draft, data);
   else if (type === "room.left") roomChanged(draft, { ...data, state: "ended" });
-  else if (type === "speaker.joined") speaker(draft, data, true);
+  else if (["speaker.joined", "speaker.muted", "speaker.unmuted"].includes(type)) speaker(draft, data, true);
   else if (type === "speaker.left") speaker(draft, data, false);
-  else if (type === "speaker.muted" || type === "speaker.unmuted") muted(draft, data, type === "speaker.muted");
   else if (type.startsWith("action.")) acted(draft, data);
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
 }
@@ -276,9 +275,4 @@ function speaker(draft, { room_id, id, name, role, muted }, here) {
   if (here) speakers.set(id, { id, name, role, muted });
   else speakers.delete(id);
   draft.own("rooms").set(room_id, { ...room, speakers });
-}
-
-function muted(draft, { room_id, id, speaker_id }, isMuted) {
-  const known = draft.state.rooms.get(room_id)?.speakers.get(id ?? speaker_id);
-  if (known) speaker(draft, { ...known, room_id, muted: isMuted }, true);
 }

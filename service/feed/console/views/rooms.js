@@ -14,7 +14,7 @@ const FLOOR_DBFS = -60; // quieter than this is an empty meter
 const LEAST_SPEAKING = 0.1; // a speaking person's meter shows at least this
 const GAP_SHOWN_MS = 5 * 60_000;
 
-const URGENCY = { lost: 0, degraded: 1, joining: 2, listening: 3, ended: 4 };
+const URGENCY = { lost: 0, degraded: 1, paused: 2, joining: 3, listening: 4, ended: 5 };
 
 /** @param {{store}} props */
 export function Rooms({ store }) {
@@ -100,7 +100,7 @@ function RoomCard({ store, room, lost, opened, flagged }) {
 
 /** A shape for each state, beside the colour. */
 export function StateMark({ state }) {
-  const marks = { unknown: "?", paused: "‖", listening: "●", joining: "◌", degraded: "◐", lost: "✕", ended: "■" };
+  const marks = { listening: "●", joining: "◌", degraded: "◐", paused: "‖", lost: "✕", ended: "■" };
   return html`<span class="state-mark" data-state=${state} aria-hidden="true">${marks[state] || "?"}</span>`;
 }
 
