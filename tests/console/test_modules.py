@@ -237,3 +237,49 @@ def test_both_languages_have_the_same_keys(call: Call) -> None:
         slots = [{part.split("}")[0] for part in form.split("{")[1:]} for form in forms]
         assert slots[1] <= slots[0], key
         assert "!" not in json.dumps(text), key
+
+
+def an_action(id_: str, state: str = "pending", **more: Any) -> dict[str, Any]:
+    finished = None if state == "pending" else "2026-05-17T12:00:20.000Z"
+    action = {"id": id_, "action": "mute_speaker", "state": state, "finished_at": finished}
+    return action | {"delivered_at": None} | more
+
+
+STEPS = [
+    an_action("ac_1"),
+    an_action("ac_1", delivered_at="2026-05-17T12:00:01.000Z"),
+    an_action("ac_1", "failed", delivered_at="2026-05-17T12:00:01.000Z"),
+    an_action("ac_1", "done", finished_at="2026-05-17T12:00:40.000Z", late=True),
+]
+
+
+@given(st.permutations(STEPS))
+@settings(max_examples=24)
+def test_an_older_state_of_an_action_never_replaces_a_newer_one(
+    call: Call, steps: list[dict[str, Any]]
+) -> None:
+    script = "(m, steps) => steps.reduce((known, one) => m.withAction(known, one), [])"
+    assert call("state.js", script, steps) == [STEPS[-1]]
+
+
+@pytest.mark.parametrize(
+    ("actions", "shown"),
+    [
+        ([an_action("1")], ["1"]),
+        ([an_action("1", "failed"), an_action("2")], ["2"]),
+        ([an_action("1", "failed"), an_action("2", "done", action="unmute_speaker")], []),
+        ([an_action("1", "failed"), an_action("2", "failed", action="warn")], ["1", "2"]),
+        ([an_action("1", "done")], []),
+    ],
+)
+def test_a_case_shows_actions_that_wait_and_the_newest_failures(
+    actions: list[dict[str, Any]], shown: list[str], call: Call
+) -> None:
+    found = call("verbs.js", "(m, actions) => m.outstanding(actions)", actions)
+    assert [one["id"] for one in found] == shown
+
+
+def test_a_help_case_offers_no_sanction_first(call: Call) -> None:
+    script = "(m, handling) => m.choices(handling, ['mute_speaker', 'warn', 'end_room'], false)"
+    assert call("verbs.js", script, "help")[0] == "warn"
+    assert call("verbs.js", script, "offence")[0] == "mute_speaker"

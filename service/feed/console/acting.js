@@ -3,7 +3,8 @@
 import { post } from "./api.js";
 import { writeFailures } from "./failures.js";
 import { handlingOf } from "./reasons.js";
-import { roomTitle, withAction, withSeen } from "./state.js";
+import { roomTitle } from "./rooms.js";
+import { withAction, withSeen } from "./state.js";
 import { actionWords, whyNot } from "./verbs.js";
 import { words } from "./words.js";
 

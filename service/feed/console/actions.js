@@ -6,7 +6,9 @@ import { makeDeciding } from "./deciding.js";
 import { withLines } from "./lines.js";
 import { writePrefs } from "./prefs.js";
 import { makeSession, partCase } from "./session.js";
-import { cutTalk, goesOn, roomOf, swept, withAlert, withAnswer, withPage, withPending } from "./state.js";
+import { swept, withAnswer, withPage, withPending } from "./lists.js";
+import { roomOf } from "./rooms.js";
+import { cutTalk, goesOn, withAlert } from "./state.js";
 import { NO_FILTERS, listQuery, readUrl, writeUrl } from "./url.js";
 import { setLanguage, words } from "./words.js";
 

@@ -1,7 +1,7 @@
 // Texts of alerts for screen readers and desktop notifications.
 
 import { failedWords, lateWords } from "./acting.js";
-import { roomTitle } from "./state.js";
+import { roomTitle } from "./rooms.js";
 import { isReview, marking, maskWords, pieces } from "./text.js";
 import { ruleText } from "./views/shared.js";
 import { language, words } from "./words.js";

@@ -1,7 +1,7 @@
 // Languages spoken in rooms for which there are no rules. No event names them: the room list is polled.
 
 import { all } from "./api.js";
-import { withCoverage } from "./state.js";
+import { withCoverage } from "./rooms.js";
 import { LIVE_ROOMS } from "./url.js";
 
 const EVERY_MS = 10_000;

@@ -2,7 +2,8 @@
 
 import { all, call, get, post } from "./api.js";
 import { withLines } from "./lines.js";
-import { applyEvents, withActions, withLists } from "./state.js";
+import { withLists } from "./lists.js";
+import { applyEvents, withActions } from "./state.js";
 import { follow } from "./stream.js";
 import { announcement, eventWords, isUrgent } from "./announcements.js";
 import { isReview } from "./text.js";

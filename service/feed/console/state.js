@@ -9,7 +9,6 @@ const TALK_READ = 5000; // up to this many, new lines are added while somebody r
 const CASE_KEPT = 500; // lines of an open case; later ones are in the room's transcript only
 const AROUND_MS = 60_000; // talk around an alert that belongs to its case
 const GAPS_KEPT = 50;
-const ALERTS_KEPT = 2000; // alerts kept beside those listed
 export const LEAVES_MS = 8000; // time that a decided alert stays listed: that of its undo bar
 export const FOLDS_MS = 10_000; // time that a retracted alert stays listed, struck through
 
@@ -116,9 +115,8 @@ function apply(draft, event, now) {
   else if (type === "audio.gap") gap(draft, data);
   else if (type === "room.joined" || type === "room.state") roomChanged(draft, data);
   else if (type === "room.left") roomChanged(draft, { ...data, state: "ended" });
-  else if (type === "speaker.joined") speaker(draft, data, true);
+  else if (["speaker.joined", "speaker.muted", "speaker.unmuted"].includes(type)) speaker(draft, data, true);
   else if (type === "speaker.left") speaker(draft, data, false);
-  else if (type === "speaker.muted" || type === "speaker.unmuted") muted(draft, data, type === "speaker.muted");
   else if (type.startsWith("action.")) acted(draft, data);
   else if (type === "overload.changed") draft.state.overload = data.state === "behind" ? data : null;
 }
@@ -277,121 +275,4 @@ function speaker(draft, { room_id, id, name, role, muted }, here) {
   if (here) speakers.set(id, { id, name, role, muted });
   else speakers.delete(id);
   draft.own("rooms").set(room_id, { ...room, speakers });
-}
-
-function muted(draft, { room_id, id, speaker_id }, isMuted) {
-  const known = draft.state.rooms.get(room_id)?.speakers.get(id ?? speaker_id);
-  if (known) speaker(draft, { ...known, room_id, muted: isMuted }, true);
-}
-
-/** The page's form of a room that the server lists. */
-export function roomOf(listed, known) {
-  const gaps = listed.gaps ? [...listed.gaps].reverse() : known?.gaps || [];
-  const speakers = listed.speakers.map(({ id, name, role, muted }) => [id, { id, name, role, muted }]);
-  return { ...listed, speakers: new Map(speakers), gaps };
-}
-
-/** The rooms with their unmatched languages as just listed; {} where nothing has changed. */
-export function withCoverage(state, listed) {
-  const codes = (room) => room.unmatched_languages.map(({ language }) => language).join();
-  const rooms = new Map(state.rooms);
-  for (const { id, unmatched_languages } of listed) {
-    const known = rooms.get(id);
-    if (known && codes(known) !== codes({ unmatched_languages })) rooms.set(id, { ...known, unmatched_languages });
-  }
-  return [...rooms].some(([id, room]) => room !== state.rooms.get(id)) ? { rooms } : {};
-}
-
-const COUNTS = new WeakMap(); // a map of titles -> how many rooms have each title
-
-/** Whether another room has the same title, so that its id must tell them apart. */
-export function isNamesake(titles, id) {
-  if (!COUNTS.has(titles)) {
-    const counts = new Map();
-    for (const title of titles.values()) counts.set(title, (counts.get(title) || 0) + 1);
-    COUNTS.set(titles, counts);
-  }
-  return COUNTS.get(titles).get(titles.get(id)) > 1;
-}
-
-/** A room's title, with its id if another room has the same; the id where nothing else is known. */
-export function roomTitle({ titles }, id) {
-  const title = titles.get(id);
-  if (!title) return id;
-  return isNamesake(titles, id) && title !== id ? `${title} (${id})` : title;
-}
-
-/** State of a room as the page may state it: "unknown" while it has no connection. */
-export function shownState(room, lost) {
-  if (!room || lost) return "unknown";
-  return room.listening === false && room.state !== "lost" && room.state !== "ended" ? "paused" : room.state;
-}
-
-/** The state with freshly loaded lists. */
-export function withLists(state, { rooms, ended, page }) {
-  const alerts = new Map(state.alerts);
-  for (const alert of page.items) alerts.set(alert.id, alert);
-  const order = page.items.map((alert) => alert.id);
-  return {
-    rooms: new Map(rooms.map((room) => [room.id, roomOf(room, state.rooms.get(room.id))])),
-    titles: new Map([...state.titles, ...[...ended, ...rooms].map((room) => [room.id, room.title])]),
-    ...listed(alerts, order, page.next_cursor),
-  };
-}
-
-/**
- * The list for other filters, with the events since it was requested.
- * @param {Map} before the alerts at the time of the request
- */
-export function withAnswer(state, before, page) {
-  const alerts = new Map(state.alerts);
-  const told = (id) => state.alerts.get(id) !== before.get(id);
-  for (const alert of page.items) if (!told(alert.id)) alerts.set(alert.id, alert);
-  const ids = new Set(page.items.map((alert) => alert.id));
-  for (const id of state.alerts.keys()) if (told(id)) ids.add(id);
-  const order = [...ids].filter((id) => passes(alerts.get(id), state.filters));
-  return listed(alerts, order.sort(gravestFirst(alerts)), page.next_cursor);
-}
-
-function listed(alerts, order, cursor) {
-  return { alerts, order, pending: [], leaving: new Map(), cursor };
-}
-
-/** Add a further page of the list, sorted in among the live alerts. */
-export function withPage(state, page) {
-  const alerts = new Map(state.alerts);
-  for (const alert of page.items) alerts.set(alert.id, alert);
-  const known = new Set([...state.order, ...state.pending]);
-  const order = [...state.order, ...page.items.map((alert) => alert.id).filter((id) => !known.has(id))];
-  order.sort(gravestFirst(alerts));
-  return { alerts, order, cursor: page.next_cursor };
-}
-
-/** Show the alerts that waited. */
-export function withPending(state) {
-  const order = [...state.order, ...state.pending].sort(gravestFirst(state.alerts));
-  return { order, pending: [] };
-}
-
-/** Drop alerts whose time in the list is over, and those that are not shown. */
-export function swept(state, now) {
-  const patch = {};
-  const gone = new Set([...state.leaving].filter(([, until]) => until <= now).map(([id]) => id));
-  if (gone.size) {
-    patch.leaving = new Map([...state.leaving].filter(([id]) => !gone.has(id)));
-    patch.order = state.order.filter((id) => !gone.has(id));
-    if (gone.has(state.selected)) patch.selected = neighbour(state, gone);
-  }
-  const order = patch.order || state.order;
-  if (state.alerts.size > order.length + state.pending.length + ALERTS_KEPT) {
-    const kept = new Set([...order, ...state.pending, state.opened]);
-    patch.alerts = new Map([...state.alerts].filter(([id]) => kept.has(id)));
-  }
-  return patch;
-}
-
-function neighbour(state, gone) {
-  const at = state.order.indexOf(state.selected);
-  const after = state.order.slice(at).find((id) => !gone.has(id));
-  return after || state.order.slice(0, at).findLast((id) => !gone.has(id)) || null;
 }

@@ -1,7 +1,7 @@
 // One alert in the feed, readable in two seconds: the words first, then speaker, room and rule.
 
 import { html, useMemo } from "../html.js";
-import { roomTitle } from "../state.js";
+import { roomTitle } from "../rooms.js";
 import { useNow, useStore } from "../store.js";
 import { isReview, marking, maskWords, pieces } from "../text.js";
 import { age, exactTime } from "../time.js";

@@ -2,7 +2,7 @@
 
 import { html, useEffect } from "../html.js";
 import { handlingOf, outcomesOf } from "../reasons.js";
-import { roomTitle } from "../state.js";
+import { roomTitle } from "../rooms.js";
 import { useNow, useStore } from "../store.js";
 import { isReview } from "../text.js";
 import { age, exactTime } from "../time.js";

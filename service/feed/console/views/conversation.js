@@ -1,7 +1,7 @@
 // The conversation around the alert: lanes, the talk, and where it goes on.
 
 import { html, useLayoutEffect, useMemo, useRef } from "../html.js";
-import { shownState } from "../state.js";
+import { shownState } from "../rooms.js";
 import { useStore } from "../store.js";
 import { isSevere } from "../text.js";
 import { useWords } from "../words.js";

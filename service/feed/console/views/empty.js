@@ -1,7 +1,7 @@
 // The empty feed: no rooms, no alerts, or no alert that matches the filters.
 
 import { html, useState } from "../html.js";
-import { shownState } from "../state.js";
+import { shownState } from "../rooms.js";
 import { useNow, useStore } from "../store.js";
 import { age } from "../time.js";
 import { useWords } from "../words.js";

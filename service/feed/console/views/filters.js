@@ -1,7 +1,7 @@
 // Filters of the feed. The page's address keeps them.
 
 import { html, useMemo, useState } from "../html.js";
-import { roomTitle } from "../state.js";
+import { roomTitle } from "../rooms.js";
 import { useStore } from "../store.js";
 import { NO_FILTERS, SEVERITIES, STATES } from "../url.js";
 import { useWords } from "../words.js";

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
-import { roomTitle } from "../state.js";
+import { roomTitle } from "../rooms.js";
 import { useStore } from "../store.js";
 import { exactTime } from "../time.js";
 import { useWords } from "../words.js";

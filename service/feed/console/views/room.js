@@ -1,7 +1,7 @@
 // A room's live transcript, with its alerts and gaps.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef } from "../html.js";
-import { roomTitle, shownState } from "../state.js";
+import { roomTitle, shownState } from "../rooms.js";
 import { useStore } from "../store.js";
 import { isSevere } from "../text.js";
 import { useWords } from "../words.js";

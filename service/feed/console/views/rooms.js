@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useRef } from "../html.js";
 import { initials } from "../lines.js";
-import { isNamesake, roomTitle, shownState } from "../state.js";
+import { isNamesake, roomTitle, shownState } from "../rooms.js";
 import { useNow, useStore } from "../store.js";
 import { age, exactTime } from "../time.js";
 import { useWords } from "../words.js";
@@ -100,7 +100,7 @@ function RoomCard({ store, room, lost, opened, flagged }) {
 
 /** A shape for each state, beside the colour. */
 export function StateMark({ state }) {
-  const marks = { unknown: "?", paused: "‖", listening: "●", joining: "◌", degraded: "◐", lost: "✕", ended: "■" };
+  const marks = { listening: "●", joining: "◌", degraded: "◐", paused: "‖", lost: "✕", ended: "■" };
   return html`<span class="state-mark" data-state=${state} aria-hidden="true">${marks[state] || "?"}</span>`;
 }
 
