@@ -21,7 +21,7 @@ from service.access.sealing import Seal
 from service.alerts.helplines import Helpline, load_helplines
 from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.clock import Clock
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, StoreAway
 from service.feed.broadcaster import Broadcaster
 from service.feed.static import ConsoleFiles
 from service.listening.ports import HearingStore
@@ -332,9 +332,19 @@ async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
         )
         removed = removed.plus(gone)
         counts = {"talk": removed.talk, "alerts": removed.alerts, "events": removed.events}
-        if await front.database.erase_removed(front.clock()):
+        if await _erase_removed(front):
             log.info("words.expired", **counts)
             removed = Expired()
         else:
             log.info("words.removed_from_tables", **counts)
         await asyncio.sleep(_EXPIRE_EVERY_S)
+
+
+async def _erase_removed(front: Front) -> bool:
+    """Clear the files. A disk without space for it must not repeat the whole round at once."""
+    try:
+        return await front.database.erase_removed(front.clock())
+    except StoreAway:
+        front.metrics.failures.labels("erasing words").inc()
+        log.warning("words.not_erased", remedy="give the database's disk as much free space again")
+        return False
