@@ -108,10 +108,10 @@ def _check_dates(record: Record, said: Sequence[tuple[Span, Line]]) -> None:
         rules[line.rule].append(first)
     for dated, times in [
         *((each, texts.get(each[1], [])) for each in record.heard),
-        *((each, rules[each[1]]) for each in record.alerts),
+        *((each, rules.get(each[1], [])) for each in record.alerts),
     ]:
         (first, _), what = dated
-        if times:  # else it is a line whose begin fell into a gap
+        if times:  # else it is part of a line, whose rest fell into a gap
             off_s = min(abs(first + _LEAD_S - at) for at in times)
             assert off_s <= _EXACT_S, f"{what} at {first:.2f}, not {times}"
 
