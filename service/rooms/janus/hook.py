@@ -147,9 +147,8 @@ class JanusHook:
         if len(self._supervisor.open_rooms.rooms()) >= _MOST_ROOMS:
             log.error("janus.too_many_rooms", most=_MOST_ROOMS)
             return False
-        if self._supervisor.open_rooms.ending(
-            event.id
-        ):  # that takes seconds, and Janus does not wait
+        # The end of a room takes seconds, and Janus does not wait.
+        if self._supervisor.open_rooms.ending(event.id):
             self._openings[event.id] = True
             self._supervisor.open_rooms.spawn(lambda: self._reopen(event), f"open {event.id} anew")
             return True
