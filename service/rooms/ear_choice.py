@@ -7,9 +7,10 @@ from functools import partial
 
 from service.clock import Clock
 from service.listening.counters import EarCounters
-from service.listening.ear import INTERRUPTED, Ear
+from service.listening.ear import Ear
 from service.listening.events import AudioGap
 from service.listening.paused_ear import PausedEar
+from service.listening.track_gaps import INTERRUPTED
 from service.metrics import Metrics
 from service.rooms.ear_metrics import count_packets
 from service.rooms.ear_runner import EarRunner, MakeEar
