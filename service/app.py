@@ -24,8 +24,9 @@ from service.web.body_limit import BodyLimit
 from service.web.openapi import DescribedApp
 from service.web.problems import install_problems
 from service.web.queries import refuse_unknown_query
-from service.webhooks import hook_routes, inbound, openapi
+from service.webhooks import delivery_routes, hook_routes, inbound, openapi
 from service.webhooks import routes as webhooks_routes
+from service.webhooks.dependency import WEBHOOKS
 
 _GZIP_FROM_BYTES, _GZIP_LEVEL = 2048, 5
 """Long lists shrink to a fifth of their size. The feed's events are never compressed or delayed."""
@@ -72,6 +73,7 @@ def create_app() -> FastAPI:
         alerts_routes,
         action_routes,
         webhooks_routes,
+        delivery_routes,
         hook_routes,
         janus_routes,
     ):
@@ -93,7 +95,7 @@ def provide_front(app: FastAPI, front: Front) -> None:
     feed_routes.FEED.provide(app, front)
     alerts_routes.ALERTS.provide(app, front)
     action_routes.ACTIONS.provide(app, front)
-    webhooks_routes.WEBHOOKS.provide(app, front)
+    WEBHOOKS.provide(app, front)
     hook_routes.HOOKS.provide(app, front)
     janus_routes.JANUS.provide(app, front)
 

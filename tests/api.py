@@ -31,10 +31,17 @@ from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.rooms import routes as rooms_routes
 from service.rooms import whip_routes
-from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage, WhipPublishing
+from service.rooms.control import (
+    ActionControl,
+    LiveSpeakers,
+    RoomControl,
+    RuleCoverage,
+    WhipPublishing,
+)
 from service.rooms.ears import Ears
 from service.rooms.notice import Notice
 from service.rooms.ports import RoomStore, TokenStore
+from service.rooms.room_actions import RoomActions
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.rulebook import policy_routes, report_routes, rules_page
@@ -111,6 +118,7 @@ class Parts:
     policies: LivePolicies
     backtesting: Backtesting
     rooms: RoomControl
+    room_actions: ActionControl
     speakers: LiveSpeakers
     rule_coverage: RuleCoverage
     whip: WhipPublishing
@@ -174,8 +182,9 @@ class Api:
             metrics=self.metrics,
             clock=clock,
         )
+        self.room_actions = RoomActions(self.rooms, self.supervisor)
         self.action_runner = ActionRunner(
-            self.actions, self.supervisor, metrics=self.metrics, clock=clock
+            self.actions, self.room_actions, metrics=self.metrics, clock=clock
         )
         self.policies = SqlPolicies(database)
         self.live = LivePolicies(
@@ -200,6 +209,7 @@ class Api:
             policies=self.live,
             backtesting=self.backtesting,
             rooms=self.supervisor,
+            room_actions=self.room_actions,
             speakers=self.ears,
             rule_coverage=self.unmatched_languages,
             whip=self.whip,

@@ -25,7 +25,7 @@ from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
 from service.rooms.actions import Carrier, Obstacle, RoomAction
-from service.rooms.control import RoomControl
+from service.rooms.control import ActionControl, RoomControl
 
 router = APIRouter(tags=["alerts"], route_class=IdempotentRoute)
 
@@ -35,6 +35,8 @@ class ActionParts(Protocol):
     def alerts(self) -> AlertStore: ...
     @property
     def rooms(self) -> RoomControl: ...
+    @property
+    def room_actions(self) -> ActionControl: ...
     @property
     def helplines(self) -> Sequence[Helpline]: ...
     @property
@@ -108,7 +110,7 @@ async def request_alert_action(
             return before
     alert = require_alert(alert_id, await parts.alerts.get(alert_id))
     room = await parts.rooms.find(alert.room_id)
-    carrier = await _check_possible(room.id, body.action, parts.rooms)
+    carrier = await _check_possible(room.id, body.action, parts.room_actions)
     message = body.message
     if body.action is RoomAction.WARN and not message:
         message = suggest_message(alert.handling, room.languages, parts.helplines)
@@ -116,7 +118,7 @@ async def request_alert_action(
         request_action(
             alert,
             body.action,
-            parts.rooms.person(room.id, alert.speaker_id),
+            parts.room_actions.person(room.id, alert.speaker_id),
             caller.name,
             parts.clock(),
             carrier=carrier,
@@ -150,9 +152,9 @@ async def report_action_result(
     )
 
 
-async def _check_possible(room_id: str, action: RoomAction, rooms: RoomControl) -> Carrier:
+async def _check_possible(room_id: str, action: RoomAction, actions: ActionControl) -> Carrier:
     """Return who carries the action out. Raises: Problem 409 where it is not possible."""
-    carrier = (await rooms.carriers(room_id))[action]
+    carrier = (await actions.carriers(room_id))[action]
     if isinstance(carrier, Carrier):
         return carrier
     extra = {"code": carrier.code}

@@ -38,9 +38,10 @@ _THE_ROOM_SERVER = "the room server"
 
 
 class Rooms(Protocol):
-    """Rooms in which actions are carried out: `service.rooms.supervisor.Supervisor`."""
+    """Rooms in which actions are carried out: `service.rooms.room_actions.RoomActions`."""
 
-    started: asyncio.Event
+    @property
+    def started(self) -> asyncio.Event: ...
 
     async def act(self, room_id: str, action: RoomAction, person: str, words: str) -> str: ...
 

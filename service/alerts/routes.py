@@ -32,7 +32,7 @@ from service.listening.events import AudioGap, TranscriptHeard
 from service.listening.ports import HearingStore
 from service.provider import Provider
 from service.rooms.actions import Carrier, ImpossibleAction, RoomAction
-from service.rooms.control import RoomControl
+from service.rooms.control import ActionControl, RoomControl
 
 router = APIRouter(tags=["alerts"], route_class=IdempotentRoute)
 
@@ -46,6 +46,8 @@ class AlertParts(Protocol):
     def hearing(self) -> HearingStore: ...
     @property
     def rooms(self) -> RoomControl: ...
+    @property
+    def room_actions(self) -> ActionControl: ...
     @property
     def helplines(self) -> Sequence[Helpline]: ...
     @property
@@ -194,7 +196,7 @@ async def show_alert(alert_id: AlertId, parts: Parts, _: Reads) -> Case:
         alert.speech_started_at - TALK_AROUND,
         alert.speech_ended_at + TALK_AROUND,
     )
-    carriers = await parts.rooms.carriers(alert.room_id)
+    carriers = await parts.room_actions.carriers(alert.room_id)
     return Case(
         **_fields(alert),
         talk=await parts.hearing.talk(*shown),

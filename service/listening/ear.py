@@ -20,41 +20,21 @@ from service.listening.events import AudioGap
 from service.listening.gate import Gate, GatedPacket
 from service.listening.interim_schedule import InterimSchedule
 from service.listening.levels import FLOOR_DBFS, dbfs
+from service.listening.media_time import MediaTime
 from service.listening.opus import BadPacket, OpusDecoder, packet_samples
 from service.listening.packet import Packet
 from service.listening.reorder import Missing, Reorder
 from service.listening.segmenter import DEFAULTS, Segment, Segmenter, SegmenterSettings
+from service.listening.silence_fill import HOLD_S, is_filled, silence_due
 from service.listening.timeline import LATEST_S, Timeline
+from service.listening.track_gaps import TrackGaps
 from service.listening.utterance_builder import UtteranceBuilder
-from service.listening.vad import FRAME_MS, Vad
+from service.listening.vad import Vad
 
-INTERRUPTED = "listening was interrupted"
-"""Reason of the gap that a stop of the server or the loss of a room leaves."""
-
-STOOD_STILL = "the server stood still"
-"""Reason of a gap that a stand-still of this process leaves."""
-LOST_ON_THE_WAY = "packets lost on the way"
-
-_CLOCK_RATIO = 3
-"""RTP's Opus clock (48 kHz, RFC 7587) over ours (16 kHz)."""
-_HOLD_S = 0.18
-"""Time without sound after which silence is filled in (the reorder window and some jitter). It is
-shorter than the shortest closing silence, so that the wait delays no utterance."""
-_HOLD_IN_WORD_S = 0.54
-"""The same where sound stops in the middle of a word. An encoder sends 200 ms of silence before it
-sends nothing, so the rest of the word is probably late: a busy machine, bad Wi-Fi. Filled-in
-silence would tear the word. After this time the whole wait is filled in at once. With `_LAG_S` it
-is as long as the closing silence: an utterance whose end never arrives is given out no later."""
 _PAUSE_MS = 100
 """Unvoiced sound after which a word may have ended."""
-_LAG_S = 0.04
-"""Distance of the filled-in silence from the wall clock."""
 _LONGEST_FILL_S = 2.0
 """Largest hole in media time that is filled; a larger one begins a new timeline."""
-_REPORT_LOSS_S = 0.5
-"""Lost sound in one piece that is a gap event."""
-_CUT_OFF = timedelta(seconds=1)
-"""Silence before the loss of a connection from which it leaves a gap."""
 _NOTICED = timedelta(seconds=10)
 """Longest time until a lost connection is noticed (`service/rooms/peer/pulse.py`)."""
 _QUIET_RETURN = timedelta(seconds=5)
@@ -101,8 +81,7 @@ class Ear:
         self._interims = interims
         self._timeline = Timeline(now)
         self._builder = UtteranceBuilder(room_id, speaker_id, self._timeline, now)
-        self._next_timestamp: int | None = None
-        self._ssrc = 0  # source of the last packet, to whose clock `_next_timestamp` belongs
+        self._media_time = MediaTime()
         self._filled = 0  # samples of silence filled in since the last sound
         self._broken_off = False  # the last sound stopped in the middle of a word
         self._steady_since = 0  # position after the last silence that late sound proved wrong
@@ -112,9 +91,7 @@ class Ear:
         self._joined_at = now
         self._now_s = -math.inf
         self._missing = 0
-        self._interrupted_at = interrupted_at
-        self._awaited_since: datetime | None = None
-        self._stood_still: tuple[datetime, datetime] | None = None
+        self._gaps = TrackGaps(room_id, speaker_id, interrupted_at)
 
     @property
     def counters(self) -> EarCounters:
@@ -137,11 +114,11 @@ class Ear:
     @property
     def interrupted_at(self) -> datetime | None:
         """Start of the open gap, which ends with the first words heard; None: there is none."""
-        return self._interrupted_at
+        return self._gaps.interrupted_at
 
     @property
     def interrupted(self) -> bool:
-        return self._interrupted_at is not None
+        return self._gaps.interrupted_at is not None
 
     @property
     def heard_at(self) -> datetime:
@@ -151,15 +128,15 @@ class Ear:
     @property
     def awaits_sound(self) -> bool:
         """Whether a gap ends with the first sound, which has not come."""
-        return self._awaited_since is not None
+        return self._gaps.awaited_since is not None
 
     def await_sound(self, since: datetime) -> None:
         """Report a gap from `since` to the first sound: the speaker came back unheard."""
-        self._awaited_since = since
+        self._gaps.awaited_since = since
 
     def note_outage(self, from_at: datetime, to_at: datetime) -> None:
         """Note that this process stood still between these times."""
-        self._stood_still = (from_at, to_at)
+        self._gaps.note_outage(from_at, to_at)
 
     def shift_clock(self, step: timedelta) -> None:
         """Follow a step forward of the wall clock."""
@@ -198,16 +175,14 @@ class Ear:
         self._now_s = now_s
         out = self._play(self._reorder.expire(now_s), now)
         if self._sound_s is None:
-            if self._interrupted_at is not None and now - self._joined_at >= _QUIET_RETURN:
-                out.append(self._end_gap(now))
+            if self.interrupted and now - self._joined_at >= _QUIET_RETURN:
+                out.append(self._gaps.end_interruption(now))
             return out
-        if (silent_s := now_s - self._sound_s) < _HOLD_S:
-            return out
-        if (in_word := self._in_word()) and silent_s < _HOLD_IN_WORD_S:
+        silent_s, in_word = now_s - self._sound_s, self._in_word()
+        if not is_filled(silent_s, in_word=in_word):
             return out
         out += self._hear_all(self._gate.flush(), now)
-        due = int((silent_s - _LAG_S) * SAMPLE_RATE) - self._filled
-        if due >= SAMPLE_RATE * FRAME_MS // 1000:
+        if (due := silence_due(silent_s, self._filled)) > 0:
             self._broken_off |= in_word
             self._filled += due
             out += self._hear_silence(due)
@@ -239,15 +214,12 @@ class Ear:
         out += self._hear_all(self._gate.flush(), now)
         for segment in self._segmenter.flush():
             out += self._give_out(segment)
-        if self._interrupted_at is not None:
-            out.insert(0, self._end_gap(now))
-        elif self._awaited_since is not None:
-            out.append(self._gap(self._awaited_since, now, STOOD_STILL))
-            self._awaited_since = None
-        elif cut_off and self._sound_at is not None and now - self._sound_at > _CUT_OFF:
-            stood_still = self._stood_still is not None and self._sound_at < self._stood_still[1]
-            reason = STOOD_STILL if stood_still else "the connection was lost"
-            out.append(self._gap(self._sound_at, now, reason))
+        if self.interrupted:
+            out.insert(0, self._gaps.end_interruption(now))
+        elif (waited := self._gaps.end_wait(now)) is not None:
+            out.append(waited)
+        elif cut_off and (lost := self._gaps.cut_off(self._sound_at, now)) is not None:
+            out.append(lost)
         return out
 
     def _play(self, items: list[Packet | Missing], now: datetime) -> list[Utterance | AudioGap]:
@@ -287,8 +259,7 @@ class Ear:
         if not passed.decode:
             self._decoder.skip_packet()
         out = self._fill_hole(passed, arrived)
-        self._next_timestamp = (packet.timestamp + samples * _CLOCK_RATIO) % (1 << 32)
-        self._ssrc = packet.ssrc
+        self._media_time.advance(packet, samples)
         self._sound_at = arrived
         self._filled = 0
         self._missing = 0
@@ -304,11 +275,11 @@ class Ear:
     def _fill_hole(self, passed: GatedPacket, arrived: datetime) -> list[Utterance | AudioGap]:
         """Bring the timeline to this packet: conceal what was lost, fill in silence."""
         samples = passed.samples
-        hole = self._hole(passed.packet)
+        hole = self._media_time.hole_before(passed.packet)
         lost = min(hole or 0, self._missing * samples)
         out: list[Utterance | AudioGap] = []
         copied = 0
-        if self._filled - (hole or 0) > _HOLD_S * SAMPLE_RATE:  # it is late: there was no silence
+        if self._filled - (hole or 0) > HOLD_S * SAMPLE_RATE:  # it is late: there was no silence
             self._steady_since = self._segmenter.position
         if hole:
             guess, copy = self._decoder.conceal(
@@ -323,33 +294,11 @@ class Ear:
         begins = self._timeline.place_packet(
             self._segmenter.position, samples, arrived, after=hole, lead=copied
         )
-        if hole and lost >= _REPORT_LOSS_S * SAMPLE_RATE:
-            out.append(self._loss(begins - timedelta(seconds=hole / SAMPLE_RATE), begins, lost))
-        if self._awaited_since is not None:
-            out.append(self._gap(self._awaited_since, begins, STOOD_STILL))
-            self._awaited_since = None
+        ended = begins - timedelta(seconds=(hole or 0) / SAMPLE_RATE)
+        for gap in (self._gaps.lose_packets(ended, begins, lost), self._gaps.end_wait(begins)):
+            if gap is not None:
+                out.append(gap)
         return out
-
-    def _loss(self, from_at: datetime, to_at: datetime, lost: int) -> AudioGap:
-        """Return the gap of lost packets; silence (DTX) may have followed them.
-
-        Args:
-            from_at, to_at: End of the sound before, and begin of the sound after.
-            lost: Samples in the lost packets.
-        """
-        if self._stood_still is None or from_at >= self._stood_still[1]:
-            return self._gap(from_at, to_at, LOST_ON_THE_WAY)
-        lost_until = max(self._stood_still[1], from_at + timedelta(seconds=lost / SAMPLE_RATE))
-        return self._gap(from_at, min(to_at, lost_until), STOOD_STILL)
-
-    def _hole(self, packet: Packet) -> int | None:
-        """Return the media time since the packet before, in samples; None where it restarts."""
-        if self._next_timestamp is None or packet.ssrc != self._ssrc:
-            return None
-        ahead = (packet.timestamp - self._next_timestamp) % (1 << 32)
-        if ahead >= 1 << 31:  # media time went back: the sender restarted
-            return None
-        return ahead // _CLOCK_RATIO
 
     def _hear_sound(self, pcm: bytes) -> list[Utterance | AudioGap]:
         self.level_dbfs = dbfs(pcm)
@@ -363,8 +312,8 @@ class Ear:
         out: list[Utterance | AudioGap] = []
         for segment in segments:
             out += self._give_out(segment)
-        if self._interrupted_at is not None and (quiet := self._quiet_from()) is not None:
-            out.insert(0, self._end_gap(self._timeline.wall_time(quiet)))
+        if self.interrupted and (quiet := self._quiet_from()) is not None:
+            out.insert(0, self._gaps.end_interruption(self._timeline.wall_time(quiet)))
         return out
 
     @property
@@ -390,16 +339,8 @@ class Ear:
 
     def _give_out(self, segment: Segment) -> list[Utterance | AudioGap]:
         utterance = self._builder.build_final(segment)
-        if self._interrupted_at is None or self._broken_off:  # broken off: the sentence may go on
+        if not self.interrupted or self._broken_off:  # broken off: the sentence may go on
             return [utterance]
         # The speaker was in the middle of a sentence when hearing came back. Its beginning is
         # lost, so the gap covers the whole sentence; the part that was heard is matched as well.
-        return [self._end_gap(utterance.ended_at), utterance]
-
-    def _end_gap(self, to_at: datetime) -> AudioGap:
-        assert self._interrupted_at is not None
-        from_at, self._interrupted_at = self._interrupted_at, None
-        return self._gap(from_at, to_at, INTERRUPTED)
-
-    def _gap(self, from_at: datetime, to_at: datetime, reason: str) -> AudioGap:
-        return AudioGap(self.room_id, self.speaker_id, from_at, max(from_at, to_at), reason)
+        return [self._gaps.end_interruption(utterance.ended_at), utterance]

@@ -31,7 +31,13 @@ from service.roles.loops import cancel_all, run_again
 from service.roles.ports import ForFront, ForIngest
 from service.roles.stores import Stores
 from service.roles.transcription import OwnModel, Workers
-from service.rooms.control import LiveSpeakers, RoomControl, RuleCoverage, WhipPublishing
+from service.rooms.control import (
+    ActionControl,
+    LiveSpeakers,
+    RoomControl,
+    RuleCoverage,
+    WhipPublishing,
+)
 from service.rooms.janus.routes import JanusEvents
 from service.rooms.opening_policy import Wanted
 from service.rooms.ports import RoomStore, TokenStore
@@ -145,6 +151,7 @@ class Front:
     overload: OverloadWatch
     # Ports to ingest
     rooms: RoomControl
+    room_actions: ActionControl
     speakers: LiveSpeakers
     rule_coverage: RuleCoverage
     whip: WhipPublishing
@@ -271,6 +278,7 @@ def build_front(
             ingest.verdict_lag.lag, stores.events.add, measure=metrics.behind.set, clock=clock
         ),
         rooms=ingest.rooms,
+        room_actions=ingest.room_actions,
         speakers=ingest.speakers,
         rule_coverage=ingest.rule_coverage,
         whip=ingest.whip,

@@ -34,6 +34,7 @@ from service.rooms.listener import Listener
 from service.rooms.notice import Notice
 from service.rooms.opening_policy import Wanted
 from service.rooms.peer.poller import get_poller
+from service.rooms.room_actions import RoomActions
 from service.rooms.supervisor import Supervisor
 from service.rooms.whip import WhipConnector
 from service.rulebook.ports import RuleHitStore
@@ -67,12 +68,14 @@ class Ingest:
     unmatched_languages: UnmatchedLanguages
     whip: WhipConnector
     supervisor: Supervisor
+    room_actions: RoomActions
     action_runner: ActionRunner
     janus_hook: JanusHook
 
     def for_front(self) -> ForFront:
         return ForFront(
             rooms=self.supervisor,
+            room_actions=self.room_actions,
             speakers=self.ears,
             rule_coverage=self.unmatched_languages,
             whip=self.whip,
@@ -163,6 +166,7 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         metrics=metrics,
         clock=clock,
     )
+    room_actions = RoomActions(stores.rooms, supervisor)
     janus_hook = JanusHook(
         settings.janus_hook_secret,
         servers,
@@ -180,7 +184,8 @@ def build_ingest(settings: Settings, stores: Stores, front: ForIngest, common: C
         unmatched_languages=unmatched_languages,
         whip=whip,
         supervisor=supervisor,
-        action_runner=ActionRunner(stores.actions, supervisor, metrics=metrics, clock=clock),
+        room_actions=room_actions,
+        action_runner=ActionRunner(stores.actions, room_actions, metrics=metrics, clock=clock),
         janus_hook=janus_hook,
     )
 

@@ -20,6 +20,7 @@ from asr.work_queue import WorkQueue
 from policies.matcher import Matcher
 from service.alerts.ports import ActionRequests
 from service.rooms.control import (
+    ActionControl,
     ActionRoute,
     LevelsDisplay,
     LiveSpeakers,
@@ -53,6 +54,7 @@ class ForFront:
     """Ports that ingest gives to the front."""
 
     rooms: RoomControl
+    room_actions: ActionControl
     speakers: LiveSpeakers
     rule_coverage: RuleCoverage
     whip: WhipPublishing

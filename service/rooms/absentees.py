@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from weakref import WeakValueDictionary
 
-from service.listening.ear import INTERRUPTED
 from service.listening.events import AudioGap
+from service.listening.track_gaps import INTERRUPTED
 from service.rooms.pending_records import Unwritten
 from service.rooms.ports import RoomStore
 from service.rooms.presence import Absentee, Presences

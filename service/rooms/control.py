@@ -71,16 +71,20 @@ class RoomControl(Protocol):
         """Stop hearing one speaker; False where they are not heard."""
         ...
 
-    async def carriers(self, room_id: str) -> Mapping[RoomAction, Carrier | ImpossibleAction]:
-        """Return who carries out each action in the room, or why it is not possible now."""
-        ...
-
     async def record_mute(self, room_id: str, speaker_id: str, *, muted: bool) -> bool:
         """Record that the room server muted or unmuted a speaker; False where it cannot say so."""
         ...
 
     async def record_departure(self, room_id: str, speaker_id: str) -> bool:
         """Forget the room server's mute of a speaker who left; False where there is none."""
+        ...
+
+
+class ActionControl(Protocol):
+    """Says how an action can be carried out: `service.rooms.room_actions.RoomActions`."""
+
+    async def carriers(self, room_id: str) -> Mapping[RoomAction, Carrier | ImpossibleAction]:
+        """Return who carries out each action in the room, or why it is not possible now."""
         ...
 
     def person(self, room_id: str, speaker_id: str) -> str:

@@ -11,8 +11,9 @@ import structlog
 from asr.speech import Utterance
 from service.clock import Clock
 from service.listening.counters import EarCounters
-from service.listening.ear import INTERRUPTED, Ear
+from service.listening.ear import Ear
 from service.listening.events import AudioGap
+from service.listening.track_gaps import INTERRUPTED
 from service.metrics import Metrics
 from service.rooms.ear_metrics import count_packets
 from service.rooms.listener import Listener

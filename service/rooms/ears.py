@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,23 +16,20 @@ from typing import NoReturn
 
 import structlog
 
-from service.beat import until_beat
 from service.clock import Clock
 from service.errors import StoreAway
-from service.listening.counters import EarCounters
-from service.listening.ear import INTERRUPTED, Ear
 from service.listening.events import AudioGap, HeardUntil
 from service.listening.packet import Packet
-from service.listening.paused_ear import PausedEar
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.rooms.absentees import Absentees
 from service.rooms.clock_watch import Reading, read_clocks
 from service.rooms.control import LevelsDisplay
+from service.rooms.ear_choice import EarChoice
+from service.rooms.ear_clock import EarClock
 from service.rooms.ear_metrics import count_packets, measure_held_bytes
 from service.rooms.ear_runner import EarRunner, MakeEar, OnUtterance
 from service.rooms.listener import Key, Listener
-from service.rooms.outages import Outages
 from service.rooms.pending_records import Unwritten
 from service.rooms.ports import RoomStore
 from service.rooms.presence import Presences
@@ -41,9 +37,6 @@ from service.rooms.room import Room, Speaker, SpeakerLevels
 
 log = structlog.get_logger()
 
-_STALL_S = 0.06
-"""Delay of a tick that shows that the event loop stood still. Packets that came meanwhile have not
-reached the ears yet."""
 _HOUSEKEEPING_S = 1.0
 _LEVELS_S = 0.5
 _SETTLE_S = 15.0
@@ -79,9 +72,6 @@ class Ears:
         read_until: Callable[[float], float] = lambda now_s: now_s,
         read_clocks: Callable[[], Reading] = read_clocks,
     ) -> None:
-        self._read_until = read_until
-        self._outages = Outages(metrics, clock, read_clocks)
-        self._make_ear = make_ear
         self._show_levels = show_levels
         self._rooms = rooms
         self._hearing = hearing
@@ -95,6 +85,17 @@ class Ears:
             on_utterance,
             on_interim,
             unwritten=self._unwritten,
+            metrics=metrics,
+            clock=clock,
+        )
+        self._choice = EarChoice(
+            make_ear, self._runner, self._unwritten, metrics=metrics, clock=clock
+        )
+        self._time = EarClock(
+            self._presences,
+            self._runner,
+            read_until=read_until,
+            read_clocks=read_clocks,
             metrics=metrics,
             clock=clock,
         )
@@ -121,42 +122,22 @@ class Ears:
                 await self._unwritten.write(room.id)
             now = self._clock()
             gap_start = self._gap_start(key, since, now)
-            ear = self._make_ear_in(room, speaker.id, gap_start, now)
+            ear = self._choice.make_ear_in(room, speaker.id, gap_start, now)
             leaving = self._presences.listener(*key)
             if leaving is None:
                 await self._rooms.speaker_joined(speaker, now)
             else:
                 await self._rooms.speaker_returned(speaker, "left and came back", now)
                 leaving.back = True
-            self._observe_clocks()
-            unheard_since = self._outages.unheard_since(key)
+            self._time.observe()
+            unheard_since = self._time.outages.unheard_since(key)
             if unheard_since is not None and not ear.interrupted:
                 ear.await_sound(unheard_since)
             before = leaving or self._presences.cut_off(*key)
             if before is not None and before.settled:
                 before = None
-            if isinstance(ear, PausedEar) and gap_start is not None:
-                self._add_gap_before_pause(ear, gap_start)
+            self._choice.add_gap_before_pause(ear, gap_start)
             self._presences.hear(Listener(ear, speaker, room, before))
-
-    def _make_ear_in(
-        self, room: Room, speaker_id: str, gap_start: datetime | None, now: datetime
-    ) -> Ear | PausedEar:
-        """Make a speaker's ear, or its stand-in in a paused room.
-
-        Args:
-            gap_start: Start of the open gap; None: there is none.
-        """
-        if room.paused_at is None:
-            return self._make_ear(room.id, speaker_id, now, gap_start)
-        since = now if gap_start is None else max(gap_start, room.paused_at)
-        return PausedEar(room.id, speaker_id, since)
-
-    def _add_gap_before_pause(self, ear: PausedEar, gap_start: datetime) -> None:
-        """Record the interruption from `gap_start` to the start of the pause."""
-        if gap_start < (to_at := ear.heard_until()):
-            gap = AudioGap(ear.room_id, ear.speaker_id, gap_start, to_at, INTERRUPTED)
-            self._unwritten.add_gap(gap)
 
     def _gap_start(self, key: Key, since: datetime | None, now: datetime) -> datetime | None:
         unheard_since = self._presences.unheard_since(*key)
@@ -186,12 +167,14 @@ class Ears:
 
     def _close(self, listener: Listener, *, cut_off: bool) -> None:
         """Give out a leaving speaker's last words."""
-        self._observe_clocks()
+        self._time.observe()
         ear, now = listener.ear, self._clock()
         told_to_now = cut_off or ear.awaits_sound
         self._runner.run(listener, partial(ear.close, now, cut_off=cut_off))
         count_packets(listener, self._metrics)
-        self._outages.note_left(listener.key, ear.heard_at, now if told_to_now else ear.heard_at)
+        self._time.outages.note_left(
+            listener.key, ear.heard_at, now if told_to_now else ear.heard_at
+        )
 
     async def _wait_until_settled(self, listener: Listener) -> None:
         """Wait for the last words of a speaker; return early when the speaker is back."""
@@ -216,20 +199,7 @@ class Ears:
         """
         async with self._absentees.lock(room.id):  # nobody joins under the old description
             for listener in self._presences.listeners_in(room.id):
-                listener.room = room
-                if isinstance(listener.ear, PausedEar) is room.listening and not listener.leaving:
-                    self._exchange_ear(listener, self._clock())
-
-    def _exchange_ear(self, listener: Listener, now: datetime) -> None:
-        """Close the listener's ear and give it the one that its room needs now."""
-        self._runner.run(listener, partial(listener.ear.close, now))
-        count_packets(listener, self._metrics)
-        listener.counted, listener.failed = EarCounters(), False
-        listener.ear = (
-            self._make_ear(*listener.key, now, None)
-            if listener.room.listening
-            else PausedEar(*listener.key, now)
-        )
+                self._choice.change_room(listener, room)
 
     def room_lost(self, room_id: str) -> None:
         """Note that the room cannot be heard: its speakers stay live on record, unheard."""
@@ -269,9 +239,7 @@ class Ears:
     def push(self, room_id: str, speaker_id: str, packet: Packet) -> None:
         listener = self._presences.listener(room_id, speaker_id)
         if listener is not None:
-            now_s, now = time.monotonic(), self._clock()
-            waited_s = min(now_s - packet.arrived_s, now_s - self._read_until(now_s))
-            arrived = now - timedelta(seconds=waited_s) if waited_s > 0 else now
+            arrived = self._time.arrival_of(packet)
             self._runner.run(listener, partial(listener.ear.push, packet, arrived))
 
     def levels(self, room_id: str) -> SpeakerLevels:
@@ -300,7 +268,7 @@ class Ears:
 
     async def run(self) -> NoReturn:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tick(), name="ears tick")
+            tasks.create_task(self._time.run(), name="ears tick")
             for seconds, act, name in (
                 (_HOUSEKEEPING_S, self.flush, "ears heard_until"),
                 (_HOUSEKEEPING_S, self._absentees.give_up, "ears gone"),
@@ -339,36 +307,6 @@ class Ears:
             log.warning("ears.not_written", room=room_id, error=type(error).__name__)
         if failed:
             raise next(iter(failed.values()))
-
-    async def _tick(self) -> NoReturn:
-        loop = asyncio.get_running_loop()
-        before_s, waited = loop.time(), False
-        while True:
-            await asyncio.sleep(until_beat(loop.time()))
-            now_s, now = loop.time(), self._clock()
-            stalled, before_s = now_s - before_s >= _STALL_S, now_s
-            waited = stalled and not waited  # once: a loop that is always late must go on
-            self._observe_clocks()
-            if waited:
-                continue
-            read_until_s = self._read_until(now_s)
-            behind = read_until_s < now_s  # packets wait unread, so the ears' time goes on slowly
-            read_until = now - timedelta(seconds=now_s - read_until_s) if behind else now
-            for listener in self._presences.listeners():
-                self._runner.run(listener, partial(listener.ear.tick, read_until_s, read_until))
-                if not behind:
-                    self._runner.run_interim(listener)
-
-    def _observe_clocks(self) -> None:
-        """Tell the ears of an outage that has just ended, and of a step of the wall clock."""
-        before = self._outages.last
-        step, outage = self._outages.observe(), self._outages.last
-        if not step and outage is before:
-            return
-        for listener in self._presences.listeners():
-            listener.ear.shift_clock(step)
-            if outage is not None:
-                listener.ear.note_outage(outage.from_at, outage.to_at)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> NoReturn:
         while True:

@@ -5,30 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from policies.handling import Handling
-from policies.match import Action, Layer, Match
+from policies.match import Match
 from policies.severity import Severity
 from service.alerts.alert import (
-    TALK_AROUND,
     UNDECIDED,
     Alert,
-    AlertMatch,
     AlertRaised,
     AlertRetracted,
     AlertState,
     AlertUpdated,
-    Outcome,
     Step,
 )
 from service.alerts.decisions import EARSHOT, Decide
 from service.alerts.ports import AlertChange, AlertFilter, Hit, Order
 from service.clock import Clock, utc_now
 from service.listening.events import TranscriptHeard
+from service.storage.alert_rows import alert_columns, is_review, read_alert
 from service.storage.engine import Database
 from service.storage.event_log import append
 from service.storage.hearing import is_on_record, record
@@ -60,7 +56,7 @@ class SqlAlerts:
         query = query.order_by(alerts.c.raised_at.desc(), hits.c.pack, hits.c.rule_id)
         async with self._database.read() as connection:
             return [
-                Hit(pack, rule_id, alert_id, raised_at, _is_review(matches, pack, rule_id))
+                Hit(pack, rule_id, alert_id, raised_at, is_review(matches, pack, rule_id))
                 for pack, rule_id, alert_id, raised_at, matches in await connection.execute(query)
             ]
 
@@ -129,7 +125,7 @@ class SqlAlerts:
         ids = ids.order_by(*ordered).limit(limit + 1)
         query = select(alerts).where(alerts.c.id.in_(ids)).order_by(*ordered)
         async with self._database.read() as connection:
-            found = [_alert(row) for row in await connection.execute(query)]
+            found = [read_alert(row) for row in await connection.execute(query)]
         page = found[:limit]
         if len(found) <= limit:
             return page, None
@@ -200,7 +196,7 @@ async def _raise_or_confirm(connection: AsyncConnection, alert: Alert, now: date
     before = await _find(connection, alert.id, to_change=True)
     if before is not None and before.utterance_id == alert.utterance_id:
         return await _say_anew(connection, before, alert, now)
-    await connection.execute(insert(alerts).values(_columns(alert)))
+    await connection.execute(insert(alerts).values(alert_columns(alert)))
     await _hit(connection, alert)
     await append(connection, AlertRaised(alert), now)
 
@@ -220,7 +216,9 @@ async def _say_anew(
         escalated_at=before.escalated_at,
         escalated_to=before.escalated_to,
     )
-    await connection.execute(update(alerts).where(alerts.c.id == kept.id).values(_columns(kept)))
+    await connection.execute(
+        update(alerts).where(alerts.c.id == kept.id).values(alert_columns(kept))
+    )
     await connection.execute(delete(hits).where(hits.c.alert_id == kept.id))
     await _hit(connection, kept)
     await append(connection, AlertUpdated(kept), now)
@@ -275,83 +273,10 @@ async def _find(
     if to_change:  # lock the row until this transaction ends
         query = query.with_for_update()
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else _alert(row)
+    return None if row is None else read_alert(row)
 
 
 async def _history(connection: AsyncConnection, alert_id: str) -> Sequence[Step]:
     query = select(steps.c.alert_id, steps.c.at, steps.c.who, steps.c.action, steps.c.reason)
     query = query.where(steps.c.alert_id == alert_id).order_by(steps.c.id)
     return [Step(*row) for row in await connection.execute(query)]
-
-
-def _columns(alert: Alert) -> dict[str, Any]:
-    return {
-        "id": alert.id,
-        "room_id": alert.room_id,
-        "speaker_id": alert.speaker_id,
-        "speaker_name": alert.speaker_name,
-        "utterance_id": alert.utterance_id,
-        "severity": alert.severity,
-        "category": alert.category,
-        "state": alert.state,
-        "provisional": alert.provisional,
-        "repeats": alert.repeats,
-        "raised_at": alert.raised_at,
-        "speech_started_at": alert.speech_started_at,
-        "speech_ended_at": alert.speech_ended_at,
-        "excerpt": alert.excerpt,
-        "matches": [asdict(match) for match in alert.matches],
-        "owner": alert.owner,
-        "outcome": alert.outcome,
-        "handling": alert.handling,
-        "escalated_at": alert.escalated_at,
-        "escalated_to": alert.escalated_to,
-        "talk_from": alert.speech_started_at - TALK_AROUND,
-        "talk_to": alert.speech_ended_at + TALK_AROUND,
-    }
-
-
-def _alert(row: Row[Any]) -> Alert:
-    return Alert(
-        id=row.id,
-        room_id=row.room_id,
-        speaker_id=row.speaker_id,
-        speaker_name=row.speaker_name,
-        utterance_id=row.utterance_id,
-        severity=Severity(row.severity),
-        category=row.category,
-        state=AlertState(row.state),
-        provisional=row.provisional,
-        repeats=row.repeats,
-        raised_at=row.raised_at,
-        speech_started_at=row.speech_started_at,
-        speech_ended_at=row.speech_ended_at,
-        excerpt=row.excerpt,
-        matches=tuple(_match(fields) for fields in row.matches),
-        owner=row.owner,
-        outcome=row.outcome and Outcome(row.outcome),
-        handling=Handling(row.handling),
-        escalated_at=row.escalated_at,
-        escalated_to=row.escalated_to,
-    )
-
-
-def _is_review(matches: Sequence[dict[str, Any]], pack: str, rule_id: str) -> bool:
-    """Return whether a stored alert has this rule only for review."""
-    of_rule = [each for each in matches if (each["pack"], each["rule_id"]) == (pack, rule_id)]
-    return bool(of_rule) and all(each.get("review", False) for each in of_rule)
-
-
-def _match(fields: dict[str, Any]) -> AlertMatch:
-    """Return a stored match; earlier versions stored fewer fields."""
-    layer, before = fields.get("layer"), fields.get("raised_from")
-    typed = {
-        "severity": Severity(fields["severity"]),
-        "spans": tuple((start, end) for start, end in fields["spans"]),
-        "excused_by": tuple(fields.get("excused_by", ())),
-        "actions": tuple(Action(action) for action in fields.get("actions", ())),
-        "layer": layer and Layer(layer),
-        "times": tuple((from_s, to_s) for from_s, to_s in fields.get("times", ())),
-        "raised_from": before and Severity(before),
-    }
-    return AlertMatch(**{**fields, **typed})

@@ -23,8 +23,8 @@ from service.clock import Clock
 from service.errors import Problem
 from service.provider import Provider
 from service.webhooks.endpoint import new_id
+from service.webhooks.hook_event import TYPES
 from service.webhooks.inbound import (
-    TYPES,
     HookOutcome,
     Hooks,
     HookSecret,

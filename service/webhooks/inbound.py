@@ -8,19 +8,17 @@ and is refused.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import structlog
-from pydantic import BaseModel, Field, ValidationError
 
 from service.access.audit import Action, make_entry
-from service.access.keys import PLAIN, Role
+from service.access.keys import Role
 from service.access.ports import AuditStore
 from service.access.scope import require_new_in_scope
 from service.access.sealing import CannotOpen, Seal
@@ -28,24 +26,23 @@ from service.clock import Clock, Timestamp
 from service.errors import Problem
 from service.metrics import Metrics
 from service.rooms.control import LiveSpeakers, RoomControl
-from service.rooms.new_room import Id, NewRoom, check_packs
+from service.rooms.new_room import NewRoom, check_packs
 from service.rooms.opening_policy import Wanted
 from service.rooms.room import RoomState, Speaker
 from service.rulebook.ports import PacksInForce
+from service.webhooks.hook_event import (
+    TYPES,
+    HookEvent,
+    RoomData,
+    SpeakerData,
+    parse_event,
+    read_as,
+)
 from service.webhooks.signing import BadSignature, VerifiedCall, verify
 
 log = structlog.get_logger()
 
 MAX_BYTES = 20_000
-TYPES = (
-    "room.started",
-    "room.ended",
-    "speaker.joined",
-    "speaker.left",
-    "speaker.role_changed",
-    "speaker.muted",
-    "speaker.unmuted",
-)
 MOST_SECRETS = 2
 """Secrets of one room server: the new one and the one that it replaces."""
 REMEMBERED_FOR = timedelta(days=7)
@@ -110,31 +107,6 @@ class HookStore(Protocol):
     async def forget_calls(self, before: datetime) -> None:
         """Delete the records of calls received before this time."""
         ...
-
-
-class _Event(BaseModel):
-    type: str = Field(max_length=100)
-    data: dict[str, Any]
-
-
-class _Ref(BaseModel):
-    id: Id
-
-
-class _Speaker(_Ref):
-    name: str = Field("", max_length=200, pattern=PLAIN)
-    role: str = Field("speaker", max_length=50, pattern=PLAIN)
-
-
-class _RoomData(BaseModel):
-    room: _Ref
-
-
-class _SpeakerData(_RoomData):
-    speaker: _Speaker
-
-
-_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class Hooks:
@@ -219,36 +191,38 @@ class Hooks:
         if before is not None and signed.timestamp <= before:
             raise BadSignature("replayed", "the same call came before; sign each attempt anew")
         done = (
-            HookOutcome.DUPLICATE if before is not None else await self._act(_parse(body), signer)
+            HookOutcome.DUPLICATE
+            if before is not None
+            else await self._act(parse_event(body), signer)
         )
         await self._store.record(signed, done, self._clock())
         log.info("hook.received", room_server=signed.signer, outcome=done)
         return done
 
-    async def _act(self, event: _Event, signer: HookSecret) -> HookOutcome:
+    async def _act(self, event: HookEvent, signer: HookSecret) -> HookOutcome:
         room_server = signer.room_server
         if event.type in TYPES:
-            room_id = _read(_RoomData, event.data).room.id
+            room_id = read_as(RoomData, event.data).room.id
             require_new_in_scope(signer, room_id, what="data.room.id")
         match event.type:
             case "room.started":
                 return await self._started(event.data, signer)
             case "room.ended":
-                return await self._ended(_read(_RoomData, event.data).room.id, room_server)
+                return await self._ended(read_as(RoomData, event.data).room.id, room_server)
             case "speaker.left":
-                sent = _read(_SpeakerData, event.data)
+                sent = read_as(SpeakerData, event.data)
                 reason = "the room server said so"
                 gone = await self._rooms.dismiss(sent.room.id, sent.speaker.id, reason)
                 gone |= await self._rooms.record_departure(sent.room.id, sent.speaker.id)
                 return HookOutcome.DONE if gone else HookOutcome.IGNORED
             case "speaker.muted" | "speaker.unmuted":
-                sent = _read(_SpeakerData, event.data)
+                sent = read_as(SpeakerData, event.data)
                 known = await self._rooms.record_mute(
                     sent.room.id, sent.speaker.id, muted=event.type == "speaker.muted"
                 )
                 return HookOutcome.DONE if known else HookOutcome.IGNORED
             case "speaker.joined" | "speaker.role_changed":
-                sent = _read(_SpeakerData, event.data)
+                sent = read_as(SpeakerData, event.data)
                 name = sent.speaker.name or sent.speaker.id
                 here = self._speakers.speakers(sent.room.id)
                 muted = any(one.muted for one in here if one.id == sent.speaker.id)
@@ -259,13 +233,13 @@ class Hooks:
                 return HookOutcome.IGNORED
 
     async def _started(self, data: Mapping[str, Any], signer: HookSecret) -> HookOutcome:
-        room_id = _read(_RoomData, data).room.id
+        room_id = read_as(RoomData, data).room.id
         if room_id not in self._wanted:
             return HookOutcome.NOT_LISTENED
         sent = data["room"]
         if sent.get("connector") is None:
             return HookOutcome.IGNORED
-        room = _read(NewRoom, {name: sent[name] for name in NewRoom.model_fields if name in sent})
+        room = read_as(NewRoom, {name: sent[name] for name in NewRoom.model_fields if name in sent})
         for place in room.connector.places():
             require_new_in_scope(signer, place, what="the place of data.room.connector")
         check_packs(room.policies, self._policies.packs)
@@ -305,21 +279,3 @@ class Hooks:
             role=Role.ROOM_SERVER,
         )
         await self._audit.add(entry)
-
-
-def _parse(body: bytes) -> _Event:
-    try:
-        return _read(_Event, json.loads(body))
-    except (ValueError, RecursionError) as error:
-        raise Problem(
-            422, "Not an event", "the body must be JSON: {type, timestamp, data}"
-        ) from error
-
-
-def _read(kind: type[_Kind], data: object) -> _Kind:
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in ("data", *first["loc"]))
-        raise Problem(422, "Invalid event", f"{where}: {first['msg']}") from error

@@ -24,7 +24,8 @@ from service.metrics import Metrics
 from service.webhooks import message
 from service.webhooks.action_delivery import LaneParts
 from service.webhooks.action_lane import ActionLane
-from service.webhooks.delivery import Delivery, Outcome, outcome_of
+from service.webhooks.delivery import Delivery
+from service.webhooks.delivery_records import ping_record
 from service.webhooks.endpoint import EndpointState, Sealed, new_id
 from service.webhooks.ledger import Ledger
 from service.webhooks.ports import ActionResults, DeliveryQueue, Sender, WebhookStore
@@ -140,22 +141,7 @@ class Relay:
         receiver = self._receivers.get(endpoint.id) or self._receiver(sealed)
         sent = message.ping(endpoint.id, new_id("msg"), self._clock())
         answer, at, signature = await receiver.send(sent)
-        delivery = Delivery(
-            id=new_id("dl"),
-            endpoint_id=endpoint.id,
-            message_id=sent.id,
-            event_id=None,
-            type=sent.type,
-            at=at,
-            attempt=1,
-            outcome=outcome_of(answer),
-            status=answer.status,
-            error=answer.error,
-            response=answer.text,
-            duration_ms=answer.duration_ms,
-            signature=signature,
-            body=sent.body.decode(),
-        )
+        delivery = ping_record(endpoint.id, sent, answer, at=at, signature=signature)
         await self._store.write([], [delivery])
         return delivery
 
@@ -288,18 +274,3 @@ class Relay:
     async def _disable(self, endpoint_id: str, reason: str) -> None:
         await self._store.disable(endpoint_id, reason)
         log.warning("webhook.disabled", webhook=endpoint_id, reason=reason)
-
-
-def dropped_backlog(sealed: Sealed, waiting: int, now: datetime) -> Delivery:
-    """Return the record of events that waited for a deleted endpoint and will not be sent."""
-    return Delivery(
-        id=new_id("dl"),
-        endpoint_id=sealed.endpoint.id,
-        message_id="",
-        event_id=None,
-        type="",
-        at=now,
-        attempt=0,
-        outcome=Outcome.DROPPED,
-        error=f"the webhook was deleted while {waiting} events waited for it",
-    )

@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from service.alerts.action import ActionDone, ActionRequested
+from service.alerts.action import ActionDone, ActionFailed, ActionRequested
 from service.feed.ports import Recorded
 from service.webhooks.delivery import Answer
 from service.webhooks.retry_schedule import JITTER, retry_after_s
 
 ACTION_REQUESTED = ActionRequested.type
-ACTION_OVER = frozenset({ActionDone.type, "action.failed"})
+ACTION_OVER = frozenset({ActionFailed.type, ActionDone.type})
 """Types of the events after which an action is not sent any more."""
 
 RETRY_S = (1.0, 2.0, 4.0)

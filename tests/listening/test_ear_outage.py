@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.listening.ear import LOST_ON_THE_WAY, STOOD_STILL
 from service.listening.packet import Packet
+from service.listening.track_gaps import LOST_ON_THE_WAY, STOOD_STILL
 from tests.listening.ears import an_ear, assert_on_time
 from tests.listening.hearing import listen, seconds
 from tests.listening.packets import NETWORK_S, START, arrivals, monologue, talk

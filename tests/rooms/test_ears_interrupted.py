@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.listening.ear import INTERRUPTED
 from service.listening.events import AudioGap
+from service.listening.track_gaps import INTERRUPTED
 from tests.rooms.calls import until
 from tests.rooms.fakes import NOW, Away, Hearing, Rooms, a_speaker
 from tests.rooms.floor import CUT_OFF_AT, Floor, cut_off, last_utterance, running, seconds

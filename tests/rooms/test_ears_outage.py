@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from service.listening.ear import STOOD_STILL
 from service.listening.packet import Packet
+from service.listening.track_gaps import STOOD_STILL
 from service.rooms.clock_watch import Reading
 from service.rooms.ears import Ears
 from tests.listening.packets import arrivals, monologue, talk

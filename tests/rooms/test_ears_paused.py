@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.listening.ear import INTERRUPTED
 from service.listening.paused_ear import PAUSED
+from service.listening.track_gaps import INTERRUPTED
 from service.rooms.ears import Ears
 from tests.rooms.fakes import a_room, a_speaker
 from tests.rooms.floor import CUT_OFF_AT, Floor, cut_off, seconds

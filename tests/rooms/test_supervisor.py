@@ -15,6 +15,7 @@ from service.rooms.actions import CannotAct, Carrier, ImpossibleAction, Obstacle
 from service.rooms.connector import Muted, RoomOver
 from service.rooms.notice import Notice
 from service.rooms.room import Room, RoomState
+from service.rooms.room_actions import RoomActions
 from service.rooms.room_change import RoomChange
 from service.rooms.supervisor import Supervisor
 from tests.rooms.calls import until
@@ -107,6 +108,7 @@ class House:
     mutes: Mutes
     metrics: Metrics
     supervisor: Supervisor
+    actions: RoomActions
     clock: SetClock
 
     async def open(
@@ -157,7 +159,8 @@ async def supervising(
     await supervisor.started.wait()
     await asyncio.sleep(0)
     try:
-        yield House(store, connector, audience, mutes, metrics, supervisor, clock)
+        actions = RoomActions(store, supervisor)
+        yield House(store, connector, audience, mutes, metrics, supervisor, actions, clock)
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -307,12 +310,12 @@ async def test_a_room_that_ends_at_its_server_is_ended_and_can_be_opened_again()
         assert house.store.rooms["lobby"].reason == "the room was destroyed"
         assert house.audience.rooms == [("left", "lobby", "the room was destroyed")]
         with pytest.raises(CannotAct, match="not listened to"):
-            await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
+            await house.actions.act("lobby", RoomAction.MUTE, "ann", "")
         assert (await house.open())[1]
 
 
 async def obstacles(house: House, room_id: str) -> list[Obstacle]:
-    carriers = await house.supervisor.carriers(room_id)
+    carriers = await house.actions.carriers(room_id)
     return [one.code for one in carriers.values() if isinstance(one, ImpossibleAction)]
 
 
@@ -327,7 +330,7 @@ async def test_actions_are_carried_out_in_the_room() -> None:
     async with supervising() as house:
         room, _ = await house.open()
         assert await obstacles(house, room.id) == [Obstacle.NOT_IN_THIS_ROOM] * 4
-        done = await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
+        done = await house.actions.act("lobby", RoomAction.MUTE, "ann", "")
         assert done == "mute_speaker ann"
         assert await house.supervisor.dismiss("lobby", "ann", "told to")
         assert not await house.supervisor.dismiss("lobby", "bob", "told to")
@@ -340,15 +343,15 @@ async def test_a_session_knows_the_persons_whom_moderators_muted() -> None:
     async with supervising(a_room(), muted=["bob"]) as house:
         muted = house.connector.sessions["lobby"].muted
         assert ("bob" in muted, "ann" in muted) == (True, False)
-        await house.supervisor.act("lobby", RoomAction.MUTE, "ann", "")
+        await house.actions.act("lobby", RoomAction.MUTE, "ann", "")
         assert "ann" not in muted, "until it is on record"
-        house.supervisor.set_muted("lobby", "ann", muted=True)
-        await house.supervisor.act("lobby", RoomAction.UNMUTE, "bob", "")
+        house.actions.set_muted("lobby", "ann", muted=True)
+        await house.actions.act("lobby", RoomAction.UNMUTE, "bob", "")
         assert ("bob" in muted, "ann" in muted) == (False, True)
         house.connector.refuses = "wrong secret"
         for action, speaker in ((RoomAction.UNMUTE, "ann"), (RoomAction.MUTE, "bob")):
             with pytest.raises(CannotAct, match="wrong secret"):
-                await house.supervisor.act("lobby", action, speaker, "")
+                await house.actions.act("lobby", action, speaker, "")
         assert ("bob" in muted, "ann" in muted) == (False, True), "as it was before"
         await muted.lifted("ann")
         assert "ann" not in muted
@@ -357,15 +360,15 @@ async def test_a_session_knows_the_persons_whom_moderators_muted() -> None:
 async def test_earshot_does_its_part_of_a_confirmed_action() -> None:
     async with supervising() as house:
         await house.open()
-        await house.supervisor.apply_confirmed("lobby", RoomAction.REMOVE, "ann")
+        await house.actions.apply_confirmed("lobby", RoomAction.REMOVE, "ann")
         assert house.connector.applied == [(RoomAction.REMOVE, "ann")]
-        await house.supervisor.apply_confirmed("lobby", RoomAction.END, "ann")
+        await house.actions.apply_confirmed("lobby", RoomAction.END, "ann")
         assert house.state() is RoomState.ENDED
         assert house.store.rooms["lobby"].reason == "ended by a moderator"
         assert house.audience.rooms == [("left", "lobby", "ended by a moderator")]
         for action in (RoomAction.END, RoomAction.MUTE):
-            await house.supervisor.apply_confirmed("lobby", action, "ann")
-        house.supervisor.set_muted("lobby", "ann", muted=True)
+            await house.actions.apply_confirmed("lobby", action, "ann")
+        house.actions.set_muted("lobby", "ann", muted=True)
 
 
 async def test_a_room_on_record_without_a_keeper_gets_one_when_it_is_requested() -> None:
@@ -380,7 +383,7 @@ async def test_a_request_for_a_room_that_is_ending_opens_it_again() -> None:
         await house.open()
         house.audience.leaving.clear()
         house.connector.sessions["lobby"].over.set_result(RoomOver("the room was destroyed"))
-        await until(lambda: house.supervisor.ending("lobby"))
+        await until(lambda: house.supervisor.open_rooms.ending("lobby"))
         opening = asyncio.create_task(house.open(title="Another"))
         await asyncio.sleep(0.02)
         assert not opening.done()
@@ -392,8 +395,8 @@ async def test_a_request_for_a_room_that_is_ending_opens_it_again() -> None:
 
 async def test_a_speaker_id_is_mapped_to_the_person_whom_actions_concern() -> None:
     async with supervising(a_room()) as house:
-        assert house.supervisor.person("lobby", "ann=f2") == "ann"
-        assert house.supervisor.person("nowhere", "ann=f2") == "ann=f2"
+        assert house.actions.person("lobby", "ann=f2") == "ann"
+        assert house.actions.person("nowhere", "ann=f2") == "ann=f2"
 
 
 async def test_failing_work_stops_no_room_and_no_work_begins_after_the_stop() -> None:
@@ -401,10 +404,10 @@ async def test_failing_work_stops_no_room_and_no_work_begins_after_the_stop() ->
         raise ZeroDivisionError
 
     async with supervising(a_room()) as house:
-        await house.supervisor.spawn(fail, "work")
+        await house.supervisor.open_rooms.spawn(fail, "work")
         assert house.connector.joined == ["lobby"]
     with pytest.raises(Problem, match="stopping"):
-        house.supervisor.spawn(fail, "work")
+        house.supervisor.open_rooms.spawn(fail, "work")
 
 
 async def test_stopping_leaves_rooms_open_on_record() -> None:
@@ -423,7 +426,7 @@ async def test_a_change_is_on_record_and_reaches_session_and_speakers() -> None:
         assert (before.title, after.title, after.tags) == ("Lobby", "Late", ["a"])
         assert house.store.rooms["lobby"] == session.room == after
         assert house.audience.rooms == [("changed", "lobby")]
-        assert house.supervisor.rooms() == [after]
+        assert house.supervisor.open_rooms.rooms() == [after]
 
 
 async def test_a_pause_is_the_rooms_state_until_listening_goes_on() -> None:

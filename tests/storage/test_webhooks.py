@@ -13,10 +13,10 @@ from service.storage.expiry import expire
 from service.storage.hooks import SqlHooks
 from service.storage.webhooks import SqlWebhooks
 from service.webhooks.delivery import Delivery, Outcome
+from service.webhooks.delivery_records import dropped_backlog
 from service.webhooks.endpoint import OLD_SECRET_FOR, Endpoint, EndpointState, Sealed
 from service.webhooks.inbound import HookSecret, SealedHookSecret
 from service.webhooks.ports import DeliveryQueue, Waiting
-from service.webhooks.relay import dropped_backlog
 from service.webhooks.retry_schedule import Head
 from service.webhooks.signing import VerifiedCall
 from tests.storage.examples import NOW, SECOND, a_gap, a_transcript, an_action

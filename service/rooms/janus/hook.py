@@ -140,16 +140,17 @@ class JanusHook:
         if known is not None:
             if (closing := self._closings.pop(_stay(known), None)) is not None:
                 closing.cancel()
-            self._supervisor.retry(known.id)
+            self._supervisor.open_rooms.retry(known.id)
             return False
         if event.id not in self._wanted and event.readable_id not in self._wanted:
             return False
-        if len(self._supervisor.rooms()) >= _MOST_ROOMS:
+        if len(self._supervisor.open_rooms.rooms()) >= _MOST_ROOMS:
             log.error("janus.too_many_rooms", most=_MOST_ROOMS)
             return False
-        if self._supervisor.ending(event.id):  # that takes seconds, and Janus does not wait
+        # The end of a room takes seconds, and Janus does not wait.
+        if self._supervisor.open_rooms.ending(event.id):
             self._openings[event.id] = True
-            self._supervisor.spawn(lambda: self._reopen(event), f"open {event.id} anew")
+            self._supervisor.open_rooms.spawn(lambda: self._reopen(event), f"open {event.id} anew")
             return True
         return await self._open(event)
 
@@ -189,7 +190,9 @@ class JanusHook:
         known = self._find_room(event)
         if known is None or (stay := _stay(known)) in self._closings:
             return False
-        closing = self._supervisor.spawn(lambda: self._close(event, stay), f"close {known.id}")
+        closing = self._supervisor.open_rooms.spawn(
+            lambda: self._close(event, stay), f"close {known.id}"
+        )
         self._closings[stay] = closing
         closing.add_done_callback(lambda _: self._forget_closing(stay, closing))
         return True
@@ -214,11 +217,11 @@ class JanusHook:
     def _find_room(self, event: RoomEvent) -> Room | None:
         """Return our room for the same VideoRoom, if one is open and not ending."""
         first = next(iter(self._servers), "")
-        for room in self._supervisor.rooms():
+        for room in self._supervisor.open_rooms.rooms():
             server = room.connector.get("server") or first
             place = (room.connector.get("kind"), server, room.connector.get("room"))
             same = place == ("janus", event.server.name, event.room)
-            if same and not self._supervisor.ending(room.id):
+            if same and not self._supervisor.open_rooms.ending(room.id):
                 return room
         return None
 

@@ -62,7 +62,7 @@ class Called:
 
     @property
     def open(self) -> list[str]:
-        return [room.id for room in self.house.supervisor.rooms()]
+        return [room.id for room in self.house.supervisor.open_rooms.rooms()]
 
 
 @contextlib.asynccontextmanager
@@ -101,7 +101,7 @@ async def test_a_room_that_begins_is_opened_once_and_on_record(what: str) -> Non
         )
         await asyncio.sleep(0)
         assert await called.send(event("published")) == JanusHookOutcome(passed_over=1)
-        (room,) = called.house.supervisor.rooms()
+        (room,) = called.house.supervisor.open_rooms.rooms()
         assert room.id == "janus:lounge"
         assert room.connector == {"kind": "janus", "server": "janus", "room": "lounge"}
         (entry,) = called.audit.entries
@@ -168,7 +168,7 @@ async def test_a_room_that_is_still_ending_is_reopened_and_janus_does_not_wait()
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
-        await until(lambda: called.house.supervisor.ending("janus:lounge"))
+        await until(lambda: called.house.supervisor.open_rooms.ending("janus:lounge"))
         async with asyncio.timeout(30):
             assert await called.send(event("created")) == JanusHookOutcome(opened=1)
         called.house.audience.leaving.set()
@@ -182,7 +182,7 @@ async def test_a_room_that_is_destroyed_before_it_is_reopened_is_closed() -> Non
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
-        await until(lambda: called.house.supervisor.ending("janus:lounge"))
+        await until(lambda: called.house.supervisor.open_rooms.ending("janus:lounge"))
         assert await called.send(event("created")) == JanusHookOutcome(opened=1)
         assert await called.send(event("joined")) == JanusHookOutcome(passed_over=1)
         assert await called.send(event("destroyed")) == JanusHookOutcome(ended=1)
@@ -199,7 +199,7 @@ async def test_a_room_that_is_created_again_while_it_is_reopened_stays_open() ->
         await asyncio.sleep(0)
         called.house.audience.leaving.clear()
         called.house.connector.sessions["janus:lounge"].over.set_result(RoomOver("it has ended"))
-        await until(lambda: called.house.supervisor.ending("janus:lounge"))
+        await until(lambda: called.house.supervisor.open_rooms.ending("janus:lounge"))
         recording = asyncio.Event()
         add = called.audit.add
 
