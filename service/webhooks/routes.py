@@ -17,7 +17,7 @@ from service.access.audit_entries import record
 from service.access.authenticate import Caller
 from service.access.dependency import allow, require_room_in_scope
 from service.access.idempotency import IdempotentRoute
-from service.access.keys import PLAIN, Role
+from service.access.keys import Role
 from service.access.names import PlainText
 from service.access.scope import RoomGlob, glob_in_scope, require_new_in_scope
 from service.access.sealing import CannotOpen, Seal
@@ -100,7 +100,7 @@ class NewWebhook(_Body):
         description="Id of a room, or a glob over ids (`*`, `?`). It must lie within the key's"
         " rooms, and is theirs by default if the key is for one id or glob.",
     )
-    description: PlainText = Field("", max_length=200, pattern=PLAIN)
+    description: PlainText = ""
 
 
 class WebhookUpdate(_Body):
