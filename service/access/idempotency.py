@@ -36,6 +36,7 @@ EXEMPT: Mapping[str, str] = {
 REPEATABLE: Mapping[str, str] = {
     "open_room": "the second time finds the room open",
     "request_alert_action": "the action's id is derived from the key",
+    "report_action_result": "the first result stands, and the same again changes nothing",
     "create_publish_token": "a token that nobody was given admits nobody",
     "acknowledge_alert": "the alert's state allows it once",
     "resolve_alert": "the alert's state allows it once",

@@ -111,8 +111,12 @@ def check_text(text: str) -> str:
     return text
 
 
-PlainText = Annotated[str, AfterValidator(check_text)]
-"""Description in a request, checked by `check_text`."""
+PlainText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN),
+    AfterValidator(check_text),
+]
+"""Description in a request, checked by `check_text`. Spaces around it are dropped."""
 
 
 def _is_plain(name: str, at: int) -> bool:

@@ -79,13 +79,19 @@ class Person:
     def reopen(
         self, alert: Alert, history: Sequence[Step], to: ReopenTo, reason: str = ""
     ) -> Decision:
-        """Overturn an outcome, or put the alert back: an open one has no owner."""
+        """Overturn an outcome, or put the alert back: an open one has no owner.
+
+        An alert that was decided while it was provisional has the handling of that time. Reopened,
+        it has the handling of the words that were said in the end.
+        """
         allowed = {AlertState.RESOLVED}
         if to is AlertState.OPEN:
             allowed |= {AlertState.ACKNOWLEDGED}
         _require(alert, history, "reopen", allowed)
         owner = "" if to is AlertState.OPEN else alert.owner or self.name
-        after = replace(alert, state=AlertState(to), outcome=None, owner=owner)
+        after = replace(
+            alert, state=AlertState(to), outcome=None, owner=owner, handling=_handling_of(alert)
+        )
         return self._updated(after, "reopen", reason)
 
     def assign(self, alert: Alert, history: Sequence[Step], owner: str = "") -> Decision | None:
@@ -128,6 +134,18 @@ def let_stand(now: datetime, why: str) -> Decide:
         return Decision(AlertUpdated(after), Step(alert.id, now, EARSHOT, "stand", why))
 
     return decide
+
+
+def _handling_of(alert: Alert) -> Handling:
+    """Return the handling of the gravest match.
+
+    A match about self-harm without a sub-category says too little: the alert's own handling stays.
+    """
+    if not alert.matches:
+        return alert.handling
+    gravest = alert.matches[0]
+    known = gravest.subcategory or gravest.handling is Handling.OFFENCE
+    return gravest.handling if known else alert.handling
 
 
 def _require(

@@ -88,10 +88,6 @@ _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=_TEXT)]
 
-ToWhom = Annotated[
-    PlainText, StringConstraints(strip_whitespace=True, max_length=200, pattern=PLAIN)
-]
-
 Shown = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PLAIN)]
 """Value that a list of alerts is filtered by."""
 
@@ -120,7 +116,7 @@ class Assignment(_Body):
 
 
 class Escalation(Reason):
-    to: ToWhom = Field("", description="Person or team; the operator's on-call by default.")
+    to: PlainText = Field("", description="Person or team; the operator's on-call by default.")
 
 
 class Note(_Body):

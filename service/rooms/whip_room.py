@@ -120,7 +120,7 @@ class WhipRoom:
     async def record_mute(self, speaker_id: str, *, muted: bool) -> bool:
         if muted:
             await self._muted.muted_by_room(speaker_id)
-        elif speaker_id in self._muted:
+        else:  # not muted yet, perhaps: a mute that was asked for may be confirmed later
             await self._muted.lifted(speaker_id)
         await self._show_muted(speaker_id, muted=muted)
         return True

@@ -121,13 +121,18 @@ class SqlActions:
             return bool((await connection.execute(delete(mutes).where(own))).rowcount)
 
     async def lifted(self, room_id: str, speaker_id: str) -> None:
-        """End a mute and store the unmute as an action on the alert that led to the mute."""
+        """End a mute and store the unmute as an action on the alert that led to the mute.
+
+        It also stands against a mute that the room server has been asked for and may yet confirm.
+        """
         here = and_(mutes.c.room_id == room_id, mutes.c.speaker_id == speaker_id)
         muted = select(actions).where(actions.c.id == mutes.c.action_id, here)
         async with self._database.write() as connection:
             row = (await connection.execute(muted)).first()
             await connection.execute(delete(mutes).where(here))
-            if row is None:  # the alert has expired
+            if row is None:
+                row = await _unconfirmed_mute(connection, room_id, speaker_id)
+            if row is None:  # no moderator asked for it, or the alert has expired
                 return
             done = _lifted(_action(row), self._clock)
             await connection.execute(insert(actions).values(asdict(done)))
@@ -198,6 +203,25 @@ async def _unmuted_later(connection: AsyncConnection, mute: ModeratorAction) -> 
         actions.c.requested_at > mute.requested_at,
     )
     return (await connection.execute(select(actions.c.id).where(later))).first() is not None
+
+
+async def _unconfirmed_mute(
+    connection: AsyncConnection, room_id: str, speaker_id: str
+) -> Row[Any] | None:
+    """Return the latest mute that a webhook carried, has no result, and no unmute came after."""
+    mine = and_(
+        actions.c.room_id == room_id,
+        actions.c.speaker_id == speaker_id,
+        actions.c.action == RoomAction.MUTE,
+        actions.c.carrier == Carrier.WEBHOOK,
+        actions.c.state != ActionState.DONE,
+        actions.c.confirmed_by == "",
+    )
+    latest = select(actions).where(mine).order_by(actions.c.requested_at.desc()).limit(1)
+    row = (await connection.execute(latest)).first()
+    if row is None or not await _is_room_open(connection, _action(row)):
+        return None
+    return None if await _unmuted_later(connection, _action(row)) else row
 
 
 async def _is_muted(connection: AsyncConnection, action: ModeratorAction) -> bool:

@@ -146,6 +146,7 @@ class SqlAlerts:
                 "state": after.state,
                 "owner": after.owner,
                 "outcome": after.outcome,
+                "handling": after.handling,
                 "provisional": after.provisional,
                 "escalated_at": after.escalated_at,
                 "escalated_to": after.escalated_to,

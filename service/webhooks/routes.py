@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.idempotency import IdempotentRoute
-from service.access.keys import PLAIN
 from service.access.names import PlainText
 from service.access.scope import RoomGlob, glob_in_scope, require_new_in_scope
 from service.clock import Timestamp
@@ -46,7 +45,7 @@ class NewWebhook(_Body):
         description="Id of a room, or a glob over ids (`*`, `?`). It must lie within the key's"
         " rooms, and is theirs by default if the key is for one id or glob.",
     )
-    description: PlainText = Field("", max_length=200, pattern=PLAIN)
+    description: PlainText = ""
 
 
 class WebhookUpdate(_Body):

@@ -207,3 +207,14 @@ def test_an_alert_that_is_over_cannot_be_escalated(alert: Alert) -> None:
 def test_a_refusal_says_what_was_done_before(done: str, said: str) -> None:
     with pytest.raises(Problem, match=f"since Ann {said} at"):
         BOB.acknowledge(DECIDED, [Step("a1", NOW, "Ann", done)])
+
+
+@pytest.mark.parametrize(
+    ("subcategory", "then"), [("ideation", Handling.HELP), ("", Handling.OFFENCE)]
+)
+def test_a_reopened_alert_has_the_handling_of_its_gravest_match(
+    subcategory: str, then: Handling
+) -> None:
+    gravest = replace(OPEN.matches[0], category="suicide_self_harm", subcategory=subcategory)
+    upheld = replace(DECIDED, matches=(gravest, *OPEN.matches[1:]))
+    assert BOB.reopen(upheld, [], AlertState.OPEN).event.alert.handling is then

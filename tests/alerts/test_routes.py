@@ -219,7 +219,9 @@ async def test_an_escalation_is_on_record_once(api: Api) -> None:
 )
 async def test_an_escalation_to_no_name_is_refused(api: Api, body: dict[str, Any]) -> None:
     async with api.caller("Mo") as mo:
-        assert (await mo.post("/v1/alerts/a1/escalate", json=body)).status_code == 422
+        refused = await mo.post("/v1/alerts/a1/escalate", json=body)
+        assert refused.status_code == 422
+        assert "items" not in refused.json()["detail"], "a name has characters"
         assert (await mo.post("/v1/alerts/a2/escalate", json={})).status_code == 404
         assert (await mo.get("/v1/alerts?escalated=perhaps")).status_code == 422
 

@@ -149,13 +149,16 @@ def test_an_answer_survives_a_crash_and_no_secret_is_readable(server: Server, al
         hook = send(client, "/v1/webhooks", "hooked-once", {"url": f"{HOOK}y"})
         first = send(client, f"/v1/alerts/{alert}/actions", "cut-action", action)
         noted = send(client, f"/v1/alerts/{alert}/notes", "cut-note", note)
-    assert [one.status_code for one in (made, hook, first, noted)] == [201, 201, 202, 200]
+        report = f"/v1/actions/{first.json()['id']}/result"
+        told = send(client, report, "cut-result", {"outcome": "done"})
+    codes = [one.status_code for one in (made, hook, first, noted, told)]
+    assert codes == [201, 201, 202, 200, 200]
     server.kill()
     for file in Path(server.data).glob("earshot.db*"):
         content = file.read_bytes()
         for secret in (made.json()["secret"], hook.json()["secret"]):
             assert secret.encode() not in content, file.name
-    forget_latest_answers(Path(server.data) / "earshot.db", 2)
+    forget_latest_answers(Path(server.data) / "earshot.db", 3)
     server.start()
     with server.client() as client:
         again = send(client, "/v1/keys", "made-once", asked)
@@ -168,6 +171,7 @@ def test_an_answer_survives_a_crash_and_no_secret_is_readable(server: Server, al
         unknown = send(client, f"/v1/alerts/{alert}/notes", "cut-note", note)
         assert unknown.status_code == 409
         assert unknown.json()["type"] == "urn:earshot:problem:outcome-unknown"
+        assert send(client, report, "cut-result", {"outcome": "done"}).json() == told.json()
         case = client.get(f"/v1/alerts/{alert}").json()
         assert json.dumps(case["actions"]).count("After the crash.") == 1
         assert json.dumps(case["history"]).count("before the crash") == 1

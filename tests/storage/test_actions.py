@@ -231,6 +231,34 @@ async def test_an_unmute_at_the_room_server_is_on_record_in_the_alert_that_muted
     assert (await types(database)).count("action.done") == 2
 
 
+@pytest.mark.parametrize("muted_first", [True, False])
+async def test_a_mute_that_is_confirmed_after_the_room_servers_own_unmute_mutes_nobody(
+    actions: SqlActions, muted_first: bool
+) -> None:
+    await actions.request(MUTE)
+    if muted_first:
+        await actions.record_room_mute("lobby", "ann")
+    for _ in range(2):
+        await actions.lifted("lobby", "ann")
+    assert (await finish(actions, MUTE, after_s=10)).state is ActionState.DONE
+    assert await actions.muted("lobby") == frozenset()
+    kinds = [(one.action, one.requested_by) for one in await actions.of_alert("a1")]
+    assert kinds == [
+        (RoomAction.MUTE, MUTE.requested_by),
+        (RoomAction.UNMUTE, "the room server"),
+    ], "the unmute is on record once"
+
+
+async def test_an_unmute_at_the_room_server_of_nobodys_mute_is_no_action(
+    actions: SqlActions,
+) -> None:
+    await actions.lifted("lobby", "ann")
+    await actions.request(MUTE)
+    await finish(actions, MUTE, ActionOutcome.FAILED)
+    await actions.lifted("lobby", "ann")
+    assert [one.action for one in await actions.of_alert("a1")] == [RoomAction.MUTE]
+
+
 async def test_nobody_is_muted_in_a_room_that_has_ended(
     actions: SqlActions, database: Database
 ) -> None:

@@ -440,3 +440,8 @@ async def test_a_decided_alert_keeps_the_handling_that_it_was_decided_under(
     after = await alerts.get("a1")
     assert after is not None
     assert after.handling is (Handling.HELP if decided else Handling.OFFENCE)
+    if decided:
+        await alerts.decide("a1", partial(MO.reopen, to=AlertState.OPEN))
+        upheld = await alerts.decide("a1", partial(MO.resolve, outcome=Outcome.UPHELD))
+        assert upheld is not None, "reopened, it is about what was said in the end"
+        assert (upheld.handling, upheld.outcome) == (Handling.OFFENCE, Outcome.UPHELD)
