@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 
 from service.alerts.alert import AlertRaised
 from service.clock import utc_now
+from service.rooms.actions import RoomAction
 from service.storage.actions import SqlActions
 from service.storage.alerts import SqlAlerts
 from service.storage.engine import Database
@@ -64,23 +67,34 @@ def publish(server: Server, token: str) -> httpx.Response:
 
 
 @pytest.mark.anyio
-async def test_an_action_requested_before_a_crash_is_done_after_it(tmp_path: Path) -> None:
-    """The server dies between request and action, and returns to the room."""
+async def test_an_action_requested_before_a_crash_is_neither_lost_nor_called_done(
+    tmp_path: Path,
+) -> None:
+    """The server dies after two requests. One of them has expired when it returns."""
     with Server(tmp_path) as server:
         with server.client() as client:
             client.post("/v1/rooms", json={**ROOM, "id": "lobby"}).raise_for_status()
         server.kill()
+        now = utc_now()
+        lasting = replace(
+            an_action("ac_2", RoomAction.WARN),
+            requested_at=now,
+            expires_at=now + timedelta(minutes=10),
+        )
         database = Database(f"sqlite:///{tmp_path / 'earshot.db'}")
         try:
-            await SqlAlerts(database).commit(a_transcript(), [AlertRaised(an_alert(at=utc_now()))])
-            await SqlActions(database).request(an_action())
+            await SqlAlerts(database).commit(a_transcript(), [AlertRaised(an_alert(at=now))])
+            for action in (an_action(), lasting):
+                await SqlActions(database).request(action)
         finally:
             await database.close()
         server.start()
         with server.client() as client:
 
-            def done() -> bool:
-                (action,) = client.get("/v1/alerts/a1").json()["actions"]
-                return bool(action["state"] == "done")
+            def state(id_: str) -> str:
+                return str(client.get(f"/v1/actions/{id_}").json()["state"])
 
-            await until(done, 10)
+            await until(lambda: state("ac_1") == "failed", 30)
+            assert state("ac_2") == "pending"
+            client.post("/v1/actions/ac_2/result", json={"outcome": "done"}).raise_for_status()
+            assert (state("ac_1"), state("ac_2")) == ("failed", "done")
