@@ -16,7 +16,8 @@ from service.app import provide_front
 from service.clock import utc_now
 from service.metrics import Metrics
 from service.roles.common import Common
-from service.roles.front import Front, PolicyWorkers, build_front, build_services, run_front
+from service.roles.front import Front, PolicyWorkers, build_front, build_services
+from service.roles.front_loops import run_front
 from service.roles.ingest import Ingest, build_ingest, run_ingest
 from service.roles.stores import stores_on
 from service.roles.transcription import make_recogniser

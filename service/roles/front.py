@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-
-import structlog
 
 from asr.models import MICRO, MICRO_NOTICE
 from policies.finding import PackInvalid
@@ -21,13 +16,12 @@ from service.access.sealing import Seal
 from service.alerts.helplines import Helpline, load_helplines
 from service.alerts.ports import ActionRequests, ActionStore, AlertStore
 from service.clock import Clock
-from service.errors import ConfigurationError, StoreAway
+from service.errors import ConfigurationError
 from service.feed.broadcaster import Broadcaster
 from service.feed.static import ConsoleFiles
 from service.listening.ports import HearingStore
 from service.metrics import Metrics
 from service.roles.common import Common
-from service.roles.loops import cancel_all, run_again
 from service.roles.ports import ForFront, ForIngest
 from service.roles.stores import Stores
 from service.roles.transcription import OwnModel, Workers
@@ -50,18 +44,12 @@ from service.rulebook.version import Origin
 from service.settings import Settings
 from service.storage.engine import Database
 from service.storage.event_log import SqlEventLog
-from service.storage.expiry import Expired, expire
-from service.verdict.overload import OverloadChanged, OverloadWatch, Pace, VerdictLag
-from service.webhooks import inbound
+from service.verdict.overload import OverloadWatch, VerdictLag
 from service.webhooks.address import parse_allowed
 from service.webhooks.inbound import Hooks, HookStore
 from service.webhooks.ports import ActionResults, WebhookStore
 from service.webhooks.relay import Relay
 from service.webhooks.sender import HttpSender
-
-log = structlog.get_logger()
-
-_EXPIRE_EVERY_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,72 +275,3 @@ def build_front(
         action_results=ingest.action_results,
         verdict_lag=ingest.verdict_lag,
     )
-
-
-@asynccontextmanager
-async def run_front(front: Front, settings: Settings) -> AsyncIterator[None]:
-    """Run the front's loops: feed, overload watch, webhooks, policies and expiry."""
-    await _resume_overload(front)
-
-    async def watch_policies() -> None:
-        folder = front.policy_folder
-        await (asyncio.Event().wait() if folder is None else folder.run())
-
-    async def expire_words() -> None:
-        await _expire(front, talk_hours=settings.talk_hours, alert_days=settings.alert_days)
-
-    async with asyncio.TaskGroup() as tasks:
-        loops = [
-            tasks.create_task(run_again(name, run, front.metrics), name=name)
-            for name, run in (
-                ("feed", front.broadcaster.run),
-                ("overload", front.overload.run),
-                ("webhooks", partial(front.relay.run, front.action_results)),
-                ("policies", watch_policies),
-                ("expiry", expire_words),
-            )
-        ]
-        try:
-            yield
-        finally:
-            front.broadcaster.close()
-            await cancel_all(loops)
-            await front.webhook_sender.close()
-
-
-async def _resume_overload(front: Front) -> None:
-    """Go on from the last overload event, so that an overload of an earlier run is ended."""
-    last = await front.events.last(OverloadChanged.type)
-    if last is not None:
-        front.overload.resume(Pace(last.data["state"]), last.data.get("measure", "none"))
-
-
-async def _expire(front: Front, *, talk_hours: int, alert_days: int) -> None:
-    """Remove what has expired, and say so once the files have nothing of it any more."""
-    removed = Expired()
-    while True:
-        now = front.clock()
-        await front.webhooks.expire(now - timedelta(days=alert_days))
-        await front.answers.expire()
-        await front.hook_store.forget_calls(now - inbound.REMEMBERED_FOR)
-        gone = await expire(
-            front.database, front.clock(), talk_hours=talk_hours, alert_days=alert_days
-        )
-        removed = removed.plus(gone)
-        counts = {"talk": removed.talk, "alerts": removed.alerts, "events": removed.events}
-        if await _erase_removed(front):
-            log.info("words.expired", **counts)
-            removed = Expired()
-        else:
-            log.info("words.removed_from_tables", **counts)
-        await asyncio.sleep(_EXPIRE_EVERY_S)
-
-
-async def _erase_removed(front: Front) -> bool:
-    """Clear the files. A disk without space for it must not repeat the whole round at once."""
-    try:
-        return await front.database.erase_removed(front.clock())
-    except StoreAway:
-        front.metrics.failures.labels("erasing words").inc()
-        log.warning("words.not_erased", remedy="give the database's disk as much free space again")
-        return False

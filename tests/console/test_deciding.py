@@ -130,7 +130,7 @@ def test_an_alert_is_escalated_by_key_and_everybody_sees_to_whom(visit: Open, se
     for one in (here, watching):
         expect(one.article(alert.id)).to_contain_text("escalated to Night team")
     expect(watching.page.locator("[aria-live=polite]").first).to_contain_text(
-        "Escalated to Night team: Mallory"
+        "Escalated to Night team: \u2068Mallory\u2069"
     )
     expect(here.case.locator(".case-top")).to_contain_text("escalated to Night team")
     expect(here.case.locator(".history")).to_contain_text("escalated it to Night team")

@@ -139,6 +139,7 @@ def test_a_critical_alert_is_shown_and_announced_at_once(visit: Open, seed: Seed
     expect(here.article(critical.id)).to_be_visible()
     assertive = here.page.locator("[aria-live=assertive]")
     expect(assertive).to_contain_text(re.compile("critical", re.IGNORECASE))
+    expect(assertive).to_contain_text(f"\u2068{critical.speaker_name}\u2069 in ")
 
 
 def test_a_burst_of_fifty_alerts_is_shown_in_full(visit: Open, seed: Seed) -> None:

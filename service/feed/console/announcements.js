@@ -11,7 +11,7 @@ const EXCERPT = 160;
 function names(store, alert) {
   return {
     severity: words(`severity.${alert.severity}`),
-    name: alert.speaker_name,
+    name: `\u2068${alert.speaker_name}\u2069`, // the name may run from right to left
     room: roomTitle(store.state, alert.room_id),
     rule: ruleText(store.state.policies, alert.matches[0], language()).title,
   };
@@ -30,8 +30,7 @@ export function maskedExcerpt(alert) {
 export function notificationWords(store, alert) {
   const said = names(store, alert);
   return {
-    // The name may run from right to left.
-    title: words("notify.title", { ...said, name: `\u2068${said.name}\u2069` }),
+    title: words("notify.title", said),
     body: `${said.rule}\n\u201c${[...maskedExcerpt(alert)].slice(0, EXCERPT).join("")}\u201d`,
   };
 }
