@@ -8,7 +8,9 @@ second.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+from collections.abc import AsyncIterator
 
 BEAT_S = 0.02
 """Time between beats: the length of most Opus frames (RFC 7587), so one beat for each packet."""
@@ -45,3 +47,26 @@ async def sleep_awake(seconds: float) -> None:
         step_s, began_s = min(_STEP_S, seconds), loop.time()
         await asyncio.sleep(step_s)
         seconds -= min(loop.time() - began_s, 2 * step_s)
+
+
+@contextlib.asynccontextmanager
+async def timeout_awake(seconds: float) -> AsyncIterator[None]:
+    """Limit a block as `asyncio.timeout` does, without counting a time of standing still.
+
+    What arrived in the meantime is read first.
+
+    Raises:
+        TimeoutError: The block took longer.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+
+        async def expire() -> None:
+            await sleep_awake(seconds)
+            limit.reschedule(loop.time())
+
+        expiring = asyncio.create_task(expire(), name="timeout")
+        try:
+            yield
+        finally:
+            expiring.cancel()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.beat import BEAT_S, next_beat, sleep_awake, until_beat
+from service.beat import BEAT_S, next_beat, sleep_awake, timeout_awake, until_beat
 
 NOW_S = st.floats(0, 1e6)
 
@@ -45,3 +45,22 @@ async def test_a_sleep_of_people_does_not_count_a_stand_still() -> None:
         await asyncio.sleep(0)
     assert not sleeping.done()
     await sleeping
+
+
+@pytest.mark.anyio
+async def test_a_block_that_takes_too_long_is_ended() -> None:
+    with pytest.raises(TimeoutError):
+        async with timeout_awake(0.05):
+            await asyncio.Event().wait()
+
+
+@pytest.mark.anyio
+async def test_what_arrived_while_the_process_stood_still_is_in_time() -> None:
+    arrived = asyncio.Event()
+    async with timeout_awake(1.2):
+        await asyncio.sleep(0)  # the time runs
+        asyncio.get_running_loop().call_later(0.5, arrived.set)
+        time.sleep(1.3)  # noqa: ASYNC251 - the process stands still
+        await arrived.wait()
+        await asyncio.sleep(0)
+    assert arrived.is_set()

@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import unquote
 
 from sqlalchemy import URL
@@ -51,6 +52,9 @@ _DELIMITERS = frozenset(":/?#[]@")
 _HOST = re.compile(
     r"(?:\[([0-9A-Fa-f:.]+(?:%25[\w.~-]+)?)\]|([\w.~%-]*))(?::(\d{1,5})?)?", re.ASCII
 )
+_LAST_PORT = 65_535
+_ROOT_CERTIFICATE = "~/.postgresql/root.crt"
+"""File in which libpq and asyncpg look for the authority's certificate."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 ENCODE = (
@@ -140,7 +144,7 @@ def _places_of(hosts: str, ports: str) -> list[tuple[str, str]]:
     names = hosts.split(",")
     numbers = ports.split(",") if ports else [""]
     if any(number and not number.isdecimal() for number in numbers):
-        raise _refusal("a port is a number")
+        raise _refusal(f"a port is a number from 1 to {_LAST_PORT}")
     places = []
     for at, name in enumerate(names):
         given = numbers[at] if len(numbers) == len(names) else numbers[0]
@@ -187,6 +191,15 @@ def _check_tls(mapped: dict[str, str]) -> None:
         if system is None:
             raise _refusal("sslrootcert=system finds no certificates here; name a file")
         mapped |= {"sslrootcert": system, "sslmode": "verify-full"}
+    if mode.startswith("verify-") and not (
+        mapped.get("sslrootcert")
+        or os.environ.get("PGSSLROOTCERT")
+        or Path(os.path.expanduser(_ROOT_CERTIFICATE)).exists()
+    ):
+        raise _refusal(
+            f"sslmode={mode} needs sslrootcert: name the file with the authority's certificate, or"
+            " write sslrootcert=system for the authorities that this system trusts"
+        )
     for name in _FILES:
         if name in mapped and not os.access(mapped[name], os.R_OK):
             raise _refusal(f"{name} names no file that this user may read")
@@ -210,6 +223,8 @@ def _make(
     database: str,
     query: dict[str, str],
 ) -> URL:
+    if any(port and not 0 < int(port) <= _LAST_PORT for _, port in places):
+        raise _refusal(f"a port is a number from 1 to {_LAST_PORT}")
     host, port = places[0] if places else ("", "")
     single = len(places) == 1 and not host.startswith("/")
     if places and not single:

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpcore
 
+from service.beat import timeout_awake
 from service.errors import Problem
 from service.webhooks.address import (
     Address,
@@ -112,7 +113,7 @@ class HttpSender:
         began, total_s = time.monotonic(), min(total_s or self._total_s, self._total_s)
         try:
             target = parse_target(url, self._allowed)
-            async with asyncio.timeout(total_s):
+            async with timeout_awake(total_s):
                 answer = await self._send(target, headers, body, may_send)
         except _NotSent:
             answer = Answer(error=NOT_SENT)

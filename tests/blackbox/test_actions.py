@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,6 +36,7 @@ PHRASES = [
 ]
 TIMEOUT_S = 4
 SOON_S = 30.0
+LONGER_THAN_AN_ANSWER_S = 13.0
 
 Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
 
@@ -381,3 +383,34 @@ async def test_the_last_words_before_a_confirmed_removal_or_end_are_heard(
             kinds = [event["type"] for event in at.feed.events]
             before = kinds[: kinds.index("speaker.left")]
             assert before.count("alert.raised") == 2, "the speaker was heard until it was confirmed"
+
+
+@pytest.mark.drill
+async def test_a_confirmation_that_came_while_the_server_stood_still_is_taken(
+    tmp_path: Path,
+) -> None:
+    asked, stopped = threading.Event(), threading.Event()
+
+    def confirm(body: dict[str, Any]) -> tuple[int, bytes]:
+        asked.set()
+        stopped.wait(SOON_S)
+        return says("done", "microphone off")(body)
+
+    with serve(tmp_path / "data", **impatient()) as server:
+        async with desk(server) as at:
+            await at.speak("lobby", script(PHRASES[0]))
+            alert = await at.feed.has("alert.raised", room_id="lobby", seconds=SOON_S)
+            with receiving(confirm) as receiver:
+                async with at.hooked(receiver, "lobby"):
+                    action = await at.act(alert["id"], "mute_speaker")
+                    await asyncio.to_thread(asked.wait, SOON_S)
+                    assert server.process is not None
+                    server.process.send_signal(signal.SIGSTOP)
+                    try:
+                        stopped.set()
+                        await asyncio.sleep(LONGER_THAN_AN_ANSWER_S)
+                    finally:
+                        server.process.send_signal(signal.SIGCONT)
+                    done = await at.feed.has("action.done", id=action["id"], seconds=SOON_S)
+            assert (done["detail"], done["late"]) == ("microphone off", True)
+            assert len(receiver.got) == 1

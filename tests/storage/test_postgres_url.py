@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -79,7 +80,7 @@ def test_each_form_of_host_reaches_the_driver(url: str, hosts: str, dsn: str) ->
     ("given", "mapped"),
     [
         ("channel_binding=prefer&gssencmode=disable&keepalives=1&sslsni=1", {}),
-        ("sslmode=verify-full&ssl_min_protocol_version=TLSv1.2", None),
+        ("sslmode=require&ssl_min_protocol_version=TLSv1.2", None),
         ("keepalives_idle=9", {"tcp_keepalives_idle": "9"}),
         ("tcp_user_timeout=8", {"tcp_user_timeout": "8"}),
         ("application_name=ours&options=-c%20work_mem%3D8MB", None),
@@ -106,14 +107,26 @@ def test_each_parameter_is_mapped(given: str, mapped: dict[str, str] | None) -> 
         ("hostaddr=10.0.0.1", "hostaddr is not supported"),
         ("require_auth=scram-sha-256", "require_auth is not supported"),
         ("sslmode=always", "sslmode is one of disable, allow, prefer, require, verify-ca"),
+        ("sslmode=verify-full", "sslmode=verify-full needs sslrootcert: name the file"),
+        ("port=99999", "a port is a number from 1 to 65535"),
+        ("port=0", "a port is a number from 1 to 65535"),
         ("sslrootcert=/nowhere", "sslrootcert names no file that this user may read"),
         ("connect_timeout=soon", "connect_timeout is a whole number"),
         ("target_session_attrs=standby", "target_session_attrs can only be read-write, primary"),
         ("sslmode", "a parameter after ? has no value"),
     ],
 )
-def test_each_parameter_without_a_counterpart_is_named(given: str, said: str) -> None:
+def test_each_parameter_without_a_counterpart_is_named(
+    given: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
     assert said in refusal(f"{ASIDE}?{given}")
+
+
+def test_a_port_that_does_not_exist_is_refused() -> None:
+    assert "a port is a number from 1 to 65535" in refusal("postgresql://me:secret@h:65536/ear")
+    assert "a port is a number from 1 to 65535" in refusal("postgresql://h:1,i:99999/ear")
 
 
 def test_no_form_of_the_parsed_address_shows_the_password() -> None:
