@@ -55,6 +55,7 @@ def test_a_form_never_hides_the_matched_words(visit: Open, seed: Seed) -> None:
             expect(here.case.locator(".line").last).to_contain_text(f"number {number}")
             expect_shown(words)
         here.press("Escape")
+        expect(here.case.locator(".decide")).to_have_count(0)  # its keys are off only then
 
 
 def expect_shown(thing: Locator) -> None:
