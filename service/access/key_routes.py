@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.access.audit import Action
@@ -17,6 +17,7 @@ from service.access.dependency import allow
 from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Key, Role, digest_of, make_key
 from service.access.names import PlainName, describe_same_name
+from service.access.no_store import NO_STORE
 from service.access.parts import Parts
 from service.access.scope import MOST_GLOBS, RoomGlob
 from service.errors import Problem
@@ -71,10 +72,13 @@ class Keys:
     next_cursor: str | None = None
 
 
-@router.post("/v1/keys", status_code=201, summary="Create a key for a person or a machine")
-async def create_key(
-    body: NewKey, request: Request, response: Response, parts: Parts, caller: Manages
-) -> CreatedKey:
+@router.post(
+    "/v1/keys",
+    status_code=201,
+    summary="Create a key for a person or a machine",
+    dependencies=[NO_STORE],
+)
+async def create_key(body: NewKey, request: Request, parts: Parts, caller: Manages) -> CreatedKey:
     """The secret is shown only once; the server keeps its hash."""
     refuse_scoped_admin(body.role, body.rooms)
     lifetime = None if body.expires_in_days is None else timedelta(days=body.expires_in_days)
@@ -83,7 +87,6 @@ async def create_key(
     if same is not None:
         raise Problem(409, "Name taken", describe_same_name(key.name, same))
     await record(request, caller, Action.KEY_MADE, key.id, key.purpose())
-    response.headers["Cache-Control"] = "no-store"
     return CreatedKey(**asdict(key), secret=secret)
 
 

@@ -16,6 +16,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.idempotency import IdempotentRoute
 from service.access.keys import PLAIN, Role, digest_of
+from service.access.no_store import NO_STORE
 from service.access.publish_tokens import make_token
 from service.access.scope import require_new_in_scope
 from service.clock import Clock, Timestamp
@@ -237,7 +238,10 @@ async def close_room(
 
 
 @router.post(
-    "/v1/rooms/{room_id}/publish-tokens", status_code=201, summary="Create a publish token"
+    "/v1/rooms/{room_id}/publish-tokens",
+    status_code=201,
+    summary="Create a publish token",
+    dependencies=[NO_STORE],
 )
 async def create_publish_token(
     room_id: RoomId, body: NewToken, request: Request, parts: Parts, caller: Manages

@@ -17,6 +17,7 @@ from service.access.authenticate import Caller
 from service.access.dependency import allow
 from service.access.idempotency import IdempotentRoute
 from service.access.keys import Role
+from service.access.no_store import NO_STORE
 from service.access.scope import MOST_GLOBS, RoomGlob
 from service.access.sealing import Seal
 from service.clock import Clock
@@ -135,7 +136,12 @@ async def receive_room_event(
     return HookReceipt(done)
 
 
-@router.post("/v1/hooks/secrets", status_code=201, summary="Create a secret for a room server")
+@router.post(
+    "/v1/hooks/secrets",
+    status_code=201,
+    summary="Create a secret for a room server",
+    dependencies=[NO_STORE],
+)
 async def create_hook_secret(
     body: NewHookSecret, request: Request, parts: Parts, caller: Manages
 ) -> CreatedHookSecret:

@@ -14,6 +14,7 @@ from service.access.audit import Action
 from service.access.audit_entries import record
 from service.access.idempotency import IdempotentRoute
 from service.access.names import PlainText
+from service.access.no_store import NO_STORE
 from service.access.scope import RoomGlob, glob_in_scope, require_new_in_scope
 from service.clock import Timestamp
 from service.errors import Problem
@@ -93,7 +94,7 @@ class RotatedSecret:
     old_secret_until: Timestamp
 
 
-@router.post("/v1/webhooks", status_code=201, summary="Create a webhook")
+@router.post("/v1/webhooks", status_code=201, summary="Create a webhook", dependencies=[NO_STORE])
 async def create_webhook(
     body: NewWebhook, request: Request, response: Response, parts: Parts, caller: Manages
 ) -> CreatedWebhook:
@@ -175,7 +176,11 @@ async def delete_webhook(
     log.info("webhook.deleted", webhook=webhook_id, dropped=waiting, by=caller.key_id)
 
 
-@router.post("/v1/webhooks/{webhook_id}/rotate", summary="Rotate a webhook's secret")
+@router.post(
+    "/v1/webhooks/{webhook_id}/rotate",
+    summary="Rotate a webhook's secret",
+    dependencies=[NO_STORE],
+)
 async def rotate_webhook_secret(
     webhook_id: WebhookId, request: Request, parts: Parts, caller: Manages
 ) -> RotatedSecret:
