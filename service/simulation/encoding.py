@@ -44,9 +44,11 @@ class SentLine:
             audible sample. A clip's silent margins are outside.
         started, ended: Moments at which those two packets were sent; None: not yet, or never
             because there was no connection.
+        stalled_s: Longest time by which a packet of it came later after the one before it than it
+            should: the simulation itself was busy, and its listeners hear a hole.
     """
 
-    __slots__ = ("ended", "first", "last", "line", "speaker", "started")
+    __slots__ = ("_before", "ended", "first", "last", "line", "speaker", "stalled_s", "started")
 
     def __init__(self, speaker: ScriptedSpeaker, line: Line, first: int, last: int) -> None:
         self.speaker = speaker
@@ -55,6 +57,8 @@ class SentLine:
         self.last = last
         self.started: Moment | None = None
         self.ended: Moment | None = None
+        self.stalled_s = 0.0
+        self._before: tuple[int, float] | None = None
 
     def mark_sent(self, pts: int, now_s: float) -> None:
         """Note that a packet of the speaker has been sent."""
@@ -62,6 +66,12 @@ class SentLine:
             self.started = Moment.now(now_s)
         if self.last <= pts and self.started is not None and self.ended is None:
             self.ended = Moment.now(now_s)
+        if self.first <= pts <= self.last:
+            if self._before is not None:
+                pts_before, before_s = self._before
+                late_s = now_s - before_s - (pts - pts_before) / SAMPLE_RATE
+                self.stalled_s = max(self.stalled_s, late_s)
+            self._before = (pts, now_s)
 
 
 @dataclass(frozen=True, slots=True)

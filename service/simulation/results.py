@@ -49,6 +49,7 @@ class LineResult:
     Attributes:
         from_s, to_s: Times between which it is audible, sent or not.
         sent: True where all of its sound was sent.
+        stalled_s: Longest stall of the simulation itself while the line was sent.
         heard: Words of its transcripts.
     """
 
@@ -60,6 +61,7 @@ class LineResult:
     alerts: bool
     rule: str
     sent: bool
+    stalled_s: float
     heard: str
     alert_ids: Sequence[str]
     after_words_s: float | None

@@ -196,6 +196,7 @@ def _result(tally: _LineTally) -> LineResult:
         alerts=line.alerts,
         rule=line.rule,
         sent=sent.ended is not None,
+        stalled_s=round(sent.stalled_s, 3),
         heard=tally.heard,
         alert_ids=tuple(alert.id for alert in tally.alerts),
         after_words_s=tally.latency_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,9 +52,28 @@ def test_a_fault_names_what_is_on_record_around_it() -> None:
     log = [FeedEvent(str(n), "transcript.heard", data, 0.0) for n, data in enumerate((heard, late))]
     (fault,) = Aftermath([violation], [], [], [], [], log).faults()
     assert fault == (
-        "ann at 12:00:00.000000: 0 alerts, not inside a gap; on record: "
+        "ann at 12:00:00.000000: 0 alerts, not inside a gap; its client stood still for 0.00 s; "
+        "on record: "
         "transcript.heard 12:00:00.100 to 12:00:01.000 you foo"
     )
+
+
+def test_a_line_in_which_its_own_client_stood_still_proves_nothing_nor_do_many() -> None:
+    start = datetime(2026, 5, 17, 12, tzinfo=UTC)
+    said = Violation("ann", "you fool", start, start + timedelta(seconds=2))
+    torn = replace(said, stalled_s=0.6)
+    alert = {
+        "speaker_id": "ann",
+        "speech_started_at": "2026-05-17T12:00:00.100Z",
+        "speech_ended_at": "2026-05-17T12:00:02.000Z",
+    }
+    assert not Aftermath([replace(said, stalled_s=0.1)], [alert], [], [], []).faults()
+    others = [replace(said, speaker_id=f"bob{number}") for number in range(10)]
+    alerts = [alert | {"speaker_id": other.speaker_id} for other in others]
+    assert not Aftermath([torn, *others], alerts, [], [], []).faults()
+    assert Aftermath([torn], [alert, alert], [], [], []).faults(), "two alerts are too many"
+    (fault,) = Aftermath([torn], [], [], [], []).faults()
+    assert fault.startswith("the clients stood still in 1 of 1 lines")
 
 
 @pytest.mark.anyio

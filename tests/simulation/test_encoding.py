@@ -90,3 +90,15 @@ def test_a_silent_clip_is_refused(tmp_path: Path) -> None:
     write_clip(tmp_path / "silent.opus", np.zeros(SAMPLE_RATE, np.int16))
     with pytest.raises(SimulationFailed, match="silent"):
         encode_speaker(speaker(1.0, clip=tmp_path / "silent.opus"), until_s=10)
+
+
+def test_a_line_says_for_how_long_its_own_client_stood_still_in_it() -> None:
+    (line,) = encode_speaker(speaker(1.0), until_s=5).lines
+    late_s = 0.0
+    for stamp in range(line.first - 5 * FRAME, line.last + 5 * FRAME, FRAME):
+        if stamp == line.first + 10 * FRAME:
+            late_s = 0.7  # from here on all packets are late, but none stands still
+        if stamp == line.last + FRAME:
+            late_s = 3.0  # after the line
+        line.mark_sent(stamp, stamp / SAMPLE_RATE + late_s)
+    assert line.stalled_s == pytest.approx(0.7)
