@@ -1,4 +1,4 @@
-"""What the routes of webhooks need: their parts, and a caller who may manage the webhook."""
+"""Parts that the routes of webhooks need, and the caller who may manage the webhook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may become of an action."""
+"""Steps from one state of an action to the next."""
 
 from __future__ import annotations
 

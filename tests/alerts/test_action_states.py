@@ -1,4 +1,4 @@
-"""Whatever happens to actions: none is done without a confirmation, and none is lost."""
+"""Property of actions: none is done without a confirmation, and none is lost."""
 
 from __future__ import annotations
 

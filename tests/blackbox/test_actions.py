@@ -140,7 +140,7 @@ class Desk:
         return found
 
     async def end(self, action: dict[str, Any], *, count: int = 1) -> dict[str, Any]:
-        """Wait for the event that tells of the action's end, and return its type with its data."""
+        """Wait for the action's final event; return its type and its data."""
 
         def ends() -> list[dict[str, Any]]:
             return [
@@ -173,13 +173,13 @@ async def desk(server: Server) -> AsyncIterator[Desk]:
 
 @dataclass(frozen=True)
 class Scene:
-    """What became of a mute in a room whose speaker says three phrases.
+    """Result of a mute in a room whose speaker says three phrases.
 
     Attributes:
         alert_id: Id of the first alert, because of which the mute was requested.
         asked: The action as it was requested.
-        end: The event that told of its end.
-        report: What was heard of the speaker.
+        end: Final event of the mute.
+        report: Report on the lines that were heard.
     """
 
     alert_id: str
