@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.console.conftest import Open
 from tests.console.seeding import Seed
@@ -136,6 +136,26 @@ def test_keys_act_on_the_open_case_after_its_alert_has_left_the_list(
     here.press("a")
     expect(here.article(mine.id)).to_have_attribute("data-state", "acknowledged")
     expect(here.article(other.id)).to_have_attribute("data-state", "open")
+
+
+def test_steps_reach_the_server_in_the_order_of_the_keys(visit: Open, seed: Seed) -> None:
+    seed.room()
+    alert = seed.alert()
+    here = visit(seed.key("Ann Moderator"))
+    here.article(alert.id).click()
+    held: list[Route] = []
+    here.page.route("**/acknowledge", lambda route: held.append(route))
+    here.press("a")
+    expect(here.article(alert.id)).to_have_attribute("data-state", "acknowledged")
+    here.press("d")
+    expect(here.case.get_by_role("radio").first).to_be_focused()
+    here.press("2", "Enter")
+    expect(here.article(alert.id)).to_have_attribute("data-state", "resolved")
+    here.page.wait_for_timeout(300)  # a decision that did not wait would be at the server now
+    held[0].continue_()
+    history = here.case.locator(".history")
+    expect(history.get_by_role("listitem")).to_have_count(2)
+    expect(history).to_contain_text("dismissed")
 
 
 def test_enter_before_the_box_has_the_focus_leaves_the_box_open(visit: Open, seed: Seed) -> None:

@@ -10,6 +10,18 @@ import { words } from "./words.js";
 /** @param {{notice, hint, tell, put, alertPath, session}} page */
 export function makeDeciding(store, { notice, hint, tell, put, alertPath, session }) {
   const { set } = store;
+  const turns = new Map(); // alert id -> its last step under way
+
+  /** Send the steps of one alert in the order of the keys: two requests at once may change places. */
+  async function inTurn(id, send) {
+    const turn = Promise.resolve(turns.get(id)).then(send, send);
+    turns.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (turns.get(id) === turn) turns.delete(id);
+    }
+  }
 
   /** Show the change, ask the server, and keep its answer or revert. Resolves to whether it worked. */
   async function step(id, name, body, change) {
@@ -19,7 +31,7 @@ export function makeDeciding(store, { notice, hint, tell, put, alertPath, sessio
     put(shown);
     const overtaken = () => store.state.alerts.get(id) !== shown; // by an event that came first
     try {
-      const answer = await post(alertPath(id, name), body);
+      const answer = await inTurn(id, () => post(alertPath(id, name), body));
       if (!overtaken()) put(answer);
       if (store.state.cases.has(id)) session.readCase(id);
       return true;
