@@ -47,7 +47,9 @@ class Rooms(Protocol):
 
     def set_muted(self, room_id: str, person: str, *, muted: bool) -> None: ...
 
-    async def apply_confirmed(self, room_id: str, action: RoomAction, person: str) -> None: ...
+    async def apply_confirmed(
+        self, room_id: str, action: RoomAction, person: str, requested_at: datetime
+    ) -> None: ...
 
 
 class ActionRunner:
@@ -245,7 +247,7 @@ class ActionRunner:
             while True:
                 try:
                     return await self._rooms.apply_confirmed(
-                        action.room_id, action.action, action.speaker_id
+                        action.room_id, action.action, action.speaker_id, action.requested_at
                     )
                 except StoreAway:
                     log.warning("action.store_away", id=action.id)

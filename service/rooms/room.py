@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -47,6 +48,10 @@ class Room:
     tags: Sequence[str] = ()
     listening: bool = True
     paused_at: Timestamp | None = None
+
+    def is_newer_than(self, requested_at: datetime | None) -> bool:
+        """Return whether the room was opened, perhaps anew, after a request for it was made."""
+        return requested_at is not None and self.joined_at > requested_at
 
 
 def state_on_record(state: RoomState, *, listening: bool) -> RoomState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 
 from service.errors import Problem
 from service.rooms.actions import CannotAct, Carrier, ImpossibleAction, Obstacle, RoomAction
@@ -75,20 +76,29 @@ class RoomActions:
         if opened is not None:
             opened.keeper.set_muted(person, muted=muted)
 
-    async def apply_confirmed(self, room_id: str, action: RoomAction, person: str) -> None:
+    async def apply_confirmed(
+        self, room_id: str, action: RoomAction, person: str, requested_at: datetime
+    ) -> None:
         """Do earshot's part of an action that the room server has confirmed.
+
+        It has none in a room that was opened anew under the same id after the request.
 
         Raises:
             StoreAway: The end of the room could not be put on record; call it again.
         """
         opened = self._open_rooms.get(room_id)
-        if opened is None:
+        if opened is None or opened.room.is_newer_than(requested_at):
             return
         if action is not RoomAction.END:
             await opened.keeper.apply_confirmed(action, person)
             return
         try:
-            await self._supervisor.close(room_id, ENDED_BY_MODERATOR)
+            await self._supervisor.close(
+                room_id,
+                ENDED_BY_MODERATOR,
+                farewell=ENDED_BY_MODERATOR,
+                requested_at=requested_at,
+            )
         except Problem as problem:
             if problem.status != 404:  # 404: it has ended meanwhile
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
@@ -148,7 +149,14 @@ class Supervisor:
         self.open_rooms.start_keeper(room, secrets, muted)
         log.info("room.opened", room=room.id, connector=room.connector["kind"])
 
-    async def close(self, room_id: str, reason: str = "closed by request") -> None:
+    async def close(
+        self,
+        room_id: str,
+        reason: str = "closed by request",
+        *,
+        farewell: str = _CLOSED,
+        requested_at: datetime | None = None,
+    ) -> None:
         """Stop listening.
 
         Where that cannot be put on record, the room stays open without its speakers, and may be
@@ -156,17 +164,18 @@ class Supervisor:
 
         Args:
             reason: Reason, for people.
+            farewell: Reason for which its speakers leave.
+            requested_at: Time of the request; a room that was opened anew after it stays.
 
         Raises:
             Problem: 404 where the room is not listened to.
         """
         async with self._one_at_a_time(room_id):
             room = await self.find(room_id)
-            if room.state is RoomState.ENDED:
+            if room.state is RoomState.ENDED or room.is_newer_than(requested_at):
                 raise Problem(404, "No such room", f"room {room_id!r} has ended already")
             opened = await self.open_rooms.stop_keeper(room_id)
-            moderated = reason == ENDED_BY_MODERATOR
-            await self._audience.room_left(room_id, reason if moderated else _CLOSED)
+            await self._audience.room_left(room_id, farewell)
             try:
                 await self._store.set_state(room_id, RoomState.ENDED, reason)
             except BaseException:  # the record says that it is open: listen to it again

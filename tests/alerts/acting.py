@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from service.alerts.action import ActionState, ModeratorAction
 from service.alerts.action_runner import ActionRunner
@@ -51,7 +52,9 @@ class Rooms:
     def set_muted(self, room_id: str, person: str, *, muted: bool) -> None:
         (self.muted.add if muted else self.muted.discard)(person)
 
-    async def apply_confirmed(self, room_id: str, action: RoomAction, person: str) -> None:
+    async def apply_confirmed(
+        self, room_id: str, action: RoomAction, person: str, requested_at: datetime
+    ) -> None:
         self.away -= 1
         if self.away >= 0:
             raise StoreAway("away")

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.blackbox.action_receiver import (
+from tests.blackbox.receiver import (
     Received,
     action_of,
     add_webhook,

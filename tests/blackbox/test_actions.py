@@ -8,11 +8,10 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from service.simulation.failed import SimulationFailed
 from service.simulation.results import ReceivedAlert, Report
 from service.simulation.run import simulate_room
 from service.simulation.script import DEMO_SCRIPT, Line, Script, ScriptedSpeaker
+from tests.blackbox.receiver import Answer, Received, Receiver, receiving
 from tests.e2e.following import Followed, following
 from tests.server import PYTHON, Server, clean_environment
 
@@ -37,8 +37,6 @@ PHRASES = [
 TIMEOUT_S = 4
 SOON_S = 30.0
 LONGER_THAN_AN_ANSWER_S = 13.0
-
-Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
 
 
 def script(*phrases: tuple[str, str], apart_s: float = 3.8) -> Script:
@@ -67,49 +65,12 @@ def serve(data: Path, **settings: str) -> Server:
     return Server(data, EARSHOT_WEBHOOK_ALLOW="127.0.0.1", **settings)
 
 
-@dataclass
-class Receiver:
-    """Webhook receiver of a room server; `answer` may be exchanged."""
-
-    answer: Answer
-    got: list[dict[str, Any]] = field(default_factory=list)
-    url: str = ""
-
-
-@contextlib.contextmanager
-def receiving(answer: Answer) -> Iterator[Receiver]:
-    receiver = Receiver(answer)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            receiver.got.append(body)
-            status, said = receiver.answer(body)
-            self.send_response(status)
-            self.send_header("content-length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        receiver.url = f"http://127.0.0.1:{http.server_address[1]}/"
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            http.shutdown()
-            thread.join()
-
-
 def says(outcome: str, reason: str) -> Answer:
     said = json.dumps({"outcome": outcome, "reason": reason}).encode()
-    return lambda body: (200, said)
+    return lambda one: (200, said)
 
 
-def nothing(body: dict[str, Any]) -> tuple[int, bytes]:
+def nothing(one: Received) -> tuple[int, bytes]:
     return 200, b""
 
 
@@ -226,9 +187,9 @@ async def evening(
 ) -> AsyncIterator[Evening]:
     second_phrase = threading.Event()
 
-    def confirm(body: dict[str, Any]) -> tuple[int, bytes]:
+    def confirm(one: Received) -> tuple[int, bytes]:
         second_phrase.wait(SOON_S)
-        return says("done", "microphone off")(body)
+        return says("done", "microphone off")(one)
 
     folder = tmp_path_factory.mktemp("actions")
     with serve(folder / "first", **impatient()) as first, serve(folder / "second") as second:
@@ -291,9 +252,9 @@ async def test_a_receiver_that_answers_failed_fails_the_action_with_its_reason(
         "failed",
         "the stage is locked",
     )
-    (sent,) = receiver.got
-    assert sent["data"]["id"] == end["id"]
-    assert sent["data"]["expires_at"] == end["expires_at"]
+    (sent,) = receiver.received
+    assert sent.data["id"] == end["id"]
+    assert sent.data["expires_at"] == end["expires_at"]
 
 
 async def test_a_room_server_reports_a_result_by_http(evening: Evening) -> None:
@@ -359,9 +320,9 @@ async def test_the_last_words_before_a_confirmed_removal_or_end_are_heard(
     """The second phrase follows the request; the third would follow the confirmation."""
     second_phrase = threading.Event()
 
-    def confirm(body: dict[str, Any]) -> tuple[int, bytes]:
+    def confirm(one: Received) -> tuple[int, bytes]:
         second_phrase.wait(SOON_S)
-        return says("done", "gone")(body)
+        return says("done", "gone")(one)
 
     with serve(tmp_path / "data") as server:
         async with desk(server) as at:
@@ -391,10 +352,10 @@ async def test_a_confirmation_that_came_while_the_server_stood_still_is_taken(
 ) -> None:
     asked, stopped = threading.Event(), threading.Event()
 
-    def confirm(body: dict[str, Any]) -> tuple[int, bytes]:
+    def confirm(one: Received) -> tuple[int, bytes]:
         asked.set()
         stopped.wait(SOON_S)
-        return says("done", "microphone off")(body)
+        return says("done", "microphone off")(one)
 
     with serve(tmp_path / "data", **impatient()) as server:
         async with desk(server) as at:
@@ -413,4 +374,4 @@ async def test_a_confirmation_that_came_while_the_server_stood_still_is_taken(
                         server.process.send_signal(signal.SIGCONT)
                     done = await at.feed.has("action.done", id=action["id"], seconds=SOON_S)
             assert (done["detail"], done["late"]) == ("microphone off", True)
-            assert len(receiver.got) == 1
+            assert len(receiver.received) == 1

@@ -6,12 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +17,9 @@ import pytest
 
 from service.simulation.run import simulate_room
 from service.simulation.script import DEMO_SCRIPT, Line, Script, ScriptedSpeaker
+from tests.blackbox.receiver import Receiver, receiving, wait_until
 from tests.server import PYTHON, Server, clean_environment
 
-PATIENCE_S = 30.0
 CLIPS = DEMO_SCRIPT.parent
 DESPAIR, OFFENCE, ENCOURAGED = "self-harm-help", "scam-gift-cards", "telling-others"
 PACK = """
@@ -73,40 +69,6 @@ SCRIPT = Script(
 
 
 @dataclass
-class Receiver:
-    """Webhook receiver of the operator and the room server."""
-
-    url: str = ""
-    got: list[dict[str, Any]] = field(default_factory=list)
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
-            receiver.got.append(json.loads(self.rfile.read(length)))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        receiver.url = f"http://127.0.0.1:{http.server_address[1]}/"
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            http.shutdown()
-            thread.join()
-
-
-@dataclass
 class Desk:
     """A moderator's desk: a server, one alert of each rule, and a webhook."""
 
@@ -135,13 +97,6 @@ class Desk:
         rules = self.http.get("/v1/policies/report").json()["rules"]
         (found,) = [each for each in rules if each["rule_id"] == rule_id]
         return dict(found)
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < until, "it never came to be"
-        time.sleep(0.05)
 
 
 def knows_helplines() -> bool:
@@ -256,7 +211,7 @@ def test_the_message_to_somebody_at_risk_is_one_of_support(desk: Desk) -> None:
         asked.append(desk.step(DESPAIR, "actions", action="warn"))
         return asked[-1].status_code == 202
 
-    eventually(accepted)
+    wait_until(accepted)
     message = asked[-1].json()["message"]
     assert "rules" not in message
     assert "not alone" in message
@@ -278,9 +233,9 @@ def test_an_escalated_alert_is_in_feed_webhook_history_audit_and_filter(desk: De
     data = json.loads(told.data)["data"]
     assert (data["id"], data["escalated_to"]) == (alert["id"], "night shift")
     assert data["reason"] == "the host does not answer"
-    eventually(lambda: any(each["type"] == "alert.escalated" for each in desk.receiver.got))
-    (sent,) = [each for each in desk.receiver.got if each["type"] == "alert.escalated"]
-    assert sent["data"] == data
+    desk.receiver.until(lambda: bool(desk.receiver.of_type("alert.escalated")))
+    (sent,) = desk.receiver.of_type("alert.escalated")
+    assert sent.data == data
 
     last = desk.case(OFFENCE)["history"][-1]
     assert (last["action"], last["reason"]) == ("escalate: night shift", "the host does not answer")

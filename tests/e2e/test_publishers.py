@@ -8,15 +8,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Collection, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import make_certificate
 from tests.e2e.credentials import open_room, publish_token
 from tests.e2e.following import following
 from tests.e2e.peers import peers, until
@@ -106,22 +102,5 @@ async def test_a_killed_publisher_leaves_within_ten_seconds(server: Server, tmp_
 
 def _certificate(folder: Path) -> None:
     """Write a certificate and its key; FFmpeg reads them from files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "publisher")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(encoding))
-    private = key.private_bytes(
-        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "key.pem").write_bytes(private)
+    for name, pem in zip(("cert.pem", "key.pem"), make_certificate(), strict=True):
+        (folder / name).write_bytes(pem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from service.listening.ear import Ear
 from service.listening.events import AudioGap, HeardUntil
 from service.listening.packet import Packet
 from service.metrics import Metrics
+from service.rooms.clock_watch import Reading, read_clocks
 from service.rooms.ears import Ears
 from service.rooms.listener import Listener
 from service.rooms.room import SpeakerLevels
@@ -57,7 +58,7 @@ class Floor:
     deaf: str = ""
     blind: str = ""
 
-    def open(self) -> Ears:
+    def open(self, read_clocks: Callable[[], Reading] = read_clocks) -> Ears:
         return Ears(
             make_ear=self._make_ear,
             on_utterance=lambda listener, utterance: self.cut.append((listener, utterance)),
@@ -66,6 +67,7 @@ class Floor:
             hearing=self.hearing,
             metrics=self.metrics,
             clock=self.clock,
+            read_clocks=read_clocks,
         )
 
     def _make_ear(

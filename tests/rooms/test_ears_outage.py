@@ -26,21 +26,12 @@ class Stoppable(Floor):
 
     stopped_s = 0.0
 
-    def read_clocks(self) -> Reading:
+    def _read_clocks(self) -> Reading:
         passed_s = seconds(self.clock.now)
         return Reading(self.stopped_s, self.stopped_s, passed_s, 0.0)
 
-    def open(self) -> Ears:
-        return Ears(
-            make_ear=self._make_ear,
-            on_utterance=lambda listener, utterance: self.cut.append((listener, utterance)),
-            show_levels=lambda levels, at: self.shown.append(levels),
-            rooms=self.rooms,
-            hearing=self.hearing,
-            metrics=self.metrics,
-            clock=self.clock,
-            read_clocks=self.read_clocks,
-        )
+    def open_stoppable(self) -> Ears:
+        return self.open(self._read_clocks)
 
     def stop(self, for_s: float) -> None:
         self.stopped_s += for_s
@@ -69,7 +60,7 @@ async def _leave_during_a_stop(floor: Stoppable, ears: Ears, *, cut_off: bool) -
 async def test_who_left_during_an_outage_and_came_back_was_not_heard_between(
     floor: Stoppable, cut_off: bool
 ) -> None:
-    ears = floor.open()
+    ears = floor.open_stoppable()
     await _leave_during_a_stop(floor, ears, cut_off=cut_off)
     floor.clock.now += timedelta(seconds=1)
     await ears.speaker_joined(a_speaker())
@@ -84,7 +75,7 @@ async def test_who_left_during_an_outage_and_came_back_was_not_heard_between(
 
 
 async def test_who_left_during_an_outage_and_stays_away_has_no_gap(floor: Stoppable) -> None:
-    ears = floor.open()
+    ears = floor.open_stoppable()
     await _leave_during_a_stop(floor, ears, cut_off=False)
     floor.clock.now += timedelta(seconds=70)
     async with running(ears):
@@ -96,7 +87,7 @@ async def test_who_left_during_an_outage_and_stays_away_has_no_gap(floor: Stoppa
 
 
 async def test_who_left_without_an_outage_and_came_back_has_no_gap(floor: Stoppable) -> None:
-    ears = floor.open()
+    ears = floor.open_stoppable()
     await ears.speaker_joined(a_speaker())
     floor.say(ears, until_s=3)
     await ears.speaker_left(a_speaker(), "left")
@@ -107,7 +98,7 @@ async def test_who_left_without_an_outage_and_came_back_has_no_gap(floor: Stoppa
 
 
 async def test_a_stand_still_is_counted_and_logged_once(floor: Stoppable) -> None:
-    ears = floor.open()
+    ears = floor.open_stoppable()
     async with running(ears):
         await asyncio.sleep(0.1)
         floor.stop(12)
@@ -121,7 +112,7 @@ async def test_a_stand_still_is_counted_and_logged_once(floor: Stoppable) -> Non
 
 
 async def test_a_step_of_the_clock_is_counted_and_no_gap(floor: Stoppable) -> None:
-    ears = floor.open()
+    ears = floor.open_stoppable()
     await ears.speaker_joined(a_speaker())
     async with running(ears):
         await asyncio.sleep(0.1)

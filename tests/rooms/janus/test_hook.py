@@ -27,7 +27,7 @@ from service.rooms.opening_policy import Wanted
 from service.rooms.room import RoomState
 from tests.rooms.calls import until
 from tests.rooms.fakes import SetClock
-from tests.rooms.test_supervisor import House, supervising
+from tests.rooms.supervising import House, supervising
 
 pytestmark = pytest.mark.anyio
 
